@@ -1,0 +1,156 @@
+/* libgenv: GPU environments on this machine. This is all that the genv command itself uses.
+ *
+ * Every function that can fail returns 0 or a negative errno and says why in @err, which may be NULL; its outputs are
+ * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
+ * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
+ * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
+ * the state directory's lock is held, -ENODEV no such device, -EINVAL a value out of range. */
+#ifndef GENV_GENV_H
+#define GENV_GENV_H
+
+#include <genv/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct genv;
+
+struct genv_options {
+    const char *state_dir;                         /* NULL: $GENV_TMPDIR, or /var/tmp/genv */
+    void (*warn)(const char *message, void *data); /* NULL: warnings are dropped; a message is one line */
+    void *warn_data;
+};
+
+/* Opens nothing but the handle: the state directory is made by the first operation that writes. @options may be NULL.
+ */
+int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err);
+void genv_close(struct genv *g); /* NULL is fine */
+
+/* The library's version, "0.1.0". */
+const char *genv_version(void);
+
+/* What keeps an environment alive: a process, or a Jupyter kernel if @kernel_id is set. */
+struct genv_member {
+    pid_t pid;
+    const char *kernel_id;
+};
+
+struct genv_activation {
+    const char *eid; /* NULL: the member's PID, or PID-2, PID-3, … where that one is taken */
+    uid_t uid;       /* owner; (uid_t)-1: the caller. Others than the caller: for root only */
+    struct genv_member member;
+    struct genv_config config; /* of an environment that is created; an existing one keeps its own */
+};
+
+/* Creates the environment, or enters the live one named @activation->eid, and registers the member in it.
+ * -EPERM: it belongs to another user. @ret_eid has room for GENV_EID_MAX + 1 bytes. */
+int genv_activate(struct genv *g, const struct genv_activation *activation, char *ret_eid, bool *ret_created,
+                  struct genv_error *err);
+
+/* Takes the member out of the environment @eid (NULL: out of all environments of the caller); without members an
+ * environment ends. -ENOENT: it is in none. */
+int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *member, struct genv_error *err);
+
+/* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
+ * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it. */
+int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                   struct genv_error *err);
+
+struct genv_attach_request {
+    int count;           /* exactly so many devices; -1: the configured count, unless @index is set */
+    int index;           /* this device too; -1: none in particular */
+    bool over_subscribe; /* also devices that are not available */
+};
+
+#define GENV_ATTACH_INIT                                                                                               \
+    {                                                                                                                  \
+        .count = -1, .index = -1                                                                                       \
+    }
+
+/* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV) the environment is left detached from all; a
+ * failing index changes nothing. */
+int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request, struct genv_error *err);
+
+/* Detaches device @index, or all (-1). -ENODEV: it is not attached; nothing changes. */
+int genv_detach(struct genv *g, const char *eid, int index, struct genv_error *err);
+
+/* Reads one live environment; genv_env_free() it. -ENOENT: there is none. */
+int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);
+void genv_env_free(struct genv_env *env); /* NULL is fine */
+
+/* The identifiers of the environments in which the member is registered, ascending, NULL-terminated; free() the array
+ * alone. */
+int genv_find(struct genv *g, const struct genv_member *member, char ***ret_eids, struct genv_error *err);
+
+/* How much a snapshot holds, each including the one before. */
+enum genv_depth {
+    GENV_DEPTH_ENVS,    /* environments: asks no driver, unless one of them is attached and the inventory is stale */
+    GENV_DEPTH_DEVICES, /* and devices, from the inventory of this boot where it holds */
+    GENV_DEPTH_LIVE,    /* and live figures and processes: asks the driver */
+};
+
+int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct genv_snapshot **ret_snapshot,
+                       struct genv_error *err);
+void genv_snapshot_free(struct genv_snapshot *snapshot); /* NULL is fine */
+
+/* The snapshot as the JSON text of `genv snapshot`, with a final newline; free() it. NULL: out of memory. */
+char *genv_snapshot_to_json(const struct genv_snapshot *snapshot);
+/* The environments, or the devices, of it alone: a JSON array of the same objects. */
+char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot);
+char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
+
+/* The environment @eid in @snapshot, or NULL. */
+const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
+
+struct genv_lock;
+
+/* Takes the access locks of all devices attached to @eid, in ascending order. @timeout_seconds < 0 waits without end,
+ * 0 not at all (-EAGAIN), otherwise so long (-ETIMEDOUT). Nothing attached: a lock of nothing. The locks live in
+ * descriptors that programs started from here inherit, so a command holds what was locked for it. */
+int genv_lock(struct genv *g, const char *eid, double timeout_seconds, struct genv_lock **ret_lock,
+              struct genv_error *err);
+void genv_unlock(struct genv_lock *lock); /* NULL is fine */
+/* What to put into GENV_LOCK of a command that runs under the lock, so that a lock inside it does not wait for itself.
+ */
+const char *genv_lock_token(const struct genv_lock *lock);
+
+/* The saved configuration of a project: a directory .genv, one file a field. */
+
+/* The directory in force: of the current directory, its parents, or $HOME. free() it. -ENOENT: there is none. */
+int genv_home_find(struct genv *g, char **ret_path, struct genv_error *err);
+/* Reads it; @ret_fields says which fields it has. */
+int genv_home_load(const char *path, struct genv_config *ret_config, unsigned *ret_fields, struct genv_error *err);
+/* Writes the fields of @fields; one that is not configured is removed. */
+int genv_home_save(const char *path, const struct genv_config *config, unsigned fields, struct genv_error *err);
+
+/* Amounts of memory: "42mi", "4g", "44040192". -EINVAL for anything else. */
+int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err);
+/* The shortest exact form; @text has room for GENV_AMOUNT_SIZE bytes. */
+#define GENV_AMOUNT_SIZE 32
+void genv_amount_format(uint64_t bytes, char *text);
+
+/* -EINVAL, with the rule, for what can't be an identifier, or a name. */
+int genv_eid_validate(const char *eid, struct genv_error *err);
+int genv_name_validate(const char *name, struct genv_error *err);
+
+/* The name of a user, or his number where he has none; @name has room for GENV_USERNAME_SIZE bytes. */
+void genv_user_name(uid_t uid, char *name);
+
+/* What `genv doctor` looks at. */
+enum genv_finding_level { GENV_FINDING_OK, GENV_FINDING_WARNING, GENV_FINDING_ERROR };
+
+struct genv_finding {
+    enum genv_finding_level level;
+    const char *subject; /* "driver", "state directory", … */
+    char text[512];      /* what was found */
+    char remedy[512];    /* what to do, or "" */
+};
+
+/* Checks the driver and the state directory; calls @report for each finding, in order. */
+void genv_diagnose(struct genv *g, void (*report)(const struct genv_finding *finding, void *data), void *data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,148 @@
+/* What genv talks about, as plain data. Every layer shares these types; genv.h has the operations.
+ *
+ * Sizes are bytes, times are wall-clock struct timespec. Until version 1.0 the library's soname changes whenever one of
+ * these structures does. */
+#ifndef GENV_TYPES_H
+#define GENV_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define GENV_EID_MAX       128 /* bytes of an identifier, [A-Za-z0-9][A-Za-z0-9._-]* */
+#define GENV_NAME_MAX      128 /* bytes of a name, UTF-8 without control characters */
+#define GENV_KERNEL_ID_MAX 64  /* bytes of a Jupyter kernel's identifier: a UUID in practice */
+#define GENV_UUID_SIZE     96  /* NVML_DEVICE_UUID_V2_BUFFER_SIZE */
+#define GENV_BUS_ID_SIZE   32  /* NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE */
+#define GENV_MODEL_SIZE    96  /* NVML_DEVICE_NAME_V2_BUFFER_SIZE */
+#define GENV_COMMAND_SIZE  256
+#define GENV_USERNAME_SIZE 64
+
+/* Says why an operation failed. Filled only on failure; zero-initialise it. */
+struct genv_error {
+    int code;           /* a positive errno */
+    char message[1024]; /* one line for the user: what, why and what to do, without a newline */
+};
+
+/* What an environment asks for; a field that is not configured asks for nothing. */
+struct genv_config {
+    char name[GENV_NAME_MAX + 1]; /* "": not configured */
+    int gpus;                     /* device count, or -1: not configured */
+    uint64_t gpu_memory;          /* capacity on each attached device, or 0: not configured, the whole device */
+};
+
+#define GENV_CONFIG_INIT                                                                                               \
+    {                                                                                                                  \
+        .gpus = -1                                                                                                     \
+    }
+
+/* The fields of struct genv_config, as a mask. */
+enum genv_config_field {
+    GENV_CONFIG_NAME = 1 << 0,
+    GENV_CONFIG_GPUS = 1 << 1,
+    GENV_CONFIG_GPU_MEMORY = 1 << 2,
+    GENV_CONFIG_ALL = GENV_CONFIG_NAME | GENV_CONFIG_GPUS | GENV_CONFIG_GPU_MEMORY,
+};
+
+/* A process that keeps an environment alive. A PID alone names nobody, since the kernel uses it again. */
+struct genv_process {
+    pid_t pid;
+    uint64_t start_time;    /* clock ticks after boot: field 22 of /proc/PID/stat; 0: /proc hides it */
+    uint64_t pid_namespace; /* inode of the namespace that @pid counts in */
+};
+
+/* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */
+struct genv_kernel {
+    char id[GENV_KERNEL_ID_MAX + 1];
+};
+
+/* "This environment may use this device." */
+struct genv_attachment {
+    char uuid[GENV_UUID_SIZE]; /* the device; its index may change while the machine runs */
+    int index;                 /* the device's index now, or -1: the machine no longer has it */
+    uint64_t gpu_memory;       /* capacity, or 0: the whole device */
+    struct timespec time;
+};
+
+struct genv_env {
+    char eid[GENV_EID_MAX + 1];
+    uid_t uid; /* the owner of the record, never a claim inside it */
+    struct timespec created;
+    struct genv_config config;
+    struct genv_process *processes;
+    size_t process_count;
+    struct genv_kernel *kernels;
+    size_t kernel_count;
+    struct genv_attachment *attachments; /* ascending by index */
+    size_t attachment_count;
+};
+
+enum genv_device_state {
+    GENV_DEVICE_OK,
+    GENV_DEVICE_LOST,      /* fell off the bus, or needs a reset */
+    GENV_DEVICE_FORBIDDEN, /* the caller may not open it */
+    GENV_DEVICE_FAILED,    /* the driver does not answer for it */
+};
+
+#define GENV_UNKNOWN_U64 UINT64_MAX
+#define GENV_UNKNOWN_INT (-1)
+
+/* Live figures of a device; GENV_UNKNOWN_* where the driver has none. */
+struct genv_sample {
+    uint64_t used_memory;
+    int utilization;  /* percent */
+    int temperature;  /* degrees Celsius */
+    int64_t power_mw; /* milliwatts, or -1 */
+};
+
+struct genv_device {
+    unsigned index; /* as nvidia-smi shows it */
+    int minor;      /* N of /dev/nvidiaN, or -1; not the index */
+    enum genv_device_state state;
+    bool mig;                  /* in MIG mode: genv shares it as a whole */
+    char uuid[GENV_UUID_SIZE]; /* "" while the driver does not tell */
+    char pci_bus_id[GENV_BUS_ID_SIZE];
+    char name[GENV_MODEL_SIZE];
+    uint64_t total_memory; /* 0: unknown */
+    struct genv_sample sample;
+};
+
+struct genv_usage {
+    unsigned index;       /* of the device */
+    uint64_t used_memory; /* or GENV_UNKNOWN_U64 */
+};
+
+/* A process that uses GPUs. */
+struct genv_gpu_process {
+    pid_t pid;
+    uint64_t start_time;        /* as in struct genv_process; 0: unknown */
+    uid_t uid;                  /* (uid_t)-1: unknown */
+    char eid[GENV_EID_MAX + 1]; /* the environment that it belongs to, or "" */
+    char command[GENV_COMMAND_SIZE];
+    struct genv_usage *usages;
+    size_t usage_count;
+};
+
+/* The state of one machine at one moment. */
+struct genv_snapshot {
+    char hostname[256];
+    struct timespec time;
+    char driver[80];             /* the driver's version, "simulated", or "" */
+    struct genv_device *devices; /* ascending by index */
+    size_t device_count;
+    struct genv_env *envs; /* ascending by creation */
+    size_t env_count;
+    struct genv_gpu_process *processes; /* ascending by PID */
+    size_t process_count;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

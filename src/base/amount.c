@@ -1,0 +1,67 @@
+/* Amounts of memory, as people write them: 42mi, 4g, 44040192. */
+#include "base/amount.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+    const char *name;
+    uint64_t bytes;
+} units[] = {
+    {"", 1},
+    {"b", 1},
+    {"k", 1000},
+    {"m", 1000 * 1000},
+    {"g", 1000 * 1000 * 1000},
+    {"ki", UINT64_C(1) << 10},
+    {"mi", UINT64_C(1) << 20},
+    {"gi", UINT64_C(1) << 30},
+};
+
+static int parse(const char *text, uint64_t *ret_bytes)
+{
+    uint64_t number = 0;
+    const char *unit = text;
+
+    for (; *unit >= '0' && *unit <= '9'; unit++) {
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*unit - '0'), &number))
+            return -EINVAL;
+    }
+    if (number == 0)
+        return -EINVAL;
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (strcasecmp(unit, units[i].name) == 0)
+            return __builtin_mul_overflow(number, units[i].bytes, ret_bytes) ? -EINVAL : 0;
+    }
+    return -EINVAL;
+}
+
+int amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
+{
+    uint64_t bytes;
+
+    if (parse(text, &bytes) < 0)
+        return error_set(err, EINVAL,
+                         "'%s' is not an amount of memory: give a whole number above 0 and an optional unit "
+                         "b, k, m, g, ki, mi or gi, such as 4g or 512mi",
+                         text);
+    *ret_bytes = bytes;
+    return 0;
+}
+
+void amount_format(uint64_t bytes, char text[static AMOUNT_SIZE])
+{
+    char candidate[AMOUNT_SIZE];
+
+    snprintf(text, AMOUNT_SIZE, "%" PRIu64, bytes);
+    for (size_t i = 2; i < ARRAY_SIZE(units) && bytes; i++) {
+        if (bytes % units[i].bytes)
+            continue;
+        snprintf(candidate, sizeof(candidate), "%" PRIu64 "%s", bytes / units[i].bytes, units[i].name);
+        if (strlen(candidate) < strlen(text))
+            memcpy(text, candidate, sizeof(candidate));
+    }
+}

@@ -1,0 +1,21 @@
+/* Times: RFC 3339 for machines, "27 minutes ago" for people. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define RFC3339_SIZE  32 /* 2026-11-20T10:14:12.345Z */
+#define RELATIVE_SIZE 40
+
+struct timespec clock_now(void); /* CLOCK_REALTIME, in whole milliseconds: what rfc3339_format() keeps */
+
+/* UTC, to the millisecond. */
+void rfc3339_format(struct timespec time, char text[static RFC3339_SIZE]);
+/* Any RFC 3339 time between 1970 and 9999. -EINVAL for anything else. */
+int rfc3339_parse(const char *text, struct timespec *ret_time);
+
+/* "27 minutes ago": seconds, minutes, hours, days or weeks between @then and @now; the future counts as now. */
+void relative_format(struct timespec then, struct timespec now, char text[static RELATIVE_SIZE]);
+
+#endif

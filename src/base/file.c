@@ -1,0 +1,117 @@
+/* Files that somebody else may have planted: opened without following links, without waiting, and only so large. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+
+int file_open(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat)
+{
+    cleanup_close int fd = -1;
+    struct stat st;
+
+    fd = openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOTSUP;
+    if (ret_stat)
+        *ret_stat = st;
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+int file_read(int fd, size_t max, char **ret_text, size_t *ret_length)
+{
+    size_t capacity = 2048, length = 0;
+    cleanup_free char *text = malloc(capacity + 1);
+
+    if (!text)
+        return -ENOMEM;
+    for (;;) {
+        ssize_t n = read(fd, text + length, capacity - length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        length += (size_t)n;
+        if (length > max)
+            return -EFBIG;
+        if (length == capacity) {
+            char *larger = realloc(text, capacity * 2 + 1);
+
+            if (!larger)
+                return -ENOMEM;
+            text = larger;
+            capacity *= 2;
+        }
+    }
+    text[length] = '\0';
+    *ret_text = STEAL_POINTER(text);
+    if (ret_length)
+        *ret_length = length;
+    return 0;
+}
+
+int file_read_at(int directory, const char *name, size_t max, char **ret_text, size_t *ret_length)
+{
+    cleanup_close int fd = -1;
+    int r = file_open(directory, name, O_RDONLY, &fd, NULL);
+
+    return r < 0 ? r : file_read(fd, max, ret_text, ret_length);
+}
+
+int file_write(int fd, const void *bytes, size_t length)
+{
+    const char *rest = bytes;
+
+    while (length) {
+        ssize_t n = write(fd, rest, length);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        rest += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_aside(int fd, const char *text, size_t length, mode_t mode, uid_t uid)
+{
+    int r = file_write(fd, text, length);
+
+    if (r < 0)
+        return r;
+    if (uid != (uid_t)-1 && fchown(fd, uid, (gid_t)-1) < 0)
+        return -errno;
+    return fchmod(fd, mode) < 0 ? -errno : 0; /* whatever the umask left of it */
+}
+
+int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid)
+{
+    cleanup_close int fd = -1;
+    char aside[sizeof(FILE_ASIDE_PREFIX) + 16];
+    uint64_t number;
+    int r;
+
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        return -errno;
+    snprintf(aside, sizeof(aside), FILE_ASIDE_PREFIX "%016llx", (unsigned long long)number);
+    fd = openat(directory, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    r = write_aside(fd, text, length, mode, uid);
+    if (r == 0 && renameat(directory, aside, directory, name) < 0)
+        r = -errno;
+    if (r < 0)
+        unlinkat(directory, aside, 0);
+    return r;
+}

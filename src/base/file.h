@@ -1,0 +1,29 @@
+/* Files that somebody else may have planted: opened without following links, without waiting, and only so large. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/error.h"
+
+#include <sys/stat.h>
+
+/* Opens the regular file @name in @directory for reading (@flags: O_RDONLY or O_RDWR). Links: -ELOOP; FIFOs, devices,
+ * sockets: -ENOTSUP. @ret_stat may be NULL. */
+int file_open(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat);
+
+/* Reads all of @fd, at most @max bytes (-EFBIG); the text is NUL-terminated, and free()d by the caller. */
+int file_read(int fd, size_t max, char **ret_text, size_t *ret_length);
+
+/* file_open() and file_read() for a file of our own or of the kernel (its size may read as 0). */
+int file_read_at(int directory, const char *name, size_t max, char **ret_text, size_t *ret_length);
+
+/* Writes all of @bytes. */
+int file_write(int fd, const void *bytes, size_t length);
+
+/* Writes @text to @name in @directory so that a reader finds the old file or the new one, never a part: aside
+ * (O_EXCL), then renamed. @uid other than (uid_t)-1 becomes the owner first. */
+int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid);
+
+/* The prefix of the files that file_replace() writes aside; what is left of one after a kill is rubbish. */
+#define FILE_ASIDE_PREFIX ".aside-"
+
+#endif

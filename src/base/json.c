@@ -1,0 +1,160 @@
+/* JSON to and from plain structs, by table: one table says how a struct reads and how it is written. */
+#include "base/json.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+static int refuse(struct genv_error *err, const char *key, const char *expected)
+{
+    return error_set(err, EINVAL, "\"%s\" is not %s", key, expected);
+}
+
+static int decode_array(const json_t *value, const struct json_field *field, char *object, struct genv_error *err)
+{
+    size_t count = json_array_size(value), *ret_count = (size_t *)(void *)(object + field->count_offset);
+    const struct json_table *element = field->element;
+    char *elements;
+
+    if (!json_is_array(value))
+        return refuse(err, field->key, "an array");
+    if (count > JSON_ARRAY_MAX)
+        return refuse(err, field->key, "an array of a sensible length");
+    elements = calloc(count ? count : 1, element->size);
+    if (!elements)
+        return error_no_memory(err);
+    *(void **)(void *)(object + field->offset) = elements;
+    *ret_count = count;
+    for (size_t i = 0; i < count; i++) {
+        int r = json_decode(json_array_get(value, i), element, elements + i * element->size, err);
+
+        if (r < 0)
+            return error_prefix(err, r, "\"%s\"[%zu]", field->key, i);
+    }
+    return 0;
+}
+
+static int decode_text(const json_t *value, const struct json_field *field, char *object, struct genv_error *err)
+{
+    const char *string = json_string_value(value);
+
+    /* A NUL inside would make two different texts read alike. */
+    if (!string || strlen(string) != json_string_length(value) || !utf8_is_printable(string))
+        return refuse(err, field->key, "a text without control characters");
+    if (strlen(string) >= field->size)
+        return refuse(err, field->key, "short enough");
+    copy_string(object + field->offset, field->size, string);
+    return 0;
+}
+
+static int decode_field(const json_t *value, const struct json_field *field, char *object, struct genv_error *err)
+{
+    void *target = object + field->offset;
+    json_int_t number = json_integer_value(value);
+
+    switch (field->kind) {
+    case JSON_KIND_TEXT:
+        return decode_text(value, field, object, err);
+    case JSON_KIND_U64:
+        if (!json_is_integer(value) || number < 0)
+            return refuse(err, field->key, "a whole number");
+        *(uint64_t *)target = (uint64_t)number;
+        return 0;
+    case JSON_KIND_I32:
+        if (!json_is_integer(value) || number < 0 || number > INT_MAX)
+            return refuse(err, field->key, "a small whole number");
+        *(int *)target = (int)number;
+        return 0;
+    case JSON_KIND_TIME:
+        if (!json_is_string(value) || rfc3339_parse(json_string_value(value), target) < 0)
+            return refuse(err, field->key, "a time in the form of RFC 3339");
+        return 0;
+    case JSON_KIND_ARRAY:
+        return decode_array(value, field, object, err);
+    }
+    return -EINVAL;
+}
+
+int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err)
+{
+    if (!json_is_object(json))
+        return error_set(err, EINVAL, "not a JSON object");
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct json_field *field = &table->fields[i];
+        const json_t *value = json_object_get(json, field->key);
+        int r;
+
+        if (!value && field->optional)
+            continue;
+        if (!value)
+            return error_set(err, EINVAL, "\"%s\" is missing", field->key);
+        r = decode_field(value, field, object, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static json_t *encode_array(const struct json_field *field, const char *object)
+{
+    size_t count = *(const size_t *)(const void *)(object + field->count_offset);
+    const char *elements = *(char *const *)(const void *)(object + field->offset);
+    json_t *array = json_array();
+
+    for (size_t i = 0; array && i < count; i++)
+        json_array_append_new(array, json_encode(field->element, elements + i * field->element->size));
+    return array;
+}
+
+/* Returns a new reference, or NULL where the field has nothing to say. */
+static json_t *encode_field(const struct json_field *field, const char *object)
+{
+    const void *source = object + field->offset;
+    char time[RFC3339_SIZE];
+
+    switch (field->kind) {
+    case JSON_KIND_TEXT:
+        return field->optional && !*(const char *)source ? NULL : json_string(source);
+    case JSON_KIND_U64:
+        if (field->optional && *(const uint64_t *)source == (uint64_t)field->absent)
+            return NULL;
+        return json_integer((json_int_t) * (const uint64_t *)source);
+    case JSON_KIND_I32:
+        return field->optional && *(const int *)source == field->absent ? NULL : json_integer(*(const int *)source);
+    case JSON_KIND_TIME:
+        rfc3339_format(*(const struct timespec *)source, time);
+        return json_string(time);
+    case JSON_KIND_ARRAY:
+        return encode_array(field, object);
+    }
+    return NULL;
+}
+
+json_t *json_encode(const struct json_table *table, const void *object)
+{
+    cleanup_json json_t *json = json_object();
+
+    for (size_t i = 0; json && i < table->field_count; i++) {
+        const struct json_field *field = &table->fields[i];
+        json_t *value = encode_field(field, object);
+
+        if (!value && field->optional)
+            continue;
+        if (json_object_set_new(json, field->key, value) < 0)
+            return NULL;
+    }
+    return STEAL_POINTER(json);
+}
+
+json_t *json_parse(const char *text, size_t length, struct genv_error *err)
+{
+    json_error_t reason;
+    json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);
+
+    if (!json)
+        error_set(err, EINVAL, "not JSON: line %d: %s", reason.line, reason.text);
+    return json;
+}

@@ -1,0 +1,55 @@
+/* JSON to and from plain structs, by table: one table says how a struct reads and how it is written. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+
+enum json_kind {
+    JSON_KIND_TEXT,  /* char[size]; printable UTF-8 that fits, or the whole object is refused */
+    JSON_KIND_U64,   /* uint64_t, in JSON at most 2^63-1 */
+    JSON_KIND_I32,   /* int, not negative */
+    JSON_KIND_TIME,  /* struct timespec, in JSON RFC 3339 */
+    JSON_KIND_ARRAY, /* pointer at @offset and size_t at @count_offset, elements by @element */
+};
+
+struct json_table;
+
+struct json_field {
+    const char *key;
+    enum json_kind kind;
+    bool optional; /* absent in JSON: the struct keeps what it had. Text "" and the number @absent are not written */
+    long long absent;
+    size_t offset;
+    size_t size;
+    size_t count_offset;
+    const struct json_table *element;
+};
+
+struct json_table {
+    size_t size; /* of the struct */
+    size_t field_count;
+    const struct json_field *fields;
+};
+
+#define JSON_ARRAY_MAX 65536 /* elements; more is refused */
+
+/* Fills @object, which the caller has initialised, from @json. Keys that the table does not have are passed over. On
+ * -EINVAL
+ * @object holds what was read so far, for the caller to free: arrays are calloc()ed. */
+int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err);
+
+/* A new reference, or NULL: out of memory. */
+json_t *json_encode(const struct json_table *table, const void *object);
+
+/* Parses a whole text; duplicate keys and anything behind the value are refused. */
+json_t *json_parse(const char *text, size_t length, struct genv_error *err);
+
+static inline void cleanup_json_decrefp(json_t **json)
+{
+    json_decref(*json);
+}
+#define cleanup_json cleanup_with(cleanup_json_decrefp)
+
+#endif

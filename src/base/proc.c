@@ -1,0 +1,155 @@
+/* Processes, as /proc tells of them. */
+#include "base/proc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+#define ENVIRONMENT_MAX (4 * 1024 * 1024) /* more than the kernel lets exec(2) carry by default */
+
+/* Reads a small file of /proc in one system call. */
+static ssize_t read_small(const char *path, char *buffer, size_t size)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    n = read(fd, buffer, size - 1);
+    if (n < 0)
+        return -errno;
+    buffer[n] = '\0';
+    return n;
+}
+
+int proc_stat_parse(const char *text, struct proc_stat *ret_stat)
+{
+    const char *rest = strrchr(text, ')'); /* the name before it may hold anything, parentheses too */
+    unsigned long long start_time;
+    int parent;
+    char state;
+
+    if (!rest || sscanf(rest + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+                        &state, &parent, &start_time) != 3)
+        return -EINVAL;
+    *ret_stat = (struct proc_stat){.state = state, .parent = parent, .start_time = start_time};
+    return 0;
+}
+
+int proc_stat_read(pid_t pid, struct proc_stat *ret_stat)
+{
+    char path[32], text[1024];
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    n = read_small(path, text, sizeof(text));
+    if (n < 0)
+        return -ESRCH;
+    return proc_stat_parse(text, ret_stat);
+}
+
+bool proc_is_alive(pid_t pid, uint64_t start_time)
+{
+    struct proc_stat stat;
+
+    if (pid <= 0)
+        return false;
+    if (proc_stat_read(pid, &stat) == 0)
+        return stat.state != 'Z' && stat.state != 'X' && (start_time == 0 || stat.start_time == start_time);
+    /* /proc may be mounted with hidepid: then only the PID can be asked for. */
+    return kill(pid, 0) == 0 || errno == EPERM;
+}
+
+uid_t proc_uid(pid_t pid)
+{
+    char path[32];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    /* The directory itself turns root's for processes that are not dumpable; its world-readable files too, so ask
+     * the status file, which names the effective user, only where the cheap way says root. */
+    if (stat(path, &st) < 0)
+        return (uid_t)-1;
+    if (st.st_uid == 0) {
+        char text[2048];
+        const char *line;
+        unsigned effective;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        if (read_small(path, text, sizeof(text)) > 0 && (line = strstr(text, "\nUid:")) &&
+            sscanf(line, "\nUid: %*u %u", &effective) == 1)
+            return (uid_t)effective;
+    }
+    return st.st_uid;
+}
+
+void proc_command(pid_t pid, char *command, size_t size)
+{
+    char path[32];
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    n = read_small(path, command, size);
+    if (n <= 0) {
+        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        n = read_small(path, command, size);
+    }
+    if (n < 0)
+        n = 0;
+    while (n > 0 && (command[n - 1] == '\0' || command[n - 1] == '\n'))
+        n--;
+    command[n] = '\0';
+    for (ssize_t i = 0; i < n; i++) {
+        if (iscntrl((unsigned char)command[i]))
+            command[i] = ' ';
+    }
+    if (!utf8_is_printable(command)) {
+        for (ssize_t i = 0; i < n; i++) {
+            if ((unsigned char)command[i] >= 0x80)
+                command[i] = '?';
+        }
+    }
+}
+
+int proc_variable(pid_t pid, const char *name, char *value, size_t size)
+{
+    cleanup_free char *text = NULL;
+    size_t length, name_length = strlen(name);
+    char path[32];
+    int r;
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+    r = file_read_at(AT_FDCWD, path, ENVIRONMENT_MAX, &text, &length);
+    if (r < 0)
+        return r == -ENOENT ? -ESRCH : -EACCES;
+    for (const char *entry = text; entry < text + length; entry += strlen(entry) + 1) {
+        if (strncmp(entry, name, name_length) == 0 && entry[name_length] == '=') {
+            copy_string(value, size, entry + name_length + 1);
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+int proc_boot_id(char boot_id[static BOOT_ID_SIZE])
+{
+    ssize_t n = read_small("/proc/sys/kernel/random/boot_id", boot_id, BOOT_ID_SIZE);
+
+    if (n < 0)
+        return (int)n;
+    return n == BOOT_ID_SIZE - 1 ? 0 : -EINVAL;
+}
+
+uint64_t proc_pid_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) < 0 ? 0 : st.st_ino;
+}

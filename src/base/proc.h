@@ -1,0 +1,40 @@
+/* Processes, as /proc tells of them. */
+#ifndef BASE_PROC_H
+#define BASE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define BOOT_ID_SIZE 37
+
+struct proc_stat {
+    char state; /* 'R', 'S', 'Z', … */
+    pid_t parent;
+    uint64_t start_time; /* clock ticks after boot */
+};
+
+/* -ESRCH: there is no such process, as far as the caller may see. */
+int proc_stat_read(pid_t pid, struct proc_stat *ret_stat);
+/* The parser behind it: @text is the content of /proc/PID/stat. -EINVAL: it is not. */
+int proc_stat_parse(const char *text, struct proc_stat *ret_stat);
+
+/* Whether a process lives that had @start_time (0: not known) when it was registered. Zombies do not; one that /proc
+ * hides from the caller does as long as its PID exists. */
+bool proc_is_alive(pid_t pid, uint64_t start_time);
+
+/* The effective user of a process, (uid_t)-1 when unknown. */
+uid_t proc_uid(pid_t pid);
+/* The command's name; "" when unknown. */
+void proc_command(pid_t pid, char *command, size_t size);
+/* Reads the variable @name of the environment that the process was started with. -ENOENT: not set; -EACCES: not the
+ * caller's to read. */
+int proc_variable(pid_t pid, const char *name, char *value, size_t size);
+
+/* This boot's identity. -errno where the kernel does not tell. */
+int proc_boot_id(char boot_id[static BOOT_ID_SIZE]);
+/* The inode of the caller's PID namespace, 0 when unknown. */
+uint64_t proc_pid_namespace(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* The code that sets up bash, zsh and fish, and the code that carries an environment into them.
+ *
+ * `genv shell --init` prints a shell function `genv`. For the commands that change the shell, the function runs
+ *     GENV --shell=KIND:PID COMMAND ARGS…
+ * captures its standard output, evaluates it and returns its exit status. So such a command prints shell code, its
+ * words for the user included (shell_add_words()); errors go to standard error as ever. */
+#ifndef SHELL_SHELL_H
+#define SHELL_SHELL_H
+
+#include "base/text.h"
+
+enum shell_kind { SHELL_BASH, SHELL_ZSH, SHELL_FISH };
+
+/* -EINVAL: not one of bash, zsh, fish. */
+int shell_kind_parse(const char *name, enum shell_kind *ret_kind);
+const char *shell_kind_name(enum shell_kind kind);
+/* The shell that started this process (its parent; for a parent that is none of the three, $SHELL). -EINVAL: none of
+ * the three. */
+int shell_kind_of_caller(enum shell_kind *ret_kind);
+
+/* The code of `genv shell --init`. @genv and @shims are absolute paths, of the binary and of the shims' folder. */
+void shell_add_init(struct text *code, enum shell_kind kind, const char *genv, const char *shims);
+/* Undoes it; leaves the environment first, if the shell is in one. */
+void shell_add_deinit(struct text *code, enum shell_kind kind);
+
+/* A variable of an environment. */
+struct shell_variable {
+    const char *name;
+    const char *value; /* NULL: unset */
+};
+
+/* Enters an environment: what the variables and the prompt were before is kept in the shell for shell_add_leave(); the
+ * shims go to the front of PATH; the prompt gets its "(genv) " if @prompt. */
+void shell_add_enter(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count,
+                     bool prompt);
+/* Brings the variables, and the shims in PATH, up to date in a shell that is in an environment. */
+void shell_add_update(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count);
+/* Leaves: variables, PATH and prompt are as before, changes that others made to PATH and prompt meanwhile stay. */
+void shell_add_leave(struct text *code, enum shell_kind kind);
+
+/* Prints @words, which may hold anything, on the shell's standard output. */
+void shell_add_words(struct text *code, enum shell_kind kind, const char *words);
+
+#endif
