@@ -15,14 +15,15 @@
 extern "C" {
 #endif
 
-#define GENV_EID_MAX       128 /* bytes of an identifier, [A-Za-z0-9][A-Za-z0-9._-]* */
-#define GENV_NAME_MAX      128 /* bytes of a name, UTF-8 without control characters */
-#define GENV_KERNEL_ID_MAX 64  /* bytes of a Jupyter kernel's identifier: a UUID in practice */
-#define GENV_UUID_SIZE     96  /* NVML_DEVICE_UUID_V2_BUFFER_SIZE */
-#define GENV_BUS_ID_SIZE   32  /* NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE */
-#define GENV_MODEL_SIZE    96  /* NVML_DEVICE_NAME_V2_BUFFER_SIZE */
-#define GENV_COMMAND_SIZE  256
-#define GENV_USERNAME_SIZE 64
+#define GENV_EID_MAX              128 /* bytes of an identifier, [A-Za-z0-9][A-Za-z0-9._-]* */
+#define GENV_NAME_MAX             128 /* bytes of a name, UTF-8 without control characters */
+#define GENV_KERNEL_ID_MAX        64  /* bytes of a Jupyter kernel's identifier: a UUID in practice */
+#define GENV_CONNECTION_FILE_SIZE 1024
+#define GENV_UUID_SIZE            96 /* NVML_DEVICE_UUID_V2_BUFFER_SIZE */
+#define GENV_BUS_ID_SIZE          32 /* NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE */
+#define GENV_MODEL_SIZE           96 /* NVML_DEVICE_NAME_V2_BUFFER_SIZE */
+#define GENV_COMMAND_SIZE         256
+#define GENV_USERNAME_SIZE        64
 
 /* Says why an operation failed. Filled only on failure; zero-initialise it. */
 struct genv_error {
@@ -60,6 +61,7 @@ struct genv_process {
 /* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */
 struct genv_kernel {
     char id[GENV_KERNEL_ID_MAX + 1];
+    char connection_file[GENV_CONNECTION_FILE_SIZE];
 };
 
 /* "This environment may use this device." */

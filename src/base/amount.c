@@ -34,7 +34,7 @@ static int parse(const char *text, uint64_t *ret_bytes)
         return -EINVAL;
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
         if (strcasecmp(unit, units[i].name) == 0)
-            return __builtin_mul_overflow(number, units[i].bytes, ret_bytes) ? -EINVAL : 0;
+            return __builtin_mul_overflow(number, units[i].bytes, ret_bytes) || *ret_bytes > INT64_MAX ? -EINVAL : 0;
     }
     return -EINVAL;
 }

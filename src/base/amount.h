@@ -9,7 +9,7 @@
 #define AMOUNT_SIZE 32 /* room for any formatted amount */
 
 /* A whole number above 0 and an optional unit: b, k, m, g (powers of 1000), ki, mi, gi (of 1024), in any case.
- * -EINVAL, with the accepted form, for anything else, an overflow included. */
+ * -EINVAL, with the accepted form, for anything else, more than 2^63-1 bytes included. */
 int amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err);
 
 /* The shortest form that says exactly @bytes. */

@@ -68,6 +68,11 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
             return refuse(err, field->key, "a small whole number");
         *(int *)target = (int)number;
         return 0;
+    case JSON_KIND_BOOL:
+        if (!json_is_boolean(value))
+            return refuse(err, field->key, "true or false");
+        *(bool *)target = json_is_true(value);
+        return 0;
     case JSON_KIND_TIME:
         if (!json_is_string(value) || rfc3339_parse(json_string_value(value), target) < 0)
             return refuse(err, field->key, "a time in the form of RFC 3339");
@@ -76,6 +81,14 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
         return decode_array(value, field, object, err);
     }
     return -EINVAL;
+}
+
+static void set_absent(const struct json_field *field, char *object)
+{
+    if (field->kind == JSON_KIND_U64)
+        *(uint64_t *)(void *)(object + field->offset) = (uint64_t)field->absent;
+    else if (field->kind == JSON_KIND_I32)
+        *(int *)(void *)(object + field->offset) = (int)field->absent;
 }
 
 int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err)
@@ -87,8 +100,10 @@ int json_decode(const json_t *json, const struct json_table *table, void *object
         const json_t *value = json_object_get(json, field->key);
         int r;
 
-        if (!value && field->optional)
+        if (!value && field->optional) {
+            set_absent(field, object);
             continue;
+        }
         if (!value)
             return error_set(err, EINVAL, "\"%s\" is missing", field->key);
         r = decode_field(value, field, object, err);
@@ -124,6 +139,8 @@ static json_t *encode_field(const struct json_field *field, const char *object)
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:
         return field->optional && *(const int *)source == field->absent ? NULL : json_integer(*(const int *)source);
+    case JSON_KIND_BOOL:
+        return field->optional && !*(const bool *)source ? NULL : json_boolean(*(const bool *)source);
     case JSON_KIND_TIME:
         rfc3339_format(*(const struct timespec *)source, time);
         return json_string(time);

@@ -7,9 +7,10 @@
 #include <jansson.h>
 
 enum json_kind {
-    JSON_KIND_TEXT,  /* char[size]; printable UTF-8 that fits, or the whole object is refused */
-    JSON_KIND_U64,   /* uint64_t, in JSON at most 2^63-1 */
-    JSON_KIND_I32,   /* int, not negative */
+    JSON_KIND_TEXT, /* char[size]; printable UTF-8 that fits, or the whole object is refused */
+    JSON_KIND_U64,  /* uint64_t, in JSON at most 2^63-1 */
+    JSON_KIND_I32,  /* int, not negative */
+    JSON_KIND_BOOL,
     JSON_KIND_TIME,  /* struct timespec, in JSON RFC 3339 */
     JSON_KIND_ARRAY, /* pointer at @offset and size_t at @count_offset, elements by @element */
 };
@@ -19,7 +20,7 @@ struct json_table;
 struct json_field {
     const char *key;
     enum json_kind kind;
-    bool optional; /* absent in JSON: the struct keeps what it had. Text "" and the number @absent are not written */
+    bool optional; /* may be missing. Missing numbers read as @absent; @absent, false and "" are not written */
     long long absent;
     size_t offset;
     size_t size;

@@ -1,0 +1,51 @@
+/* Environments as data: names, members, attachments. */
+#ifndef MODEL_ENV_H
+#define MODEL_ENV_H
+
+#include "base/error.h"
+
+#include <genv/types.h>
+
+#define DEVICE_COUNT_MAX 65535 /* the highest device count, and index, that anyone may ask for */
+
+/* -EINVAL, with the rule, for what can't be an identifier, a name, or a kernel's identifier. */
+int eid_validate(const char *eid, struct genv_error *err);
+int name_validate(const char *name, struct genv_error *err);
+int kernel_id_validate(const char *id, struct genv_error *err);
+
+/* Frees what @env points to, not @env itself. */
+void env_release(struct genv_env *env);
+
+/* A list of environments, which it owns. */
+struct env_list {
+    struct genv_env *envs;
+    size_t count;
+};
+
+void env_list_release(struct env_list *list);
+#define cleanup_env_list cleanup_with(env_list_release)
+
+/* Hands @env's contents over to the list. -ENOMEM: they stay with the caller. */
+int env_list_add(struct env_list *list, struct genv_env *env);
+/* By creation, then identifier. */
+void env_list_sort(struct env_list *list);
+/* NULL: there is none. */
+struct genv_env *env_list_find(const struct env_list *list, const char *eid);
+
+/* -ENOMEM, nothing changed. A process, or kernel, that is registered already is not added again. */
+int env_add_process(struct genv_env *env, const struct genv_process *process);
+int env_add_kernel(struct genv_env *env, const struct genv_kernel *kernel);
+/* Return whether it was there. */
+bool env_remove_process(struct genv_env *env, pid_t pid);
+bool env_remove_kernel(struct genv_env *env, const char *id);
+
+/* The attachment to the device, or NULL. */
+const struct genv_attachment *env_attachment(const struct genv_env *env, const char *uuid);
+/* Gives each attachment the index that its device has in @devices, -1 where it is gone, and sorts by index. */
+void env_resolve_indices(struct genv_env *env, const struct genv_device *devices, size_t device_count);
+
+/* "environment 1573 (Yesterday) of paul" in sentences; @text has room for ENV_DESCRIPTION_SIZE bytes. */
+#define ENV_DESCRIPTION_SIZE 384
+void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_SIZE]);
+
+#endif

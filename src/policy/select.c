@@ -1,0 +1,323 @@
+/* Which devices an environment gets: pure decisions over what is known of the machine. */
+#include "policy/select.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/amount.h"
+#include "base/text.h"
+
+/* A device as the one who asks sees it. */
+struct candidate {
+    const struct genv_device *device;
+    bool usable;   /* it works */
+    bool attached; /* to the one who asks */
+    bool available;
+    bool busy;
+    size_t holders;               /* other environments that are attached to it */
+    const struct genv_env *first; /* one of them */
+    uint64_t room;                /* what the capacities of the others leave */
+};
+
+static uint64_t subtract(uint64_t from, uint64_t amount)
+{
+    return from > amount ? from - amount : 0;
+}
+
+/* Without a capacity a device must be nobody's; with one it must leave room for it. */
+static bool is_available(const struct candidate *candidate, uint64_t capacity)
+{
+    if (!candidate->usable)
+        return false;
+    if (capacity == 0)
+        return candidate->holders == 0;
+    return capacity <= candidate->room;
+}
+
+static struct candidate examine(const struct select_view *view, size_t d, uint64_t capacity)
+{
+    const struct genv_device *device = &view->devices[d];
+    struct candidate candidate = {
+        .device = device,
+        .usable = device->state == GENV_DEVICE_OK && *device->uuid,
+        .attached = env_attachment(view->self, device->uuid) != NULL,
+        .busy = view->busy && view->busy[d],
+        .room = device->total_memory,
+    };
+
+    for (size_t i = 0; i < view->envs->count; i++) {
+        const struct genv_env *env = &view->envs->envs[i];
+        const struct genv_attachment *attachment = env == view->self ? NULL : env_attachment(env, device->uuid);
+
+        if (!attachment)
+            continue;
+        if (candidate.holders++ == 0)
+            candidate.first = env;
+        candidate.room = attachment->gpu_memory ? subtract(candidate.room, attachment->gpu_memory) : 0;
+    }
+    candidate.available = is_available(&candidate, capacity);
+    return candidate;
+}
+
+static struct candidate *examine_all(const struct select_view *view)
+{
+    struct candidate *candidates = calloc(view->device_count ? view->device_count : 1, sizeof(*candidates));
+
+    for (size_t d = 0; candidates && d < view->device_count; d++)
+        candidates[d] = examine(view, d, view->self->config.gpu_memory);
+    return candidates;
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* The order in which devices are given: see select_count(). */
+static int compare_preference(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+    int order;
+
+    if ((order = compare(a->busy, b->busy)))
+        return order;
+    if ((order = compare(b->available, a->available)))
+        return order;
+    if (a->available)
+        order = compare(a->room, b->room); /* alike where whole devices are asked for: see rank() */
+    else
+        order = compare(a->holders, b->holders);
+    return order ? order : compare(a->device->index, b->device->index);
+}
+
+static bool may_give(const struct candidate *candidate, bool over_subscribe)
+{
+    return candidate->usable && !candidate->attached && (candidate->available || over_subscribe);
+}
+
+/* Leaves in @candidates those that may be given, best first. */
+static void rank(struct candidate *candidates, size_t count, uint64_t capacity, bool over_subscribe)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!may_give(&candidates[i], over_subscribe))
+            continue;
+        candidates[kept] = candidates[i];
+        if (capacity == 0)
+            candidates[kept].room = 0; /* how large a free device is does not matter */
+        kept++;
+    }
+    if (kept)
+        qsort(candidates, kept, sizeof(*candidates), compare_preference);
+}
+
+static int refuse_missing(const struct select_view *view, int count, size_t usable, struct genv_error *err)
+{
+    if (view->device_count == 0)
+        return error_set(err, ENODEV, "cannot attach %d device%s: this machine has none", count, count == 1 ? "" : "s");
+    if (usable < view->device_count)
+        return error_set(err, ENODEV, "cannot attach %d devices: this machine has %zu, of which %zu do%s not work",
+                         count, view->device_count, view->device_count - usable,
+                         view->device_count - usable == 1 ? "es" : "");
+    return error_set(err, ENODEV, "cannot attach %d devices: this machine has %zu", count, view->device_count);
+}
+
+static int refuse_count(const struct select_view *view, const struct candidate *candidates, int count,
+                        struct genv_error *err)
+{
+    uint64_t capacity = view->self->config.gpu_memory, largest = 0;
+    size_t available = 0;
+    char amount[AMOUNT_SIZE], size[AMOUNT_SIZE];
+
+    for (size_t d = 0; d < view->device_count; d++) {
+        available += candidates[d].available;
+        if (candidates[d].device->total_memory > largest)
+            largest = candidates[d].device->total_memory;
+    }
+    amount_format(capacity, amount);
+    if (capacity > largest) {
+        amount_format(largest, size);
+        return error_set(err, EBUSY, "cannot attach %d device%s with %s: the largest device has %s", count,
+                         count == 1 ? "" : "s", amount, size);
+    }
+    return error_set(err, EBUSY,
+                     "cannot attach %d device%s: %zu of %zu %s available%s%s; ask for fewer%s, wait, or share with "
+                     "others (-o)",
+                     count, count == 1 ? "" : "s", available, view->device_count, available == 1 ? "is" : "are",
+                     capacity ? " with room for " : "", capacity ? amount : "", capacity ? " or less memory" : "");
+}
+
+static int append(struct selection *selection, const struct genv_device *device, uint64_t capacity, struct timespec now)
+{
+    struct genv_attachment *attachments =
+        reallocarray(selection->attachments, selection->count + 1, sizeof(*attachments));
+    struct genv_attachment *attachment;
+
+    if (!attachments)
+        return -ENOMEM;
+    selection->attachments = attachments;
+    attachment = &attachments[selection->count++];
+    *attachment = (struct genv_attachment){.index = (int)device->index, .gpu_memory = capacity, .time = now};
+    copy_string(attachment->uuid, sizeof(attachment->uuid), device->uuid);
+    return 0;
+}
+
+static int compare_index(const void *left, const void *right)
+{
+    const struct genv_attachment *a = left, *b = right;
+
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void sort_selection(struct selection *selection)
+{
+    if (selection->count)
+        qsort(selection->attachments, selection->count, sizeof(*selection->attachments), compare_index);
+}
+
+/* Starts @ret with at most @count of the attachments to devices that work, lowest indices first. */
+static int keep_attached(const struct select_view *view, const struct candidate *candidates, size_t count,
+                         struct selection *ret)
+{
+    for (size_t d = 0; d < view->device_count && ret->count < count; d++) {
+        const struct genv_attachment *attachment = env_attachment(view->self, view->devices[d].uuid);
+
+        if (!candidates[d].attached || !candidates[d].usable)
+            continue;
+        if (append(ret, &view->devices[d], attachment->gpu_memory, attachment->time) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int select_more(const struct select_view *view, struct candidate *candidates, size_t count, bool over_subscribe,
+                       struct selection *ret, struct genv_error *err)
+{
+    uint64_t capacity = view->self->config.gpu_memory;
+    size_t usable = 0, givable = 0, missing;
+
+    if (keep_attached(view, candidates, count, ret) < 0)
+        return error_no_memory(err);
+    missing = count - ret->count;
+    if (missing == 0)
+        return 0;
+    for (size_t d = 0; d < view->device_count; d++) {
+        usable += candidates[d].usable;
+        givable += may_give(&candidates[d], over_subscribe);
+    }
+    if (count > usable)
+        return refuse_missing(view, (int)count, usable, err);
+    if (givable < missing)
+        return refuse_count(view, candidates, (int)count, err);
+    rank(candidates, view->device_count, capacity, over_subscribe);
+    for (size_t i = 0; i < missing; i++) {
+        if (append(ret, candidates[i].device, capacity, view->now) < 0)
+            return error_no_memory(err);
+    }
+    sort_selection(ret);
+    return 0;
+}
+
+int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
+                 struct genv_error *err)
+{
+    cleanup_free struct candidate *candidates = examine_all(view);
+    struct selection selection = {0};
+    int r;
+
+    if (!candidates)
+        return error_no_memory(err);
+    r = select_more(view, candidates, (size_t)count, over_subscribe, &selection, err);
+    if (r < 0) {
+        free(selection.attachments);
+        return r;
+    }
+    *ret = selection;
+    return 0;
+}
+
+static int refuse_index(const struct select_view *view, const struct candidate *candidate, struct genv_error *err)
+{
+    static const char *const states[] = {
+        [GENV_DEVICE_OK] = "has no identity",
+        [GENV_DEVICE_LOST] = "is lost: it fell off the bus or needs a reset",
+        [GENV_DEVICE_FORBIDDEN] = "is not yours to open",
+        [GENV_DEVICE_FAILED] = "does not answer the driver",
+    };
+    uint64_t capacity = view->self->config.gpu_memory;
+    char holder[ENV_DESCRIPTION_SIZE], amount[AMOUNT_SIZE], room[AMOUNT_SIZE];
+    unsigned index = candidate->device->index;
+
+    if (!candidate->usable)
+        return error_set(err, ENODEV, "device %u %s", index, states[candidate->device->state]);
+    if (capacity) {
+        amount_format(capacity, amount);
+        amount_format(candidate->room, room);
+        return error_set(err, EBUSY, "device %u has no room for %s: %s %s left; pick another, wait, or share it (-o)",
+                         index, amount, candidate->room ? room : "nothing", candidate->room ? "are" : "is");
+    }
+    env_describe(candidate->first, holder);
+    return error_set(err, EBUSY, "device %u is held by %s; pick another, wait, or share it (-o)", index, holder);
+}
+
+static int copy_attachments(const struct genv_env *env, struct selection *ret)
+{
+    struct genv_attachment *attachments = calloc(env->attachment_count + 1, sizeof(*attachments));
+
+    if (!attachments)
+        return -ENOMEM;
+    if (env->attachment_count)
+        memcpy(attachments, env->attachments, env->attachment_count * sizeof(*attachments));
+    *ret = (struct selection){.attachments = attachments, .count = env->attachment_count};
+    return 0;
+}
+
+int select_index(const struct select_view *view, int index, bool over_subscribe, struct selection *ret,
+                 struct genv_error *err)
+{
+    struct selection selection = {0};
+    struct candidate candidate;
+    size_t d = 0;
+
+    while (d < view->device_count && (int)view->devices[d].index != index)
+        d++;
+    if (d == view->device_count && d == 0)
+        return error_set(err, ENODEV, "there is no device %d: this machine has none", index);
+    if (d == view->device_count)
+        return error_set(err, ENODEV, "there is no device %d: this machine has %u to %u", index, view->devices[0].index,
+                         view->devices[d - 1].index);
+    candidate = examine(view, d, view->self->config.gpu_memory);
+    if (!candidate.attached && !(candidate.available || (candidate.usable && over_subscribe)))
+        return refuse_index(view, &candidate, err);
+    if (copy_attachments(view->self, &selection) < 0)
+        return error_no_memory(err);
+    if (!candidate.attached && append(&selection, candidate.device, view->self->config.gpu_memory, view->now) < 0) {
+        free(selection.attachments);
+        return error_no_memory(err);
+    }
+    sort_selection(&selection);
+    *ret = selection;
+    return 0;
+}
+
+int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err)
+{
+    for (size_t d = 0; d < view->device_count; d++) {
+        struct candidate candidate = examine(view, d, capacity);
+        char amount[AMOUNT_SIZE] = "the whole device", room[AMOUNT_SIZE];
+
+        if (!candidate.attached || candidate.available)
+            continue;
+        if (capacity)
+            amount_format(capacity, amount);
+        amount_format(candidate.room, room);
+        return error_set(err, EBUSY, "device %u, which is attached, has no room for %s: others leave %s; detach first",
+                         candidate.device->index, amount, candidate.room ? room : "nothing");
+    }
+    if (copy_attachments(view->self, ret) < 0)
+        return error_no_memory(err);
+    for (size_t i = 0; i < ret->count; i++)
+        ret->attachments[i].gpu_memory = capacity;
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* Which devices an environment gets: pure decisions over what is known of the machine. */
+#ifndef POLICY_SELECT_H
+#define POLICY_SELECT_H
+
+#include "base/error.h"
+#include "model/env.h"
+
+/* What is known when the decision is made. */
+struct select_view {
+    const struct genv_device *devices; /* ascending by index */
+    size_t device_count;
+    const bool *busy; /* per device: processes of no environment use it; NULL: none does */
+    const struct env_list *envs;
+    const struct genv_env *self; /* one of @envs: who asks, with the capacity that it has configured */
+    struct timespec now;
+};
+
+/* The attachments that an environment is to have, ascending by index. free() the list. */
+struct selection {
+    struct genv_attachment *attachments;
+    size_t count;
+};
+
+/* Exactly @count devices: keeps what is attached, adds the missing or releases the surplus, highest indices first.
+ * Additions come from the available devices (@over_subscribe: then from the others): those that nobody uses outside
+ * environments first; with a capacity the least room that suffices, without one the lowest index; and over-subscribed
+ * the fewest environments. -EBUSY: not so many are available; -ENODEV: the machine has not so many. */
+int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
+                 struct genv_error *err);
+
+/* The device @index besides what is attached. -ENODEV: there is none, or it does not work; -EBUSY: not available. */
+int select_index(const struct select_view *view, int index, bool over_subscribe, struct selection *ret,
+                 struct genv_error *err);
+
+/* What is attached, each with the new @capacity (0: the whole device). -EBUSY: a device has no room for it. */
+int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err);
+
+#endif
