@@ -1,0 +1,185 @@
+/* Environments get devices, and give them back. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/proc.h"
+#include "base/user.h"
+#include "driver/driver.h"
+#include "driver/survey.h"
+#include "libgenv/handle.h"
+#include "libgenv/membership.h"
+#include "policy/select.h"
+
+/* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */
+#define SURVEY_TIMEOUT_MS 150
+
+/* Who uses the devices, as far as the driver tells in time. */
+struct survey {
+    struct driver_process *processes;
+    size_t count;
+};
+
+static void take_survey(struct survey *ret)
+{
+    if (driver_is_simulated(NULL) != 0 ||
+        driver_survey_processes(SURVEY_TIMEOUT_MS, &ret->processes, &ret->count, NULL) < 0)
+        *ret = (struct survey){0};
+}
+
+/* Per device, the PID of a process that uses it outside all environments, or 0. */
+static pid_t *find_strangers(const struct survey *survey, const struct genv_device *devices, size_t device_count,
+                             const struct env_list *envs)
+{
+    pid_t *strangers = calloc(device_count + 1, sizeof(*strangers));
+
+    for (size_t i = 0; strangers && i < survey->count; i++) {
+        const struct driver_process *process = &survey->processes[i];
+        size_t d = 0;
+
+        while (d < device_count && devices[d].index != process->index)
+            d++;
+        if (d < device_count && !strangers[d] && !membership_find(envs, process->pid))
+            strangers[d] = process->pid;
+    }
+    return strangers;
+}
+
+static void warn_of_stranger(const struct genv *g, unsigned index, pid_t pid)
+{
+    char command[GENV_COMMAND_SIZE], user[GENV_USERNAME_SIZE];
+
+    proc_command(pid, command, sizeof(command));
+    user_name(proc_uid(pid), user, sizeof(user));
+    handle_warn(g, "device %u is used by process %d (%s) of %s, which belongs to no environment", index, pid,
+                *command ? command : "?", user);
+}
+
+static void warn_of_strangers(const struct genv *g, const struct genv_env *before, const struct selection *selection,
+                              const struct genv_device *devices, size_t device_count, const pid_t *strangers)
+{
+    for (size_t i = 0; i < selection->count; i++) {
+        if (env_attachment(before, selection->attachments[i].uuid))
+            continue;
+        for (size_t d = 0; d < device_count; d++) {
+            if (strangers[d] && strcmp(devices[d].uuid, selection->attachments[i].uuid) == 0)
+                warn_of_stranger(g, devices[d].index, strangers[d]);
+        }
+    }
+}
+
+static void take_selection(struct genv_env *env, struct selection *selection)
+{
+    free(env->attachments);
+    env->attachments = selection->attachments;
+    env->attachment_count = selection->count;
+}
+
+static int decide(const struct select_view *view, const struct genv_attach_request *request,
+                  struct selection *ret_selection, struct genv_error *err)
+{
+    int count = request->count;
+
+    if (request->index >= 0)
+        return select_index(view, request->index, request->over_subscribe, ret_selection, err);
+    if (count < 0)
+        count = view->self->config.gpus;
+    if (count < 0)
+        return error_set(err, EINVAL,
+                         "environment %s has no device count: configure one (genv config gpus N), or name one "
+                         "(genv attach --count N)",
+                         view->self->eid);
+    return select_count(view, count, request->over_subscribe, ret_selection, err);
+}
+
+/* Decides and commits, under the lock. */
+static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env,
+                         const struct genv_device *devices, size_t device_count, const struct survey *survey,
+                         const struct genv_attach_request *request, struct genv_error *err)
+{
+    cleanup_free pid_t *strangers = find_strangers(survey, devices, device_count, envs);
+    cleanup_free bool *busy = calloc(device_count + 1, sizeof(*busy));
+    struct select_view view = {devices, device_count, busy, envs, env, clock_now()};
+    struct selection selection = {0};
+    int r;
+
+    if (!strangers || !busy)
+        return error_no_memory(err);
+    for (size_t d = 0; d < device_count; d++)
+        busy[d] = strangers[d] != 0;
+    env_resolve_indices(env, devices, device_count);
+    r = decide(&view, request, &selection, err);
+    if ((r == -EBUSY || r == -ENODEV) && request->index < 0 && env->attachment_count) {
+        take_selection(env, &selection); /* a count that can't be met leaves nothing attached */
+        store_save(g->store, env, NULL);
+    }
+    if (r < 0)
+        return r;
+    warn_of_strangers(g, env, &selection, devices, device_count, strangers);
+    take_selection(env, &selection);
+    return store_save(g->store, env, err);
+}
+
+GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request,
+                            struct genv_error *err)
+{
+    cleanup_env_list struct env_list envs = {0};
+    cleanup_free struct genv_device *devices = NULL;
+    struct survey survey = {0};
+    struct genv_env *env;
+    size_t device_count;
+    int r;
+
+    if (request->count > DEVICE_COUNT_MAX || request->index > DEVICE_COUNT_MAX)
+        return error_set(err, EINVAL, "a device count, or index, is at most %d", DEVICE_COUNT_MAX);
+    /* The driver may take its time: ask it before the lock. */
+    r = handle_devices(g, &devices, &device_count, err);
+    if (r < 0)
+        return r;
+    take_survey(&survey);
+    r = handle_begin(g, STORE_WRITE, &envs, err);
+    if (r == 0) {
+        r = handle_find_own(g, &envs, eid, &env, err);
+        if (r == 0)
+            r = attach_locked(g, &envs, env, devices, device_count, &survey, request, err);
+        store_end(g->store);
+    }
+    free(survey.processes);
+    return r;
+}
+
+static int detach_locked(struct genv *g, struct genv_env *env, int index, struct genv_error *err)
+{
+    size_t kept = 0, before = env->attachment_count;
+
+    for (size_t i = 0; i < before; i++) {
+        if (index >= 0 && env->attachments[i].index != index)
+            env->attachments[kept++] = env->attachments[i];
+    }
+    if (index >= 0 && kept == before)
+        return error_set(err, ENODEV, "device %d is not attached", index);
+    if (kept == before)
+        return 0;
+    env->attachment_count = kept;
+    return store_save(g->store, env, err);
+}
+
+GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct genv_error *err)
+{
+    cleanup_env_list struct env_list envs = {0};
+    cleanup_free struct genv_device *devices = NULL;
+    size_t device_count = 0;
+    struct genv_env *env;
+    bool known = index >= 0 && handle_devices(g, &devices, &device_count, NULL) == 0;
+    int r = handle_begin(g, STORE_WRITE, &envs, err);
+
+    if (r < 0)
+        return r;
+    r = handle_find_own(g, &envs, eid, &env, err);
+    if (r == 0 && known)
+        env_resolve_indices(env, devices, device_count);
+    if (r == 0)
+        r = detach_locked(g, env, index, err);
+    store_end(g->store);
+    return r;
+}

@@ -1,0 +1,133 @@
+/* What can be wrong with a machine, and what to do about it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/user.h"
+#include "driver/driver.h"
+#include "libgenv/handle.h"
+
+struct doctor {
+    void (*report)(const struct genv_finding *finding, void *data);
+    void *data;
+};
+
+static void tell(const struct doctor *doctor, enum genv_finding_level level, const char *subject, const char *remedy,
+                 const char *format, ...) PRINTF_LIKE(5, 6);
+
+static void tell(const struct doctor *doctor, enum genv_finding_level level, const char *subject, const char *remedy,
+                 const char *format, ...)
+{
+    struct genv_finding finding = {.level = level, .subject = subject};
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(finding.text, sizeof(finding.text), format, args);
+    va_end(args);
+    snprintf(finding.remedy, sizeof(finding.remedy), "%s", remedy);
+    doctor->report(&finding, doctor->data);
+}
+
+static void check_device(const struct doctor *doctor, const struct genv_device *device)
+{
+    static const struct {
+        const char *text, *remedy;
+    } states[] = {
+        [GENV_DEVICE_OK] = {"", ""},
+        [GENV_DEVICE_LOST] = {"is lost", "reset it (nvidia-smi --gpu-reset -i N) or reboot; dmesg says why"},
+        [GENV_DEVICE_FORBIDDEN] = {"is not yours to open", "ask for read and write permission on /dev/nvidia*"},
+        [GENV_DEVICE_FAILED] = {"does not answer the driver", "see what nvidia-smi and dmesg say"},
+    };
+
+    if (device->state != GENV_DEVICE_OK)
+        tell(doctor, GENV_FINDING_WARNING, "device", states[device->state].remedy, "device %u %s", device->index,
+             states[device->state].text);
+    else if (device->mig)
+        tell(doctor, GENV_FINDING_WARNING, "device", "nvidia-smi -mig 0 turns MIG off",
+             "device %u is in MIG mode: genv shares it as a whole, not its instances", device->index);
+}
+
+static void check_driver(const struct doctor *doctor)
+{
+    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
+    cleanup_free struct genv_device *devices = NULL;
+    struct genv_error reason = {0};
+    size_t count = 0;
+
+    if (driver_open(&driver, &reason) < 0 || driver->ops->list(driver, &devices, &count, &reason) < 0) {
+        tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", reason.message);
+        return;
+    }
+    if (count == 0)
+        tell(doctor, GENV_FINDING_WARNING, "driver", "see whether nvidia-smi -L lists any", "%s %s: no devices",
+             driver->ops->name, driver->version);
+    else if (strcmp(driver->ops->name, driver->version) == 0)
+        tell(doctor, GENV_FINDING_OK, "driver", "", "%s: %zu devices", driver->ops->name, count);
+    else
+        tell(doctor, GENV_FINDING_OK, "driver", "", "%s %s: %zu devices", driver->ops->name, driver->version, count);
+    for (size_t i = 0; i < count; i++)
+        check_device(doctor, &devices[i]);
+}
+
+/* Everyone must be able to write here, and nobody to touch what is another's: mode 1777, owner root or oneself. */
+static void check_directory(const struct doctor *doctor, const struct genv *g, const char *path)
+{
+    char owner[GENV_USERNAME_SIZE];
+    struct stat st;
+
+    if (lstat(path, &st) < 0) {
+        tell(doctor, GENV_FINDING_ERROR, "state directory", "", "%s: %s", path, strerror(errno));
+        return;
+    }
+    user_name(st.st_uid, owner, sizeof(owner));
+    if (!S_ISDIR(st.st_mode))
+        tell(doctor, GENV_FINDING_ERROR, "state directory", "remove it, or set GENV_TMPDIR", "%s is not a directory",
+             path);
+    else if (st.st_mode & 0002 && !(st.st_mode & S_ISVTX))
+        tell(doctor, GENV_FINDING_ERROR, "state directory", "have its owner run chmod 1777 on it",
+             "%s is not sticky: anybody can remove anybody's environments", path);
+    else if (st.st_uid != 0 && st.st_uid != g->uid)
+        tell(doctor, GENV_FINDING_WARNING, "state directory",
+             "have root make it: see packaging/genv.tmpfiles.conf in genv's sources",
+             "%s belongs to %s, who could remove anybody's environments", path, owner);
+    else if (!(st.st_mode & 0002))
+        tell(doctor, GENV_FINDING_WARNING, "state directory", "for a shared machine run chmod 1777 on it",
+             "%s is for %s alone: environments of others can't be made there", path, owner);
+    else
+        tell(doctor, GENV_FINDING_OK, "state directory", "", "%s: shared, sticky, of %s", path, owner);
+}
+
+static void check_store(const struct doctor *doctor, struct genv *g)
+{
+    cleanup_env_list struct env_list list = {0};
+    struct genv_error reason = {0};
+    const char *path = store_path(g->store);
+    cleanup_free char *envs = NULL;
+
+    if (access(path, F_OK) < 0 && errno == ENOENT) {
+        tell(doctor, GENV_FINDING_OK, "state directory", "", "%s: not there yet; the first activation makes it", path);
+        return;
+    }
+    check_directory(doctor, g, path);
+    if (asprintf(&envs, "%s/envs", path) < 0)
+        envs = NULL;
+    else
+        check_directory(doctor, g, envs);
+    if (handle_begin(g, STORE_WRITE, &list, &reason) < 0) {
+        tell(doctor, GENV_FINDING_ERROR, "state", "", "%s", reason.message);
+        return;
+    }
+    store_end(g->store);
+    tell(doctor, GENV_FINDING_OK, "state", "", "%s: %zu environment%s", path, list.count, list.count == 1 ? "" : "s");
+}
+
+GENV_PUBLIC void genv_diagnose(struct genv *g, void (*report)(const struct genv_finding *finding, void *data),
+                               void *data)
+{
+    const struct doctor doctor = {report, data};
+
+    check_driver(&doctor);
+    check_store(&doctor, g);
+}

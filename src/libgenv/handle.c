@@ -1,0 +1,158 @@
+/* The handle, and what the operations share. */
+#include "libgenv/handle.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/amount.h"
+#include "base/text.h"
+#include "base/user.h"
+#include "driver/driver.h"
+#include "model/snapshot.h"
+#include "store/directory.h"
+#include "store/inventory.h"
+
+_Static_assert(GENV_AMOUNT_SIZE == AMOUNT_SIZE, "the public size is the internal one");
+
+GENV_PUBLIC const char *genv_version(void)
+{
+    return GENV_VERSION;
+}
+
+GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err)
+{
+    const char *path = options && options->state_dir ? options->state_dir : getenv("GENV_TMPDIR");
+    struct genv *g = calloc(1, sizeof(*g));
+    int r;
+
+    if (!g)
+        return error_no_memory(err);
+    g->uid = geteuid();
+    if (options) {
+        g->warn = options->warn;
+        g->warn_data = options->warn_data;
+    }
+    r = store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err);
+    if (r < 0) {
+        free(g);
+        return r;
+    }
+    *ret_g = g;
+    return 0;
+}
+
+GENV_PUBLIC void genv_close(struct genv *g)
+{
+    if (!g)
+        return;
+    store_free(g->store);
+    free(g);
+}
+
+void handle_warn(const struct genv *g, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+
+    if (!g->warn)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    g->warn(line, g->warn_data);
+}
+
+static bool all_work(const struct genv_device *devices, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (devices[i].state != GENV_DEVICE_OK)
+            return false;
+    }
+    return true;
+}
+
+int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err)
+{
+    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
+    char key[INVENTORY_KEY_SIZE], boot_id[BOOT_ID_SIZE];
+    int simulated = driver_is_simulated(err), r;
+    bool has_key;
+
+    if (simulated < 0)
+        return simulated;
+    has_key = !simulated && proc_boot_id(boot_id) == 0 && inventory_key(NVIDIA_DRIVER_DIRECTORY, boot_id, key) == 0;
+    if (has_key && store_load_inventory(g->store, key, ret_devices, ret_count) == 0)
+        return 0;
+    r = driver_open(&driver, err);
+    if (r < 0)
+        return r;
+    r = driver->ops->list(driver, ret_devices, ret_count, err);
+    if (r < 0)
+        return r;
+    if (has_key && all_work(*ret_devices, *ret_count)) /* what is broken now may be mended before the next boot */
+        store_save_inventory(g->store, key, *ret_devices, *ret_count);
+    return 0;
+}
+
+int handle_begin(struct genv *g, enum store_access access, struct env_list *list, struct genv_error *err)
+{
+    int r = store_begin(g->store, access, err);
+
+    if (r < 0)
+        return r;
+    r = store_load(g->store, list, err);
+    if (r < 0)
+        store_end(g->store);
+    return r;
+}
+
+bool handle_may_change(const struct genv *g, uid_t owner)
+{
+    return g->uid == owner || g->uid == 0;
+}
+
+int handle_find_own(struct genv *g, const struct env_list *list, const char *eid, struct genv_env **ret_env,
+                    struct genv_error *err)
+{
+    struct genv_env *env;
+    char owner[GENV_USERNAME_SIZE];
+    int r = eid_validate(eid, err);
+
+    if (r < 0)
+        return r;
+    env = env_list_find(list, eid);
+    if (!env)
+        return error_set(err, ENOENT, "there is no environment %s", eid);
+    if (!handle_may_change(g, env->uid)) {
+        user_name(env->uid, owner, sizeof(owner));
+        return error_set(err, EPERM, "environment %s belongs to %s", eid, owner);
+    }
+    *ret_env = env;
+    return 0;
+}
+
+GENV_PUBLIC int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
+{
+    return amount_parse(text, ret_bytes, err);
+}
+
+GENV_PUBLIC void genv_amount_format(uint64_t bytes, char *text)
+{
+    amount_format(bytes, text);
+}
+
+GENV_PUBLIC int genv_eid_validate(const char *eid, struct genv_error *err)
+{
+    return eid_validate(eid, err);
+}
+
+GENV_PUBLIC int genv_name_validate(const char *name, struct genv_error *err)
+{
+    return name_validate(name, err);
+}
+
+GENV_PUBLIC void genv_user_name(uid_t uid, char *name)
+{
+    user_name(uid, name, GENV_USERNAME_SIZE);
+}

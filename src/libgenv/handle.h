@@ -1,0 +1,34 @@
+/* What the operations share: the handle, and how they find devices, environments and owners. */
+#ifndef LIBGENV_HANDLE_H
+#define LIBGENV_HANDLE_H
+
+#include "base/error.h"
+#include "model/env.h"
+#include "store/store.h"
+
+#include <genv/genv.h>
+
+struct genv {
+    struct store *store;
+    uid_t uid; /* effective: who owns the records that are written */
+    void (*warn)(const char *message, void *data);
+    void *warn_data;
+};
+
+#define GENV_PUBLIC __attribute__((visibility("default")))
+
+void handle_warn(const struct genv *g, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The devices, from this boot's inventory where it holds, else from the driver. free() them. */
+int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err);
+
+/* store_begin() and store_load() together; store_end() is the caller's on success. */
+int handle_begin(struct genv *g, enum store_access access, struct env_list *list, struct genv_error *err);
+
+/* The environment @eid of @list. -ENOENT: there is none; -EPERM: it is not the caller's to change. */
+int handle_find_own(struct genv *g, const struct env_list *list, const char *eid, struct genv_env **ret_env,
+                    struct genv_error *err);
+/* Whether the caller may change what belongs to @owner. */
+bool handle_may_change(const struct genv *g, uid_t owner);
+
+#endif

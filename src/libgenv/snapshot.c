@@ -1,0 +1,194 @@
+/* Everything at once: environments, devices, live figures, processes. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "driver/driver.h"
+#include "libgenv/handle.h"
+#include "libgenv/membership.h"
+#include "model/snapshot.h"
+
+static int load_envs(struct genv *g, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    struct env_list list = {0};
+    int r = handle_begin(g, STORE_READ, &list, err);
+
+    if (r == 0)
+        store_end(g->store);
+    snapshot->envs = list.envs;
+    snapshot->env_count = list.count;
+    return r;
+}
+
+static bool any_attached(const struct genv_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->env_count; i++) {
+        if (snapshot->envs[i].attachment_count)
+            return true;
+    }
+    return false;
+}
+
+static void resolve_indices(struct genv_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->env_count; i++)
+        env_resolve_indices(&snapshot->envs[i], snapshot->devices, snapshot->device_count);
+}
+
+static int compare_processes(const void *left, const void *right)
+{
+    const struct driver_process *a = left, *b = right;
+
+    if (a->pid != b->pid)
+        return a->pid < b->pid ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static void describe_process(struct genv_gpu_process *process, pid_t pid, const struct env_list *envs)
+{
+    const struct genv_env *env = membership_find(envs, pid);
+    struct proc_stat stat;
+
+    process->pid = pid;
+    process->uid = proc_uid(pid);
+    if (proc_stat_read(pid, &stat) == 0)
+        process->start_time = stat.start_time;
+    if (env)
+        copy_string(process->eid, sizeof(process->eid), env->eid);
+    proc_command(pid, process->command, sizeof(process->command));
+}
+
+/* One entry a process out of one entry a process and device; @uses is sorted. */
+static int merge_processes(struct genv_snapshot *snapshot, const struct driver_process *uses, size_t count)
+{
+    const struct env_list envs = {snapshot->envs, snapshot->env_count};
+
+    snapshot->processes = calloc(count + 1, sizeof(*snapshot->processes));
+    if (!snapshot->processes)
+        return -ENOMEM;
+    for (size_t i = 0, same; i < count; i += same) {
+        struct genv_gpu_process *process = &snapshot->processes[snapshot->process_count];
+
+        for (same = 1; i + same < count && uses[i + same].pid == uses[i].pid;)
+            same++;
+        process->usages = calloc(same, sizeof(*process->usages));
+        if (!process->usages)
+            return -ENOMEM;
+        snapshot->process_count++;
+        describe_process(process, uses[i].pid, &envs);
+        process->usage_count = same;
+        for (size_t k = 0; k < same; k++)
+            process->usages[k] = (struct genv_usage){uses[i + k].index, uses[i + k].used_memory};
+    }
+    return 0;
+}
+
+static int load_processes(struct genv *g, struct driver *driver, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    cleanup_free struct driver_process *uses = NULL;
+    struct genv_error reason = {0};
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->device_count; i++) {
+        const struct genv_device *device = &snapshot->devices[i];
+
+        if (device->state == GENV_DEVICE_OK && driver->ops->add_processes(driver, device, &uses, &count, &reason) < 0)
+            handle_warn(g, "the processes on device %u are unknown: %s", device->index, reason.message);
+    }
+    if (count)
+        qsort(uses, count, sizeof(*uses), compare_processes);
+    return merge_processes(snapshot, uses, count) < 0 ? error_no_memory(err) : 0;
+}
+
+static int load_live(struct genv *g, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
+    struct genv_error reason = {0};
+    int r = driver_open(&driver, &reason);
+
+    if (r == -EINVAL) { /* GENV_DEVICES is wrong */
+        if (err)
+            *err = reason;
+        return r;
+    }
+    if (r < 0) { /* a host without devices still has environments to tell of */
+        handle_warn(g, "%s", reason.message);
+        return 0;
+    }
+    copy_string(snapshot->driver, sizeof(snapshot->driver), driver->version);
+    r = driver->ops->list(driver, &snapshot->devices, &snapshot->device_count, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < snapshot->device_count; i++) {
+        if (snapshot->devices[i].state == GENV_DEVICE_OK)
+            driver->ops->sample(driver, &snapshot->devices[i]);
+    }
+    return load_processes(g, driver, snapshot, err);
+}
+
+static int fill(struct genv *g, enum genv_depth depth, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    int r = load_envs(g, snapshot, err);
+
+    if (r < 0)
+        return r;
+    if (depth == GENV_DEPTH_LIVE)
+        r = load_live(g, snapshot, err);
+    else if (depth == GENV_DEPTH_DEVICES)
+        r = handle_devices(g, &snapshot->devices, &snapshot->device_count, err);
+    else if (any_attached(snapshot) && handle_devices(g, &snapshot->devices, &snapshot->device_count, NULL) < 0)
+        return 0; /* the indices of the records are the best there is */
+    if (r < 0)
+        return r;
+    if (snapshot->device_count)
+        resolve_indices(snapshot);
+    return 0;
+}
+
+GENV_PUBLIC int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct genv_snapshot **ret_snapshot,
+                                   struct genv_error *err)
+{
+    struct genv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    int r;
+
+    if (!snapshot)
+        return error_no_memory(err);
+    snapshot->time = clock_now();
+    gethostname(snapshot->hostname, sizeof(snapshot->hostname) - 1);
+    r = fill(g, depth, snapshot, err);
+    if (r < 0) {
+        snapshot_free(snapshot);
+        return r;
+    }
+    *ret_snapshot = snapshot;
+    return 0;
+}
+
+GENV_PUBLIC void genv_snapshot_free(struct genv_snapshot *snapshot)
+{
+    snapshot_free(snapshot);
+}
+
+GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
+{
+    return snapshot_to_json(snapshot);
+}
+
+GENV_PUBLIC char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot)
+{
+    return snapshot_envs_to_json(snapshot);
+}
+
+GENV_PUBLIC char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot)
+{
+    return snapshot_devices_to_json(snapshot);
+}
+
+GENV_PUBLIC const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid)
+{
+    const struct env_list list = {snapshot->envs, snapshot->env_count};
+
+    return env_list_find(&list, eid);
+}

@@ -1,0 +1,132 @@
+/* The state directory: opened without trusting what is there, made where it is missing. */
+#include "store/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+
+/* Gives @aside the name @name, unless that exists by now. */
+static int rename_new(int parent, const char *aside, const char *name, bool is_directory)
+{
+    if (renameat2(parent, aside, parent, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL)
+        return -errno;
+    /* A file system, such as NFS, that can't do that: a directory is never renamed over a full one, nor linked a file.
+     */
+    if (is_directory)
+        return renameat(parent, aside, parent, name) < 0 ? -errno : 0;
+    if (linkat(parent, aside, parent, name, 0) < 0)
+        return -errno;
+    unlinkat(parent, aside, 0);
+    return 0;
+}
+
+/* The same; somebody was faster: all is well too. */
+static int publish(int parent, const char *aside, const char *name, bool is_directory)
+{
+    int r = rename_new(parent, aside, name, is_directory);
+
+    if (r < 0)
+        unlinkat(parent, aside, is_directory ? AT_REMOVEDIR : 0);
+    return r == -EEXIST || r == -ENOTEMPTY ? 0 : r;
+}
+
+/* A name beside @name that nobody can foresee. */
+static int make_aside_name(const char *name, char **ret_aside)
+{
+    const char *base = strrchr(name, '/');
+    int prefix = base ? (int)(base + 1 - name) : 0;
+    uint64_t number;
+
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+        return -errno;
+    if (asprintf(ret_aside, "%.*s" FILE_ASIDE_PREFIX "%016llx", prefix, name, (unsigned long long)number) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* mkdir(2) with a mode that the umask takes nothing from, not even for a moment that others could see. */
+static int make_directory(int parent, const char *name)
+{
+    cleanup_free char *aside = NULL;
+    int r = make_aside_name(name, &aside);
+
+    if (r < 0)
+        return r;
+    if (mkdirat(parent, aside, 0700) < 0)
+        return -errno;
+    if (fchmodat(parent, aside, 01777, 0) < 0) {
+        r = -errno;
+        unlinkat(parent, aside, AT_REMOVEDIR);
+        return r;
+    }
+    return publish(parent, aside, name, true);
+}
+
+static int make_lock(int directory, const char *name)
+{
+    cleanup_free char *aside = NULL;
+    cleanup_close int fd = -1;
+    int r = make_aside_name(name, &aside);
+
+    if (r < 0)
+        return r;
+    fd = openat(directory, aside, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (fchmod(fd, 0666) < 0) {
+        r = -errno;
+        unlinkat(directory, aside, 0);
+        return r;
+    }
+    return publish(directory, aside, name, false);
+}
+
+static int refuse(int code, const char *verb, const char *shown, struct genv_error *err)
+{
+    if (code == -ENOTDIR || code == -ELOOP)
+        return error_set(err, ENOTDIR,
+                         "%s is not a directory of its own (a link, or a file): remove it, or set GENV_TMPDIR", shown);
+    return error_set_errno(err, -code, "cannot %s %s", verb, shown);
+}
+
+int directory_open(int parent, const char *name, bool create, const char *shown, int *ret_fd, struct genv_error *err)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(parent, name, flags);
+
+    if (fd < 0 && errno == ENOENT && create) {
+        int r = make_directory(parent, name);
+
+        if (r < 0)
+            return refuse(r, "create", shown, err);
+        fd = openat(parent, name, flags);
+    }
+    if (fd < 0)
+        return refuse(-errno, "open", shown, err);
+    *ret_fd = fd;
+    return 0;
+}
+
+int directory_open_lock(int directory, const char *name, bool create, const char *shown, int *ret_fd,
+                        struct genv_error *err)
+{
+    int r = file_open(directory, name, O_RDONLY, ret_fd, NULL);
+
+    if (r == -ENOENT && create) {
+        r = make_lock(directory, name);
+        if (r < 0)
+            return error_set_errno(err, -r, "cannot create %s/%s", shown, name);
+        r = file_open(directory, name, O_RDONLY, ret_fd, NULL);
+    }
+    if (r == -ELOOP || r == -ENOTSUP)
+        return error_set(err, -r,
+                         "%s/%s is not a regular file: somebody put it there; ask an administrator to remove it", shown,
+                         name);
+    return r < 0 ? error_set_errno(err, -r, "cannot open %s/%s", shown, name) : 0;
+}

@@ -1,0 +1,23 @@
+/* The state directory: opened without trusting what is there, made where it is missing.
+ *
+ *     PATH/            1777
+ *       genv.lock      0666  flock: whoever allocates holds it
+ *       envs/          1777  EID.json, each owned by its environment's user
+ *       devices/       1777  N.lock: the access locks of devices
+ *       inventory-UID.json   the devices as UID saw them */
+#ifndef STORE_DIRECTORY_H
+#define STORE_DIRECTORY_H
+
+#include "base/error.h"
+
+#define STATE_DIRECTORY_DEFAULT "/var/tmp/genv"
+
+/* Opens the directory @name in @parent (AT_FDCWD for a path). With @create a missing one is made, mode 1777, complete
+ * before anyone sees it. Links and files: -ENOTDIR. @shown is how the user knows it. */
+int directory_open(int parent, const char *name, bool create, const char *shown, int *ret_fd, struct genv_error *err);
+
+/* Opens the lock file @name (mode 0666) for flock(2) alone. With @create a missing one is made. -ENOENT otherwise. */
+int directory_open_lock(int directory, const char *name, bool create, const char *shown, int *ret_fd,
+                        struct genv_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* The devices of a boot, kept so that nobody waits for the driver to list them again. */
+#include "store/inventory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#define INVENTORY_VERSION 1
+#define VERSION_SIZE_MAX  4096
+
+struct inventory {
+    int version;
+    char key[INVENTORY_KEY_SIZE];
+    struct genv_device *devices;
+    size_t count;
+};
+
+#define DEVICE_TEXT(name, member)                                                                                      \
+    {                                                                                                                  \
+        .key = name, .kind = JSON_KIND_TEXT, .offset = offsetof(struct genv_device, member),                           \
+        .size = sizeof(((struct genv_device *)0)->member)                                                              \
+    }
+
+static const struct json_field device_fields[] = {
+    {.key = "index", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_device, index)},
+    {.key = "minor",
+     .kind = JSON_KIND_I32,
+     .offset = offsetof(struct genv_device, minor),
+     .optional = true,
+     .absent = -1},
+    {.key = "mig", .kind = JSON_KIND_BOOL, .offset = offsetof(struct genv_device, mig)},
+    DEVICE_TEXT("uuid", uuid),
+    DEVICE_TEXT("pci_bus_id", pci_bus_id),
+    DEVICE_TEXT("name", name),
+    {.key = "total_memory", .kind = JSON_KIND_U64, .offset = offsetof(struct genv_device, total_memory)},
+};
+static const struct json_table device_table = {sizeof(struct genv_device), ARRAY_SIZE(device_fields), device_fields};
+
+static const struct json_field inventory_fields[] = {
+    {.key = "version", .kind = JSON_KIND_I32, .offset = offsetof(struct inventory, version)},
+    {.key = "key", .kind = JSON_KIND_TEXT, .offset = offsetof(struct inventory, key), .size = INVENTORY_KEY_SIZE},
+    {.key = "devices",
+     .kind = JSON_KIND_ARRAY,
+     .offset = offsetof(struct inventory, devices),
+     .count_offset = offsetof(struct inventory, count),
+     .element = &device_table},
+};
+static const struct json_table inventory_table = {sizeof(struct inventory), ARRAY_SIZE(inventory_fields),
+                                                  inventory_fields};
+
+/* FNV-1a: nobody gains by a collision, since only one's own inventory and root's are believed. */
+static uint64_t hash(uint64_t state, const char *text)
+{
+    for (; *text; text++)
+        state = (state ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return state;
+}
+
+static int hash_gpus(int directory, uint64_t *ret_sum)
+{
+    cleanup_close int fd = openat(directory, "gpus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_closedir DIR *gpus = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!gpus)
+        return -ENOENT;
+    steal_fd(&fd);
+    *ret_sum = 0;
+    while ((entry = readdir(gpus)))
+        *ret_sum += hash(UINT64_C(0xcbf29ce484222325), entry->d_name); /* a sum: the order says nothing */
+    return 0;
+}
+
+int inventory_key(const char *directory, const char *boot_id, char key[static INVENTORY_KEY_SIZE])
+{
+    cleanup_close int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_free char *version = NULL;
+    uint64_t gpus, state = UINT64_C(0xcbf29ce484222325);
+
+    if (fd < 0 || file_read_at(fd, "version", VERSION_SIZE_MAX, &version, NULL) < 0 || hash_gpus(fd, &gpus) < 0)
+        return -ENOENT;
+    state = hash(hash(state, boot_id), version) ^ gpus;
+    snprintf(key, INVENTORY_KEY_SIZE, "%016llx", (unsigned long long)state);
+    return 0;
+}
+
+char *inventory_encode(const char *key, const struct genv_device *devices, size_t count)
+{
+    struct inventory inventory = {
+        .version = INVENTORY_VERSION, .devices = (struct genv_device *)devices, .count = count};
+    cleanup_json json_t *json = NULL;
+
+    copy_string(inventory.key, sizeof(inventory.key), key);
+    json = json_encode(&inventory_table, &inventory);
+    return json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+}
+
+int inventory_decode(const char *text, size_t length, const char *key, struct genv_device **ret_devices,
+                     size_t *ret_count, struct genv_error *err)
+{
+    struct inventory inventory = {0};
+    cleanup_json json_t *json = json_parse(text, length, err);
+    int r = json ? json_decode(json, &inventory_table, &inventory, err) : -EINVAL;
+
+    if (r == 0 && (inventory.version != INVENTORY_VERSION || strcmp(inventory.key, key) != 0))
+        r = error_set(err, EINVAL, "an inventory of something else");
+    if (r < 0) {
+        free(inventory.devices);
+        return r;
+    }
+    for (size_t i = 0; i < inventory.count; i++)
+        inventory.devices[i].sample = (struct genv_sample){GENV_UNKNOWN_U64, GENV_UNKNOWN_INT, GENV_UNKNOWN_INT, -1};
+    *ret_devices = inventory.devices;
+    *ret_count = inventory.count;
+    return 0;
+}

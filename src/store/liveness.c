@@ -1,0 +1,42 @@
+/* Whether an environment lives: some registered process does, or the connection file of a kernel exists. */
+#include "store/liveness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/proc.h"
+
+static bool process_lives(const struct genv_process *process, uint64_t pid_namespace)
+{
+    return process->pid_namespace != pid_namespace || proc_is_alive(process->pid, process->start_time);
+}
+
+static bool kernel_lives(const struct genv_kernel *kernel)
+{
+    struct statx st;
+
+    /* The path is the owner's word: it must not make anyone wait for a network. */
+    if (statx(AT_FDCWD, kernel->connection_file, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE,
+              &st) == 0)
+        return true;
+    return errno == EACCES; /* another user's runtime directory is private */
+}
+
+bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < env->process_count; i++) {
+        if (process_lives(&env->processes[i], pid_namespace))
+            env->processes[kept++] = env->processes[i];
+    }
+    env->process_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < env->kernel_count; i++) {
+        if (kernel_lives(&env->kernels[i]))
+            env->kernels[kept++] = env->kernels[i];
+    }
+    env->kernel_count = kept;
+    return env->process_count || env->kernel_count;
+}

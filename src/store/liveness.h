@@ -1,0 +1,11 @@
+/* Whether an environment lives: some registered process does, or the connection file of a kernel exists. */
+#ifndef STORE_LIVENESS_H
+#define STORE_LIVENESS_H
+
+#include <genv/types.h>
+
+/* Drops the members that are gone. Returns whether any is left. Processes of another PID namespace than @pid_namespace
+ * can't be judged by their number and stay. */
+bool liveness_prune(struct genv_env *env, uint64_t pid_namespace);
+
+#endif

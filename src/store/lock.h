@@ -1,0 +1,15 @@
+/* File locks with a time limit, and who holds them. */
+#ifndef STORE_LOCK_H
+#define STORE_LOCK_H
+
+#include "base/error.h"
+
+/* Takes flock(2) @operation (LOCK_EX or LOCK_SH) on @fd. @timeout_ms < 0 waits without end. -EAGAIN: held by another,
+ * still after the time. */
+int lock_wait(int fd, int operation, int timeout_ms);
+
+/* "process 4242 (python3) of paul", or "another process" where that can't be seen; for sentences. */
+#define LOCK_HOLDER_SIZE 384
+void lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE]);
+
+#endif

@@ -1,0 +1,443 @@
+/* The records of the environments: one file each, owned by its user. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "model/record.h"
+#include "store/directory.h"
+#include "store/inventory.h"
+#include "store/liveness.h"
+#include "store/lock.h"
+
+#define LOCK_NAME        "genv.lock"
+#define RECORD_SUFFIX    ".json"
+#define WRITE_TIMEOUT_MS 10000
+#define READ_TIMEOUT_MS  200
+#define TOUCH_AGE_S      (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
+
+struct store {
+    char *path;
+    char *envs_path; /* for sentences */
+    store_warn warn;
+    void *warn_data;
+    char boot_id[BOOT_ID_SIZE];
+    uint64_t pid_namespace;
+    uid_t uid;
+    bool writing;
+    int root_fd, lock_fd;
+    DIR *envs;
+};
+
+int store_new(const char *path, store_warn warn, void *warn_data, struct store **ret_store, struct genv_error *err)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    int r;
+
+    if (!store)
+        return error_no_memory(err);
+    *store = (struct store){.warn = warn, .warn_data = warn_data, .uid = geteuid(), .root_fd = -1, .lock_fd = -1};
+    store->path = strdup(path);
+    if (!store->path || asprintf(&store->envs_path, "%s/envs", path) < 0) {
+        store_free(store);
+        return error_no_memory(err);
+    }
+    r = proc_boot_id(store->boot_id);
+    if (r < 0) {
+        store_free(store);
+        return error_set_errno(err, -r, "cannot tell this boot from others: is /proc mounted?");
+    }
+    store->pid_namespace = proc_pid_namespace();
+    *ret_store = store;
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    store_end(store);
+    free(store->path);
+    free(store->envs_path);
+    free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+/* Whether @fd still is the file that @name leads to: a lock on a removed file excludes nobody. */
+static bool is_current(int fd, int directory, const char *name)
+{
+    struct stat held, named;
+
+    return fstat(fd, &held) == 0 && fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+static int lock_exclusively(struct store *store, struct genv_error *err)
+{
+    for (;;) {
+        cleanup_close int fd = -1;
+        char holder[LOCK_HOLDER_SIZE];
+        int r = directory_open_lock(store->root_fd, LOCK_NAME, true, store->path, &fd, err);
+
+        if (r < 0)
+            return r;
+        r = lock_wait(fd, LOCK_EX, WRITE_TIMEOUT_MS);
+        if (r == -EAGAIN) {
+            lock_describe_holder(fd, holder);
+            return error_set(err, ETIMEDOUT, "%s has been locked for %d seconds by %s: try again, or end that process",
+                             store->path, WRITE_TIMEOUT_MS / 1000, holder);
+        }
+        if (r < 0)
+            return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);
+        if (!is_current(fd, store->root_fd, LOCK_NAME))
+            continue;
+        store->lock_fd = steal_fd(&fd);
+        return 0;
+    }
+}
+
+/* A consistent look at all records together is nice to have; being able to look is not negotiable. */
+static void lock_shared(struct store *store)
+{
+    if (directory_open_lock(store->root_fd, LOCK_NAME, false, store->path, &store->lock_fd, NULL) < 0)
+        store->lock_fd = -1;
+    else
+        lock_wait(store->lock_fd, LOCK_SH, READ_TIMEOUT_MS);
+}
+
+static int open_envs(struct store *store, bool create, struct genv_error *err)
+{
+    cleanup_close int fd = -1;
+    int r = directory_open(store->root_fd, "envs", create, store->envs_path, &fd, err);
+
+    if (r < 0)
+        return r;
+    store->envs = fdopendir(fd);
+    if (!store->envs)
+        return error_no_memory(err);
+    steal_fd(&fd);
+    return 0;
+}
+
+static int open_all(struct store *store, enum store_access access, struct genv_error *err)
+{
+    bool create = access == STORE_WRITE;
+    int r = directory_open(AT_FDCWD, store->path, create, store->path, &store->root_fd, err);
+
+    if (r == 0)
+        r = open_envs(store, create, err);
+    if (r == 0 && access == STORE_WRITE)
+        r = lock_exclusively(store, err);
+    if (r == 0 && access == STORE_READ)
+        lock_shared(store);
+    return r;
+}
+
+int store_begin(struct store *store, enum store_access access, struct genv_error *err)
+{
+    int r = open_all(store, access, err);
+
+    if (r == -ENOENT && access == STORE_READ) {
+        store_end(store);
+        return 0;
+    }
+    if (r < 0) {
+        store_end(store);
+        return r;
+    }
+    store->writing = access == STORE_WRITE;
+    return 0;
+}
+
+void store_end(struct store *store)
+{
+    if (store->envs)
+        closedir(store->envs);
+    if (store->lock_fd >= 0)
+        close(store->lock_fd);
+    if (store->root_fd >= 0)
+        close(store->root_fd);
+    store->envs = NULL;
+    store->lock_fd = store->root_fd = -1;
+    store->writing = false;
+}
+
+static bool may_remove(const struct store *store, uid_t owner)
+{
+    return store->writing && (owner == store->uid || store->uid == 0);
+}
+
+static int record_name(const char *eid, char name[static NAME_MAX + 1])
+{
+    return snprintf(name, NAME_MAX + 1, "%s" RECORD_SUFFIX, eid);
+}
+
+/* The identifier that a file's name stands for; false: the file is no record. */
+static bool name_to_eid(const char *name, char eid[static GENV_EID_MAX + 1])
+{
+    size_t length = strlen(name), suffix = strlen(RECORD_SUFFIX);
+
+    if (length <= suffix || length - suffix > GENV_EID_MAX || strcmp(name + length - suffix, RECORD_SUFFIX) != 0)
+        return false;
+    copy_string(eid, length - suffix + 1, name);
+    return eid_validate(eid, NULL) == 0;
+}
+
+/* Reads and checks a record. -ESTALE: it is of another boot, or its members are gone. @ret_record is for the caller to
+ * release either way. */
+static int read_record(struct store *store, const char *name, struct record *ret_record, struct stat *ret_stat,
+                       struct genv_error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_close int fd = -1;
+    size_t length;
+    int r;
+
+    memset(ret_record, 0, sizeof(*ret_record));
+    r = file_open(dirfd(store->envs), name, O_RDONLY, &fd, ret_stat);
+    if (r == 0)
+        r = file_read(fd, RECORD_SIZE_MAX, &text, &length);
+    if (r == -ELOOP || r == -ENOTSUP)
+        return error_set(err, -r, "not a regular file");
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read it");
+    if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here, or it is gone by now */
+        return error_set(err, ret_stat->st_nlink ? EINVAL : ENOENT, "it has other names");
+    r = record_decode(text, length, ret_record, err);
+    if (r < 0)
+        return r;
+    name_to_eid(name, ret_record->env.eid);
+    ret_record->env.uid = ret_stat->st_uid;
+    if (strcmp(ret_record->boot_id, store->boot_id) != 0 || !liveness_prune(&ret_record->env, store->pid_namespace))
+        return -ESTALE;
+    return 0;
+}
+
+/* What could not be read, to be told in one line however much it is. */
+struct complaint {
+    size_t count;
+    char first[NAME_MAX + 1];
+    struct genv_error reason;
+};
+
+static void complain(struct complaint *complaint, const char *name, const struct genv_error *reason)
+{
+    if (complaint->count++)
+        return;
+    copy_string(complaint->first, sizeof(complaint->first), utf8_is_printable(name) ? name : "?");
+    complaint->reason = *reason;
+}
+
+static void tell_complaint(const struct store *store, const struct complaint *complaint)
+{
+    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX];
+
+    if (!complaint->count || !store->warn)
+        return;
+    if (complaint->count == 1)
+        snprintf(line, sizeof(line), "passed over %s/%s: %s", store->envs_path, complaint->first,
+                 complaint->reason.message);
+    else
+        snprintf(line, sizeof(line), "passed over %zu records in %s, %s first: %s", complaint->count, store->envs_path,
+                 complaint->first, complaint->reason.message);
+    store->warn(line, store->warn_data);
+}
+
+static void touch_if_old(const struct store *store, const char *name, const struct stat *st)
+{
+    if (st->st_uid == store->uid && clock_now().tv_sec - st->st_mtim.tv_sec > TOUCH_AGE_S)
+        utimensat(dirfd(store->envs), name, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+static int load_record(struct store *store, const char *name, struct env_list *list, struct complaint *complaint,
+                       struct genv_error *err)
+{
+    struct genv_error reason = {0};
+    struct record record;
+    struct stat st;
+    int r = read_record(store, name, &record, &st, &reason);
+
+    if (r == 0) {
+        touch_if_old(store, name, &st);
+        r = env_list_add(list, &record.env);
+    } else if (r == -ESTALE && may_remove(store, st.st_uid)) {
+        unlinkat(dirfd(store->envs), name, 0);
+    } else if (r != -ESTALE && reason.code != ENOENT && reason.code != ENOMEM) {
+        complain(complaint, name, &reason);
+    }
+    env_release(&record.env);
+    return r == -ENOMEM ? error_no_memory(err) : 0;
+}
+
+static void sweep_aside(struct store *store, const char *name)
+{
+    struct stat st;
+
+    /* Every writer holds the lock that we hold: nobody is at work on this file. */
+    if (fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && may_remove(store, st.st_uid))
+        unlinkat(dirfd(store->envs), name, 0);
+}
+
+int store_load(struct store *store, struct env_list *list, struct genv_error *err)
+{
+    char eid[GENV_EID_MAX + 1];
+    struct complaint complaint = {0};
+    struct dirent *entry;
+    int r = 0;
+
+    if (!store->envs)
+        return 0;
+    rewinddir(store->envs);
+    while (r == 0 && (entry = readdir(store->envs))) {
+        if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
+            sweep_aside(store, entry->d_name);
+        else if (name_to_eid(entry->d_name, eid))
+            r = load_record(store, entry->d_name, list, &complaint, err);
+    }
+    env_list_sort(list);
+    tell_complaint(store, &complaint);
+    return r;
+}
+
+int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
+{
+    char name[NAME_MAX + 1];
+    struct record record = {0};
+    struct stat st;
+    int r = eid_validate(eid, err);
+
+    if (r < 0)
+        return r;
+    record_name(eid, name);
+    if (!store->envs || !store_is_taken(store, eid))
+        return error_set(err, ENOENT, "there is no environment %s", eid);
+    r = read_record(store, name, &record, &st, err);
+    if (r == -ESTALE) {
+        env_release(&record.env);
+        return error_set(err, ENOENT, "environment %s has ended", eid);
+    }
+    if (r < 0) {
+        env_release(&record.env);
+        return error_prefix(err, r, "%s/%s", store->envs_path, name);
+    }
+    touch_if_old(store, name, &st);
+    *ret_env = record.env;
+    return 0;
+}
+
+bool store_is_taken(struct store *store, const char *eid)
+{
+    char name[NAME_MAX + 1];
+    struct stat st;
+
+    record_name(eid, name);
+    return store->envs && fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int store_save(struct store *store, const struct genv_env *env, struct genv_error *err)
+{
+    struct record record = {.env = *env};
+    cleanup_free char *text = NULL;
+    char name[NAME_MAX + 1];
+    size_t length;
+    int r;
+
+    copy_string(record.boot_id, sizeof(record.boot_id), store->boot_id);
+    text = record_encode(&record, &length);
+    if (!text)
+        return error_no_memory(err);
+    record_name(env->eid, name);
+    r = file_replace(dirfd(store->envs), name, text, length, 0644, env->uid == store->uid ? (uid_t)-1 : env->uid);
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot save environment %s in %s", env->eid, store->envs_path);
+    return 0;
+}
+
+int store_remove(struct store *store, const char *eid, struct genv_error *err)
+{
+    char name[NAME_MAX + 1];
+
+    record_name(eid, name);
+    if (unlinkat(dirfd(store->envs), name, 0) < 0 && errno != ENOENT)
+        return error_set_errno(err, errno, "cannot remove environment %s from %s", eid, store->envs_path);
+    return 0;
+}
+
+int store_open_device_lock(struct store *store, unsigned index, int *ret_fd, struct genv_error *err)
+{
+    cleanup_close int root = -1, devices = -1;
+    char name[32], shown[PATH_MAX];
+    int r;
+
+    snprintf(name, sizeof(name), "%u.lock", index);
+    snprintf(shown, sizeof(shown), "%s/devices", store->path);
+    r = directory_open(AT_FDCWD, store->path, true, store->path, &root, err);
+    if (r == 0)
+        r = directory_open(root, "devices", true, shown, &devices, err);
+    if (r == 0)
+        r = directory_open_lock(devices, name, true, shown, ret_fd, err);
+    if (r < 0)
+        return r;
+    fcntl(*ret_fd, F_SETFD, 0); /* whoever runs under the lock holds it, for as long as he runs */
+    return 0;
+}
+
+static void inventory_name(uid_t uid, char name[static NAME_MAX + 1])
+{
+    snprintf(name, NAME_MAX + 1, "inventory-%u.json", (unsigned)uid);
+}
+
+static int load_inventory_of(int root, uid_t uid, const char *key, struct genv_device **ret_devices, size_t *ret_count)
+{
+    cleanup_free char *text = NULL;
+    cleanup_close int fd = -1;
+    char name[NAME_MAX + 1];
+    struct stat st;
+    size_t length;
+    int r;
+
+    inventory_name(uid, name);
+    r = file_open(root, name, O_RDONLY, &fd, &st);
+    if (r == 0 && (st.st_uid != uid || st.st_nlink != 1))
+        return -ENOENT;
+    if (r == 0)
+        r = file_read(fd, RECORD_SIZE_MAX, &text, &length);
+    return r < 0 ? -ENOENT : inventory_decode(text, length, key, ret_devices, ret_count, NULL);
+}
+
+int store_load_inventory(struct store *store, const char *key, struct genv_device **ret_devices, size_t *ret_count)
+{
+    cleanup_close int root = -1;
+
+    if (directory_open(AT_FDCWD, store->path, false, store->path, &root, NULL) < 0)
+        return -ENOENT;
+    if (load_inventory_of(root, 0, key, ret_devices, ret_count) == 0)
+        return 0;
+    return load_inventory_of(root, store->uid, key, ret_devices, ret_count) == 0 ? 0 : -ENOENT;
+}
+
+int store_save_inventory(struct store *store, const char *key, const struct genv_device *devices, size_t count)
+{
+    cleanup_close int root = -1;
+    cleanup_free char *text = NULL;
+    char name[NAME_MAX + 1];
+
+    if (directory_open(AT_FDCWD, store->path, false, store->path, &root, NULL) < 0)
+        return -ENOENT;
+    text = inventory_encode(key, devices, count);
+    if (!text)
+        return -ENOMEM;
+    inventory_name(store->uid, name);
+    return file_replace(root, name, text, strlen(text), 0644, (uid_t)-1);
+}

@@ -1,0 +1,48 @@
+/* The records of the environments: one file each, owned by its user.
+ *
+ * A change: store_begin(STORE_WRITE) takes the lock, store_load() reads what lives, a pure function decides,
+ * store_save() writes one record aside and renames it into place, store_end(). A kill at any instruction leaves the old
+ * record or the new one. A look: store_begin(STORE_READ) waits for the lock only for a moment and goes on without it.
+ * A handle belongs to one thread. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "model/env.h"
+
+struct store;
+
+enum store_access { STORE_READ, STORE_WRITE };
+
+/* Receives a line about what is passed over. */
+typedef void (*store_warn)(const char *message, void *data);
+
+/* Touches no file. @warn may be NULL. */
+int store_new(const char *path, store_warn warn, void *warn_data, struct store **ret_store, struct genv_error *err);
+void store_free(struct store *store); /* NULL is fine */
+const char *store_path(const struct store *store);
+
+/* STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT after 10 s, and who holds the lock.
+ */
+int store_begin(struct store *store, enum store_access access, struct genv_error *err);
+void store_end(struct store *store); /* harmless twice */
+
+/* Adds all live environments to @list, with their live members only, by creation. Under STORE_WRITE it also removes
+ * the dead records, and the rubbish of killed writers, that the caller owns (root: all). */
+int store_load(struct store *store, struct env_list *list, struct genv_error *err);
+/* Reads one live environment. -ENOENT: there is none. */
+int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err);
+/* Whether a file stands where a record of that identifier would, of whomever and in whatever condition. */
+bool store_is_taken(struct store *store, const char *eid);
+
+/* These need STORE_WRITE. */
+int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);
+int store_remove(struct store *store, const char *eid, struct genv_error *err);
+
+/* Opens the access lock of device @index; the descriptor is inherited by programs. Needs no store_begin(). */
+int store_open_device_lock(struct store *store, unsigned index, int *ret_fd, struct genv_error *err);
+
+/* The devices that were saved under @key (inventory.h), by root or by the caller. -ENOENT: there are none. */
+int store_load_inventory(struct store *store, const char *key, struct genv_device **ret_devices, size_t *ret_count);
+int store_save_inventory(struct store *store, const char *key, const struct genv_device *devices, size_t count);
+
+#endif
