@@ -84,7 +84,7 @@ int file_write(int fd, const void *bytes, size_t length)
     return 0;
 }
 
-static int write_aside(int fd, const char *text, size_t length, mode_t mode, uid_t uid)
+static int write_aside(int fd, const char *text, size_t length, mode_t mode, uid_t uid, bool durable)
 {
     int r = file_write(fd, text, length);
 
@@ -92,10 +92,25 @@ static int write_aside(int fd, const char *text, size_t length, mode_t mode, uid
         return r;
     if (uid != (uid_t)-1 && fchown(fd, uid, (gid_t)-1) < 0)
         return -errno;
-    return fchmod(fd, mode) < 0 ? -errno : 0; /* whatever the umask left of it */
+    if (fchmod(fd, mode) < 0) /* whatever the umask left of it */
+        return -errno;
+    return durable && fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid)
+/* rename(2) over an existing file makes ext4 write the new one out first, 20 times the cost of the rest: exchange the
+ * two, and remove the old one under its new name. */
+static int rename_over(int directory, const char *aside, const char *name)
+{
+    if (renameat2(directory, aside, directory, name, RENAME_EXCHANGE) == 0) {
+        unlinkat(directory, aside, 0);
+        return 0;
+    }
+    if (errno != ENOENT && errno != EINVAL) /* there is no old one, or the file system can't */
+        return -errno;
+    return renameat(directory, aside, directory, name) < 0 ? -errno : 0;
+}
+
+int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid, bool durable)
 {
     cleanup_close int fd = -1;
     char aside[sizeof(FILE_ASIDE_PREFIX) + 16];
@@ -108,9 +123,9 @@ int file_replace(int directory, const char *name, const char *text, size_t lengt
     fd = openat(directory, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    r = write_aside(fd, text, length, mode, uid);
-    if (r == 0 && renameat(directory, aside, directory, name) < 0)
-        r = -errno;
+    r = write_aside(fd, text, length, mode, uid, durable);
+    if (r == 0)
+        r = rename_over(directory, aside, name);
     if (r < 0)
         unlinkat(directory, aside, 0);
     return r;

@@ -20,8 +20,9 @@ int file_read_at(int directory, const char *name, size_t max, char **ret_text, s
 int file_write(int fd, const void *bytes, size_t length);
 
 /* Writes @text to @name in @directory so that a reader finds the old file or the new one, never a part: aside
- * (O_EXCL), then renamed. @uid other than (uid_t)-1 becomes the owner first. */
-int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid);
+ * (O_EXCL), then renamed. @uid other than (uid_t)-1 becomes the owner first. @durable: also after a power loss. */
+int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid,
+                 bool durable);
 
 /* The prefix of the files that file_replace() writes aside; what is left of one after a kill is rubbish. */
 #define FILE_ASIDE_PREFIX ".aside-"

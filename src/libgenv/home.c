@@ -180,7 +180,7 @@ GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *confi
         if (!(fields & home_files[i].field))
             continue;
         if (format_field(home_files[i].field, config, text))
-            r = file_replace(home, file, text, strlen(text), 0644, (uid_t)-1);
+            r = file_replace(home, file, text, strlen(text), 0644, (uid_t)-1, true);
         else if (unlinkat(home, file, 0) < 0 && errno != ENOENT)
             r = -errno;
         if (r < 0)

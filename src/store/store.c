@@ -260,14 +260,25 @@ static void touch_if_old(const struct store *store, const char *name, const stru
         utimensat(dirfd(store->envs), name, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
+/* A power loss may leave records without their content, since nobody waits for the disk: nothing is lost with them. */
+static bool is_of_earlier_boot(const struct stat *st)
+{
+    struct timespec up;
+
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return st->st_mtim.tv_sec < clock_now().tv_sec - up.tv_sec - 1;
+}
+
 static int load_record(struct store *store, const char *name, struct env_list *list, struct complaint *complaint,
                        struct genv_error *err)
 {
     struct genv_error reason = {0};
     struct record record;
-    struct stat st;
+    struct stat st = {0};
     int r = read_record(store, name, &record, &st, &reason);
 
+    if (r == -EINVAL && is_of_earlier_boot(&st))
+        r = -ESTALE;
     if (r == 0) {
         touch_if_old(store, name, &st);
         r = env_list_add(list, &record.env);
@@ -358,7 +369,8 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
     if (!text)
         return error_no_memory(err);
     record_name(env->eid, name);
-    r = file_replace(dirfd(store->envs), name, text, length, 0644, env->uid == store->uid ? (uid_t)-1 : env->uid);
+    r = file_replace(dirfd(store->envs), name, text, length, 0644, env->uid == store->uid ? (uid_t)-1 : env->uid,
+                     false);
     if (r < 0)
         return error_set_errno(err, -r, "cannot save environment %s in %s", env->eid, store->envs_path);
     return 0;
@@ -439,5 +451,5 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     if (!text)
         return -ENOMEM;
     inventory_name(store->uid, name);
-    return file_replace(root, name, text, strlen(text), 0644, (uid_t)-1);
+    return file_replace(root, name, text, strlen(text), 0644, (uid_t)-1, false);
 }
