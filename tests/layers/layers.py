@@ -23,7 +23,7 @@ PROGRAMS = {"cli"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-PRINT_OR_EXIT = re.compile(r"(?<![\w.>])(v?printf|puts|putchar|perror|_?exit|abort|warnx?|errx?)\s*\(|\b(stdout|stderr)\b")
+PRINT_OR_EXIT = re.compile(r"(?<![\w.>])(v?printf|puts|putchar|perror|exit|abort|warnx?|errx?)\s*\(|\b(stdout|stderr)\b")
 
 
 def include_problem(layer, quote, path):
