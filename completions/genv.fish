@@ -1,0 +1,16 @@
+# fish completion for genv: genv itself knows what could come next.
+function __genv_complete
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l current (commandline -ct)
+    set -l candidates (command genv complete -- $words "$current" 2>/dev/null)
+    if string match -q ':command *' -- $candidates[1]
+        set -l start (math (string replace ':command ' '' -- $candidates[1]) + 1)
+        set -a words "$current"
+        complete -C (string join ' ' -- (string escape -- $words[$start..-2]) $words[-1])
+    else
+        string join \n -- $candidates
+    end
+end
+
+complete -c genv -f -a '(__genv_complete)'

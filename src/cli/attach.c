@@ -1,0 +1,91 @@
+/* genv attach: attaches devices to the environment. */
+#include <errno.h>
+
+#include "cli/cli.h"
+
+struct values {
+    int count;
+    int index;
+    bool refresh;
+    bool over_subscribe;
+};
+
+static const struct values defaults = {.count = -1, .index = -1};
+
+enum { EXCLUSIVE = 1 };
+
+static const struct option options[] = {
+    {.name = "count",
+     .letter = 'c',
+     .type = OPTION_COUNT,
+     .argument = "N",
+     .help = "Be attached to exactly so many devices; by default as many as are configured",
+     .offset = offsetof(struct values, count),
+     .group = EXCLUSIVE},
+    {.name = "index",
+     .letter = 'i',
+     .type = OPTION_INDEX,
+     .argument = "I",
+     .help = "Attach this device too",
+     .offset = offsetof(struct values, index),
+     .group = EXCLUSIVE},
+    {.name = "refresh",
+     .type = OPTION_FLAG,
+     .help = "Only bring the variables of this shell up to date",
+     .offset = offsetof(struct values, refresh),
+     .group = EXCLUSIVE},
+    {.name = "over-subscribe",
+     .alias = "allow-over-subscription",
+     .letter = 'o',
+     .type = OPTION_FLAG,
+     .help = "Attach devices that are not available too",
+     .offset = offsetof(struct values, over_subscribe)},
+    {.name = NULL},
+};
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    const struct genv_attach_request request = {
+        .count = values->count, .index = values->index, .over_subscribe = values->over_subscribe};
+    cleanup_env struct genv_env *env = NULL, *before = NULL;
+    struct genv_error attach_err = {0};
+    int r, attached = 0;
+
+    r = cli_current_env(cli, &before, err);
+    if (r < 0)
+        return r;
+    if (!values->refresh)
+        attached = genv_attach(cli->genv, before->eid, &request, &attach_err);
+    r = cli_refresh_shell(cli, before->eid, &env, err); /* after a failure too: the devices may be gone */
+    if (attached < 0)
+        *err = attach_err;
+    if (attached < 0 || r < 0)
+        return attached < 0 ? attached : r;
+    if (!values->refresh)
+        cli_add_attachment_line(&cli->output, env);
+    return 0;
+}
+
+static const struct example examples[] = {
+    {"genv attach", "Attaches as many devices as are configured."},
+    {"genv attach --count 2", "Attaches devices until there are two, or releases the surplus."},
+    {"genv attach --index 0 -o", "Attaches device 0, even if somebody else has it."},
+    {NULL, NULL},
+};
+
+const struct command command_attach = {
+    .name = "attach",
+    .summary = "Attach devices to the environment",
+    .description =
+        "Finds devices that nobody holds, or, with a configured gpu-memory, devices with so much memory left, and "
+        "reserves them. Devices that are attached already stay; a surplus is released, highest indices first.\n\n"
+        "If so many can't be had, the reason is shown and the environment is left detached from all devices. If the "
+        "device of --index can't be had, nothing changes.",
+    .group = GROUP_ENVIRONMENT,
+    .options = options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,181 @@
+/* What several commands share. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/variables.h"
+
+/* Replaces what could harm a terminal: control characters and bytes that are not UTF-8. */
+static void add_harmless(struct text *text, const char *string)
+{
+    while (*string) {
+        uint32_t character;
+        size_t length = utf8_decode(string, &character);
+        char one[8] = {0};
+
+        memcpy(one, string, length);
+        text_add(text, length && utf8_is_printable(one) ? one : "?");
+        string += length ? length : 1;
+    }
+}
+
+void cli_complain(const char *message)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    text_add(&line, "genv: ");
+    add_harmless(&line, message);
+    text_add(&line, "\n");
+    if (!line.failed)
+        file_write(STDERR_FILENO, line.data, line.length);
+}
+
+static void warn(const char *message, void *data)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    (void)data;
+    text_addf(&line, "warning: %s", message);
+    if (!line.failed)
+        cli_complain(line.data);
+}
+
+int cli_open(struct cli *cli, struct genv_error *err)
+{
+    const struct genv_options options = {.warn = warn};
+
+    return cli->genv ? 0 : genv_open(&options, &cli->genv, err);
+}
+
+int cli_usage_error(struct cli *cli, int code, struct genv_error *err)
+{
+    size_t length = strlen(err->message);
+
+    snprintf(err->message + length, sizeof(err->message) - length, " (try 'genv%s%s --help')", cli->command ? " " : "",
+             cli->command ? cli->command->name : "");
+    cli->failure_status = EXIT_USAGE;
+    return code;
+}
+
+const char *cli_current_eid(void)
+{
+    const char *eid = getenv("GENV_ENVIRONMENT_ID");
+
+    return eid && *eid ? eid : NULL;
+}
+
+int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err)
+{
+    const char *eid = cli_current_eid();
+    int r;
+
+    if (!eid)
+        return error_set(err, ENOENT, "no environment is active here: run 'genv activate' first");
+    r = genv_eid_validate(eid, err);
+    if (r < 0)
+        return error_prefix(err, r, "GENV_ENVIRONMENT_ID");
+    r = cli_open(cli, err);
+    if (r < 0)
+        return r;
+    r = genv_env_get(cli->genv, eid, ret_env, err);
+    if (r == -ENOENT)
+        return error_set(err, ENOENT, "environment %s has ended: run 'genv deactivate' and then 'genv activate'", eid);
+    return r;
+}
+
+int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)
+{
+    cleanup_variables struct variables variables = {.gpus = ""};
+    int r;
+
+    if (!cli->in_shell)
+        return 0;
+    r = variables_of(env, &variables, err);
+    if (r == 0)
+        shell_add_update(&cli->code, cli->shell, variables.items, VARIABLES_COUNT);
+    return r;
+}
+
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    int r = 0;
+
+    if (!cli->in_shell && !ret_env)
+        return 0;
+    r = genv_env_get(cli->genv, eid, &env, err);
+    if (r == 0)
+        r = cli_update_shell(cli, env, err);
+    if (r == 0 && ret_env)
+        *ret_env = STEAL_POINTER(env);
+    return r;
+}
+
+void cli_add_indices(struct text *text, const struct genv_env *env)
+{
+    const char *comma = "";
+
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        if (env->attachments[i].index < 0)
+            continue;
+        text_addf(text, "%s%d", comma, env->attachments[i].index);
+        comma = ",";
+    }
+}
+
+void cli_add_attachment_line(struct text *text, const struct genv_env *env)
+{
+    cleanup_text struct text indices = TEXT_INIT;
+
+    cli_add_indices(&indices, env);
+    if (indices.length)
+        text_addf(text, "Attached to GPUs at indices %s\n", indices.data);
+    else
+        text_add(text, "Detached from GPUs\n");
+}
+
+const char *cli_setup_line(enum shell_kind kind)
+{
+    return kind == SHELL_FISH ? "genv shell --init fish | source" : "eval \"$(genv shell --init)\"";
+}
+
+const char *cli_setup_file(enum shell_kind kind)
+{
+    switch (kind) {
+    case SHELL_ZSH:
+        return "~/.zshrc";
+    case SHELL_FISH:
+        return "~/.config/fish/config.fish";
+    case SHELL_BASH:
+        break;
+    }
+    return "~/.bashrc";
+}
+
+int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err)
+{
+    enum shell_kind kind;
+
+    if (shell_kind_of_caller(&kind) < 0)
+        return error_set(err, EPERM,
+                         "'genv %s' changes the shell that runs it, which only bash, zsh and fish can do, once they "
+                         "are set up: see 'genv shell --help'",
+                         cli->command->name);
+    return error_set(err, EPERM,
+                     "'genv %s' changes the shell that runs it, and this one is not set up: run '%s' in it, and add "
+                     "that line to %s",
+                     cli->command->name, cli_setup_line(kind), cli_setup_file(kind));
+}
+
+int cli_execute(struct cli *cli, char **words, struct genv_error *err)
+{
+    execvp(words[0], words);
+    if (errno == ENOENT) {
+        cli->failure_status = EXIT_NOT_FOUND;
+        return error_set(err, ENOENT, "can't find the command '%s'", words[0]);
+    }
+    cli->failure_status = EXIT_NOT_EXECUTABLE;
+    return error_set_errno(err, errno, "can't execute '%s'", words[0]);
+}

@@ -1,0 +1,71 @@
+/* What a command works with, and what several commands share. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "shell/shell.h"
+
+struct cli {
+    struct genv *genv; /* cli_open() */
+    const struct command *command;
+    struct text output; /* words for the user, printed once at the end */
+    struct text code;   /* for the shell that called, printed once at the end */
+    bool in_shell;      /* called by the shell function; @shell and @shell_pid say which */
+    enum shell_kind shell;
+    pid_t shell_pid;
+    int failure_status; /* exit status of a command that fails */
+};
+
+#define EXIT_USAGE          2
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND      127
+
+/* Opens cli->genv; main() closes it. */
+int cli_open(struct cli *cli, struct genv_error *err);
+
+/* Turns the sentence of @err into that of a usage error. Returns @code as it is. */
+int cli_usage_error(struct cli *cli, int code, struct genv_error *err);
+
+/* One line on standard error: "genv: " and @message, whatever could harm a terminal replaced by "?". */
+void cli_complain(const char *message);
+
+/* The live environment that $GENV_ENVIRONMENT_ID names; genv_env_free() it. -ENOENT, with a sentence: none is set, or
+ * it has ended. */
+int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err);
+/* $GENV_ENVIRONMENT_ID; NULL while it is not set or empty. */
+const char *cli_current_eid(void);
+
+/* Brings the variables of the calling shell up to date; without a shell function there is nothing to do. */
+int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err);
+/* The same after a change: reads the environment again. @ret_env may be NULL. */
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err);
+
+/* "Attached to GPUs at indices 0,1" or "Detached from GPUs", and a newline. */
+void cli_add_attachment_line(struct text *text, const struct genv_env *env);
+/* "0,1"; nothing while detached. */
+void cli_add_indices(struct text *text, const struct genv_env *env);
+
+/* How to set up a shell of @kind: the line, and the file to put it into. */
+const char *cli_setup_line(enum shell_kind kind);
+const char *cli_setup_file(enum shell_kind kind);
+/* The sentence of a command that needs the shell function, and was called without. */
+int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err);
+
+/* Becomes the command @words. Returns only on failure, with cli->failure_status 127 or 126. */
+int cli_execute(struct cli *cli, char **words, struct genv_error *err);
+
+static inline void cleanup_genv_envp(struct genv_env **env)
+{
+    genv_env_free(*env);
+}
+#define cleanup_env cleanup_with(cleanup_genv_envp)
+
+static inline void cleanup_genv_snapshotp(struct genv_snapshot **snapshot)
+{
+    genv_snapshot_free(*snapshot);
+}
+#define cleanup_snapshot cleanup_with(cleanup_genv_snapshotp)
+
+#endif

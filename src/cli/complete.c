@@ -1,0 +1,236 @@
+/* genv complete: what could be typed next, for the completions of bash, zsh and fish. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+#include "cli/listing.h"
+
+/* What the words before the one to be completed have come to. */
+struct position {
+    struct cli *cli;
+    const struct command *command; /* NULL: none yet */
+    const struct option *option;   /* whose value comes next, or NULL */
+    const struct option *list;     /* to which the next word may belong, or NULL */
+    bool only_operands;
+    int operand_count;
+    int program; /* which word is the command of lock or run, or -1 */
+};
+
+static void add_candidate(struct position *at, const char *before, const char *word, const char *candidate,
+                          const char *description)
+{
+    if (strncmp(candidate, word, strlen(word)) != 0)
+        return;
+    text_addf(&at->cli->output, "%s%s", before, candidate);
+    if (description && *description)
+        text_addf(&at->cli->output, "\t%s", description);
+    text_add(&at->cli->output, "\n");
+}
+
+static void add_choices(struct position *at, const char *before, const char *word, const char *const *choices)
+{
+    for (; choices && *choices; choices++)
+        add_candidate(at, before, word, *choices, NULL);
+}
+
+static void add_eids(struct position *at, const char *before, const char *word)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+
+    if (listing_take(at->cli, GENV_DEPTH_ENVS, &snapshot, NULL) < 0)
+        return;
+    for (size_t i = 0; i < snapshot->env_count; i++)
+        add_candidate(at, before, word, snapshot->envs[i].eid, snapshot->envs[i].config.name);
+}
+
+static void add_indices(struct position *at, const char *before, const char *word)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+
+    if (listing_take(at->cli, GENV_DEPTH_DEVICES, &snapshot, NULL) < 0)
+        return;
+    for (size_t i = 0; i < snapshot->device_count; i++) {
+        char index[16];
+
+        snprintf(index, sizeof(index), "%u", snapshot->devices[i].index);
+        add_candidate(at, before, word, index, snapshot->devices[i].name);
+    }
+}
+
+/* Values of @option that begin with @word; @before is what stands in the same word in front of them. */
+static void add_values(struct position *at, const struct option *option, const char *before, const char *word)
+{
+    if (option->type == OPTION_EID)
+        add_eids(at, before, word);
+    if (option->type == OPTION_INDEX)
+        add_indices(at, before, word);
+    add_choices(at, before, word, option->choices);
+}
+
+static void add_commands(struct position *at, const struct command *const *list, const char *word)
+{
+    for (; list && *list; list++) {
+        if (!(*list)->hidden)
+            add_candidate(at, "", word, command_word(*list), (*list)->summary);
+    }
+}
+
+static void add_options(struct position *at, const char *word)
+{
+    const struct option *options = at->command ? at->command->options : NULL;
+    char name[64];
+
+    for (; options && options->name; options++) {
+        snprintf(name, sizeof(name), "--%s", options->name);
+        add_candidate(at, "", word, name, options->help);
+    }
+    add_candidate(at, "", word, "--help", help_option.help);
+    if (!at->command)
+        add_candidate(at, "", word, "--version", command_version.summary);
+}
+
+/* Reads one word in front of the one to be completed. */
+static void pass_option(struct position *at, const char *word)
+{
+    const struct option *option;
+    size_t length;
+
+    if (word[1] == '-') {
+        length = strcspn(word + 2, "=");
+        option = option_find(at->command->options, word + 2, length);
+        if (option && option->type != OPTION_FLAG && word[2 + length] == '\0')
+            at->option = option;
+        return;
+    }
+    for (word++; *word; word++) {
+        option = option_find_letter(at->command->options, *word);
+        if (!option || option->type == OPTION_FLAG)
+            continue;
+        at->option = word[1] ? NULL : option;
+        return;
+    }
+}
+
+static void pass(struct position *at, const char *word, int position)
+{
+    const struct option *option = at->option;
+
+    if (option && strcmp(word, "=") == 0) /* bash takes "--format=csv" apart */
+        return;
+    if (option || (at->list && word[0] != '-')) {
+        at->list = option && option->type == OPTION_CHOICES ? option : at->list;
+        at->option = NULL;
+        return;
+    }
+    at->list = NULL;
+    if (!at->command) {
+        at->command = word[0] == '-' ? NULL : command_find(NULL, word);
+        return;
+    }
+    if (!at->only_operands && word[0] == '-' && word[1]) {
+        if (strcmp(word, "--") == 0)
+            at->only_operands = true;
+        else
+            pass_option(at, word);
+        return;
+    }
+    if (at->operand_count == 0 && command_find(at->command, word))
+        at->command = command_find(at->command, word);
+    else if (at->operand_count++ == 0 && at->command->operands.kind == OPERAND_COMMAND)
+        at->program = position;
+}
+
+static void add_operands(struct position *at, const char *word)
+{
+    const struct command *command = at->command;
+    const struct command *topic = NULL;
+
+    switch (command->operands.kind) {
+    case OPERAND_CHOICE:
+        if (at->operand_count == 0)
+            add_choices(at, "", word, command->operands.choices);
+        break;
+    case OPERAND_TOPIC:
+        if (at->operand_count == 0)
+            add_commands(at, commands, word);
+        break;
+    case OPERAND_COMMAND:
+    case OPERAND_TEXT:
+        break;
+    }
+    (void)topic;
+    if (at->operand_count == 0)
+        add_commands(at, command->subcommands, word);
+}
+
+static void complete(struct position *at, const char *word, int position)
+{
+    const char *equals = strchr(word, '=');
+    size_t before = at->cli->output.length;
+
+    if (at->option) {
+        add_values(at, at->option, "", strcmp(word, "=") == 0 ? "" : word);
+        return;
+    }
+    if (at->list && word[0] != '-') {
+        add_values(at, at->list, "", word);
+        return;
+    }
+    if (!at->only_operands && word[0] == '-' && word[1] == '-' && equals && at->command) {
+        const struct option *option = option_find(at->command->options, word + 2, (size_t)(equals - word) - 2);
+        cleanup_text struct text name = TEXT_INIT;
+
+        text_add_bytes(&name, word, (size_t)(equals - word) + 1);
+        if (option && name.data)
+            add_values(at, option, name.data, equals + 1);
+        return;
+    }
+    if (!at->only_operands && word[0] == '-') {
+        add_options(at, word);
+        return;
+    }
+    if (!at->command) {
+        add_commands(at, commands, word);
+        return;
+    }
+    if (at->command->operands.kind == OPERAND_COMMAND) {
+        text_addf(&at->cli->output, ":command %d\n", position);
+        return;
+    }
+    add_operands(at, word);
+    if (at->cli->output.length == before && *word == '\0' && !at->only_operands)
+        add_options(at, word);
+}
+
+/* Nobody may fail, or talk, in the middle of somebody's typing. */
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    struct position at = {.cli = cli, .program = -1};
+    int last = arguments->operand_count - 1;
+
+    (void)err;
+    for (int i = 0; i < last; i++) {
+        if (at.program < 0)
+            pass(&at, arguments->operands[i], i);
+        if (!at.command)
+            return 0;
+    }
+    if (at.program >= 0)
+        text_addf(&cli->output, ":command %d\n", at.program);
+    else
+        complete(&at, arguments->operands[last], last);
+    return 0;
+}
+
+const struct command command_complete = {
+    .name = "complete",
+    .summary = "Print what could be typed next",
+    .description =
+        "The words are those of a command line behind \"genv\"; the last one, which may be empty, is the one to "
+        "be completed. A candidate a line, with a tab and a description behind it; or \":command N\": word "
+        "N begins a command line of its own.",
+    .group = GROUP_ABOUT,
+    .hidden = true,
+    .operands = {.synopsis = "-- [WORD...] WORD", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .run = run,
+};

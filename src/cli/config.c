@@ -1,0 +1,175 @@
+/* genv config: shows, sets, clears, saves and loads the configuration of the environment. */
+#include <errno.h>
+
+#include "cli/cli.h"
+#include "cli/fields.h"
+
+struct values {
+    bool clear;
+    bool load;
+    bool save;
+    bool quiet;
+    bool refresh;
+};
+
+enum { EXCLUSIVE = 1 };
+
+static const struct option options[] = {
+    {.name = "clear",
+     .type = OPTION_FLAG,
+     .help = "Clear the field, or all of them",
+     .offset = offsetof(struct values, clear),
+     .group = EXCLUSIVE},
+    {.name = "load",
+     .type = OPTION_FLAG,
+     .help = "Load the field, or all of them, from the .genv directory",
+     .offset = offsetof(struct values, load),
+     .group = EXCLUSIVE},
+    {.name = "refresh",
+     .type = OPTION_FLAG,
+     .help = "Only bring the variables of this shell up to date",
+     .offset = offsetof(struct values, refresh),
+     .group = EXCLUSIVE},
+    {.name = "save",
+     .type = OPTION_FLAG,
+     .help = "Save the field, or all of them, in the .genv directory",
+     .offset = offsetof(struct values, save)},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_FLAG,
+     .help = "Print nothing",
+     .offset = offsetof(struct values, quiet)},
+    {.name = NULL},
+};
+
+/* What the command line asks for. */
+struct request {
+    const struct values *values;
+    int field;       /* or -1: all */
+    bool has_value;  /* in @config */
+    unsigned fields; /* as a mask */
+    struct genv_config config;
+};
+
+static int check(const struct request *request, struct genv_error *err)
+{
+    const struct values *values = request->values;
+
+    if (request->has_value && (values->clear || values->load || values->refresh))
+        return error_set(err, EINVAL, "a value and --%s exclude each other",
+                         values->clear  ? "clear"
+                         : values->load ? "load"
+                                        : "refresh");
+    if (values->refresh && (request->field >= 0 || values->save))
+        return error_set(err, EINVAL, "--refresh goes with no field and without --save");
+    if (values->load && values->save)
+        return error_set(err, EINVAL, "--load and --save exclude each other: give one of them");
+    return 0;
+}
+
+static int understand(const struct arguments *arguments, struct request *request, struct genv_error *err)
+{
+    int r = 0;
+
+    if (arguments->operand_count) {
+        request->field = field_find(arguments->operands[0]);
+        request->fields = field_bit(request->field);
+    }
+    if (arguments->operand_count > 1) {
+        request->has_value = true;
+        r = field_parse(request->field, arguments->operands[1], &request->config, err);
+        if (r < 0)
+            return error_prefix(err, r, "%s", arguments->operands[0]);
+    }
+    return check(request, err);
+}
+
+static int load(struct request *request, const char *home, struct genv_error *err)
+{
+    unsigned saved = 0;
+    int r = genv_home_load(home, &request->config, &saved, err);
+
+    if (r < 0)
+        return r;
+    request->fields &= saved; /* what is not saved is left alone */
+    if (request->fields)
+        return 0;
+    return error_set(err, ENOENT, "no %s is saved in %s: save it with 'genv config --save'",
+                     request->field >= 0 ? field_names[request->field] : "configuration", home);
+}
+
+static int change(struct cli *cli, const char *eid, struct request *request, struct genv_error *err)
+{
+    const struct values *values = request->values;
+    cleanup_env struct genv_env *env = NULL;
+    cleanup_free char *home = NULL;
+    int r = 0;
+
+    if (values->save || values->load)
+        r = genv_home_find(cli->genv, &home, err);
+    if (r == 0 && values->load)
+        r = load(request, home, err);
+    if (r == 0 && (request->has_value || values->clear || values->load))
+        r = genv_configure(cli->genv, eid, &request->config, request->fields, err);
+    if (r < 0 || !values->save)
+        return r;
+    r = genv_env_get(cli->genv, eid, &env, err);
+    return r < 0 ? r : genv_home_save(home, &env->config, request->fields, err);
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    struct request request = {.values = values, .field = -1, .fields = GENV_CONFIG_ALL, .config = GENV_CONFIG_INIT};
+    cleanup_env struct genv_env *env = NULL, *before = NULL;
+    struct genv_error change_err = {0};
+    bool changes;
+    int r, changed = 0;
+
+    r = understand(arguments, &request, err);
+    if (r < 0)
+        return cli_usage_error(cli, r, err);
+    r = cli_current_env(cli, &before, err);
+    if (r < 0)
+        return r;
+    changes = request.has_value || values->clear || values->load || values->save;
+    if (changes)
+        changed = change(cli, before->eid, &request, &change_err);
+    r = cli_refresh_shell(cli, before->eid, &env, err);
+    if (changed < 0)
+        *err = change_err;
+    if (changed < 0 || r < 0)
+        return changed < 0 ? changed : r;
+    if (!changes && !values->quiet && !values->refresh)
+        fields_add(&cli->output, request.field, &env->config);
+    return 0;
+}
+
+static const struct example examples[] = {
+    {"genv config", "Shows all that is configured."},
+    {"genv config gpus 2", "Asks for two devices, from the next 'genv attach' on."},
+    {"genv config gpu-memory 4g --save", "Reserves 4 GB of each device, and saves that for next time."},
+    {"genv config name --clear", "Takes the name away."},
+    {NULL, NULL},
+};
+
+const struct command command_config = {
+    .name = "config",
+    .summary = "Show or change the configuration of the environment",
+    .description =
+        "Without a field, shows all that are configured; with one, its bare value; with a field and a value, "
+        "configures it. The fields are gpus, the number of devices; gpu-memory, how much memory of each device the "
+        "environment uses (a whole number and an optional unit b, k, m, g, ki, mi or gi, such as 4g or 512mi); and "
+        "name.\n\n"
+        "Saved configuration is kept in a directory .genv, one file a field, of the current directory, one above it "
+        "or $HOME: see 'genv home'. 'genv activate' loads it.",
+    .group = GROUP_ENVIRONMENT,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .operands = {.synopsis = "[gpus|gpu-memory|name [VALUE]]",
+                 .kind = OPERAND_CHOICE,
+                 .max = 2,
+                 .choices = field_names},
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,42 @@
+/* genv deactivate: leaves the environment of the shell that called. */
+#include <errno.h>
+
+#include "cli/cli.h"
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct genv_member member = {.pid = cli->shell_pid};
+    const char *eid = cli_current_eid();
+    int r;
+
+    (void)arguments;
+    if (!cli->in_shell)
+        return cli_refuse_without_shell(cli, err);
+    if (!eid)
+        return error_set(err, ENOENT, "no environment is active in this shell");
+    if (genv_eid_validate(eid, NULL) == 0) {
+        r = cli_open(cli, err);
+        if (r == 0)
+            r = genv_deactivate(cli->genv, eid, &member, err);
+        if (r < 0 && r != -ENOENT) /* what has ended needs no leave-taking, but the shell is to be cleaned up */
+            return r;
+    }
+    shell_add_leave(&cli->code, cli->shell);
+    return 0;
+}
+
+static const struct example examples[] = {
+    {"genv deactivate", "Leaves the environment; if no other shell is in it, its devices are free."},
+    {NULL, NULL},
+};
+
+const struct command command_deactivate = {
+    .name = "deactivate",
+    .summary = "Leave the environment of this shell",
+    .description =
+        "The shell is as before: its variables, PATH and prompt, without what others changed there meanwhile "
+        "being lost. When the last shell or process has left, the environment ends and its devices are free.",
+    .group = GROUP_ENVIRONMENT,
+    .examples = examples,
+    .run = run,
+};

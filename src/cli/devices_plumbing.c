@@ -1,0 +1,139 @@
+/* genv devices attach, detach, find: for editors and scripts. */
+#include <errno.h>
+
+#include "cli/cli.h"
+
+struct values {
+    const char *eid;
+    int count;
+    int index;
+    bool over_subscribe;
+    bool quiet;
+};
+
+static const struct values defaults = {.count = -1, .index = -1};
+
+enum { EXCLUSIVE = 1 };
+
+#define EID_OPTION                                                                                                     \
+    {                                                                                                                  \
+        .name = "eid", .type = OPTION_EID, .argument = "EID", .help = "The environment",                               \
+        .offset = offsetof(struct values, eid), .required = true                                                       \
+    }
+#define QUIET_OPTION                                                                                                   \
+    {                                                                                                                  \
+        .name = "quiet", .letter = 'q', .type = OPTION_FLAG, .help = "Print nothing",                                  \
+        .offset = offsetof(struct values, quiet)                                                                       \
+    }
+
+static const struct option attach_options[] = {
+    EID_OPTION,
+    {.name = "count",
+     .type = OPTION_COUNT,
+     .argument = "N",
+     .help = "Be attached to exactly so many devices; by default as many as are configured",
+     .offset = offsetof(struct values, count),
+     .group = EXCLUSIVE},
+    {.name = "index",
+     .type = OPTION_INDEX,
+     .argument = "I",
+     .help = "Attach this device too",
+     .offset = offsetof(struct values, index),
+     .group = EXCLUSIVE},
+    {.name = "allow-over-subscription",
+     .alias = "over-subscribe",
+     .letter = 'o',
+     .type = OPTION_FLAG,
+     .help = "Attach devices that are not available too",
+     .offset = offsetof(struct values, over_subscribe)},
+    QUIET_OPTION,
+    {.name = NULL},
+};
+
+static const struct option detach_options[] = {
+    EID_OPTION,
+    {.name = "index",
+     .type = OPTION_INDEX,
+     .argument = "I",
+     .help = "Release this device; by default all of them",
+     .offset = offsetof(struct values, index)},
+    QUIET_OPTION,
+    {.name = NULL},
+};
+
+static const struct option find_options[] = {
+    EID_OPTION,
+    {.name = NULL},
+};
+
+/* Prints the indices that are attached now, "0,1"; nothing for none. */
+static int show(struct cli *cli, const struct values *values, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    size_t before = cli->output.length;
+    int r = genv_env_get(cli->genv, values->eid, &env, err);
+
+    if (r < 0 || values->quiet)
+        return r;
+    cli_add_indices(&cli->output, env);
+    if (cli->output.length > before)
+        text_add(&cli->output, "\n");
+    return 0;
+}
+
+static int run_attach(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    const struct genv_attach_request request = {
+        .count = values->count, .index = values->index, .over_subscribe = values->over_subscribe};
+    int r = cli_open(cli, err);
+
+    if (r == 0)
+        r = genv_attach(cli->genv, values->eid, &request, err);
+    return r < 0 ? r : show(cli, values, err);
+}
+
+static int run_detach(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    int r = cli_open(cli, err);
+
+    if (r == 0)
+        r = genv_detach(cli->genv, values->eid, values->index, err);
+    return r < 0 ? r : show(cli, values, err);
+}
+
+static int run_find(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    int r = cli_open(cli, err);
+
+    return r < 0 ? r : show(cli, arguments->values, err);
+}
+
+const struct command command_devices_attach = {
+    .name = "devices attach",
+    .summary = "Attach devices to an environment and print the indices of all that it has",
+    .description = "If so many devices can't be had, the environment is left detached from all.",
+    .options = attach_options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .run = run_attach,
+};
+
+const struct command command_devices_detach = {
+    .name = "devices detach",
+    .summary = "Release devices of an environment and print the indices of those that it keeps",
+    .options = detach_options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .run = run_detach,
+};
+
+const struct command command_devices_find = {
+    .name = "devices find",
+    .summary = "Print the indices of the devices that an environment is attached to",
+    .options = find_options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .run = run_find,
+};

@@ -1,0 +1,119 @@
+/* genv doctor: checks whether everything is as it should be. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+#include "cli/installation.h"
+
+struct examination {
+    struct cli *cli;
+    bool has_errors;
+};
+
+/* "ok       driver: …", "warning  shell: …; REMEDY" */
+static void report(const struct genv_finding *finding, void *data)
+{
+    static const char *const levels[] = {
+        [GENV_FINDING_OK] = "ok", [GENV_FINDING_WARNING] = "warning", [GENV_FINDING_ERROR] = "error"};
+    struct examination *examination = data;
+
+    text_addf(&examination->cli->output, "%-9s%s: %s%s%s\n", levels[finding->level], finding->subject, finding->text,
+              finding->remedy[0] ? "; " : "", finding->remedy);
+    examination->has_errors = examination->has_errors || finding->level == GENV_FINDING_ERROR;
+}
+
+/* Whether the first genv in PATH is another one than @genv. */
+static bool find_other(const char *genv, char *ret_other, size_t size)
+{
+    const char *path = getenv("PATH");
+    struct stat ours, found;
+
+    if (stat(genv, &ours) < 0)
+        return false;
+    for (; path && *path; path += *path ? 1 : 0) {
+        size_t length = strcspn(path, ":");
+
+        snprintf(ret_other, size, "%.*s/genv", (int)length, path);
+        if (access(ret_other, X_OK) == 0 && stat(ret_other, &found) == 0 && S_ISREG(found.st_mode))
+            return found.st_dev != ours.st_dev || found.st_ino != ours.st_ino;
+        path += length;
+    }
+    return false;
+}
+
+static void check_installation(struct examination *examination)
+{
+    struct genv_finding finding = {.subject = "installation"};
+    struct installation installation;
+    struct genv_error err = {0};
+    char other[4096];
+
+    if (installation_find(&installation, &err) < 0) {
+        finding.level = GENV_FINDING_ERROR;
+        snprintf(finding.text, sizeof(finding.text), "%.500s", err.message);
+    } else if (access(installation.shims, R_OK | X_OK) < 0) {
+        finding.level = GENV_FINDING_ERROR;
+        snprintf(finding.text, sizeof(finding.text), "version %s, but %.400s can't be read", genv_version(),
+                 installation.shims);
+        copy_string(finding.remedy, sizeof(finding.remedy), "install genv again");
+    } else if (find_other(installation.genv, other, sizeof(other))) {
+        finding.level = GENV_FINDING_WARNING;
+        snprintf(finding.text, sizeof(finding.text), "version %s in %.200s, but PATH has %.200s first", genv_version(),
+                 installation.root, other);
+        copy_string(finding.remedy, sizeof(finding.remedy), "remove one of them, or change PATH");
+    } else {
+        snprintf(finding.text, sizeof(finding.text), "version %s in %.400s", genv_version(), installation.root);
+    }
+    report(&finding, examination);
+}
+
+static void check_shell(struct examination *examination)
+{
+    const struct cli *cli = examination->cli;
+    struct genv_finding finding = {.subject = "shell"};
+    enum shell_kind kind;
+
+    if (cli->in_shell) {
+        snprintf(finding.text, sizeof(finding.text), "%s is set up", shell_kind_name(cli->shell));
+    } else if (shell_kind_of_caller(&kind) < 0) {
+        finding.level = GENV_FINDING_WARNING;
+        copy_string(finding.text, sizeof(finding.text), "this is none of bash, zsh and fish");
+        copy_string(finding.remedy, sizeof(finding.remedy), "use 'genv run', which needs no set-up");
+    } else {
+        finding.level = GENV_FINDING_WARNING;
+        snprintf(finding.text, sizeof(finding.text), "this %s is not set up", shell_kind_name(kind));
+        snprintf(finding.remedy, sizeof(finding.remedy), "run '%s' in it, and add that line to %s",
+                 cli_setup_line(kind), cli_setup_file(kind));
+    }
+    report(&finding, examination);
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    struct examination examination = {.cli = cli};
+    int r = cli_open(cli, err);
+
+    (void)arguments;
+    if (r < 0)
+        return r;
+    check_installation(&examination);
+    genv_diagnose(cli->genv, report, &examination);
+    check_shell(&examination);
+    return examination.has_errors ? EXIT_FAILURE : 0;
+}
+
+static const struct example examples[] = {
+    {"genv doctor", "Says what is wrong, and what to do about it."},
+    {NULL, NULL},
+};
+
+const struct command command_doctor = {
+    .name = "doctor",
+    .summary = "Check the installation, the driver, the state and the shell",
+    .description = "A line for each finding, with the remedy. The exit status is 1 if there is an error; a warning is "
+                   "none.",
+    .group = GROUP_SETUP,
+    .examples = examples,
+    .run = run,
+};

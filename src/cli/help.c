@@ -1,0 +1,263 @@
+/* Help on the terminal, from the tables. */
+#include "cli/help.h"
+
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define COLUMNS      80
+#define OPTION_WIDTH 28 /* where the sentences about options begin */
+
+static const struct help_style style_plain = {.bold = "", .italic = "", .plain = ""};
+static const struct help_style style_terminal = {.bold = "\033[1m", .italic = "", .plain = "\033[0m"};
+
+const struct option help_option = {.name = "help", .letter = 'h', .type = OPTION_FLAG, .help = "Show this help"};
+
+const struct help_variable help_variables_read[] = {
+    {"GENV_TMPDIR", "Directory of the state; /var/tmp/genv if not set"},
+    {"GENV_DEVICES", "Number of devices to simulate, of 16 GiB each, on a machine without GPUs"},
+    {"GENV_MOCK_DEVICE_COUNT, GENV_MOCK_DEVICE_TOTAL_MEMORY", "The same, and the memory of a simulated device: 8g"},
+    {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
+    {"NO_COLOR", "If set, nothing is highlighted on a terminal"},
+    {NULL, NULL},
+};
+
+const struct help_variable help_variables_set[] = {
+    {"GENV_ENVIRONMENT_ID", "Identifier of the environment; only set inside one"},
+    {"GENV_ENVIRONMENT_NAME, GENV_GPUS, GENV_GPU_MEMORY", "Its configuration, as far as it is configured"},
+    {"CUDA_VISIBLE_DEVICES", "The attached devices, \"-1\" while detached"},
+    {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
+    {NULL, NULL},
+};
+
+const struct help_style *help_style(const struct cli *cli)
+{
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    if (cli->in_shell || !isatty(STDOUT_FILENO) || (no_color && *no_color))
+        return &style_plain;
+    return terminal && strcmp(terminal, "dumb") != 0 ? &style_terminal : &style_plain;
+}
+
+void help_add_string(struct text *text, const char *string, const struct help_style *style)
+{
+    static const struct {
+        char character;
+        const char *escape;
+    } escapes[] = {{'\\', "\\e"}, {'-', "\\-"}, {'\'', "\\(aq"}, {'`', "\\(ga"}, {'~', "\\(ti"}, {'^', "\\(ha"}};
+
+    if (!style->roff) {
+        text_add(text, string);
+        return;
+    }
+    for (; *string; string++) {
+        size_t i = 0;
+
+        while (i < ARRAY_SIZE(escapes) && escapes[i].character != *string)
+            i++;
+        if (i < ARRAY_SIZE(escapes))
+            text_add(text, escapes[i].escape);
+        else
+            text_add_bytes(text, string, 1);
+    }
+}
+
+static void add_marked(struct text *text, const char *mark, const char *string, const struct help_style *style)
+{
+    text_add(text, mark);
+    help_add_string(text, string, style);
+    text_add(text, style->plain);
+}
+
+static void add_heading(struct text *text, const char *heading, const struct help_style *style)
+{
+    text_addf(text, "\n%s%s:%s\n", style->bold, heading, style->plain);
+}
+
+/* Adds @string in lines of at most COLUMNS, of which all but the first begin with @indent blanks; the first one stands
+ * at @column already. */
+static void add_wrapped(struct text *text, const char *string, size_t column, size_t indent)
+{
+    bool first = true;
+
+    while (*string) {
+        size_t length = strcspn(string, " ");
+
+        if (!first && column + 1 + length > COLUMNS) {
+            text_addf(text, "\n%*s", (int)indent, "");
+            column = indent;
+            first = true;
+        }
+        if (!first) {
+            text_add(text, " ");
+            column++;
+        }
+        text_add_bytes(text, string, length);
+        column += length;
+        first = false;
+        string += length;
+        string += strspn(string, " ");
+    }
+    text_add(text, "\n");
+}
+
+static void add_paragraphs(struct text *text, const char *paragraphs)
+{
+    while (*paragraphs) {
+        const char *end = strstr(paragraphs, "\n\n");
+        size_t length = end ? (size_t)(end - paragraphs) : strlen(paragraphs);
+        cleanup_text struct text paragraph = TEXT_INIT;
+
+        text_add_bytes(&paragraph, paragraphs, length);
+        text_add(text, "\n");
+        add_wrapped(text, paragraph.data ? paragraph.data : "", 0, 0);
+        paragraphs += length + (end ? 2 : 0);
+    }
+}
+
+/* "--count N", or "-o" where a flag has a letter. */
+static void add_synopsis_option(struct text *text, const struct option *option, const struct help_style *style)
+{
+    char letter[] = {'-', option->letter, '\0'};
+    cleanup_text struct text name = TEXT_INIT;
+
+    text_addf(&name, "--%s", option->name);
+    add_marked(text, style->bold, option->letter && option->type == OPTION_FLAG ? letter : name.data, style);
+    if (!option->argument)
+        return;
+    text_add(text, " ");
+    add_marked(text, style->italic, option->argument, style);
+    if (option->type == OPTION_CHOICES)
+        text_add(text, "...");
+}
+
+static void add_synopsis_group(struct text *text, const struct option *first, const struct help_style *style)
+{
+    bool one = true;
+
+    for (const struct option *other = first + 1; other->name && first->group; other++)
+        one = one && other->group != first->group;
+    text_add(text, !first->required ? "[" : one ? "" : "(");
+    add_synopsis_option(text, first, style);
+    for (const struct option *other = first + 1; other->name && !one; other++) {
+        if (other->group != first->group)
+            continue;
+        text_add(text, " | ");
+        add_synopsis_option(text, other, style);
+    }
+    text_add(text, !first->required ? "]" : one ? "" : ")");
+}
+
+void help_add_synopsis(struct text *text, const struct command *command, const struct help_style *style)
+{
+    uint64_t groups = 0; /* those that were shown */
+
+    text_add(text, style->bold);
+    text_add(text, "genv ");
+    help_add_string(text, command->name, style);
+    text_add(text, style->plain);
+    for (const struct option *option = command->options; option && option->name; option++) {
+        if (option->group && groups >> option->group & 1)
+            continue;
+        groups |= UINT64_C(1) << option->group;
+        text_add(text, " ");
+        add_synopsis_group(text, option, style);
+    }
+    if (command->operands.synopsis) {
+        text_add(text, " ");
+        add_marked(text, style->italic, command->operands.synopsis, style);
+    }
+}
+
+void help_add_option(struct text *text, const struct option *option, const struct help_style *style)
+{
+    char letter[] = {'-', option->letter, '\0'};
+    cleanup_text struct text name = TEXT_INIT;
+
+    if (option->letter) {
+        add_marked(text, style->bold, letter, style);
+        text_add(text, ", ");
+    }
+    text_addf(&name, "--%s", option->name);
+    add_marked(text, style->bold, name.data, style);
+    if (option->argument) {
+        text_add(text, " ");
+        add_marked(text, style->italic, option->argument, style);
+        text_add(text, option->type == OPTION_CHOICES ? "..." : "");
+    }
+}
+
+/* "  head   sentence", the sentence at @width, on a line of its own where the head is too long. */
+static void add_item(struct text *text, const char *head, const char *sentence, size_t width)
+{
+    text_addf(text, "  %-*s", (int)width - 2, head);
+    if (strlen(head) + 3 > width)
+        text_addf(text, "\n%*s", (int)width, "");
+    add_wrapped(text, sentence, width, width);
+}
+
+static void add_options(struct text *text, const struct command *command, const struct help_style *style)
+{
+    add_heading(text, "Options", style);
+    for (const struct option *option = command->options ? command->options : &help_option;; option++) {
+        cleanup_text struct text head = TEXT_INIT;
+
+        if (!option->name)
+            option = &help_option;
+        text_add(&head, option->letter ? "" : "    ");
+        help_add_option(&head, option, &style_plain);
+        add_item(text, head.data ? head.data : "", option->help, OPTION_WIDTH);
+        if (option == &help_option)
+            return;
+    }
+}
+
+static void add_usage(struct text *text, const struct command *command, const struct help_style *style)
+{
+    cleanup_text struct text synopsis = TEXT_INIT;
+
+    help_add_synopsis(&synopsis, command, &style_plain);
+    text_addf(text, "%sUsage:%s ", style->bold, style->plain);
+    add_wrapped(text, synopsis.data ? synopsis.data : "", 7, 11);
+}
+
+void help_add_command(struct text *text, const struct command *command, const struct help_style *style)
+{
+    add_usage(text, command, style);
+    text_addf(text, "\n%s.\n", command->summary);
+    if (command->description)
+        add_paragraphs(text, command->description);
+    if (command->subcommands)
+        add_heading(text, "Commands for editors and scripts", style);
+    for (const struct command *const *sub = command->subcommands; sub && *sub; sub++) {
+        cleanup_text struct text head = TEXT_INIT;
+
+        text_addf(&head, "genv %s", (*sub)->name);
+        add_item(text, head.data ? head.data : "", (*sub)->summary, OPTION_WIDTH);
+    }
+    add_options(text, command, style);
+    if (command->examples)
+        add_heading(text, "Examples", style);
+    for (const struct example *example = command->examples; example && example->command; example++) {
+        text_addf(text, "  %s\n      ", example->command);
+        add_wrapped(text, example->explanation, 6, 6);
+    }
+}
+
+void help_add_overview(struct text *text, const struct help_style *style)
+{
+    text_addf(text, "%sUsage:%s genv COMMAND [ARGUMENT...]\n", style->bold, style->plain);
+    add_paragraphs(text, "GPU environments: reserve GPUs, or some of their memory, for a shell or a command, and see "
+                         "those GPUs only.");
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        add_heading(text, command_groups[group], style);
+        for (const struct command *const *command = commands; *command; command++) {
+            if ((*command)->group == (enum command_group)group && !(*command)->hidden)
+                add_item(text, (*command)->name, (*command)->summary, 16);
+        }
+    }
+    add_heading(text, "Environment variables", style);
+    for (const struct help_variable *variable = help_variables_read; variable->name; variable++)
+        add_item(text, variable->name, variable->meaning, 26);
+    text_add(text, "\n'genv COMMAND --help' says more about a command, 'man genv' about all.\n");
+}

@@ -1,0 +1,54 @@
+/* genv help: help about a command, and the manual pages. */
+#include <errno.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+
+struct values {
+    bool man;
+};
+
+static const struct option options[] = {
+    {.name = "man",
+     .type = OPTION_FLAG,
+     .help = "Print the manual page in its source form, for man(1)",
+     .offset = offsetof(struct values, man)},
+    {.name = NULL},
+};
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    const struct command *command = NULL;
+
+    for (int i = 0; i < arguments->operand_count; i++) {
+        command = command_find(command, arguments->operands[i]);
+        if (!command)
+            return cli_usage_error(
+                cli, error_set(err, EINVAL, "there is no command '%s' to help with", arguments->operands[i]), err);
+    }
+    if (values->man)
+        man_add_page(&cli->output, command);
+    else if (command)
+        help_add_command(&cli->output, command, help_style(cli));
+    else
+        help_add_overview(&cli->output, help_style(cli));
+    return 0;
+}
+
+static const struct example examples[] = {
+    {"genv help attach", "Says what 'genv attach --help' says."},
+    {"genv help --man envs | man -l -", "Shows a manual page where none is installed."},
+    {NULL, NULL},
+};
+
+const struct command command_help = {
+    .name = "help",
+    .summary = "Show help about genv or a command",
+    .group = GROUP_ABOUT,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .operands = {.synopsis = "[COMMAND [SUBCOMMAND]]", .kind = OPERAND_TOPIC, .max = 2},
+    .examples = examples,
+    .run = run,
+};

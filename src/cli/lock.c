@@ -1,0 +1,86 @@
+/* genv lock: runs a command while nobody else uses the attached devices. */
+#include <errno.h>
+
+#include "cli/cli.h"
+
+struct values {
+    bool no_wait;
+    double seconds;
+};
+
+static const struct values defaults = {.seconds = -1};
+
+enum { EXCLUSIVE = 1 };
+
+static const struct option options[] = {
+    {.name = "nonblock",
+     .alias = "nb",
+     .letter = 'n',
+     .type = OPTION_FLAG,
+     .help = "Fail at once instead of waiting",
+     .offset = offsetof(struct values, no_wait),
+     .group = EXCLUSIVE},
+    {.name = "timeout",
+     .alias = "wait",
+     .letter = 'w',
+     .type = OPTION_SECONDS,
+     .argument = "SECONDS",
+     .help = "Wait so long at most; fractions are allowed",
+     .offset = offsetof(struct values, seconds),
+     .group = EXCLUSIVE},
+    {.name = NULL},
+};
+
+/* Locks what the environment of this process is attached to, if there is one. */
+static int lock(struct cli *cli, double seconds, struct genv_lock **ret_lock, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    int r;
+
+    if (!cli_current_eid())
+        return 0;
+    r = cli_current_env(cli, &env, err);
+    if (r == -ENOENT)
+        return 0;
+    return r < 0 ? r : genv_lock(cli->genv, env->eid, seconds, ret_lock, err);
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    struct genv_lock *held = NULL;
+    const char *token;
+    int r = lock(cli, values->no_wait ? 0 : values->seconds, &held, err);
+
+    if (r < 0)
+        return r;
+    token = held ? genv_lock_token(held) : NULL;
+    if (token && *token && setenv("GENV_LOCK", token, 1) < 0)
+        r = error_no_memory(err);
+    if (r == 0)
+        r = cli_execute(cli, arguments->operands, err); /* and the command holds the lock */
+    genv_unlock(held);
+    return r;
+}
+
+static const struct example examples[] = {
+    {"genv lock python train.py", "Waits for the devices, then trains."},
+    {"genv lock -w 60 python train.py", "Gives up after a minute."},
+    {NULL, NULL},
+};
+
+const struct command command_lock = {
+    .name = "lock",
+    .summary = "Run a command with exclusive access to the attached devices",
+    .description =
+        "Works like flock(1): waits until no other 'genv lock' holds one of the devices, and runs the command; when it "
+        "ends, others may go on. It needs everybody's cooperation: a program that is started without it is not held "
+        "back. Where no environment is active, or it is detached, the command just runs.",
+    .group = GROUP_PROGRAMS,
+    .options = options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .operands = {.synopsis = "COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .examples = examples,
+    .run = run,
+};

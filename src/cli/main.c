@@ -1,0 +1,162 @@
+/* genv: finds the command, has it parse and run, and prints what there is to print, once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/help.h"
+
+/* A closed descriptor 0, 1 or 2 would be given to the next file that is opened. In its place comes one that can't be
+ * written, so that a closed standard output is noticed, and that a command which is executed does not inherit. */
+static void occupy_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+}
+
+/* "bash:1573" */
+static int parse_shell(struct cli *cli, const char *text, struct genv_error *err)
+{
+    const char *colon = strchr(text, ':');
+    const struct option pid = {.type = OPTION_PID};
+    char name[16] = "";
+
+    if (colon && (size_t)(colon - text) < sizeof(name))
+        memcpy(name, text, (size_t)(colon - text));
+    if (!colon || shell_kind_parse(name, &cli->shell) < 0 ||
+        option_parse_value(&pid, colon + 1, &cli->shell_pid, NULL) < 0)
+        return cli_usage_error(cli, error_set(err, EINVAL, "--shell: '%s' is not KIND:PID of bash, zsh or fish", text),
+                               err);
+    cli->in_shell = true;
+    return 0;
+}
+
+static int unknown_command(struct cli *cli, const struct command *parent, const char *word, struct genv_error *err)
+{
+    const struct command *guess = command_guess(parent, word);
+    const char *of = parent ? parent->name : "", *blank = parent ? " " : "";
+
+    if (guess)
+        error_set(err, EINVAL, "'%s' is not a genv%s%s command: did you mean '%s'?", word, blank, of,
+                  command_word(guess));
+    else
+        error_set(err, EINVAL, "'%s' is not a genv%s%s command", word, blank, of);
+    return cli_usage_error(cli, -EINVAL, err);
+}
+
+static int run_command(struct cli *cli, const struct command *command, char **words, int count, struct genv_error *err)
+{
+    cleanup_free void *values = calloc(1, command->values_size + 1);
+    struct arguments arguments = {.values = values};
+    int r;
+
+    if (!values)
+        return error_no_memory(err);
+    if (command->defaults)
+        memcpy(values, command->defaults, command->values_size);
+    cli->command = command;
+    r = option_parse(command->options, &command->operands, words, count, &arguments, err);
+    if (r < 0)
+        return cli_usage_error(cli, r, err);
+    if (arguments.help) {
+        help_add_command(&cli->output, command, help_style(cli));
+        return 0;
+    }
+    return command->run(cli, &arguments, err);
+}
+
+static int run_words(struct cli *cli, char **words, int count, struct genv_error *err)
+{
+    const struct command *command, *subcommand;
+    int used = 1;
+
+    if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
+        help_add_overview(&cli->output, help_style(cli));
+        return 0;
+    }
+    if (strcmp(words[0], "--version") == 0)
+        return run_command(cli, &command_version, words + count, 0, err);
+    if (words[0][0] == '-')
+        return cli_usage_error(cli, error_set(err, EINVAL, "unknown option %s", words[0]), err);
+    command = command_find(NULL, words[0]);
+    if (!command)
+        return unknown_command(cli, NULL, words[0], err);
+    if (command->subcommands && count > 1 && words[1][0] != '-') {
+        subcommand = command_find(command, words[1]);
+        if (!subcommand)
+            return unknown_command(cli, command, words[1], err);
+        command = subcommand;
+        used = 2;
+    }
+    return run_command(cli, command, words + used, count - used, err);
+}
+
+static int run(struct cli *cli, int argc, char **argv, struct genv_error *err)
+{
+    static const char option[] = "--shell=";
+    int first = 1;
+
+    if (argc > 1 && strncmp(argv[1], option, sizeof(option) - 1) == 0) {
+        int r = parse_shell(cli, argv[1] + sizeof(option) - 1, err);
+
+        if (r < 0)
+            return r;
+        first = 2;
+    }
+    return argc <= first ? run_words(cli, NULL, 0, err) : run_words(cli, argv + first, argc - first, err);
+}
+
+/* Everything for standard output, in one piece, and only now: a command that fails halfway has said nothing yet. */
+static int print(struct cli *cli, struct genv_error *err)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct text *text = &cli->output;
+    int r;
+
+    if (cli->in_shell && cli->output.length) {
+        if (cli->output.failed)
+            return error_no_memory(err);
+        shell_add_words(&cli->code, cli->shell, cli->output.data);
+    }
+    if (cli->in_shell)
+        text = &cli->code;
+    if (text->failed)
+        return error_no_memory(err);
+    if (text->length == 0)
+        return 0;
+    sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is an error like others */
+    r = file_write(STDOUT_FILENO, text->data, text->length);
+    return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;
+}
+
+static int finish(struct cli *cli, int result, struct genv_error *err)
+{
+    struct genv_error print_err = {0};
+    int status = result < 0 ? cli->failure_status : result;
+
+    if (status != EXIT_USAGE && print(cli, &print_err) < 0) {
+        cli_complain(print_err.message);
+        status = status ? status : EXIT_FAILURE;
+    }
+    if (result < 0)
+        cli_complain(err->message);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.failure_status = EXIT_FAILURE};
+    struct genv_error err = {0};
+    int status;
+
+    occupy_standard_descriptors();
+    status = finish(&cli, run(&cli, argc, argv, &err), &err);
+    genv_close(cli.genv);
+    text_release(&cli.output);
+    text_release(&cli.code);
+    return status;
+}

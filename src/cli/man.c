@@ -1,0 +1,213 @@
+/* Manual pages, from the tables. */
+#include <ctype.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/help.h"
+
+/* The day of the last release: pages that are built twice have to be the same. */
+#define MAN_DATE "2026-11-20"
+
+static const struct help_style roff = {.bold = "\\fB", .italic = "\\fI", .plain = "\\fR", .roff = true};
+
+static const struct {
+    const char *status, *meaning;
+} exit_statuses[] = {
+    {"0", "Done."},
+    {"1", "Refused or failed; one line on standard error says what and why."},
+    {"2", "The command line is not understood; one line on standard error says what is accepted."},
+};
+
+static const char own_status[] =
+    "Once the command runs, the exit status is its own: 128+N when signal N ended it, 127 when it can't be found, 126 "
+    "when it can't be executed.";
+
+static void add_line(struct text *text, const char *string)
+{
+    help_add_string(text, string, &roff);
+    text_add(text, "\n");
+}
+
+/* The page's name in the file system, "genv-attach", in @name. */
+static void add_title(struct text *text, const struct command *command, bool upper)
+{
+    cleanup_text struct text name = TEXT_INIT;
+
+    text_addf(&name, "genv%s%s", command ? "-" : "", command ? command->name : "");
+    for (size_t i = 0; upper && i < name.length; i++)
+        name.data[i] = (char)toupper((unsigned char)name.data[i]);
+    help_add_string(text, name.data ? name.data : "", &roff);
+}
+
+static void add_head(struct text *text, const struct command *command, const char *summary)
+{
+    text_add(text, ".TH ");
+    add_title(text, command, true);
+    text_addf(text, " 1 " MAN_DATE " \"genv %s\" \"GPU environments\"\n.SH NAME\n", genv_version());
+    add_title(text, command, false);
+    text_add(text, " \\- ");
+    add_line(text, summary);
+}
+
+static void add_paragraphs(struct text *text, const char *paragraphs)
+{
+    while (*paragraphs) {
+        const char *end = strstr(paragraphs, "\n\n");
+        size_t length = end ? (size_t)(end - paragraphs) : strlen(paragraphs);
+        cleanup_text struct text paragraph = TEXT_INIT;
+
+        text_add_bytes(&paragraph, paragraphs, length);
+        add_line(text, paragraph.data ? paragraph.data : "");
+        paragraphs += length + (end ? 2 : 0);
+        if (*paragraphs)
+            text_add(text, ".PP\n");
+    }
+}
+
+static void add_item(struct text *text, const char *mark, const char *head, const char *sentence)
+{
+    text_addf(text, ".TP\n%s", mark);
+    help_add_string(text, head, &roff);
+    text_addf(text, "%s\n", roff.plain);
+    add_line(text, sentence);
+}
+
+static void add_synopsis(struct text *text, const struct command *command)
+{
+    help_add_synopsis(text, command, &roff);
+    text_add(text, "\n");
+}
+
+static void add_options(struct text *text, const struct option *options)
+{
+    for (const struct option *option = options; option && option->name; option++) {
+        text_add(text, ".TP\n");
+        help_add_option(text, option, &roff);
+        text_add(text, "\n");
+        help_add_string(text, option->help, &roff);
+        text_add(text, ".\n");
+    }
+}
+
+static void add_examples(struct text *text, const struct example *examples)
+{
+    for (const struct example *example = examples; example && example->command; example++)
+        add_item(text, roff.bold, example->command, example->explanation);
+}
+
+static void add_variables(struct text *text, const struct help_variable *variables)
+{
+    for (; variables->name; variables++) {
+        cleanup_text struct text meaning = TEXT_INIT;
+
+        text_addf(&meaning, "%s.", variables->meaning);
+        add_item(text, roff.bold, variables->name, meaning.data ? meaning.data : "");
+    }
+}
+
+/* What all pages end with. */
+static void add_tail(struct text *text, const struct command *command)
+{
+    text_add(text, ".SH EXIT STATUS\n");
+    for (size_t i = 0; i < ARRAY_SIZE(exit_statuses); i++)
+        add_item(text, roff.bold, exit_statuses[i].status, exit_statuses[i].meaning);
+    if (command && command->operands.kind == OPERAND_COMMAND) {
+        text_add(text, ".PP\n");
+        add_line(text, own_status);
+    }
+    text_add(text, ".SH ENVIRONMENT\n");
+    add_variables(text, help_variables_read);
+    add_variables(text, help_variables_set);
+    text_add(text, ".SH FILES\n");
+    add_item(text, roff.italic, "/var/tmp/genv",
+             "The state, a record for each environment, unless GENV_TMPDIR says otherwise.");
+    add_item(text, roff.italic, ".genv", "The saved configuration of a project, a file for each field.");
+}
+
+static void add_subcommand(struct text *text, const struct command *command)
+{
+    text_add(text, ".SS ");
+    add_synopsis(text, command);
+    help_add_string(text, command->summary, &roff);
+    text_add(text, ".\n");
+    if (command->description) {
+        text_add(text, ".PP\n");
+        add_paragraphs(text, command->description);
+    }
+    add_options(text, command->options);
+}
+
+static void add_command_page(struct text *text, const struct command *command)
+{
+    add_head(text, command, command->summary);
+    text_add(text, ".SH SYNOPSIS\n");
+    add_synopsis(text, command);
+    for (const struct command *const *sub = command->subcommands; sub && *sub; sub++) {
+        text_add(text, ".br\n");
+        add_synopsis(text, *sub);
+    }
+    text_add(text, ".SH DESCRIPTION\n");
+    help_add_string(text, command->summary, &roff);
+    text_add(text, ".\n");
+    if (command->description) {
+        text_add(text, ".PP\n");
+        add_paragraphs(text, command->description);
+    }
+    text_add(text, ".SH OPTIONS\n");
+    add_options(text, command->options);
+    add_options(text, (const struct option[]){help_option, {.name = NULL}});
+    if (command->subcommands)
+        text_add(text, ".SH COMMANDS FOR EDITORS AND SCRIPTS\n");
+    for (const struct command *const *sub = command->subcommands; sub && *sub; sub++)
+        add_subcommand(text, *sub);
+    add_tail(text, command);
+    if (command->examples)
+        text_add(text, ".SH EXAMPLES\n");
+    add_examples(text, command->examples);
+    text_add(text, ".SH SEE ALSO\n.BR genv (1)\n");
+}
+
+static void add_main_page(struct text *text)
+{
+    static const struct example examples[] = {
+        {"eval \"$(genv shell --init)\"", "Sets up this shell; in fish: genv shell --init fish | source."},
+        {"genv activate --gpus 2", "Reserves two GPUs for this shell."},
+        {"genv run --gpus 1 -- python train.py", "Reserves a GPU for one command."},
+        {NULL, NULL},
+    };
+
+    add_head(text, NULL, "GPU environments");
+    text_add(text, ".SH SYNOPSIS\n\\fBgenv\\fR \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n");
+    add_paragraphs(text,
+                   "genv shares the GPUs of a machine among people and projects without containers, schedulers or "
+                   "root.\n\nA GPU environment is activated in a shell; it is told how many GPUs, and how much of "
+                   "their memory, it needs, and attached. genv finds GPUs that nobody holds, reserves them for as "
+                   "long as the environment lives, and makes the programs that are started there see those GPUs "
+                   "only. An environment lives as long as one of its processes.");
+    text_add(text, ".SH COMMANDS\n");
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        text_addf(text, ".SS ");
+        add_line(text, command_groups[group]);
+        for (const struct command *const *command = commands; *command; command++) {
+            if ((*command)->group != (enum command_group)group || (*command)->hidden)
+                continue;
+            text_add(text, ".TP\n.BR ");
+            add_title(text, *command, false);
+            text_add(text, " (1)\n");
+            help_add_string(text, (*command)->summary, &roff);
+            text_add(text, ".\n");
+        }
+    }
+    add_tail(text, NULL);
+    text_add(text, ".SH EXAMPLES\n");
+    add_examples(text, examples);
+    text_add(text, ".SH SEE ALSO\n.BR nvidia\\-smi (1),\n.BR flock (1)\n");
+}
+
+void man_add_page(struct text *text, const struct command *command)
+{
+    if (command)
+        add_command_page(text, command);
+    else
+        add_main_page(text);
+}

@@ -1,0 +1,143 @@
+/* genv run: one command in an environment of its own. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/installation.h"
+#include "cli/variables.h"
+
+struct values {
+    const char *name;
+    int gpus;
+    uint64_t gpu_memory;
+    bool over_subscribe;
+};
+
+static const struct values defaults = {.gpus = -1};
+
+static const struct option options[] = {
+    {.name = "name",
+     .type = OPTION_NAME,
+     .argument = "NAME",
+     .help = "Name of the environment",
+     .offset = offsetof(struct values, name)},
+    {.name = "gpus",
+     .type = OPTION_COUNT,
+     .argument = "N",
+     .help = "Number of devices to attach; by default none",
+     .offset = offsetof(struct values, gpus)},
+    {.name = "gpu-memory",
+     .type = OPTION_AMOUNT,
+     .argument = "AMOUNT",
+     .help = "Memory to use of each device, such as 4g or 512mi; by default all of it",
+     .offset = offsetof(struct values, gpu_memory)},
+    {.name = "over-subscribe",
+     .alias = "allow-over-subscription",
+     .letter = 'o',
+     .type = OPTION_FLAG,
+     .help = "Attach devices that are not available too",
+     .offset = offsetof(struct values, over_subscribe)},
+    {.name = NULL},
+};
+
+/* The shims in front of what was in PATH before, and nowhere else in it. */
+static int set_path(const char *shims, struct genv_error *err)
+{
+    const char *path = getenv("PATH");
+    cleanup_text struct text changed = TEXT_INIT;
+
+    text_add(&changed, shims);
+    if (!path)
+        path = "/usr/local/bin:/usr/bin:/bin";
+    for (;;) {
+        size_t length = strcspn(path, ":");
+
+        if (length != strlen(shims) || memcmp(path, shims, length) != 0) {
+            text_add(&changed, ":");
+            text_add_bytes(&changed, path, length);
+        }
+        if (path[length] == '\0')
+            break;
+        path += length + 1;
+    }
+    if (changed.failed || setenv("PATH", changed.data, 1) < 0)
+        return error_no_memory(err);
+    return 0;
+}
+
+static int set_variables(struct cli *cli, const char *eid, struct genv_error *err)
+{
+    cleanup_variables struct variables variables = {.gpus = ""};
+    cleanup_env struct genv_env *env = NULL;
+    int r = genv_env_get(cli->genv, eid, &env, err);
+
+    if (r == 0)
+        r = variables_of(env, &variables, err);
+    for (size_t i = 0; r == 0 && i < VARIABLES_COUNT; i++) {
+        const struct shell_variable *variable = &variables.items[i];
+
+        if (!variable->value)
+            unsetenv(variable->name);
+        else if (setenv(variable->name, variable->value, 1) < 0)
+            r = error_no_memory(err);
+    }
+    return r;
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    struct genv_attach_request request = GENV_ATTACH_INIT;
+    struct genv_activation activation = {
+        .uid = (uid_t)-1,
+        .member.pid = getpid(),
+        .config = {.gpus = values->gpus, .gpu_memory = values->gpu_memory},
+    };
+    struct installation installation;
+    char eid[GENV_EID_MAX + 1];
+    bool created;
+    int r;
+
+    if (values->name)
+        copy_string(activation.config.name, sizeof(activation.config.name), values->name);
+    request.over_subscribe = values->over_subscribe;
+    r = installation_find(&installation, err);
+    if (r == 0)
+        r = cli_open(cli, err);
+    if (r == 0)
+        r = genv_activate(cli->genv, &activation, eid, &created, err);
+    if (r < 0)
+        return r;
+    if (values->gpus >= 0)
+        r = genv_attach(cli->genv, eid, &request, err);
+    if (r == 0)
+        r = set_variables(cli, eid, err);
+    if (r == 0)
+        r = set_path(installation.shims, err);
+    if (r == 0)
+        r = cli_execute(cli, arguments->operands,
+                        err); /* this process becomes the command, and is what is registered */
+    genv_deactivate(cli->genv, eid, &activation.member, NULL);
+    return r;
+}
+
+static const struct example examples[] = {
+    {"genv run --gpus 1 -- python train.py", "Trains on a GPU that is nobody else's meanwhile."},
+    {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Shares two GPUs."},
+    {NULL, NULL},
+};
+
+const struct command command_run = {
+    .name = "run",
+    .summary = "Run a command in an environment of its own",
+    .description = "Needs no set-up of the shell: the environment is made, the devices are attached, the command runs, "
+                   "and when it ends, in whatever way, everything is free again. If the devices can't be had, the "
+                   "command is not started.",
+    .group = GROUP_PROGRAMS,
+    .options = options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .examples = examples,
+    .run = run,
+};

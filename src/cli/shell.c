@@ -1,0 +1,150 @@
+/* genv shell and genv init: set up bash, zsh and fish. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/installation.h"
+
+struct values {
+    bool init;
+    bool deinit;
+};
+
+enum { EXCLUSIVE = 1 };
+
+static const struct option options[] = {
+    {.name = "init",
+     .type = OPTION_FLAG,
+     .help = "Print the code that sets up the shell, by default the one that calls",
+     .offset = offsetof(struct values, init),
+     .group = EXCLUSIVE},
+    {.name = "deinit",
+     .type = OPTION_FLAG,
+     .help = "Undo it",
+     .offset = offsetof(struct values, deinit),
+     .group = EXCLUSIVE},
+    {.name = NULL},
+};
+
+static const char *const shell_names[] = {"bash", "zsh", "fish", NULL};
+
+/* The shell of that name (NULL: the one that calls). */
+static int find_kind(const struct cli *cli, const char *name, enum shell_kind *ret_kind, struct genv_error *err)
+{
+    int r;
+
+    if (name)
+        return shell_kind_parse(name, ret_kind);
+    if (cli->in_shell) {
+        *ret_kind = cli->shell;
+        return 0;
+    }
+    r = shell_kind_of_caller(ret_kind);
+    if (r < 0)
+        return error_set(err, EINVAL, "can't tell which shell this is: name it, as in 'genv shell --init bash'");
+    return 0;
+}
+
+static int add_init(struct cli *cli, const char *name, struct genv_error *err)
+{
+    struct installation installation;
+    enum shell_kind kind = SHELL_BASH;
+    int r = find_kind(cli, name, &kind, err);
+
+    if (r == 0)
+        r = installation_find(&installation, err);
+    /* Words even for the shell function, which is about to evaluate what it gets: the caller asked to see the code. */
+    if (r == 0)
+        shell_add_init(&cli->output, kind, installation.genv, installation.shims);
+    return r;
+}
+
+static int add_deinit(struct cli *cli, const char *name, struct genv_error *err)
+{
+    enum shell_kind kind = SHELL_BASH;
+    int r = find_kind(cli, name, &kind, err);
+
+    if (r == 0)
+        shell_add_deinit(cli->in_shell ? &cli->code : &cli->output, kind);
+    return r;
+}
+
+static int add_advice(struct cli *cli, struct genv_error *err)
+{
+    enum shell_kind kind;
+
+    if (cli->in_shell) {
+        text_addf(&cli->output, "This shell (%s) is set up.\n", shell_kind_name(cli->shell));
+        return 0;
+    }
+    if (shell_kind_of_caller(&kind) < 0)
+        return error_set(err, EINVAL, "this is none of the shells that genv can set up: bash, zsh and fish");
+    text_addf(&cli->output,
+              "This shell (%s) is not set up. Set it up with\n\n    %s\n\nand add that line to %s for those to come.\n",
+              shell_kind_name(kind), cli_setup_line(kind), cli_setup_file(kind));
+    return 0;
+}
+
+static int run_shell(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    const char *name = arguments->operand_count ? arguments->operands[0] : NULL;
+
+    if (name && !values->init && !values->deinit)
+        return cli_usage_error(cli, error_set(err, EINVAL, "give --init %s or --deinit %s", name, name), err);
+    if (values->init)
+        return add_init(cli, name, err);
+    return values->deinit ? add_deinit(cli, name, err) : add_advice(cli, err);
+}
+
+static const struct example shell_examples[] = {
+    {"eval \"$(genv shell --init)\"", "Sets up this bash or zsh."},
+    {"genv shell --init fish | source", "Sets up this fish."},
+    {"genv shell", "Says whether this shell is set up."},
+    {NULL, NULL},
+};
+
+const struct command command_shell = {
+    .name = "shell",
+    .summary = "Set up the shell, so that environments can be activated in it",
+    .description = "Prints code for the shell to evaluate: a function genv, for the commands that change the shell "
+                   "itself. Add the line to the file that the shell reads at its start: ~/.bashrc, ~/.zshrc or "
+                   "~/.config/fish/config.fish.",
+    .group = GROUP_SETUP,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .operands = {.synopsis = "[bash|zsh|fish]", .kind = OPERAND_CHOICE, .max = 1, .choices = shell_names},
+    .examples = shell_examples,
+    .run = run_shell,
+};
+
+static int run_init(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const char *name = NULL;
+    enum shell_kind kind;
+
+    if (arguments->operand_count == 0)
+        return add_advice(cli, err);
+    if (arguments->operand_count > 1)
+        name = arguments->operands[1];
+    if (name && shell_kind_parse(name, &kind) < 0)
+        return cli_usage_error(cli, error_set(err, EINVAL, "'%s' is not one of bash, zsh, fish", name), err);
+    return add_init(cli, name, err);
+}
+
+static const char *const init_choices[] = {"-", NULL};
+
+static const struct example init_examples[] = {
+    {"eval \"$(genv init -)\"", "Sets up this shell, as \"genv shell --init\" does."},
+    {NULL, NULL},
+};
+
+const struct command command_init = {
+    .name = "init",
+    .summary = "Set up the shell: the older form of 'genv shell --init'",
+    .description = "With -, prints the code that sets up the shell; without it, says how to.",
+    .group = GROUP_SETUP,
+    .operands = {.synopsis = "[- [bash|zsh|fish]]", .kind = OPERAND_CHOICE, .max = 2, .choices = init_choices},
+    .examples = init_examples,
+    .run = run_init,
+};

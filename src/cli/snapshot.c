@@ -1,0 +1,26 @@
+/* genv snapshot: everything at once, as JSON. */
+#include "cli/listing.h"
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+    int r = listing_take(cli, GENV_DEPTH_LIVE, &snapshot, err);
+
+    (void)arguments;
+    return r < 0 ? r : listing_add_json(cli, genv_snapshot_to_json(snapshot), err);
+}
+
+static const struct example examples[] = {
+    {"genv snapshot | jq '.devices[].used_memory'", "The memory that is used of each device, in bytes."},
+    {NULL, NULL},
+};
+
+const struct command command_snapshot = {
+    .name = "snapshot",
+    .summary = "Print the state of this machine as JSON",
+    .description = "Devices with their live figures and attachments, environments, and the processes that use devices. "
+                   "Memory is in bytes, times are as in RFC 3339, and what is unknown is null.",
+    .group = GROUP_MACHINE,
+    .examples = examples,
+    .run = run,
+};

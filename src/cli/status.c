@@ -1,0 +1,59 @@
+/* genv status: says whether an environment is active here, and which. */
+#include <errno.h>
+
+#include "cli/cli.h"
+
+static void add_status(struct text *text, const struct genv_env *env)
+{
+    char amount[GENV_AMOUNT_SIZE];
+
+    text_addf(text, "Environment is active (%s)\n", env->eid);
+    cli_add_attachment_line(text, env);
+    text_add(text, "\nConfiguration\n");
+    if (env->config.name[0])
+        text_addf(text, "   Name: %s\n", env->config.name);
+    if (env->config.gpus >= 0)
+        text_addf(text, "   Device count: %d\n", env->config.gpus);
+    if (env->config.gpu_memory) {
+        genv_amount_format(env->config.gpu_memory, amount);
+        text_addf(text, "   GPU memory capacity: %s\n", amount);
+    }
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    const char *eid = cli_current_eid();
+    int r;
+
+    (void)arguments;
+    if (!eid) {
+        text_add(&cli->output, "Environment is not active\n");
+        return 0;
+    }
+    r = cli_current_env(cli, &env, err);
+    if (r == -ENOENT || r == -EINVAL) {
+        text_add(&cli->output, "Environment is not active\n");
+        cli_complain(err->message);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    add_status(&cli->output, env);
+    return cli_update_shell(cli, env, err);
+}
+
+static const struct example examples[] = {
+    {"genv status", "Shows the identifier, the attached devices and the configuration."},
+    {NULL, NULL},
+};
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "Show the environment of this shell",
+    .description = "Shows its identifier, the devices that it is attached to and its configuration, and brings the "
+                   "variables of this shell up to date, for the case that another shell changed something.",
+    .group = GROUP_ENVIRONMENT,
+    .examples = examples,
+    .run = run,
+};
