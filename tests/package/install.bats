@@ -6,6 +6,7 @@ setup_file() {
     meson install -C "$GENV_BUILD" --no-rebuild --quiet --destdir "$BATS_FILE_TMPDIR/staging"
     prefix=$(meson introspect "$GENV_BUILD" --buildoptions |
         python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+    "$GENV_SOURCE/packaging/after-install.bash" "$BATS_FILE_TMPDIR/staging$prefix"
     mv "$BATS_FILE_TMPDIR/staging$prefix" "$ROOT"
     rm -r "$BATS_FILE_TMPDIR/staging"
     PKG_CONFIG_PATH=$(dirname "$(find "$ROOT" -name genv.pc)")
@@ -63,8 +64,8 @@ int main(void)
 END
     # shellcheck disable=SC2046
     cc -Wall -Werror -o "$BATS_TEST_TMPDIR/program" "$BATS_TEST_TMPDIR/program.c" \
-        $(pkg-config --define-prefix --cflags --libs genv)
-    run env LD_LIBRARY_PATH="$(pkg-config --define-prefix --variable=libdir genv)" "$BATS_TEST_TMPDIR/program"
+        $(pkg-config --cflags --libs genv)
+    run env LD_LIBRARY_PATH="$(pkg-config --variable=libdir genv)" "$BATS_TEST_TMPDIR/program"
     echo "$output"
     [ "$output" = '2 devices' ]
 }

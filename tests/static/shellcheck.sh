@@ -11,4 +11,4 @@ while IFS= read -r -d '' file; do
     fi
 done < <(find . \( -path './build*' -o -path ./.git \) -prune -o -type f -print0 2>/dev/null)
 ((${#scripts[@]}))
-shellcheck --shell=bash "${scripts[@]}"
+shellcheck "${scripts[@]}"
