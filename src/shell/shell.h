@@ -14,7 +14,10 @@ enum shell_kind { SHELL_BASH, SHELL_ZSH, SHELL_FISH };
 /* -EINVAL: not one of bash, zsh, fish. */
 int shell_kind_parse(const char *name, enum shell_kind *ret_kind);
 const char *shell_kind_name(enum shell_kind kind);
-/* The shell that started this process (its parent; for a parent that is none of the three, $SHELL). -EINVAL: none of
+/* The same for a program, by its name or path: zsh-5.9, -bash, /usr/bin/bash-static. -EINVAL: a shell, but none of
+ * the three; -ENOENT: no shell. */
+int shell_kind_of_program(const char *program, enum shell_kind *ret_kind);
+/* The shell that called this process: its nearest ancestor that is a shell; without any, $SHELL. -EINVAL: none of
  * the three. */
 int shell_kind_of_caller(enum shell_kind *ret_kind);
 

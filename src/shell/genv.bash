@@ -1,0 +1,147 @@
+# What `genv shell --init bash` prints, without its comments; @GENV@ and @SHIMS@ become quoted absolute paths. For bash
+# 4.4 and later, POSIX mode included.
+#
+# Commands are called as `\builtin …`, so that no alias or function of the user's gets in between. `local -` brings the
+# shell's options back when a function returns; without errexit a failing genv command is always followed to its end.
+# shellcheck shell=bash disable=SC2288
+
+if [[ ${BASH_ALIASES[genv]+set} ]]; then
+    \builtin unalias genv
+fi
+
+genv() {
+    case ${1-} in
+    activate | attach | config | deactivate | detach | status) ;;
+    shell)
+        # The others print code, to be evaluated; so does --deinit in a subshell, which can't change the shell itself.
+        if [[ $# -gt 1 && ${2-}:$BASH_SUBSHELL != --deinit:0 ]]; then
+            @GENV@ "$@"
+            \builtin return
+        fi
+        ;;
+    *)
+        @GENV@ "$@"
+        \builtin return
+        ;;
+    esac
+    \builtin local -
+    \builtin set +aeku
+    \builtin local __genv_pid="$BASHPID" __genv_code __genv_status=0
+    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" "$@") || __genv_status=$?
+    \builtin eval "$__genv_code"
+    \builtin return "$__genv_status"
+}
+
+# __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
+__genv_enter() {
+    __genv_entered=1
+    \builtin declare -gA __genv_saved
+    __genv_variables "${@:2}"
+    __genv_path front
+    if [[ $1 && ${PS1+set} && $PS1 != '(genv) '* ]]; then
+        __genv_prompt=1
+        __genv_assign PS1 "(genv) $PS1"
+        if [[ ${_OLD_VIRTUAL_PS1+set} ]]; then
+            __genv_assign _OLD_VIRTUAL_PS1 "(genv) $_OLD_VIRTUAL_PS1"
+        fi
+    fi
+}
+
+__genv_update() {
+    __genv_variables "$@"
+    __genv_path keep
+}
+
+__genv_leave() {
+    \builtin local -
+    \builtin set +aeku
+    \builtin local __genv_name
+    if [[ ${__genv_entered-} ]]; then
+        __genv_restore
+    elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
+        # A shell that was started in the environment: what was before, its parent knows.
+        \builtin unset -v GENV_ENVIRONMENT_ID GENV_ENVIRONMENT_NAME GENV_GPUS GENV_GPU_MEMORY
+        \builtin unset -v CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER
+        __genv_prompt=1
+    else
+        \builtin return 0
+    fi
+    __genv_path out
+    if [[ $__genv_prompt ]]; then
+        for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
+            if [[ ${!__genv_name-} == *'(genv) '* ]]; then
+                __genv_assign "$__genv_name" "${!__genv_name/'(genv) '/}"
+            fi
+        done
+    fi
+    \builtin unset -v __genv_entered __genv_saved __genv_prompt
+}
+
+# Sets variables, each saved before it is changed for the first time since the shell entered.
+__genv_variables() {
+    \builtin local __genv_word __genv_name
+    for __genv_word; do
+        __genv_name=${__genv_word%%=*}
+        if [[ ${__genv_entered-} && ! ${__genv_saved[$__genv_name]+set} ]]; then
+            if [[ ! ${!__genv_name+set} ]]; then
+                __genv_saved[$__genv_name]='unset'
+            elif [[ ${!__genv_name@a} == *x* ]]; then
+                __genv_saved[$__genv_name]=exported=${!__genv_name}
+            else
+                __genv_saved[$__genv_name]=set=${!__genv_name}
+            fi
+        fi
+        if [[ $__genv_word == *=* ]]; then
+            # shellcheck disable=SC2163 # the word is NAME=VALUE
+            \builtin export "$__genv_word"
+        else
+            \builtin unset -v "$__genv_name"
+        fi
+    done
+}
+
+__genv_restore() {
+    \builtin local __genv_name __genv_value
+    for __genv_name in "${!__genv_saved[@]}"; do
+        __genv_value=${__genv_saved[$__genv_name]}
+        case $__genv_value in
+        unset) \builtin unset -v "$__genv_name" ;;
+        exported=*) \builtin export "$__genv_name=${__genv_value#*=}" ;;
+        *) \builtin export -n "$__genv_name=${__genv_value#*=}" ;;
+        esac
+    done
+}
+
+# The shims' folder to the front of PATH (front), there unless it is somewhere in it (keep), or out of it (out). The
+# same for the PATH that a virtualenv brings back when it is deactivated, which may be before us or after us.
+__genv_path() {
+    \builtin local __genv_shims=@SHIMS@ __genv_name __genv_value
+    for __genv_name in PATH _OLD_VIRTUAL_PATH; do
+        __genv_value=:${!__genv_name-}:
+        if [[ ! ${!__genv_name+set} || $1 == keep && $__genv_value == *":$__genv_shims:"* ]]; then
+            \builtin continue
+        fi
+        while [[ $__genv_value == *":$__genv_shims:"* ]]; do
+            __genv_value=${__genv_value//":$__genv_shims:"/:}
+        done
+        __genv_value=${__genv_value#:}
+        __genv_value=${__genv_value%:}
+        if [[ $1 != out ]]; then
+            __genv_value=$__genv_shims:$__genv_value
+        fi
+        __genv_assign "$__genv_name" "$__genv_value"
+    done
+}
+
+# Unlike an assignment, this fails and no more where the user has made the variable read-only.
+__genv_assign() {
+    if [[ ${!1-} != "$2" ]]; then
+        \builtin printf -v "$1" %s "$2"
+    fi
+}
+
+__genv_deinit() {
+    __genv_leave
+    \builtin unset -f genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
+        __genv_assign __genv_deinit
+}

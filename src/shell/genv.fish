@@ -1,0 +1,171 @@
+# What `genv shell --init fish` prints, without its comments; @GENV@ and @SHIMS@ become quoted absolute paths. For fish
+# 3.1 and later.
+#
+# Builtins that a function of the user's could stand in for are called as `builtin …`; fish lets nobody redefine the
+# others used here (set, string, test, eval, return, status, functions of the language).
+
+function genv
+    switch "$argv[1]"
+        case activate attach config deactivate detach status
+        case shell
+            # With --init it prints code, to be evaluated by the caller.
+            if test (builtin count $argv) -gt 1; and test "$argv[2]" != --deinit
+                @GENV@ $argv
+                return
+            end
+        case '*'
+            @GENV@ $argv
+            return
+    end
+    # Not a command substitution, where redirections of this function would not hold.
+    set -l __genv_code
+    @GENV@ --shell=fish:$fish_pid $argv | read -z __genv_code
+    set -l __genv_status $pipestatus[1]
+    eval $__genv_code
+    return $__genv_status
+end
+
+# __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
+function __genv_enter
+    set -g __genv_entered 1
+    __genv_variables $argv[2..-1]
+    __genv_path front
+    if test -n "$argv[1]"
+        set -g __genv_prompt 1
+        __genv_wrap fish_prompt
+        __genv_wrap _old_fish_prompt
+    end
+end
+
+function __genv_update
+    __genv_variables $argv
+    __genv_path keep
+end
+
+function __genv_leave
+    if set -qg __genv_entered
+        __genv_restore
+    else if set -q GENV_ENVIRONMENT_ID
+        # A shell that was started in the environment: what was before, its parent knows.
+        set -eg GENV_ENVIRONMENT_ID
+        set -eg GENV_ENVIRONMENT_NAME
+        set -eg GENV_GPUS
+        set -eg GENV_GPU_MEMORY
+        set -eg CUDA_VISIBLE_DEVICES
+        set -eg CUDA_DEVICE_ORDER
+    else
+        return 0
+    end
+    __genv_path out
+    if set -qg __genv_prompt
+        set -eg __genv_prompt
+        __genv_unwrap fish_prompt
+        __genv_unwrap _old_fish_prompt
+        if set -qg __genv_unwrapped
+            builtin functions -e __genv_fish_prompt __genv__old_fish_prompt
+            set -eg __genv_unwrapped
+        end
+    end
+    set -eg __genv_entered
+end
+
+# Sets variables, each saved before it is changed for the first time since the shell entered. A universal variable of
+# the user's needs no saving: a global one only hides it.
+function __genv_variables
+    for __genv_word in $argv
+        set -l __genv_pair (string split -m 1 -- = $__genv_word)
+        set -l __genv_name $__genv_pair[1]
+        if set -qg __genv_entered; and not builtin contains -- $__genv_name $__genv_saved
+            set -ga __genv_saved $__genv_name
+            if set -qg $__genv_name
+                set -g __genv_saved_$__genv_name $$__genv_name
+                set -qgx $__genv_name; and set -g __genv_exported_$__genv_name 1
+            end
+        end
+        if set -q __genv_pair[2]
+            set -gx $__genv_name $__genv_pair[2]
+        else
+            set -eg $__genv_name
+        end
+    end
+end
+
+function __genv_restore
+    for __genv_name in $__genv_saved
+        set -l __genv_value __genv_saved_$__genv_name
+        if not set -qg $__genv_value
+            set -eg $__genv_name
+        else if set -qg __genv_exported_$__genv_name
+            set -gx $__genv_name $$__genv_value
+        else
+            set -gu $__genv_name $$__genv_value
+        end
+        set -eg $__genv_value
+        set -eg __genv_exported_$__genv_name
+    end
+    set -eg __genv_saved
+end
+
+# The shims' folder to the front of PATH (front), there unless it is somewhere in it (keep), or out of it (out). The
+# same for the PATH that a virtualenv brings back when it is deactivated, which may be before us or after us.
+function __genv_path
+    set -l __genv_shims @SHIMS@
+    for __genv_name in PATH _OLD_VIRTUAL_PATH
+        if not set -qg $__genv_name
+            continue
+        end
+        set -l __genv_value $$__genv_name
+        if test "$argv[1]" = keep; and builtin contains -- $__genv_shims $__genv_value
+            continue
+        end
+        while set -l __genv_index (builtin contains -i -- $__genv_shims $__genv_value)
+            set -e __genv_value[$__genv_index]
+        end
+        if test "$argv[1]" != out
+            set -p __genv_value $__genv_shims
+        end
+        set -g $__genv_name $__genv_value
+    end
+end
+
+# Puts our prompt around the function NAME, which stays reachable as __genv_NAME.
+function __genv_wrap
+    if not builtin functions -q $argv[1]; or builtin functions -q __genv_$argv[1]
+        return
+    end
+    builtin functions -c $argv[1] __genv_$argv[1]
+    eval "function $argv[1]; __genv_show __genv_$argv[1]; end"
+end
+
+# Takes it off again. Somebody else's prompt around ours goes on calling it, so that then it stays, and shows nothing.
+function __genv_unwrap
+    for __genv_inner in __genv_fish_prompt __genv__old_fish_prompt
+        if builtin functions -q $__genv_inner
+            and string match -q "*__genv_show $__genv_inner*" -- (builtin functions $argv[1])
+            builtin functions -e $argv[1]
+            builtin functions -c $__genv_inner $argv[1]
+            set -g __genv_unwrapped 1
+        end
+    end
+end
+
+# The inner prompt comes first, so that it sees the $status and $pipestatus of the last command.
+function __genv_show
+    set -l __genv_text ($argv[1] | string collect -N)
+    if set -qg __genv_prompt
+        if string match -q '*(genv) *' -- $__genv_text
+            set __genv_text (string replace '(genv) ' '' -- $__genv_text | string collect)
+        end
+        builtin printf '(genv) '
+    end
+    builtin printf %s $__genv_text
+end
+
+function __genv_deinit
+    __genv_leave
+    if not builtin functions -q __genv_fish_prompt; and not builtin functions -q __genv__old_fish_prompt
+        builtin functions -e __genv_show
+    end
+    builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
+        __genv_wrap __genv_unwrap __genv_deinit
+end

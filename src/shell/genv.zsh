@@ -1,0 +1,144 @@
+# What `genv shell --init zsh` prints, without its comments and wrapped in `emulate zsh … -c`, which parses and runs
+# it under zsh's own options whatever the user's are, without aliases, and without errexit: a failing genv command is
+# always followed to its end. @GENV@ and @SHIMS@ become quoted absolute paths. For zsh 5.3 and later.
+#
+# Commands are called as `builtin …`, so that no function of the user's gets in between.
+
+if builtin alias genv >/dev/null; then
+    builtin unalias genv
+fi
+
+function genv {
+    case ${1-} in
+    (activate|attach|config|deactivate|detach|status) ;;
+    (shell)
+        # The others print code, to be evaluated; so does --deinit in a subshell, which can't change the shell itself.
+        if [[ $# -gt 1 && ${2-}:$ZSH_SUBSHELL != --deinit:0 ]]; then
+            @GENV@ "$@"
+            builtin return
+        fi
+        ;;
+    (*)
+        @GENV@ "$@"
+        builtin return
+        ;;
+    esac
+    builtin local __genv_pid=$$ __genv_code __genv_status=0
+    # Only a subshell needs the module that knows its PID, so that the shell itself never loads it.
+    if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
+        __genv_pid=${sysparams[pid]}
+    fi
+    __genv_code=$(@GENV@ "--shell=zsh:$__genv_pid" "$@") || __genv_status=$?
+    builtin eval "$__genv_code"
+    builtin return $__genv_status
+}
+
+# __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
+function __genv_enter {
+    builtin typeset -g __genv_entered=1
+    builtin typeset -gA __genv_saved
+    __genv_variables "${@:2}"
+    __genv_path front
+    if [[ -n $1 && -n ${PS1+set} && $PS1 != "(genv) "* ]]; then
+        builtin typeset -g __genv_prompt=1
+        __genv_assign PS1 "(genv) $PS1"
+        if (( ${+_OLD_VIRTUAL_PS1} )); then
+            __genv_assign _OLD_VIRTUAL_PS1 "(genv) $_OLD_VIRTUAL_PS1"
+        fi
+    fi
+}
+
+function __genv_update {
+    __genv_variables "$@"
+    __genv_path keep
+}
+
+function __genv_leave {
+    builtin local __genv_name
+    if [[ -n $__genv_entered ]]; then
+        __genv_restore
+    elif (( ${+GENV_ENVIRONMENT_ID} )); then
+        # A shell that was started in the environment: what was before, its parent knows.
+        builtin unset GENV_ENVIRONMENT_ID GENV_ENVIRONMENT_NAME GENV_GPUS GENV_GPU_MEMORY
+        builtin unset CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER
+        builtin typeset -g __genv_prompt=1
+    else
+        builtin return 0
+    fi
+    __genv_path out
+    if [[ -n $__genv_prompt ]]; then
+        for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
+            if [[ ${(P)__genv_name} == *"(genv) "* ]]; then
+                __genv_assign $__genv_name "${${(P)__genv_name}/"(genv) "/}"
+            fi
+        done
+    fi
+    builtin unset __genv_entered __genv_saved __genv_prompt
+}
+
+# Sets variables, each saved before it is changed for the first time since the shell entered.
+function __genv_variables {
+    builtin local __genv_word __genv_name
+    for __genv_word in "$@"; do
+        __genv_name=${__genv_word%%=*}
+        if [[ -n $__genv_entered ]] && (( ! ${+__genv_saved[$__genv_name]} )); then
+            if (( ! ${(P)+__genv_name} )); then
+                __genv_saved[$__genv_name]=unset
+            elif [[ ${(Pt)__genv_name} == *-export* ]]; then
+                __genv_saved[$__genv_name]=exported=${(P)__genv_name}
+            else
+                __genv_saved[$__genv_name]=set=${(P)__genv_name}
+            fi
+        fi
+        if [[ $__genv_word == *=* ]]; then
+            builtin typeset -gx "$__genv_word"
+        else
+            builtin unset $__genv_name
+        fi
+    done
+}
+
+function __genv_restore {
+    builtin local __genv_name __genv_value
+    for __genv_name __genv_value in "${(@kv)__genv_saved}"; do
+        case $__genv_value in
+        (unset) builtin unset $__genv_name ;;
+        (exported=*) builtin typeset -gx "$__genv_name=${__genv_value#*=}" ;;
+        (*) builtin typeset -g +x "$__genv_name=${__genv_value#*=}" ;;
+        esac
+    done
+}
+
+# The shims' folder to the front of PATH (front), there unless it is somewhere in it (keep), or out of it (out). The
+# same for the PATH that a virtualenv brings back when it is deactivated, which may be before us or after us.
+function __genv_path {
+    builtin local __genv_shims=@SHIMS@ __genv_name __genv_value
+    for __genv_name in PATH _OLD_VIRTUAL_PATH; do
+        __genv_value=:${(P)__genv_name}:
+        if (( ! ${(P)+__genv_name} )) || [[ $1 == keep && $__genv_value == *":$__genv_shims:"* ]]; then
+            builtin continue
+        fi
+        while [[ $__genv_value == *":$__genv_shims:"* ]]; do
+            __genv_value=${__genv_value//":$__genv_shims:"/:}
+        done
+        __genv_value=${__genv_value#:}
+        __genv_value=${__genv_value%:}
+        if [[ $1 != out ]]; then
+            __genv_value=$__genv_shims:$__genv_value
+        fi
+        __genv_assign $__genv_name "$__genv_value"
+    done
+}
+
+# Assigning to what the user has made read-only would end the function half way.
+function __genv_assign {
+    if [[ ${(P)1} != "$2" && ${(Pt)1} != *readonly* ]]; then
+        builtin typeset -g "$1=$2"
+    fi
+}
+
+function __genv_deinit {
+    __genv_leave
+    builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
+        __genv_assign __genv_deinit
+}

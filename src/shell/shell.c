@@ -1,0 +1,121 @@
+/* The code itself is in genv.bash, genv.zsh and genv.fish; here it gets its paths and its arguments. */
+#include "shell/shell.h"
+
+#include <string.h>
+
+#include "shell/code.h"
+
+static const char *const codes[] = {
+    [SHELL_BASH] = shell_code_bash,
+    [SHELL_ZSH] = shell_code_zsh,
+    [SHELL_FISH] = shell_code_fish,
+};
+
+/* Adds @string as one word that the shell takes literally, whatever its options. */
+static void add_quoted(struct text *code, enum shell_kind kind, const char *string)
+{
+    text_add(code, "'");
+    for (const char *c = string; *c; c++) {
+        if (*c == '\'')
+            text_add(code, kind == SHELL_FISH ? "\\'" : "'\\''");
+        else if (*c == '\\' && kind == SHELL_FISH)
+            text_add(code, "\\\\");
+        else
+            text_add_bytes(code, c, 1);
+    }
+    text_add(code, "'");
+}
+
+/* Adds @pattern with its placeholders replaced by the quoted paths. */
+static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const char *genv,
+                         const char *shims)
+{
+    static const char genv_placeholder[] = "@GENV@", shims_placeholder[] = "@SHIMS@";
+
+    while (*pattern) {
+        size_t plain = strcspn(pattern, "@");
+
+        text_add_bytes(code, pattern, plain);
+        pattern += plain;
+        if (strncmp(pattern, genv_placeholder, strlen(genv_placeholder)) == 0) {
+            add_quoted(code, kind, genv);
+            pattern += strlen(genv_placeholder);
+        } else if (strncmp(pattern, shims_placeholder, strlen(shims_placeholder)) == 0) {
+            add_quoted(code, kind, shims);
+            pattern += strlen(shims_placeholder);
+        } else if (*pattern) {
+            text_add_bytes(code, pattern++, 1);
+        }
+    }
+}
+
+void shell_add_init(struct text *code, enum shell_kind kind, const char *genv, const char *shims)
+{
+    cleanup_text struct text plain = TEXT_INIT;
+
+    if (kind != SHELL_ZSH) {
+        add_template(code, kind, codes[kind], genv, shims);
+        return;
+    }
+    add_template(&plain, kind, codes[kind], genv, shims);
+    /* Options given with -o hold in the functions, too. Quoted, since zsh has aliases that apply to any word. */
+    text_add(code, "\\builtin 'emulate' 'zsh' '-o' 'no_aliases' '-o' 'no_all_export' '-o' 'no_err_exit' "
+                   "'-o' 'no_err_return' '-o' 'unset' '-c' ");
+    if (plain.failed)
+        code->failed = true;
+    else
+        add_quoted(code, kind, plain.data);
+    text_add(code, "\n");
+}
+
+void shell_add_deinit(struct text *code, enum shell_kind kind)
+{
+    if (kind == SHELL_FISH)
+        text_add(code, "if builtin functions -q __genv_deinit; __genv_deinit; end\n");
+    else
+        text_add(code, "if \\builtin typeset -f __genv_deinit >/dev/null; then __genv_deinit; fi\n");
+}
+
+/* Adds the variables as words NAME=VALUE, or NAME for one to be unset. */
+static void add_variables(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cleanup_text struct text word = TEXT_INIT;
+
+        text_add(&word, variables[i].name);
+        if (variables[i].value)
+            text_addf(&word, "=%s", variables[i].value);
+        text_add(code, " ");
+        if (word.failed)
+            code->failed = true;
+        else
+            add_quoted(code, kind, word.data);
+    }
+    text_add(code, "\n");
+}
+
+void shell_add_enter(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count,
+                     bool prompt)
+{
+    text_add(code, prompt ? "__genv_enter prompt" : "__genv_enter ''");
+    add_variables(code, kind, variables, count);
+}
+
+void shell_add_update(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count)
+{
+    text_add(code, "__genv_update");
+    add_variables(code, kind, variables, count);
+}
+
+void shell_add_leave(struct text *code, enum shell_kind kind)
+{
+    (void)kind;
+    text_add(code, "__genv_leave\n");
+}
+
+void shell_add_words(struct text *code, enum shell_kind kind, const char *words)
+{
+    text_add(code, kind == SHELL_FISH ? "builtin printf %s " : "\\builtin printf %s ");
+    add_quoted(code, kind, words);
+    text_add(code, "\n");
+}
