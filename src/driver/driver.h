@@ -8,9 +8,10 @@
 
 /* One process on one device. */
 struct driver_process {
-    pid_t pid; /* in the caller's PID namespace */
-    unsigned index;
+    pid_t pid;            /* as the driver counts: the host's, unless the driver knows the caller's PID namespace */
+    unsigned index;       /* of the device, at the time of asking */
     uint64_t used_memory; /* or GENV_UNKNOWN_U64 */
+    char uuid[GENV_UUID_SIZE]; /* of the device: unlike its index, this also means something to an older inventory */
 };
 
 struct driver;
@@ -20,9 +21,12 @@ struct driver_ops {
     /* All devices, ascending by index, without live figures. A device that fails is listed with its state; only a
      * driver that can't tell how many there are makes this fail. @ret_devices is free()d by the caller. */
     int (*list)(struct driver *driver, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err);
-    /* Fills device->sample; unknown figures become GENV_UNKNOWN_*, a device found lost changes its state. */
+    /* Fills device->sample; unknown figures become GENV_UNKNOWN_*, a device found lost changes its state. @device is
+     * known by its UUID alone, so it may come from an inventory of earlier. */
     void (*sample)(struct driver *driver, struct genv_device *device);
-    /* Adds the processes on @device to *processes (realloc()ed), compute and graphics, each once. */
+    /* Adds the processes on @device to *processes (realloc()ed), compute and graphics, each once with the largest of
+     * its figures. A device that is not GENV_DEVICE_OK has none. On failure (-ENODEV lost, -EACCES, -EIO) adds nothing.
+     */
     int (*add_processes)(struct driver *driver, const struct genv_device *device, struct driver_process **processes,
                          size_t *count, struct genv_error *err);
     void (*close)(struct driver *driver);
@@ -34,11 +38,13 @@ struct driver {
     char version[80]; /* "550.163.01", "simulated" */
 };
 
-/* Whether the environment asks for simulated devices (GENV_DEVICES, GENV_MOCK_DEVICE_COUNT): 1 or 0, or -EINVAL for a
- * number that is none. */
+/* Whether the environment asks for simulated devices: 1 or 0, or -EINVAL for a number that is none. GENV_DEVICES goes
+ * before GENV_MOCK_DEVICE_COUNT; one that is set to nothing counts as not set. */
 int driver_is_simulated(struct genv_error *err);
 
-/* Opens the driver in force. -ENODEV: this machine has none, and how to get one. */
+/* Opens the driver in force. -ENODEV: this machine has none, and how to get one; -EACCES: the caller may not talk to
+ * it; -EIO: it fails. A driver belongs to one thread at a time. Asking a real one takes tens of milliseconds, seconds
+ * when it is cold, and for ever when it is wedged: driver/survey.h bounds that. */
 int driver_open(struct driver **ret_driver, struct genv_error *err);
 void driver_close(struct driver *driver); /* NULL is fine */
 DEFINE_CLEANUP(struct driver *, cleanup_driverp, driver_close)

@@ -1,0 +1,231 @@
+/* Asking the driver for its processes without ever waiting for it longer than one is ready to.
+ *
+ * The process that asks is a grandchild, and so init's to reap: a caller cannot wait for a child of its own that hangs
+ * in the kernel. It tells its PID first, so that it can be killed, then the answer, then ends. */
+#include "driver/survey.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+#define ANSWER_FD 3
+
+/* Ahead of the processes themselves. */
+struct answer {
+    int result;
+    struct genv_error err;
+    size_t count;
+};
+
+/* Leaves the driver open in @ret_driver, also on failure: closing it takes time, and this process may be about to end.
+ */
+static int ask_driver(struct driver **ret_driver, struct driver_process **ret_processes, size_t *ret_count,
+                      struct genv_error *err)
+{
+    cleanup_free struct driver_process *processes = NULL;
+    cleanup_free struct genv_device *devices = NULL;
+    size_t device_count, count = 0;
+    int r = driver_open(ret_driver, err);
+
+    if (r == 0)
+        r = (*ret_driver)->ops->list(*ret_driver, &devices, &device_count, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < device_count; i++) {
+        if ((*ret_driver)->ops->add_processes(*ret_driver, &devices[i], &processes, &count, NULL) == -ENOMEM)
+            return error_no_memory(err);
+    }
+    *ret_processes = STEAL_POINTER(processes);
+    *ret_count = count;
+    return 0;
+}
+
+/* Leaves behind all that ties this process to the caller: signals, descriptors, the directory. A flock() of the caller
+ * would last as long as this process, and so would a pipe that a shell reads `$(genv …)` from. */
+static void detach(int fd, int timeout_ms)
+{
+    sigset_t none;
+    int null;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, ANSWER_FD + 1);
+    null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
+        dup3(fd, ANSWER_FD, O_CLOEXEC) < 0 || chdir("/") < 0)
+        _exit(1);
+    closefrom(ANSWER_FD + 1);
+    if (timeout_ms >= 0)
+        alarm((unsigned)timeout_ms / 1000 + 2); /* should the caller be killed meanwhile */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void answer_and_exit(int fd, int timeout_ms)
+{
+    struct driver_process *processes = NULL;
+    struct driver *driver = NULL;
+    struct answer answer = {0};
+    pid_t pid = getpid();
+
+    detach(fd, timeout_ms);
+    if (file_write(ANSWER_FD, &pid, sizeof(pid)) < 0)
+        _exit(1);
+    answer.result = ask_driver(&driver, &processes, &answer.count, &answer.err);
+    if (file_write(ANSWER_FD, &answer, sizeof(answer)) < 0 ||
+        file_write(ANSWER_FD, processes, answer.count * sizeof(*processes)) < 0)
+        _exit(1);
+    _exit(0);
+}
+
+/* Starts the grandchild; @ret_fd is where its answer comes. */
+static int start(int timeout_ms, int *ret_fd, struct genv_error *err)
+{
+    int fds[2], failure;
+    sigset_t all, before;
+    pid_t child;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_set_errno(err, errno, "can't ask the driver");
+    /* None of the caller's signal handlers may run in the children. */
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    child = fork();
+    failure = errno;
+    if (child == 0) {
+        if (fork() == 0)
+            answer_and_exit(fds[1], timeout_ms);
+        _exit(0);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    close(fds[1]);
+    if (child < 0) {
+        close(fds[0]);
+        return error_set_errno(err, failure, "can't ask the driver");
+    }
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ; /* ECHILD: the caller ignores SIGCHLD, or reaps whatever ends */
+    *ret_fd = fds[0];
+    return 0;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads on until the end. -ETIMEDOUT: it has not come by @deadline (< 0: none). */
+static int read_answer(int fd, int64_t deadline, struct text *text)
+{
+    char bytes[4096];
+
+    for (;;) {
+        int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+        struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+        int ready = poll(&pollfd, 1, deadline >= 0 && left < 0 ? 0 : (int)left);
+        ssize_t n;
+
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            return ready < 0 ? -errno : -ETIMEDOUT;
+        n = read(fd, bytes, sizeof(bytes));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        text_add_bytes(text, bytes, (size_t)n);
+    }
+}
+
+static int decode(const struct text *text, struct driver_process **ret_processes, size_t *ret_count,
+                  struct genv_error *err)
+{
+    struct driver_process *processes;
+    struct answer answer;
+    size_t length;
+
+    if (text->failed)
+        return error_no_memory(err);
+    if (text->length < sizeof(answer))
+        return error_set(err, EIO, "the driver ended the process that asked it");
+    memcpy(&answer, text->data, sizeof(answer));
+    if (answer.result < 0) {
+        if (err)
+            *err = answer.err;
+        return answer.result;
+    }
+    length = text->length - sizeof(answer);
+    if (length != answer.count * sizeof(*processes))
+        return error_set(err, EIO, "the driver ended the process that asked it");
+    processes = malloc(length ? length : 1);
+    if (!processes)
+        return error_no_memory(err);
+    memcpy(processes, text->data + sizeof(answer), length);
+    *ret_processes = processes;
+    *ret_count = answer.count;
+    return 0;
+}
+
+/* Blocks until the child has told its PID: at once, before anything that could hang. */
+static int read_pid(int fd, pid_t *ret_pid)
+{
+    ssize_t n;
+
+    do {
+        n = read(fd, ret_pid, sizeof(*ret_pid));
+    } while (n < 0 && errno == EINTR);
+    return n == sizeof(*ret_pid) ? 0 : -EIO;
+}
+
+/* The child's end of the pipe was open just now: it lived, so @pidfd is its, and so is the number. */
+static void end_child(int pidfd, pid_t pid)
+{
+    if (pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    else if (pid > 1) /* before Linux 5.3 */
+        kill(pid, SIGKILL);
+}
+
+static int ask_child(int timeout_ms, struct driver_process **ret_processes, size_t *ret_count, struct genv_error *err)
+{
+    int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    cleanup_text struct text text = TEXT_INIT;
+    cleanup_close int fd = -1, pidfd = -1;
+    pid_t pid;
+    int r = start(timeout_ms, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (read_pid(fd, &pid) < 0)
+        return error_set(err, EIO, "can't start the process that asks the driver");
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    r = read_answer(fd, deadline, &text);
+    if (r == 0)
+        return decode(&text, ret_processes, ret_count, err);
+    end_child(pidfd, pid);
+    if (r == -ETIMEDOUT)
+        return error_set(err, ETIMEDOUT, "the driver did not answer within %d ms", timeout_ms);
+    return error_set_errno(err, -r, "can't ask the driver");
+}
+
+int driver_survey_processes(int timeout_ms, struct driver_process **ret_processes, size_t *ret_count,
+                            struct genv_error *err)
+{
+    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
+
+    if (driver_is_simulated(NULL) == 0)
+        return ask_child(timeout_ms, ret_processes, ret_count, err);
+    return ask_driver(&driver, ret_processes, ret_count, err); /* can't be slow */
+}
