@@ -11,6 +11,7 @@
 
 #define ROUNDS         300
 #define CONTESTS       5
+#define LISTINGS       40
 #define CONTENDERS     200
 #define DEVICES        64
 #define LIMIT_RATIO    2.0
@@ -182,37 +183,37 @@ static void bench_contention(void)
 static void bench_library(void)
 {
     char text[64];
-    double rate;
+    double rates[CONTESTS], rate;
 
     set_world("library", 8);
-    read_output((char *[]){library, "pairs", NULL}, text, sizeof(text));
-    rate = strtod(text, NULL);
+    for (int i = 0; i < CONTESTS; i++) {
+        read_output((char *[]){library, "pairs", NULL}, text, sizeof(text));
+        rates[i] = strtod(text, NULL);
+    }
+    rate = median(rates, CONTESTS);
     table_row("library: attach and detach, pairs", cell("%.0f/s", rate), "", cell("%.0f/s", LIMIT_PAIRS),
               rate >= LIMIT_PAIRS);
 }
 
-/* The middle of 40 runs of `genv devices` among @environments. */
-static double measure_listing(int environments)
-{
-    double seconds[40];
-
-    set_world(cell("listing-%d", environments), DEVICES);
-    register_many("listed", environments, "1000000000");
-    for (int i = 0; i < 40; i++) {
-        struct cost cost = measure((char *[]){"genv", "devices", NULL});
-
-        if (cost.status != 0)
-            fail("genv devices ended with status %d", cost.status);
-        seconds[i] = cost.seconds;
-    }
-    return median(seconds, 40);
-}
-
 static void bench_listing(void)
 {
-    double few = measure_listing(100), more = measure_listing(500), many = measure_listing(1000);
-    double growth = ((many - few) / 900) / ((more - few) / 400);
+    static const int sizes[] = {100, 500, 1000};
+    double seconds[3][LISTINGS], few, more, many, growth;
 
+    for (int s = 0; s < 3; s++) {
+        set_world(cell("listing-%d", sizes[s]), DEVICES);
+        register_many("listed", sizes[s], "1000000000");
+    }
+    for (int i = 0; i < LISTINGS; i++) {
+        for (int s = 0; s < 3; s++) {
+            set_world(cell("listing-%d", sizes[s]), DEVICES);
+            seconds[s][i] = measure((char *[]){"genv", "devices", NULL}).seconds;
+        }
+    }
+    few = median(seconds[0], LISTINGS);
+    more = median(seconds[1], LISTINGS);
+    many = median(seconds[2], LISTINGS);
+    growth = ((many - few) / 900) / ((more - few) / 400);
     table_row("64 devices, 100 environments: genv devices", cell("%.2f ms", few * 1e3), "", "", true);
     table_row("64 devices, 500 environments: genv devices", cell("%.2f ms", more * 1e3), "", "", true);
     table_row("64 devices, 1,000 environments: genv devices", cell("%.2f ms", many * 1e3), "",
