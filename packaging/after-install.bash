@@ -21,8 +21,9 @@ make_state_directory() {
     (umask 0 && mkdir -m 1777 "$state" "$state/envs" "$state/devices" && : >"$state/genv.lock")
 }
 
-if ((EUID == 0)) && [[ $prefix == /usr || $prefix == /usr/local ]] && [[ ! -d /var/tmp/genv ]]; then
-    make_state_directory || echo "could not make /var/tmp/genv; 'genv doctor' says what is in the way" >&2
+if ((EUID == 0)) && [[ $prefix == /usr || $prefix == /usr/local ]]; then
+    ldconfig
+    [[ -d /var/tmp/genv ]] || make_state_directory || echo "could not make /var/tmp/genv; 'genv doctor' says what is in the way" >&2
 fi
 
 binary=$prefix/bin/genv
