@@ -45,7 +45,7 @@ int amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
 
     if (parse(text, &bytes) < 0)
         return error_set(err, EINVAL,
-                         "'%s' is not an amount of memory: give a whole number above 0 and an optional unit "
+                         "'%.64s' is not an amount of memory: give a whole number above 0 and an optional unit "
                          "b, k, m, g, ki, mi or gi, such as 4g or 512mi",
                          text);
     *ret_bytes = bytes;

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/text.h"
+
 int error_set(struct genv_error *err, int code, const char *format, ...)
 {
     if (err) {
@@ -14,6 +16,7 @@ int error_set(struct genv_error *err, int code, const char *format, ...)
         va_start(args, format);
         vsnprintf(err->message, sizeof(err->message), format, args);
         va_end(args);
+        utf8_make_printable(err->message);
     }
     return -code;
 }
@@ -32,6 +35,7 @@ int error_set_errno(struct genv_error *err, int code, const char *format, ...)
         length = strlen(err->message);
         snprintf(err->message + length, sizeof(err->message) - length, ": %s",
                  strerror_r(code, reason, sizeof(reason)));
+        utf8_make_printable(err->message);
     }
     return -code;
 }
@@ -49,6 +53,7 @@ int error_prefix(struct genv_error *err, int code, const char *format, ...)
         va_end(args);
         length = strlen(err->message);
         snprintf(err->message + length, sizeof(err->message) - length, ": %s", rest);
+        utf8_make_printable(err->message);
     }
     return code;
 }

@@ -5,7 +5,8 @@
 #include "base/macros.h"
 #include <genv/types.h>
 
-/* Sets @err (NULL is fine) to @code, a positive errno, and the sentence. Returns -@code, so that it ends a function. */
+/* Sets @err (NULL is fine) to @code, a positive errno, and the sentence, in which file names and the like may hold
+ * anything: what could break the line, or harm a terminal, becomes '?'. Returns -@code, so that it ends a function. */
 int error_set(struct genv_error *err, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The same, with ": " and the system's words for @code behind the sentence. */

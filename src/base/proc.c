@@ -1,7 +1,6 @@
 /* Processes, as /proc tells of them. */
 #include "base/proc.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -107,15 +106,10 @@ void proc_command(pid_t pid, char *command, size_t size)
         n--;
     command[n] = '\0';
     for (ssize_t i = 0; i < n; i++) {
-        if (iscntrl((unsigned char)command[i]))
+        if (command[i] == '\0')
             command[i] = ' ';
     }
-    if (!utf8_is_printable(command)) {
-        for (ssize_t i = 0; i < n; i++) {
-            if ((unsigned char)command[i] >= 0x80)
-                command[i] = '?';
-        }
-    }
+    utf8_make_printable(command);
 }
 
 int proc_variable(pid_t pid, const char *name, char *value, size_t size)

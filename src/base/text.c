@@ -125,23 +125,59 @@ static bool reorders_text(uint32_t c)
     return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f || c == 0x061c;
 }
 
-bool utf8_is_printable(const char *string)
+/* The length in bytes of the printable character at @string, or 0 where there is none. */
+static size_t printable_length(const char *string)
 {
     uint32_t c;
-    size_t length;
+    size_t length = utf8_decode(string, &c);
 
-    for (; *string; string += length) {
-        length = utf8_decode(string, &c);
-        if (!length || c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || reorders_text(c))
+    if (!length || c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || reorders_text(c))
+        return 0;
+    return length;
+}
+
+bool utf8_is_printable(const char *string)
+{
+    for (size_t length; *string; string += length) {
+        length = printable_length(string);
+        if (!length)
             return false;
     }
     return true;
+}
+
+void utf8_make_printable(char *string)
+{
+    char *end = string;
+
+    while (*string) {
+        uint32_t ignored;
+        size_t length = printable_length(string), passed = length;
+
+        if (!length)
+            passed = utf8_decode(string, &ignored); /* a whole character that is refused, or 0: a stray byte */
+        if (length)
+            memmove(end, string, length);
+        else
+            *end = '?';
+        end += length ? length : 1;
+        string += passed ? passed : 1;
+    }
+    *end = '\0';
 }
 
 void copy_string(char *target, size_t size, const char *source)
 {
     size_t length = strnlen(source, size - 1);
 
+    if (source[length]) {
+        size_t start = length;
+
+        while (start > 0 && length - start < 4 && ((unsigned char)source[start] & 0xc0) == 0x80)
+            start--;
+        if (((unsigned char)source[start] & 0xc0) == 0xc0) /* else it is no UTF-8 */
+            length = start;
+    }
     memmove(target, source, length);
     target[length] = '\0';
 }

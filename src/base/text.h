@@ -39,7 +39,10 @@ size_t utf8_decode(const char *string, uint32_t *ret_character);
  * them. */
 bool utf8_is_printable(const char *string);
 
-/* Copies @source, which is known to fit, or is cut. Always terminates. */
+/* Replaces, in place, with '?' what utf8_is_printable() refuses. */
+void utf8_make_printable(char *string);
+
+/* Copies @source, which is known to fit, or is cut, between two characters. Always terminates. */
 void copy_string(char *target, size_t size, const char *source);
 
 #endif

@@ -60,6 +60,7 @@ void handle_warn(const struct genv *g, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    utf8_make_printable(line);
     g->warn(line, g->warn_data);
 }
 

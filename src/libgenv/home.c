@@ -29,7 +29,7 @@ static bool is_home(struct genv *g, const char *path, char **ret_home)
         return false;
     if (st.st_uid != g->uid && st.st_uid != 0) {
         user_name(st.st_uid, owner, sizeof(owner));
-        handle_warn(g, "passed over %s: it belongs to %s", utf8_is_printable(home) ? home : "a " HOME_NAME, owner);
+        handle_warn(g, "passed over %s: it belongs to %s", home, owner);
         return false;
     }
     *ret_home = STEAL_POINTER(home);
@@ -86,7 +86,7 @@ static int parse_field(enum genv_config_field field, const char *value, struct g
         return r;
     case GENV_CONFIG_GPUS:
         if (text_to_u64(value, DEVICE_COUNT_MAX, &number) < 0)
-            return error_set(err, EINVAL, "'%s' is not a device count", utf8_is_printable(value) ? value : "?");
+            return error_set(err, EINVAL, "'%.64s' is not a device count", value);
         config->gpus = (int)number;
         return 0;
     case GENV_CONFIG_GPU_MEMORY:

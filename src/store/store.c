@@ -235,7 +235,7 @@ static void complain(struct complaint *complaint, const char *name, const struct
 {
     if (complaint->count++)
         return;
-    copy_string(complaint->first, sizeof(complaint->first), utf8_is_printable(name) ? name : "?");
+    copy_string(complaint->first, sizeof(complaint->first), name);
     complaint->reason = *reason;
 }
 
@@ -251,6 +251,7 @@ static void tell_complaint(const struct store *store, const struct complaint *co
     else
         snprintf(line, sizeof(line), "passed over %zu records in %s, %s first: %s", complaint->count, store->envs_path,
                  complaint->first, complaint->reason.message);
+    utf8_make_printable(line);
     store->warn(line, store->warn_data);
 }
 
