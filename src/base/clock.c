@@ -2,10 +2,13 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
+
+#define LAST_SECOND 253402300799 /* of the year 9999, in UTC: what rfc3339_format() can write */
 
 struct timespec clock_now(void)
 {
@@ -71,10 +74,27 @@ static int parse_zone(const char **text, long *ret_seconds)
     return 0;
 }
 
+/* Turns the parts of a time in UTC, with the month from 1 and the whole year, into seconds after 1970. */
+static int to_seconds(struct tm *utc, long long *ret_seconds)
+{
+    int day = utc->tm_mday, month = utc->tm_mon - 1;
+    bool leap_second = utc->tm_sec == 60;
+
+    if (utc->tm_year < 1970 || utc->tm_mon < 1 || utc->tm_mon > 12 || day < 1 || day > 31 || utc->tm_hour > 23 ||
+        utc->tm_min > 59 || utc->tm_sec > 60)
+        return -EINVAL;
+    utc->tm_year -= 1900;
+    utc->tm_mon = month;
+    utc->tm_sec -= leap_second;
+    *ret_seconds = timegm(utc) + leap_second;
+    return utc->tm_mday == day && utc->tm_mon == month ? 0 : -EINVAL; /* timegm() makes a 30 February 2 March */
+}
+
 int rfc3339_parse(const char *text, struct timespec *ret_time)
 {
     struct tm utc = {0};
     long nanoseconds = 0, offset;
+    long long seconds;
     struct {
         int *target, digits;
         char behind;
@@ -86,19 +106,19 @@ int rfc3339_parse(const char *text, struct timespec *ret_time)
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         if (parse_digits(&text, parts[i].digits, parts[i].target) < 0)
             return -EINVAL;
-        if (parts[i].behind && *text++ != parts[i].behind)
+        if (parts[i].behind == 'T' && *text == 't')
+            text++;
+        else if (parts[i].behind && *text++ != parts[i].behind)
             return -EINVAL;
     }
     if (*text == '.' && (text++, parse_fraction(&text, &nanoseconds) < 0))
         return -EINVAL;
-    if (parse_zone(&text, &offset) < 0 || *text)
+    if (parse_zone(&text, &offset) < 0 || *text || to_seconds(&utc, &seconds) < 0)
         return -EINVAL;
-    if (utc.tm_year < 1970 || utc.tm_mon < 1 || utc.tm_mon > 12 || utc.tm_mday < 1 || utc.tm_mday > 31 ||
-        utc.tm_hour > 23 || utc.tm_min > 59 || utc.tm_sec > 60)
+    seconds -= offset;
+    if (seconds < 0 || seconds > LAST_SECOND)
         return -EINVAL;
-    utc.tm_year -= 1900;
-    utc.tm_mon -= 1;
-    *ret_time = (struct timespec){.tv_sec = timegm(&utc) - offset, .tv_nsec = nanoseconds};
+    *ret_time = (struct timespec){.tv_sec = seconds, .tv_nsec = nanoseconds};
     return 0;
 }
 

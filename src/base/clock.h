@@ -12,7 +12,7 @@ struct timespec clock_now(void); /* CLOCK_REALTIME, in whole milliseconds: what 
 
 /* UTC, to the millisecond. */
 void rfc3339_format(struct timespec time, char text[static RFC3339_SIZE]);
-/* Any RFC 3339 time between 1970 and 9999. -EINVAL for anything else. */
+/* Any RFC 3339 time between 1970 and 9999 in UTC. -EINVAL for anything else. */
 int rfc3339_parse(const char *text, struct timespec *ret_time);
 
 /* "27 minutes ago": seconds, minutes, hours, days or weeks between @then and @now; the future counts as now. */
