@@ -13,7 +13,7 @@ int file_open(int directory, const char *name, int flags, int *ret_fd, struct st
 
     fd = openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return -errno;
+        return errno == ENXIO ? -ENOTSUP : -errno; /* a socket, or a device that nobody drives */
     if (fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
@@ -102,10 +102,12 @@ static int write_aside(int fd, const char *text, size_t length, mode_t mode, uid
 static int rename_over(int directory, const char *aside, const char *name)
 {
     if (renameat2(directory, aside, directory, name, RENAME_EXCHANGE) == 0) {
-        unlinkat(directory, aside, 0);
-        return 0;
+        if (unlinkat(directory, aside, 0) == 0 || errno != EISDIR)
+            return 0;
+        renameat2(directory, aside, directory, name, RENAME_EXCHANGE); /* rename(2) replaces no directory either */
+        return -EISDIR;
     }
-    if (errno != ENOENT && errno != EINVAL) /* there is no old one, or the file system can't */
+    if (errno != ENOENT && errno != EINVAL && errno != ENOSYS) /* no old one, or the file system, or kernel, can't */
         return -errno;
     return renameat(directory, aside, directory, name) < 0 ? -errno : 0;
 }
