@@ -119,12 +119,36 @@ static json_t *encode_array(const struct json_field *field, const char *object)
     const char *elements = *(char *const *)(const void *)(object + field->offset);
     json_t *array = json_array();
 
-    for (size_t i = 0; array && i < count; i++)
-        json_array_append_new(array, json_encode(field->element, elements + i * field->element->size));
+    for (size_t i = 0; array && i < count; i++) {
+        if (json_array_append_new(array, json_encode(field->element, elements + i * field->element->size)) < 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
     return array;
 }
 
-/* Returns a new reference, or NULL where the field has nothing to say. */
+/* Whether an optional field has nothing to say. */
+static bool is_absent(const struct json_field *field, const char *object)
+{
+    const void *source = object + field->offset;
+
+    switch (field->kind) {
+    case JSON_KIND_TEXT:
+        return !*(const char *)source;
+    case JSON_KIND_U64:
+        return *(const uint64_t *)source == (uint64_t)field->absent;
+    case JSON_KIND_I32:
+        return *(const int *)source == field->absent;
+    case JSON_KIND_BOOL:
+        return !*(const bool *)source;
+    case JSON_KIND_TIME:
+    case JSON_KIND_ARRAY:
+        break;
+    }
+    return false;
+}
+
 static json_t *encode_field(const struct json_field *field, const char *object)
 {
     const void *source = object + field->offset;
@@ -132,15 +156,13 @@ static json_t *encode_field(const struct json_field *field, const char *object)
 
     switch (field->kind) {
     case JSON_KIND_TEXT:
-        return field->optional && !*(const char *)source ? NULL : json_string(source);
+        return json_string(source);
     case JSON_KIND_U64:
-        if (field->optional && *(const uint64_t *)source == (uint64_t)field->absent)
-            return NULL;
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:
-        return field->optional && *(const int *)source == field->absent ? NULL : json_integer(*(const int *)source);
+        return json_integer(*(const int *)source);
     case JSON_KIND_BOOL:
-        return field->optional && !*(const bool *)source ? NULL : json_boolean(*(const bool *)source);
+        return json_boolean(*(const bool *)source);
     case JSON_KIND_TIME:
         rfc3339_format(*(const struct timespec *)source, time);
         return json_string(time);
@@ -156,11 +178,10 @@ json_t *json_encode(const struct json_table *table, const void *object)
 
     for (size_t i = 0; json && i < table->field_count; i++) {
         const struct json_field *field = &table->fields[i];
-        json_t *value = encode_field(field, object);
 
-        if (!value && field->optional)
+        if (field->optional && is_absent(field, object))
             continue;
-        if (json_object_set_new(json, field->key, value) < 0)
+        if (json_object_set_new(json, field->key, encode_field(field, object)) < 0)
             return NULL;
     }
     return STEAL_POINTER(json);

@@ -41,7 +41,7 @@ struct json_table {
  * @object holds what was read so far, for the caller to free: arrays are calloc()ed. */
 int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err);
 
-/* A new reference, or NULL: out of memory. */
+/* A new reference, or NULL: out of memory, or a text that is no UTF-8. */
 json_t *json_encode(const struct json_table *table, const void *object);
 
 /* Parses a whole text; duplicate keys and anything behind the value are refused. */

@@ -50,7 +50,9 @@ void text_addf(struct text *text, const char *format, ...)
     va_start(args, format);
     length = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (length < 0 || !text_reserve(text, (size_t)length))
+    if (length < 0)
+        text->failed = true;
+    if (!text_reserve(text, (size_t)length))
         return;
     va_start(args, format);
     vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
