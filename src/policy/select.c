@@ -79,9 +79,9 @@ static int compare_preference(const void *left, const void *right)
     const struct candidate *a = left, *b = right;
     int order;
 
-    if ((order = compare(a->busy, b->busy)))
-        return order;
     if ((order = compare(b->available, a->available)))
+        return order;
+    if ((order = compare(a->busy, b->busy)))
         return order;
     if (a->available)
         order = compare(a->room, b->room); /* alike where whole devices are asked for: see rank() */
