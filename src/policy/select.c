@@ -114,13 +114,15 @@ static void rank(struct candidate *candidates, size_t count, uint64_t capacity, 
 
 static int refuse_missing(const struct select_view *view, int count, size_t usable, struct genv_error *err)
 {
+    const char *plural = count == 1 ? "" : "s";
+    size_t broken = view->device_count - usable;
+
     if (view->device_count == 0)
-        return error_set(err, ENODEV, "cannot attach %d device%s: this machine has none", count, count == 1 ? "" : "s");
-    if (usable < view->device_count)
-        return error_set(err, ENODEV, "cannot attach %d devices: this machine has %zu, of which %zu do%s not work",
-                         count, view->device_count, view->device_count - usable,
-                         view->device_count - usable == 1 ? "es" : "");
-    return error_set(err, ENODEV, "cannot attach %d devices: this machine has %zu", count, view->device_count);
+        return error_set(err, ENODEV, "cannot attach %d device%s: this machine has none", count, plural);
+    if (broken)
+        return error_set(err, ENODEV, "cannot attach %d device%s: this machine has %zu, of which %zu do%s not work",
+                         count, plural, view->device_count, broken, broken == 1 ? "es" : "");
+    return error_set(err, ENODEV, "cannot attach %d device%s: this machine has %zu", count, plural, view->device_count);
 }
 
 static int refuse_count(const struct select_view *view, const struct candidate *candidates, int count,
@@ -307,7 +309,7 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
         struct candidate candidate = examine(view, d, capacity);
         char amount[AMOUNT_SIZE] = "the whole device", room[AMOUNT_SIZE];
 
-        if (!candidate.attached || candidate.available)
+        if (!candidate.attached || candidate.available || !candidate.usable)
             continue;
         if (capacity)
             amount_format(capacity, amount);
