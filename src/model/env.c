@@ -189,6 +189,12 @@ static int compare_index(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
+void env_sort_attachments(struct genv_env *env)
+{
+    if (env->attachment_count)
+        qsort(env->attachments, env->attachment_count, sizeof(*env->attachments), compare_index);
+}
+
 void env_resolve_indices(struct genv_env *env, const struct genv_device *devices, size_t device_count)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {
@@ -199,8 +205,7 @@ void env_resolve_indices(struct genv_env *env, const struct genv_device *devices
             d++;
         attachment->index = d < device_count ? (int)devices[d].index : -1;
     }
-    if (env->attachment_count)
-        qsort(env->attachments, env->attachment_count, sizeof(*env->attachments), compare_index);
+    env_sort_attachments(env);
 }
 
 void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_SIZE])
