@@ -191,7 +191,8 @@ GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *acti
 
 static bool remove_member(struct genv_env *env, const struct genv_member *member)
 {
-    return member->kernel_id ? env_remove_kernel(env, member->kernel_id) : env_remove_process(env, member->pid);
+    return member->kernel_id ? env_remove_kernel(env, member->kernel_id)
+                             : env_remove_process(env, member->pid, proc_pid_namespace());
 }
 
 static int leave(struct genv *g, struct genv_env *env, const struct genv_member *member, bool *ret_found,
@@ -326,15 +327,8 @@ GENV_PUBLIC void genv_env_free(struct genv_env *env)
 
 static bool has_member(const struct genv_env *env, const struct genv_member *member)
 {
-    for (size_t i = 0; member->kernel_id && i < env->kernel_count; i++) {
-        if (strcmp(env->kernels[i].id, member->kernel_id) == 0)
-            return true;
-    }
-    for (size_t i = 0; !member->kernel_id && i < env->process_count; i++) {
-        if (env->processes[i].pid == member->pid)
-            return true;
-    }
-    return false;
+    return member->kernel_id ? env_has_kernel(env, member->kernel_id)
+                             : env_has_process(env, member->pid, proc_pid_namespace());
 }
 
 static int compare_eids(const void *left, const void *right)

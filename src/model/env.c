@@ -149,10 +149,28 @@ int env_add_kernel(struct genv_env *env, const struct genv_kernel *kernel)
     return 0;
 }
 
-bool env_remove_process(struct genv_env *env, pid_t pid)
+bool env_has_process(const struct genv_env *env, pid_t pid, uint64_t pid_namespace)
 {
     for (size_t i = 0; i < env->process_count; i++) {
-        if (env->processes[i].pid != pid)
+        if (env->processes[i].pid == pid && env->processes[i].pid_namespace == pid_namespace)
+            return true;
+    }
+    return false;
+}
+
+bool env_has_kernel(const struct genv_env *env, const char *id)
+{
+    for (size_t i = 0; i < env->kernel_count; i++) {
+        if (strcmp(env->kernels[i].id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool env_remove_process(struct genv_env *env, pid_t pid, uint64_t pid_namespace)
+{
+    for (size_t i = 0; i < env->process_count; i++) {
+        if (env->processes[i].pid != pid || env->processes[i].pid_namespace != pid_namespace)
             continue;
         memmove(&env->processes[i], &env->processes[i + 1], (env->process_count - i - 1) * sizeof(*env->processes));
         env->process_count--;

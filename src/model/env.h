@@ -35,8 +35,11 @@ struct genv_env *env_list_find(const struct env_list *list, const char *eid);
 /* -ENOMEM, nothing changed. A process, or kernel, that is registered already is not added again. */
 int env_add_process(struct genv_env *env, const struct genv_process *process);
 int env_add_kernel(struct genv_env *env, const struct genv_kernel *kernel);
+/* A PID means a process together with the namespace that it counts in. */
+bool env_has_process(const struct genv_env *env, pid_t pid, uint64_t pid_namespace);
+bool env_has_kernel(const struct genv_env *env, const char *id);
 /* Return whether it was there. */
-bool env_remove_process(struct genv_env *env, pid_t pid);
+bool env_remove_process(struct genv_env *env, pid_t pid, uint64_t pid_namespace);
 bool env_remove_kernel(struct genv_env *env, const char *id);
 
 /* The attachment to the device, or NULL. */
