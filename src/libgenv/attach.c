@@ -120,6 +120,12 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     return store_save(g->store, env, err);
 }
 
+/* A device count or index, or -1. */
+static bool is_number(int number)
+{
+    return number >= -1 && number <= DEVICE_COUNT_MAX;
+}
+
 GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request,
                             struct genv_error *err)
 {
@@ -130,8 +136,10 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     size_t device_count;
     int r;
 
-    if (request->count > DEVICE_COUNT_MAX || request->index > DEVICE_COUNT_MAX)
-        return error_set(err, EINVAL, "a device count, or index, is at most %d", DEVICE_COUNT_MAX);
+    if (!is_number(request->count) || !is_number(request->index))
+        return error_set(err, EINVAL, "a device count, or index, is a number from 0 to %d", DEVICE_COUNT_MAX);
+    if (request->count >= 0 && request->index >= 0)
+        return error_set(err, EINVAL, "a device count and an index can't be asked for together");
     /* The driver may take its time: ask it before the lock. */
     r = handle_devices(g, &devices, &device_count, err);
     if (r < 0)
@@ -170,9 +178,13 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
     cleanup_free struct genv_device *devices = NULL;
     size_t device_count = 0;
     struct genv_env *env;
-    bool known = index >= 0 && handle_devices(g, &devices, &device_count, NULL) == 0;
-    int r = handle_begin(g, STORE_WRITE, &envs, err);
+    bool known;
+    int r;
 
+    if (!is_number(index))
+        return error_set(err, EINVAL, "a device index is a number from 0 to %d", DEVICE_COUNT_MAX);
+    known = index >= 0 && handle_devices(g, &devices, &device_count, NULL) == 0;
+    r = handle_begin(g, STORE_WRITE, &envs, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);
