@@ -272,21 +272,22 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
 {
     cleanup_env_list struct env_list list = {0};
     cleanup_free struct genv_device *devices = NULL;
+    struct genv_error no_devices = {0};
     size_t device_count = 0;
     struct genv_env *env;
-    bool resize;
-    int r = validate_config(config, fields, err);
+    int r = validate_config(config, fields, err), known = 0;
 
-    if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY && handle_devices(g, &devices, &device_count, NULL) < 0)
-        device_count = 0; /* without a driver nothing is attached that a capacity could apply to */
+    if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY)
+        known = handle_devices(g, &devices, &device_count, &no_devices); /* before the lock: it may take its time */
     if (r == 0)
         r = handle_begin(g, STORE_WRITE, &list, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &list, eid, &env, err);
-    resize = r == 0 && fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory;
-    if (resize && env->attachment_count)
-        r = apply_capacity(&list, env, devices, device_count, config->gpu_memory, err);
+    if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory &&
+        env->attachment_count)
+        r = known < 0 ? error_set(err, -known, "%s", no_devices.message)
+                      : apply_capacity(&list, env, devices, device_count, config->gpu_memory, err);
     if (r == 0) {
         set_fields(&env->config, config, fields);
         r = store_save(g->store, env, err);
