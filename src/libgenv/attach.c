@@ -37,7 +37,7 @@ static pid_t *find_strangers(const struct survey *survey, const struct genv_devi
         const struct driver_process *process = &survey->processes[i];
         size_t d = 0;
 
-        while (d < device_count && devices[d].index != process->index)
+        while (d < device_count && strcmp(devices[d].uuid, process->uuid) != 0)
             d++;
         if (d < device_count && !strangers[d] && !membership_find(envs, process->pid))
             strangers[d] = process->pid;
