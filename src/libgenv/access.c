@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "base/proc.h"
 #include "base/text.h"
@@ -37,17 +38,15 @@ GENV_PUBLIC const char *genv_lock_token(const struct genv_lock *lock)
 
 /* The devices that a lock around this process holds already, as "0,2,"; "" where there is none, or its holder is gone.
  */
-static void read_token(char *held, size_t size)
+static const char *read_token(void)
 {
     const char *token = getenv(TOKEN_VARIABLE);
     unsigned long long start_time;
     int pid, offset = 0;
 
-    held[0] = '\0';
     if (!token || sscanf(token, "%d:%llu:%n", &pid, &start_time, &offset) != 2 || offset == 0)
-        return;
-    if (start_time && proc_is_alive(pid, start_time))
-        copy_string(held, size, token + offset);
+        return "";
+    return start_time && proc_is_alive(pid, start_time) ? token + offset : "";
 }
 
 static bool is_held(const char *held, int index)
@@ -87,21 +86,34 @@ static int make_token(const struct genv_env *env, const char *held, char **ret_t
     proc_stat_read(getpid(), &stat);
     text_addf(&token, "%d:%llu:%s", getpid(), (unsigned long long)stat.start_time, held);
     for (size_t i = 0; i < env->attachment_count; i++) {
-        if (!is_held(held, env->attachments[i].index))
+        if (env->attachments[i].index >= 0 && !is_held(held, env->attachments[i].index))
             text_addf(&token, "%d,", env->attachments[i].index);
     }
     *ret_token = text_take(&token);
     return *ret_token ? 0 : -ENOMEM;
 }
 
-static int to_milliseconds(double seconds)
+static double now_seconds(void)
 {
-    if (seconds < 0)
-        return -1;
-    return seconds < INT_MAX / 1000 ? (int)(seconds * 1000) : INT_MAX;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int take_one(struct genv *g, struct genv_lock *lock, int index, double timeout_seconds, struct genv_error *err)
+/* What is left of @timeout_seconds since @start, for lock_wait(). */
+static int left_ms(double timeout_seconds, double start)
+{
+    double left = timeout_seconds - (now_seconds() - start);
+
+    if (timeout_seconds < 0)
+        return -1;
+    if (left <= 0)
+        return 0;
+    return left < INT_MAX / 1000 ? (int)(left * 1000) : INT_MAX;
+}
+
+static int take_one(struct genv *g, struct genv_lock *lock, int index, int timeout_ms, int late, struct genv_error *err)
 {
     int fd, r = store_open_device_lock(g->store, (unsigned)index, &fd, err);
     char holder[LOCK_HOLDER_SIZE];
@@ -109,10 +121,10 @@ static int take_one(struct genv *g, struct genv_lock *lock, int index, double ti
     if (r < 0)
         return r;
     lock->fds[lock->count++] = fd;
-    r = lock_wait(fd, LOCK_EX, to_milliseconds(timeout_seconds));
+    r = lock_wait(fd, LOCK_EX, timeout_ms);
     if (r == -EAGAIN) {
         lock_describe_holder(fd, holder);
-        return error_set(err, timeout_seconds > 0 ? ETIMEDOUT : EAGAIN, "device %d is locked by %s", index, holder);
+        return error_set(err, late, "device %d is locked by %s", index, holder);
     }
     return r < 0 ? error_set_errno(err, -r, "cannot lock device %d", index) : 0;
 }
@@ -120,10 +132,10 @@ static int take_one(struct genv *g, struct genv_lock *lock, int index, double ti
 static int take_all(struct genv *g, const struct genv_env *env, struct genv_lock *lock, double timeout_seconds,
                     struct genv_error *err)
 {
-    char held[1024];
+    const char *held = read_token();
+    double start = now_seconds();
     int r = 0;
 
-    read_token(held, sizeof(held));
     lock->fds = calloc(env->attachment_count + 1, sizeof(*lock->fds));
     if (!lock->fds || make_token(env, held, &lock->token) < 0)
         return error_no_memory(err);
@@ -135,7 +147,7 @@ static int take_all(struct genv *g, const struct genv_env *env, struct genv_lock
         if (holds_above(held, index)) /* waiting now could be a deadlock: everyone locks in ascending order */
             return error_set(err, EDEADLK, "cannot lock device %d inside a lock of a higher one: lock them together",
                              index);
-        r = take_one(g, lock, index, timeout_seconds, err);
+        r = take_one(g, lock, index, left_ms(timeout_seconds, start), timeout_seconds > 0 ? ETIMEDOUT : EAGAIN, err);
     }
     return r;
 }
