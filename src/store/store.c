@@ -21,6 +21,7 @@
 #define RECORD_SUFFIX    ".json"
 #define WRITE_TIMEOUT_MS 10000
 #define READ_TIMEOUT_MS  200
+#define OPEN_TRIES       100         /* enough for a busy owner; a hostile one must not keep us */
 #define TOUCH_AGE_S      (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
 
 struct store {
@@ -194,6 +195,19 @@ static bool name_to_eid(const char *name, char eid[static GENV_EID_MAX + 1])
     return eid_validate(eid, NULL) == 0;
 }
 
+/* file_open(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
+static int open_record(struct store *store, const char *name, int *ret_fd, struct stat *ret_stat)
+{
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        int r = file_open(dirfd(store->envs), name, O_RDONLY, ret_fd, ret_stat);
+
+        if (r < 0 || ret_stat->st_nlink)
+            return r;
+        close(steal_fd(ret_fd));
+    }
+    return -ENOENT;
+}
+
 /* Reads and checks a record. -ESTALE: it is of another boot, or its members are gone. @ret_record is for the caller to
  * release either way. */
 static int read_record(struct store *store, const char *name, struct record *ret_record, struct stat *ret_stat,
@@ -205,15 +219,15 @@ static int read_record(struct store *store, const char *name, struct record *ret
     int r;
 
     memset(ret_record, 0, sizeof(*ret_record));
-    r = file_open(dirfd(store->envs), name, O_RDONLY, &fd, ret_stat);
+    r = open_record(store, name, &fd, ret_stat);
     if (r == 0)
         r = file_read(fd, RECORD_SIZE_MAX, &text, &length);
     if (r == -ELOOP || r == -ENOTSUP)
         return error_set(err, -r, "not a regular file");
     if (r < 0)
         return error_set_errno(err, -r, "cannot read it");
-    if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here, or it is gone by now */
-        return error_set(err, ret_stat->st_nlink ? EINVAL : ENOENT, "it has other names");
+    if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here */
+        return error_set(err, EINVAL, "it has other names");
     r = record_decode(text, length, ret_record, err);
     if (r < 0)
         return r;
