@@ -91,8 +91,8 @@ genv activate --name "$NAME"
 test "$GENV_ENVIRONMENT_NAME" = "$NAME"; and echo variable
 test (genv config name) = "$NAME"; and echo config
 genv status | grep -q -F -e "   Name: $NAME"; and echo status
-genv config name "-$NAME-" >/dev/null
-env | grep -q -x -F -e "GENV_ENVIRONMENT_NAME=-$NAME-"; and echo changed
+genv config name "<$NAME>" >/dev/null
+env | grep -q -x -F -e "GENV_ENVIRONMENT_NAME=<$NAME>"; and echo changed
 END
     [ "$output" = $'variable\nconfig\nstatus\nchanged' ]
     [ ! -e harm ]

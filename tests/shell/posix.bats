@@ -76,8 +76,8 @@ genv activate --name "$NAME"
 [ "$GENV_ENVIRONMENT_NAME" = "$NAME" ] && echo variable
 [ "$(genv config name)" = "$NAME" ] && echo config
 genv status | grep -q -F -e "   Name: $NAME" && echo status
-genv config name "-$NAME-" >/dev/null
-env | grep -q -x -F -e "GENV_ENVIRONMENT_NAME=-$NAME-" && echo changed
+genv config name "<$NAME>" >/dev/null
+env | grep -q -x -F -e "GENV_ENVIRONMENT_NAME=<$NAME>" && echo changed
 END
     [ "$output" = $'variable\nconfig\nstatus\nchanged' ]
     [ ! -e harm ]
@@ -372,15 +372,15 @@ genv status >/dev/null
 echo "$GENV_ENVIRONMENT_NAME"
 genv status | grep -c Name:
 genv deactivate
-(genv activate --gpus 1; sh -c 'echo $PPID' | grep -q -x "$GENV_ENVIRONMENT_ID" || echo "$GENV_ENVIRONMENT_ID $$")
+(genv activate --gpus 1; sh -c 'echo "$PPID $GENV_ENVIRONMENT_ID"'; echo $$)
 END
     [ "${lines[0]}" = inner ]
     [ "${lines[1]}" = outer ]
     [ "${lines[2]}" = inner ]
     [ "${lines[3]}" = 1 ]
-    read -r subshell shell <<<"${lines[4]}"
-    [ -n "$subshell" ]
-    [ "$subshell" != "$shell" ]
+    read -r subshell eid <<<"${lines[4]}"
+    [ "$eid" = "$subshell" ]
+    [ "$eid" != "${lines[5]}" ]
 }
 
 @test "setting up twice is harmless, inside an environment too" {
@@ -425,6 +425,7 @@ END
 eval "$("$GENV_BIN" shell --init)"
 PS1='$ '
 hash -r
+shims=''
 state one
 genv activate --gpus 1
 shims=${PATH%%:*}
@@ -434,17 +435,16 @@ genv deactivate
 echo "$PS1 $(count_in_path "$shims") $(count_in_path "$PWD/venv/bin")"
 deactivate
 echo "$PS1 $(count_in_path "$shims") $(count_in_path "$PWD/venv/bin")"
-export -n PS1 2>/dev/null || typeset +x PS1
-unset -f deactivate
+forget_venv
 state two
 same one two
 genv activate
+shims=${PATH%%:*}
 . venv/bin/activate
 deactivate
 echo "$PS1 $(count_in_path "$shims") $(count_in_path "$PWD/venv/bin")"
 genv deactivate
-export -n PS1 2>/dev/null || typeset +x PS1
-unset -f deactivate
+forget_venv
 state two
 same one two
 END
@@ -463,6 +463,7 @@ same' ]
 eval "$("$GENV_BIN" shell --init)"
 PS1='$ '
 hash -r
+shims=''
 state one
 . venv/bin/activate
 genv activate --gpus 1
@@ -472,17 +473,16 @@ deactivate
 echo "$PS1 $(count_in_path "$shims") $(count_in_path "$PWD/venv/bin")"
 genv deactivate
 echo "$PS1 $(count_in_path "$shims") $(count_in_path "$PWD/venv/bin")"
-export -n PS1 2>/dev/null || typeset +x PS1
-unset -f deactivate
+forget_venv
 state two
 same one two
 . venv/bin/activate
 genv activate
+shims=${PATH%%:*}
 genv deactivate
 echo "$PS1 $(count_in_path "$shims") $(count_in_path "$PWD/venv/bin")"
 deactivate
-export -n PS1 2>/dev/null || typeset +x PS1
-unset -f deactivate
+forget_venv
 state two
 same one two
 END

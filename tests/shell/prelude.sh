@@ -36,3 +36,14 @@ same() {
 count_in_path() {
     printf '%s\n' "$PATH" | tr : '\n' | grep -c -x -F -e "$1" || :
 }
+
+# What a virtualenv leaves behind, and a test of one.
+forget_venv() {
+    if [ -n "${ZSH_VERSION-}" ]; then
+        typeset +x PS1
+    else
+        export -n PS1
+        unset -f deactivate
+    fi
+    shims=''
+}

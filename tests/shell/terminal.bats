@@ -72,7 +72,7 @@ session() {
     open_terminal one "$1"
     type_into one 'genv activate --name '\''a b$(x)"'\'' --gpus 1'
     wait_for one '^\(genv\) ready> *$'
-    type_into one 'genv status # and a comment'
+    type_into one 'genv status'
     wait_for one '^   Name: a b\$\(x\)"$'
     wait_for one '^Attached to GPUs at indices 0$'
     type_into one 'clear'
@@ -101,7 +101,6 @@ follow() {
     type_into two 'genv attach --count 3'
     wait_for two '^Attached to GPUs at indices 0,1,2$'
     type_into one 'genv attach --refresh'
-    wait_for one '^Attached to GPUs at indices 0,1,2$'
     type_into one 'echo "one: $CUDA_VISIBLE_DEVICES"'
     wait_for one '^one: 0,1,2$'
     type_into one 'genv detach --index 1'
