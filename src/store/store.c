@@ -284,6 +284,12 @@ static bool is_of_earlier_boot(const struct stat *st)
     return st->st_mtim.tv_sec < clock_now().tv_sec - up.tv_sec - 1;
 }
 
+/* What this process lacks is no fault of the record, and passing it over could give its devices away. */
+static bool is_shortage(int r)
+{
+    return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 static int load_record(struct store *store, const char *name, struct env_list *list, struct complaint *complaint,
                        struct genv_error *err)
 {
@@ -299,11 +305,11 @@ static int load_record(struct store *store, const char *name, struct env_list *l
         r = env_list_add(list, &record.env);
     } else if (r == -ESTALE && may_remove(store, st.st_uid)) {
         unlinkat(dirfd(store->envs), name, 0);
-    } else if (r != -ESTALE && reason.code != ENOENT && reason.code != ENOMEM) {
+    } else if (r != -ESTALE && !is_shortage(r) && reason.code != ENOENT) {
         complain(complaint, name, &reason);
     }
     env_release(&record.env);
-    return r == -ENOMEM ? error_no_memory(err) : 0;
+    return is_shortage(r) ? error_set_errno(err, -r, "cannot read %s/%s", store->envs_path, name) : 0;
 }
 
 static void sweep_aside(struct store *store, const char *name)
@@ -325,12 +331,14 @@ int store_load(struct store *store, struct env_list *list, struct genv_error *er
     if (!store->envs)
         return 0;
     rewinddir(store->envs);
-    while (r == 0 && (entry = readdir(store->envs))) {
+    while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
         if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
             sweep_aside(store, entry->d_name);
         else if (name_to_eid(entry->d_name, eid))
             r = load_record(store, entry->d_name, list, &complaint, err);
     }
+    if (r == 0 && errno)
+        r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
     env_list_sort(list);
     tell_complaint(store, &complaint);
     return r;
