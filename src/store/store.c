@@ -391,6 +391,9 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
     text = record_encode(&record, &length);
     if (!text)
         return error_no_memory(err);
+    if (length > RECORD_SIZE_MAX) /* nobody would read it */
+        return error_set(err, EFBIG, "cannot save environment %s: it has too many processes, kernels or devices",
+                         env->eid);
     record_name(env->eid, name);
     r = file_replace(dirfd(store->envs), name, text, length, 0644, env->uid == store->uid ? (uid_t)-1 : env->uid,
                      false);
