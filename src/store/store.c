@@ -37,6 +37,15 @@ struct store {
     DIR *envs;
 };
 
+/* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing. */
+static void strip_slashes(char *path)
+{
+    size_t length = path ? strlen(path) : 0;
+
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
+}
+
 int store_new(const char *path, store_warn warn, void *warn_data, struct store **ret_store, struct genv_error *err)
 {
     struct store *store = calloc(1, sizeof(*store));
@@ -46,6 +55,7 @@ int store_new(const char *path, store_warn warn, void *warn_data, struct store *
         return error_no_memory(err);
     *store = (struct store){.warn = warn, .warn_data = warn_data, .uid = geteuid(), .root_fd = -1, .lock_fd = -1};
     store->path = strdup(path);
+    strip_slashes(store->path);
     if (!store->path || asprintf(&store->envs_path, "%s/envs", path) < 0) {
         store_free(store);
         return error_no_memory(err);
