@@ -155,16 +155,6 @@ static int enter(struct genv *g, struct genv_env *env, const struct genv_activat
     return r;
 }
 
-/* What passes here can be written, and read again. */
-static int validate_config(const struct genv_config *config, unsigned fields, struct genv_error *err)
-{
-    if (fields & GENV_CONFIG_GPUS && (config->gpus < -1 || config->gpus > DEVICE_COUNT_MAX))
-        return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
-    if (fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory > INT64_MAX)
-        return error_set(err, EINVAL, "a capacity is less than 2^63 bytes");
-    return fields & GENV_CONFIG_NAME && *config->name ? name_validate(config->name, err) : 0;
-}
-
 GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *activation, char *ret_eid,
                               bool *ret_created, struct genv_error *err)
 {
@@ -174,7 +164,7 @@ GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *acti
     int r = activation->eid ? eid_validate(activation->eid, err) : 0;
 
     if (r == 0)
-        r = validate_config(&activation->config, GENV_CONFIG_ALL, err);
+        r = config_validate(&activation->config, GENV_CONFIG_ALL, err);
     if (r == 0)
         r = handle_begin(g, STORE_WRITE, &list, err);
     if (r < 0)
@@ -275,7 +265,7 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
     struct genv_error no_devices = {0};
     size_t device_count = 0;
     struct genv_env *env;
-    int r = validate_config(config, fields, err), known = 0;
+    int r = config_validate(config, fields, err), known = 0;
 
     if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY)
         known = handle_devices(g, &devices, &device_count, &no_devices); /* before the lock: it may take its time */

@@ -171,8 +171,10 @@ GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *confi
                                struct genv_error *err)
 {
     cleanup_close int home = -1;
-    int r = open_home(path, &home, err);
+    int r = config_validate(config, fields, err);
 
+    if (r == 0)
+        r = open_home(path, &home, err);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(home_files); i++) {
         const char *file = home_files[i].file;
         char text[GENV_NAME_MAX + 2];
