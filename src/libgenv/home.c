@@ -14,21 +14,27 @@
 #define HOME_NAME      ".genv"
 #define FIELD_SIZE_MAX 4096
 
-/* Whether @path/.genv is a directory that may be believed: the user's own, or root's. */
+static bool is_trusted(const struct genv *g, uid_t owner)
+{
+    return owner == g->uid || owner == 0;
+}
+
+/* Whether @path/.genv is a directory that may be believed: the user's own, or root's. Of a link, both ends are looked
+ * at: one that a stranger put into /tmp could lead root's --save to /etc. */
 static bool is_home(struct genv *g, const char *path, char **ret_home)
 {
     cleanup_free char *home = NULL;
     char owner[GENV_USERNAME_SIZE];
-    struct stat st;
+    struct stat entry, st;
 
     if (asprintf(&home, "%s/" HOME_NAME, strcmp(path, "/") == 0 ? "" : path) < 0) {
         home = NULL;
         return false;
     }
-    if (stat(home, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (lstat(home, &entry) < 0 || stat(home, &st) < 0 || !S_ISDIR(st.st_mode))
         return false;
-    if (st.st_uid != g->uid && st.st_uid != 0) {
-        user_name(st.st_uid, owner, sizeof(owner));
+    if (!is_trusted(g, entry.st_uid) || !is_trusted(g, st.st_uid)) {
+        user_name(is_trusted(g, st.st_uid) ? entry.st_uid : st.st_uid, owner, sizeof(owner));
         handle_warn(g, "passed over %s: it belongs to %s", home, owner);
         return false;
     }
