@@ -48,6 +48,8 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
         return r;
     if (jupyter_runtime_directory(g, env->uid, &directory) < 0)
         return error_no_memory(err);
+    if (*directory != '/') /* others look for the kernel from other directories */
+        return error_set(err, EINVAL, "Jupyter's runtime directory is not an absolute path: %s", directory);
     copy_string(kernel.id, sizeof(kernel.id), id);
     if ((size_t)snprintf(kernel.connection_file, sizeof(kernel.connection_file), "%s/kernel-%s.json", directory, id) >=
             sizeof(kernel.connection_file) ||
