@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 static const struct {
     const char *name;
@@ -20,6 +20,14 @@ static const struct {
     {"gi", UINT64_C(1) << 30},
 };
 
+/* strcasecmp() goes by the caller's locale: in a Turkish one, GI is not gi. */
+static bool is_unit(const char *text, const char *unit)
+{
+    while (*text && (*text | 0x20) == *unit)
+        text++, unit++;
+    return !*text && !*unit;
+}
+
 static int parse(const char *text, uint64_t *ret_bytes)
 {
     uint64_t number = 0;
@@ -33,7 +41,7 @@ static int parse(const char *text, uint64_t *ret_bytes)
     if (number == 0)
         return -EINVAL;
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-        if (strcasecmp(unit, units[i].name) == 0)
+        if (is_unit(unit, units[i].name))
             return __builtin_mul_overflow(number, units[i].bytes, ret_bytes) || *ret_bytes > INT64_MAX ? -EINVAL : 0;
     }
     return -EINVAL;
