@@ -1,7 +1,9 @@
 /* Asking the driver for its processes without ever waiting for it longer than one is ready to.
  *
- * The process that asks is a grandchild, and so init's to reap: a caller cannot wait for a child of its own that hangs
- * in the kernel. It tells its PID first, so that it can be killed, then the answer, then ends. */
+ * Two processes: the worker asks, and the supervisor, the caller's child, waits for it and so leaves no zombie, also
+ * where init reaps nothing. Both hold the pipe's end, so the pipe ends when they have. A worker that hangs in the
+ * kernel cannot be waited for: then the supervisor, which can always be killed, is given up, and the worker is left to
+ * init. */
 #include "driver/survey.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include "base/text.h"
 
 #define ANSWER_FD 3
+#define GRACE_MS  100 /* for a killed worker to be reaped */
 
 /* Ahead of the processes themselves. */
 struct answer {
@@ -48,9 +51,10 @@ static int ask_driver(struct driver **ret_driver, struct driver_process **ret_pr
     return 0;
 }
 
-/* Leaves behind all that ties this process to the caller: signals, descriptors, the directory. A flock() of the caller
- * would last as long as this process, and so would a pipe that a shell reads `$(genv …)` from. */
-static void detach(int fd, int timeout_ms)
+/* Leaves behind all that ties this process to the caller, but for the directory, which a relative LD_LIBRARY_PATH
+ * counts from. A flock() of the caller would last as long as this process, and so would a pipe that a shell reads
+ * `$(genv …)` from. */
+static void detach(int fd)
 {
     sigset_t none;
     int null;
@@ -60,23 +64,29 @@ static void detach(int fd, int timeout_ms)
     fd = fcntl(fd, F_DUPFD_CLOEXEC, ANSWER_FD + 1);
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fd < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
-        dup3(fd, ANSWER_FD, O_CLOEXEC) < 0 || chdir("/") < 0)
+        dup3(fd, ANSWER_FD, O_CLOEXEC) < 0)
         _exit(1);
     closefrom(ANSWER_FD + 1);
-    if (timeout_ms >= 0)
-        alarm((unsigned)timeout_ms / 1000 + 2); /* should the caller be killed meanwhile */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void answer_and_exit(int fd, int timeout_ms)
+/* Ends this process some time after the caller has given up, should the caller be killed before it can do so. */
+static void limit_life(int timeout_ms)
+{
+    if (timeout_ms >= 0)
+        alarm((unsigned)timeout_ms / 1000 + 2);
+}
+
+/* Tells its PID first, so that it can be killed, then the answer. */
+static _Noreturn void work(int timeout_ms)
 {
     struct driver_process *processes = NULL;
     struct driver *driver = NULL;
     struct answer answer = {0};
     pid_t pid = getpid();
 
-    detach(fd, timeout_ms);
+    limit_life(timeout_ms);
     if (file_write(ANSWER_FD, &pid, sizeof(pid)) < 0)
         _exit(1);
     answer.result = ask_driver(&driver, &processes, &answer.count, &answer.err);
@@ -86,35 +96,52 @@ static _Noreturn void answer_and_exit(int fd, int timeout_ms)
     _exit(0);
 }
 
-/* Starts the grandchild; @ret_fd is where its answer comes. */
-static int start(int timeout_ms, int *ret_fd, struct genv_error *err)
+static void wait_for(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ; /* ECHILD: the caller ignores SIGCHLD, or reaps whatever ends */
+}
+
+static _Noreturn void supervise(int fd, int timeout_ms)
+{
+    pid_t worker;
+
+    detach(fd);
+    limit_life(timeout_ms);
+    worker = fork();
+    if (worker == 0)
+        work(timeout_ms);
+    if (worker > 0)
+        wait_for(worker);
+    _exit(0);
+}
+
+/* Returns the supervisor's PID, or a negative errno. @ret_fd is where the answer comes, until both processes have
+ * ended.
+ */
+static pid_t start(int timeout_ms, int *ret_fd, struct genv_error *err)
 {
     int fds[2], failure;
     sigset_t all, before;
-    pid_t child;
+    pid_t supervisor;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "can't ask the driver");
     /* None of the caller's signal handlers may run in the children. */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    child = fork();
+    supervisor = fork();
     failure = errno;
-    if (child == 0) {
-        if (fork() == 0)
-            answer_and_exit(fds[1], timeout_ms);
-        _exit(0);
-    }
+    if (supervisor == 0)
+        supervise(fds[1], timeout_ms);
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(fds[1]);
-    if (child < 0) {
+    if (supervisor < 0) {
         close(fds[0]);
         return error_set_errno(err, failure, "can't ask the driver");
     }
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        ; /* ECHILD: the caller ignores SIGCHLD, or reaps whatever ends */
     *ret_fd = fds[0];
-    return 0;
+    return supervisor;
 }
 
 static int64_t now_ms(void)
@@ -178,7 +205,7 @@ static int decode(const struct text *text, struct driver_process **ret_processes
     return 0;
 }
 
-/* Blocks until the child has told its PID: at once, before anything that could hang. */
+/* Blocks until the worker has told its PID: at once, before anything that could hang. */
 static int read_pid(int fd, pid_t *ret_pid)
 {
     ssize_t n;
@@ -189,32 +216,42 @@ static int read_pid(int fd, pid_t *ret_pid)
     return n == sizeof(*ret_pid) ? 0 : -EIO;
 }
 
-/* The child's end of the pipe was open just now: it lived, so @pidfd is its, and so is the number. */
-static void end_child(int pidfd, pid_t pid)
+/* Reads the answer, and ends the processes if it does not come; at least one of them lives then, so the supervisor's
+ * PID is its. The worker's is if @pidfd was opened. */
+static int read_or_end(int fd, int pidfd, pid_t supervisor, int64_t deadline, struct text *text)
 {
+    struct text rest = TEXT_INIT;
+    int r = read_answer(fd, deadline, text);
+
+    if (r == 0)
+        return 0;
     if (pidfd >= 0)
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    else if (pid > 1) /* before Linux 5.3 */
-        kill(pid, SIGKILL);
+    if (read_answer(fd, now_ms() + GRACE_MS, &rest) < 0)
+        kill(supervisor, SIGKILL);
+    text_release(&rest);
+    return r;
 }
 
-static int ask_child(int timeout_ms, struct driver_process **ret_processes, size_t *ret_count, struct genv_error *err)
+static int ask_worker(int timeout_ms, struct driver_process **ret_processes, size_t *ret_count, struct genv_error *err)
 {
     int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
     cleanup_text struct text text = TEXT_INIT;
     cleanup_close int fd = -1, pidfd = -1;
-    pid_t pid;
-    int r = start(timeout_ms, &fd, err);
+    pid_t supervisor = start(timeout_ms, &fd, err), worker;
+    int r;
 
-    if (r < 0)
-        return r;
-    if (read_pid(fd, &pid) < 0)
+    if (supervisor < 0)
+        return supervisor;
+    if (read_pid(fd, &worker) < 0) {
+        wait_for(supervisor);
         return error_set(err, EIO, "can't start the process that asks the driver");
-    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    r = read_answer(fd, deadline, &text);
+    }
+    pidfd = (int)syscall(SYS_pidfd_open, worker, 0);
+    r = read_or_end(fd, pidfd, supervisor, deadline, &text);
+    wait_for(supervisor);
     if (r == 0)
         return decode(&text, ret_processes, ret_count, err);
-    end_child(pidfd, pid);
     if (r == -ETIMEDOUT)
         return error_set(err, ETIMEDOUT, "the driver did not answer within %d ms", timeout_ms);
     return error_set_errno(err, -r, "can't ask the driver");
@@ -226,6 +263,6 @@ int driver_survey_processes(int timeout_ms, struct driver_process **ret_processe
     cleanup_with(cleanup_driverp) struct driver *driver = NULL;
 
     if (driver_is_simulated(NULL) == 0)
-        return ask_child(timeout_ms, ret_processes, ret_count, err);
+        return ask_worker(timeout_ms, ret_processes, ret_count, err);
     return ask_driver(&driver, ret_processes, ret_count, err); /* can't be slow */
 }

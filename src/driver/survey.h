@@ -6,7 +6,7 @@
 
 /* The processes on all devices of the driver in force; free() *ret_processes. Another process asks, so that a wedged
  * driver hangs that one, and the caller never maps the driver's library. It holds none of the caller's descriptors
- * (locks!), and leaves the caller no descriptor and no child of its own. A device that fails has no processes.
+ * (locks!), and leaves the caller no descriptor and no child. A device that fails has no processes.
  *
  * -ETIMEDOUT: the driver did not answer within @timeout_ms (< 0: wait without end); else as driver_open(). Call it from
  * a process of one thread: the other process goes on with malloc() and dlopen(). */
