@@ -1,8 +1,7 @@
 # What `genv shell --init bash` prints, without its comments; @GENV@ and @SHIMS@ become quoted absolute paths. For bash
 # 4.4 and later, POSIX mode included.
 #
-# Commands are called as `\builtin …`, so that no alias or function of the user's gets in between. `local -` brings the
-# shell's options back when a function returns; without errexit a failing genv command is always followed to its end.
+# Commands are called as `\builtin …`, so that no alias or function of the user's gets in between.
 # shellcheck shell=bash disable=SC2288
 
 if [[ ${BASH_ALIASES[genv]+set} ]]; then
@@ -24,12 +23,21 @@ genv() {
         \builtin return
         ;;
     esac
-    \builtin local -
-    \builtin set +aeku
-    \builtin local __genv_pid="$BASHPID" __genv_code __genv_status=0
+    \builtin local __genv_pid="$BASHPID" __genv_code='' __genv_status=0
     __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" "$@") || __genv_status=$?
-    \builtin eval "$__genv_code"
+    __genv_evaluate "$__genv_code"
     \builtin return "$__genv_status"
+}
+
+# Evaluates $1 to its end, whatever fails, without the options that could trip it or export what is not to be exported.
+# (`local -` would bring them back, but in bash 4.4 it forgets expand_aliases.)
+__genv_evaluate() {
+    \builtin local __genv_options="${-//[!aeku]/}"
+    \builtin set +aeku
+    \builtin eval "$1"
+    if [[ $__genv_options ]]; then
+        \builtin set "-$__genv_options"
+    fi
 }
 
 # __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
@@ -53,8 +61,6 @@ __genv_update() {
 }
 
 __genv_leave() {
-    \builtin local -
-    \builtin set +aeku
     \builtin local __genv_name
     if [[ ${__genv_entered-} ]]; then
         __genv_restore
@@ -141,7 +147,7 @@ __genv_assign() {
 }
 
 __genv_deinit() {
-    __genv_leave
-    \builtin unset -f genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_assign __genv_deinit
+    __genv_evaluate __genv_leave
+    \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
+        __genv_path __genv_assign __genv_deinit
 }
