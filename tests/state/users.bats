@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# Several users on one machine: what is Bob's stays Bob's, with any tool, and root decides over all.
+
+load common
+
+setup() {
+    common_setup
+    need_root
+    # As a system-wide installation makes it.
+    install -d -m 1777 "$GENV_TMPDIR" "$ENVS" "$GENV_TMPDIR/devices"
+    install -m 666 /dev/null "$GENV_TMPDIR/genv.lock"
+    export HOME=$SCRATCH
+}
+
+teardown() {
+    common_teardown
+}
+
+# Alice can't run "$@"; Bob's record stays as it is, to the byte, with its owner and mode.
+alice_fails() {
+    local before after
+    before=$(sha256sum "$ENVS/bob.json"; stat -c '%u %a %h' "$ENVS/bob.json")
+    run --separate-stderr as_alice "$@"
+    after=$(sha256sum "$ENVS/bob.json"; stat -c '%u %a %h' "$ENVS/bob.json")
+    [[ $status != 0 ]] || { echo "succeeded: $*"; return 1; }
+    [[ $before == "$after" ]] || { echo "changed by: $*"; return 1; }
+}
+
+@test "Alice can't change, join, shorten or end an environment of Bob with genv" {
+    create_env bob bob
+    local pid=$MEMBER line
+    as_bob "$GENV" envs config --eid bob gpus --count 2
+    as_bob "$GENV" devices attach --eid bob >/dev/null
+    start_member alice
+    local attempts=(
+        "devices detach --eid bob"
+        "devices detach --eid bob --index 0"
+        "devices attach --eid bob --count 3"
+        "devices attach --eid bob --index 3"
+        "envs config --eid bob gpus --count 1"
+        "envs config --eid bob gpus --clear"
+        "envs config --eid bob name --name mine"
+        "envs config --eid bob gpu-memory --gpu-memory 1g"
+        "envs activate --eid bob --uid 65001 --pid $MEMBER"
+        "envs activate --eid bob --uid 65002 --pid $MEMBER"
+    )
+    for line in "${attempts[@]}"; do
+        # shellcheck disable=SC2086
+        alice_fails "$GENV" $line
+        [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == 'genv: environment bob belongs to 65002'* ]] || {
+            echo "$line: $stderr"
+            return 1
+        }
+    done
+    alice_fails "$GENV" envs deactivate --pid "$pid"
+    [[ $status == 1 && $stderr == *"process $pid is in no environment of yours"* ]]
+    # The variables of Bob's environment in Alice's shell change nothing.
+    export GENV_ENVIRONMENT_ID=bob
+    alice_fails "$GENV" attach --count 4
+    alice_fails "$GENV" detach
+    alice_fails "$GENV" config name stolen
+    unset GENV_ENVIRONMENT_ID
+    [[ $(as_bob "$GENV" devices find --eid bob) == 0,1 ]]
+}
+
+@test "Alice can't change or forge a record of Bob with other tools" {
+    create_env bob bob
+    echo '{}' >"$SCRATCH/forged"
+    chmod 666 "$SCRATCH/forged"
+    install -d -o 65001 "$SCRATCH/alice"
+    # shellcheck disable=SC2016
+    local attempts=(
+        'rm -f "$0"; [ ! -e "$0" ]'
+        'mv "$0" "$0.x"'
+        'mv -f "$1" "$0"'
+        'cp -f "$1" "$0"'
+        'ln -f "$1" "$0"'
+        'ln -sf "$1" "$0"'
+        'truncate -s 0 "$0"'
+        'chmod 666 "$0"'
+        'chown 65001 "$0"'
+        'echo >>"$0"'
+        'sed -i s/bob/alice/ "$0"'
+        'mv "$(dirname "$0")" "$(dirname "$0").old"'
+        'rmdir "$(dirname "$0")"'
+        'rm "$(dirname "$0")/../genv.lock"'
+        'mv "$(dirname "$0")/../genv.lock" "$(dirname "$0")/../genv.lock.old"'
+    )
+    local attempt
+    for attempt in "${attempts[@]}"; do
+        alice_fails sh -c "$attempt" "$ENVS/bob.json" "$SCRATCH/forged" </dev/null
+    done
+    [[ $(stat -c %a "$GENV_TMPDIR/genv.lock") == 666 ]]
+}
+
+@test "a record that claims to be Bob's is whoever owns the file's" {
+    create_env bob bob
+    as_bob "$GENV" devices attach --eid bob --count 1
+    # Bob's words in Alice's file: hers, and only her own processes count as hers.
+    as_alice sh -c 'cat "$1/bob.json" >"$1/forged.json"' sh "$ENVS"
+    [[ $("$GENV" envs query --eid forged --query uid) == 65001 ]]
+    run as_alice "$GENV" devices detach --eid bob
+    [[ $status == 1 ]]
+    [[ $("$GENV" devices find --eid bob) == 0 ]]
+}
+
+@test "a file of Bob's that Alice links into the directory is no record" {
+    create_env bob bob
+    cp -p "$ENVS/bob.json" "$SCRATCH/old"
+    chown 65002 "$SCRATCH/old"
+    # As on a kernel without fs.protected_hardlinks.
+    ln "$SCRATCH/old" "$ENVS/planted.json"
+    run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
+    [[ $status == 0 && $output == bob,* && ${#lines[@]} == 1 ]]
+    [[ ${#stderr_lines[@]} == 1 && $stderr == *planted.json* ]]
+}
+
+@test "identifiers: planted ones and those of other users' shells are passed by" {
+    start_member bob
+    local pid=$MEMBER
+    as_alice sh -c 'echo "not a record" >"$1"' sh "$ENVS/$pid.json"
+    # A set-up shell activates without an identifier: the plumbing below is what it calls.
+    run --separate-stderr as_bob "$GENV" --shell=bash:"$pid" activate --no-load
+    [[ $status == 0 && $output == *"GENV_ENVIRONMENT_ID"*"$pid-2"* ]]
+    [[ $("$GENV" envs find --pid "$pid") == "$pid-2" ]]
+    # Live and dead ones of Alice's do the same.
+    start_member alice
+    "$GENV" envs activate --eid "$pid-3" --uid 65001 --pid "$MEMBER"
+    as_bob "$GENV" envs deactivate --pid "$pid"
+    start_member alice
+    "$GENV" envs activate --eid "$pid-2" --uid 65001 --pid "$MEMBER"
+    kill -KILL "$MEMBER"
+    wait "$MEMBER" || true
+    run as_bob "$GENV" --shell=bash:"$pid" activate --no-load
+    [[ $("$GENV" envs find --pid "$pid") == "$pid-4" ]]
+}
+
+@test "an identifier of another user's environment is refused, and nothing is created" {
+    create_env bob bob
+    start_member alice
+    run --separate-stderr as_alice "$GENV" --shell=bash:"$MEMBER" activate --id bob
+    [[ $status == 1 && $stderr == 'genv: environment bob belongs to 65002'* ]]
+    [[ -z $("$GENV" envs find --pid "$MEMBER") ]]
+}
+
+@test "nobody but root creates environments of others, or registers their processes" {
+    start_member bob
+    run --separate-stderr as_alice "$GENV" envs activate --eid x --uid 65002 --pid "$MEMBER"
+    [[ $status == 1 && ${#stderr_lines[@]} == 1 ]]
+    run --separate-stderr as_alice "$GENV" envs activate --eid x --uid 65001 --pid "$MEMBER"
+    [[ $status == 1 && $stderr == *"process $MEMBER belongs to 65002"* ]]
+    [[ ! -e $ENVS/x.json ]]
+    "$GENV" envs activate --eid x --uid 65002 --pid "$MEMBER"
+    [[ $(stat -c %u "$ENVS/x.json") == 65002 ]]
+}
+
+@test "root changes environments of others without taking them over" {
+    create_env bob bob
+    as_bob "$GENV" devices attach --eid bob --count 2
+    "$GENV" envs config --eid bob name --name 'by root'
+    "$GENV" devices detach --eid bob --index 1 --quiet
+    [[ $(stat -c '%u %a' "$ENVS/bob.json") == '65002 644' ]]
+    [[ $(as_bob "$GENV" devices find --eid bob) == 0 ]]
+    [[ $(as_bob "$GENV" envs query --eid bob --query config.name) == 'by root' ]]
+    as_bob "$GENV" devices attach --eid bob --count 3
+}
+
+@test "dead records: counted as nothing at once, removed by their owner or root alone" {
+    create_env alice alice
+    as_alice "$GENV" devices attach --eid alice --count 4
+    create_env bob bob
+    kill -KILL "${MEMBERS[0]}"
+    wait "${MEMBERS[0]}" || true
+    [[ $(as_bob "$GENV" devices attach --eid bob --count 4) == 0,1,2,3 ]]
+    [[ -e $ENVS/alice.json ]]
+    start_member alice
+    as_alice "$GENV" envs activate --eid other --uid 65001 --pid "$MEMBER"
+    [[ ! -e $ENVS/alice.json ]]
+}
+
+@test "whoever holds the lock is named, and stops nobody from looking" {
+    create_env bob bob
+    as_bob "$GENV" devices attach --eid bob --count 1
+    "${ALICE[@]}" flock -F -x "$GENV_TMPDIR/genv.lock" sleep 1000 3>&- &
+    MEMBERS+=($!)
+    until ! flock -n "$GENV_TMPDIR/genv.lock" true; do sleep 0.05; done
+    [[ $(as_bob "$GENV" devices ps --no-header --format csv | head -n 1) == 0,bob,* ]]
+    [[ $(GENV_ENVIRONMENT_ID=bob as_bob "$GENV" status) == 'Environment is active (bob)'* ]]
+    run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
+    [[ $status == 1 && ${#stderr_lines[@]} == 1 ]]
+    [[ $stderr == *"locked for 10 seconds by process "*" of 65001"* ]]
+    kill -KILL "${MEMBERS[-1]}"
+    wait "${MEMBERS[-1]}" || true
+    [[ $(as_bob "$GENV" devices attach --eid bob --count 2) == 0,1 ]]
+}
+
+@test "a state directory that the first user made serves the others, and doctor says whose it is" {
+    rm -rf "$GENV_TMPDIR"
+    chmod 1777 "$SCRATCH"
+    umask 077
+    start_member alice
+    as_alice "$GENV" envs activate --eid alice --uid 65001 --pid "$MEMBER"
+    as_alice "$GENV" devices attach --eid alice --count 1
+    create_env bob bob
+    [[ $(as_bob "$GENV" devices attach --eid bob --count 3) == 1,2,3 ]]
+    run as_bob "$GENV" doctor
+    [[ $output == *"belongs to 65001, who could remove anybody's environments"* ]]
+}
+
+@test "processes that /proc hides count as alive" {
+    create_env alice alice
+    as_alice "$GENV" devices attach --eid alice --count 4
+    create_env bob bob
+    # shellcheck disable=SC2016
+    run --separate-stderr unshare --mount sh -c '
+        mount -t proc -o hidepid=2 proc /proc || exit 77
+        exec setpriv --reuid 65002 --regid 65002 --clear-groups "$0" devices attach --eid bob --count 1' "$GENV"
+    [[ $status != 77 ]] || skip 'may not mount /proc'
+    [[ $status == 1 && $stderr == *'0 of 4 are available'* ]]
+}
