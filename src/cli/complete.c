@@ -11,6 +11,7 @@ struct position {
     const struct command *command; /* NULL: none yet */
     const struct option *option;   /* whose value comes next, or NULL */
     const struct option *list;     /* to which the next word may belong, or NULL */
+    const struct command *topic;   /* that help was asked for, or NULL */
     bool only_operands;
     int operand_count;
     int program; /* which word is the command of lock or run, or -1 */
@@ -134,6 +135,8 @@ static void pass(struct position *at, const char *word, int position)
             pass_option(at, word);
         return;
     }
+    if (at->command->operands.kind == OPERAND_TOPIC)
+        at->topic = at->operand_count == 0 ? command_find(NULL, word) : NULL;
     if (at->operand_count == 0 && command_find(at->command, word))
         at->command = command_find(at->command, word);
     else if (at->operand_count++ == 0 && at->command->operands.kind == OPERAND_COMMAND)
@@ -143,7 +146,6 @@ static void pass(struct position *at, const char *word, int position)
 static void add_operands(struct position *at, const char *word)
 {
     const struct command *command = at->command;
-    const struct command *topic = NULL;
 
     switch (command->operands.kind) {
     case OPERAND_CHOICE:
@@ -151,14 +153,12 @@ static void add_operands(struct position *at, const char *word)
             add_choices(at, "", word, command->operands.choices);
         break;
     case OPERAND_TOPIC:
-        if (at->operand_count == 0)
-            add_commands(at, commands, word);
+        add_commands(at, at->operand_count == 0 ? commands : at->topic ? at->topic->subcommands : NULL, word);
         break;
     case OPERAND_COMMAND:
     case OPERAND_TEXT:
         break;
     }
-    (void)topic;
     if (at->operand_count == 0)
         add_commands(at, command->subcommands, word);
 }

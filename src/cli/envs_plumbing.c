@@ -104,7 +104,7 @@ static int run_find(struct cli *cli, const struct arguments *arguments, struct g
         r = genv_find(cli->genv, &values->member, &eids, err);
     if (r < 0)
         return r;
-    for (char **eid = eids; *eid; eid++)
+    for (char **eid = eids; eid && *eid; eid++)
         text_addf(&cli->output, "%s\n", *eid);
     return 0;
 }

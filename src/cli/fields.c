@@ -12,7 +12,7 @@ int field_find(const char *name)
 {
     int field = 0;
 
-    while (strcmp(field_names[field], name) != 0)
+    while (field < FIELD_COUNT - 1 && strcmp(field_names[field], name) != 0)
         field++;
     return field;
 }

@@ -223,8 +223,11 @@ static void add_usage(struct text *text, const struct command *command, const st
 
 void help_add_command(struct text *text, const struct command *command, const struct help_style *style)
 {
+    cleanup_text struct text summary = TEXT_INIT;
+
     add_usage(text, command, style);
-    text_addf(text, "\n%s.\n", command->summary);
+    text_addf(&summary, "%s.", command->summary);
+    add_paragraphs(text, summary.data ? summary.data : "");
     if (command->description)
         add_paragraphs(text, command->description);
     if (command->subcommands)

@@ -134,13 +134,16 @@ static void widen(struct table *table, size_t *width, const char *cell)
 static void measure(struct table *table, size_t *widths)
 {
     const char *cell = table->cells.data;
+    size_t column = 0;
 
     for (size_t i = 0; i < table->column_count; i++) {
         widths[i] = table->columns[i].width;
         widen(table, &widths[i], table->columns[i].title);
     }
-    for (size_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1)
-        widen(table, &widths[i % table->column_count], cell);
+    for (size_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
+        widen(table, &widths[column], cell);
+        column = column + 1 < table->column_count ? column + 1 : 0;
+    }
 }
 
 static void add_row(struct table *table, struct text *text, const size_t *widths, const char *const *cells)
@@ -154,7 +157,8 @@ static void add_row(struct table *table, struct text *text, const size_t *widths
 void table_print(struct table *table, struct text *text)
 {
     size_t widths[WIDTHS_MAX] = {0};
-    const char *cells[WIDTHS_MAX], *cell = table->cells.data;
+    const char *cells[WIDTHS_MAX] = {NULL}, *cell = table->cells.data;
+    size_t column = 0;
 
     text->failed = text->failed || table->cells.failed;
     if (text->failed)
@@ -166,11 +170,11 @@ void table_print(struct table *table, struct text *text)
     if (!table->options->no_header)
         add_row(table, text, widths, cells);
     for (size_t i = 0; i < table->cell_count; i++, cell += strlen(cell) + 1) {
-        size_t column = i % table->column_count;
-
-        cells[column] = cell;
-        if (column == table->column_count - 1)
-            add_row(table, text, widths, cells);
+        cells[column++] = cell;
+        if (column < table->column_count)
+            continue;
+        add_row(table, text, widths, cells);
+        column = 0;
     }
 }
 

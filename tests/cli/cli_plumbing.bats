@@ -1,0 +1,133 @@
+#!/usr/bin/env bats
+# The commands for editors and scripts, in the forms that existing extensions call.
+# shellcheck disable=SC2154 # set by bats and by the helpers
+
+load cli_helpers
+
+@test "an environment comes, gets a second process, and goes with the last" {
+    start_member
+    local first=$member
+    expect 0 '' genv envs activate --eid code-1 --uid "$(id -u)" --username "$(id -un)" --pid "$first"
+    expect 0 code-1 genv envs find --pid "$first"
+    start_member
+    expect 0 '' genv envs find --pid "$member"
+    expect 0 '' genv envs activate --eid code-1 --uid "$(id -u)" --pid "$member"
+    expect 0 '' genv envs deactivate --pid "$first"
+    expect 0 '' genv envs find --pid "$first"
+    expect 0 code-1 genv envs find --pid "$member"
+    expect 0 '' genv envs deactivate --pid "$member"
+    expect 0 '' genv envs query --query eid
+    expect_refusal 'is in no environment' genv envs deactivate --pid "$member"
+}
+
+@test "a process in several environments" {
+    start_member
+    genv envs activate --eid b --pid "$member"
+    genv envs activate --eid a --pid "$member"
+    expect 0 'a
+b' genv envs find --pid "$member"
+}
+
+@test "the end of its process ends an environment" {
+    make_env a
+    genv devices attach --eid a --count 4
+    kill -9 "$member"
+    wait "$member" || true
+    expect 0 '' genv envs query --query eid
+    make_env b
+    expect 0 0,1,2,3 genv devices attach --eid b --count 4
+}
+
+@test "a process that is not there" {
+    start_member
+    kill -9 "$member"
+    wait "$member" || true
+    expect_refusal "there is no process $member" genv envs activate --eid a --pid "$member"
+}
+
+@test "a Jupyter kernel lives as long as its connection file" {
+    local runtime=$HOME/.local/share/jupyter/runtime id=f0c8a2b4-7d1e-4a11-9a55-0d3c5b6e7f80
+    unset JUPYTER_RUNTIME_DIR JUPYTER_DATA_DIR XDG_DATA_HOME
+    expect_refusal 'there is no kernel' genv envs activate --eid "k" --kernel-id "$id"
+    mkdir -p "$runtime"
+    echo '{}' >"$runtime/kernel-$id.json"
+    expect 0 '' genv envs activate --eid k --uid "$(id -u)" --kernel-id "$id"
+    expect 0 k genv envs find --kernel-id "$id"
+    expect 0 "k,$id," genv envs query --query eid kernel_ids pids
+    rm "$runtime/kernel-$id.json"
+    expect 0 '' genv envs query --query eid
+    expect 1 '' genv envs activate --eid k --kernel-id ../../../etc/passwd
+}
+
+@test "config: each field, all of them, and clearing" {
+    make_env a
+    expect 0 '' genv envs config --eid a
+    expect 0 '' genv envs config --eid a gpus --count 2
+    expect 0 '' genv envs config --eid a name --name 'x y'
+    expect 0 '' genv envs config --eid a gpu-memory --gpu-memory 4g
+    expect 0 'gpu-memory: 4g
+gpus: 2
+name: x y' genv envs config --eid a
+    expect 0 2 genv envs config --eid a gpus
+    expect 0 '' genv envs config --eid a gpus --clear
+    expect 0 'gpu-memory: 4g
+name: x y' genv envs config --eid a
+    expect 0 '' genv envs config --eid a --clear
+    expect 0 '' genv envs config --eid a
+}
+
+@test "config: an option that is another field's" {
+    make_env a
+    expect_usage_error 'gpus --count N' genv envs config --eid a name --count 2
+    expect_usage_error 'gpus --count N' genv envs config --eid a --count 2
+    expect_usage_error '--count and --clear exclude each other' genv envs config --eid a gpus --count 2 --clear
+    expect 0 '' genv envs config --eid a
+}
+
+@test "devices: attach, find, detach" {
+    make_env a
+    expect 0 '' genv devices find --eid a
+    expect 0 0,1 genv devices attach --eid a --count 2
+    expect 0 0,1,3 genv devices attach --eid a --index 3
+    expect 0 '' genv devices attach --eid a --index 3 --quiet
+    expect 0 0,1,3 genv devices find --eid a
+    expect 0 0,3 genv devices detach --eid a --index 1
+    expect 0 '' genv devices detach --eid a --index 0 --quiet
+    expect 0 3 genv devices find --eid a
+    expect 0 '' genv devices detach --eid a
+    expect 0 '' genv devices find --eid a
+}
+
+@test "devices: the configured count, and over-subscription" {
+    make_env a
+    genv envs config --eid a gpus --count 4
+    expect 0 0,1,2,3 genv devices attach --eid a
+    make_env b
+    expect_refusal '' genv devices attach --eid b --index 0
+    expect 0 0 genv devices attach --eid b --index 0 --allow-over-subscription
+}
+
+@test "what does not exist" {
+    local command
+    for command in 'envs config --eid gone' 'envs config --eid gone gpus --count 1' 'devices attach --eid gone --count 1' \
+        'devices detach --eid gone' 'devices find --eid gone' 'envs query --eid gone --query eid'; do
+        # shellcheck disable=SC2086
+        expect_refusal 'there is no environment gone' genv $command
+    done
+}
+
+@test "a user can't name another one" {
+    [ "$(id -u)" -eq 0 ] || skip 'needs root to become two users'
+    GENV_TMPDIR=$(mktemp -d) # where the other user can reach it
+    chmod 1777 "$GENV_TMPDIR"
+    local as=(setpriv --reuid 65001 --regid 65001 --clear-groups)
+    "${as[@]}" sleep 600 3>&- &
+    members+=("$!")
+    until [ "$(stat -c %u "/proc/$!")" = 65001 ]; do :; done
+    "${as[@]}" "$GENV_BIN" version >/dev/null 2>&1 || skip 'other users can not reach the build'
+    expect_refusal 'only root' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 65002 --pid "$!"
+    expect 0 '' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 65001 --pid "$!"
+    expect 0 'x,65001,65001' genv envs query --query eid uid username
+    expect 0 "x,65001,$!" bash -c 'genv envs --format csv --no-header | cut -d, -f1,2,5'
+    rm -r "$GENV_TMPDIR"
+}

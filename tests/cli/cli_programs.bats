@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# genv run and genv lock.
+# shellcheck disable=SC2154 # set by bats and by the helpers
+
+load cli_helpers
+
+@test "run: variables, PATH, and nothing left behind" {
+    expect 0 "3 x y 4g 0,1,2 PCI_BUS_ID" genv run --gpus 3 --name 'x y' --gpu-memory 4g -- \
+        sh -c 'echo "$GENV_GPUS $GENV_ENVIRONMENT_NAME $GENV_GPU_MEMORY $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER"'
+    expect 0 "$(genv root)/libexec/genv/shims:$PATH" genv run -- sh -c 'echo "$PATH"'
+    expect 0 "$(genv root)/libexec/genv/shims:$PATH" genv run -- genv run -- sh -c 'echo "$PATH"'
+    expect 0 '' genv envs query --query eid
+}
+
+@test "run: without devices, and in place of what was set" {
+    export GENV_ENVIRONMENT_ID=gone GENV_ENVIRONMENT_NAME=old GENV_GPUS=7 GENV_GPU_MEMORY=1g CUDA_VISIBLE_DEVICES=5
+    expect 0 '-1 unset unset unset' genv run sh -c 'echo "$CUDA_VISIBLE_DEVICES ${GENV_ENVIRONMENT_NAME-unset} ${GENV_GPUS-unset} ${GENV_GPU_MEMORY-unset}"'
+}
+
+@test "run: the environment is that of the command's own process" {
+    expect 0 'same' genv run sh -c '[ "$GENV_ENVIRONMENT_ID" = $$ ] && [ "$(genv envs find --pid $$)" = $$ ] && echo same'
+    expect 0 'Environment is active' bash -c 'genv run --gpus 1 genv status | sed "1s/ (.*//;q"'
+}
+
+@test "run: devices by UUID" {
+    GENV_VISIBLE_DEVICES=uuid expect 0 "$(genv devices --format json | jq -r '[.[].uuid] | .[0:2] | join(",")')" \
+        genv run --gpus 2 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
+}
+
+@test "run: the saved configuration is not loaded" {
+    mkdir .genv
+    echo 2 >.genv/gpus
+    expect 0 '-1' genv run sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
+}
+
+@test "run: the exit status is the command's" {
+    local status_
+    for status_ in 0 1 2 42 255; do
+        run genv run sh -c "exit $status_"
+        [ "$status" -eq "$status_" ]
+    done
+    run genv run sh -c 'kill -TERM $$'
+    [ "$status" -eq 143 ]
+    run genv run sh -c 'kill -KILL $$'
+    [ "$status" -eq 137 ]
+    expect 0 '' genv envs query --query eid
+}
+
+@test "run: a command that can't be started" {
+    expect 127 '' genv run --gpus 4 no-such-command
+    [ "$stderr" = "genv: can't find the command 'no-such-command'" ]
+    touch plain
+    expect 126 '' genv run --gpus 4 ./plain
+    [ "$stderr" = "genv: can't execute './plain': Permission denied" ]
+    expect 126 '' genv run --gpus 4 /
+    expect 0 0,1,2,3 genv run --gpus 4 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
+}
+
+@test "run: not started without its devices" {
+    make_env a
+    genv devices attach --eid a --count 2
+    expect_refusal 'cannot attach 3 devices' genv run --gpus 3 touch started
+    [ ! -e started ]
+    expect 0 a genv envs query --query eid
+    expect 0 0,2,3 genv run --gpus 3 -o sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
+}
+
+@test "run: standard streams are the command's, words arrive as they are" {
+    expect 0 'in' bash -c 'echo in | genv run cat'
+    expect 0 "a b|\$(x)|*||" genv run printf '%s|' 'a b' '$(x)' '*' ''
+}
+
+@test "run: killed, its devices are free" {
+    genv run --gpus 4 sleep 600 3>&- &
+    local runner=$!
+    members+=("$runner")
+    until [ "$(genv devices find --eid "$runner" 2>/dev/null)" = 0,1,2,3 ]; do :; done
+    kill -9 "$runner"
+    wait "$runner" || true
+    expect 0 0,1,2,3 genv run --gpus 4 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
+}
+
+# Holds the lock on what environment $1 is attached to, until its process is killed.
+hold_lock() {
+    GENV_ENVIRONMENT_ID=$1 genv lock sh -c 'touch "$1"; exec sleep 600' sh "$BATS_TEST_TMPDIR/held" 3>&- &
+    holder=$!
+    members+=("$holder")
+    until [ -e "$BATS_TEST_TMPDIR/held" ]; do :; done
+}
+
+make_rivals() {
+    make_env a
+    make_env b
+    genv devices attach --eid a --index 1
+    genv devices attach --eid b --index 1 -o
+    genv devices attach --eid b --index 2
+}
+
+@test "lock: without an environment, or detached, the command just runs" {
+    expect 0 x genv lock echo x
+    GENV_ENVIRONMENT_ID=gone expect 0 x genv lock echo x
+    make_env a
+    GENV_ENVIRONMENT_ID=a expect 0 x genv lock -n echo x
+}
+
+@test "lock: held by another, refused at once, or after a while" {
+    make_rivals
+    hold_lock a
+    export GENV_ENVIRONMENT_ID=b
+    expect_refusal '' genv lock -n echo x
+    expect_refusal '' genv lock --nonblock echo x
+    expect_refusal '' genv lock -w 0 echo x
+    expect_refusal '' genv lock -w 0.05 echo x
+    expect_refusal '' genv lock --timeout=0.05 echo x
+    kill "$holder"
+    wait "$holder" || true
+    expect 0 x genv lock -n echo x
+}
+
+@test "lock: waits until it is free" {
+    make_rivals
+    hold_lock a
+    GENV_ENVIRONMENT_ID=b genv lock touch "$BATS_TEST_TMPDIR/done" 3>&- &
+    local waiter=$!
+    members+=("$waiter")
+    sleep 0.2
+    [ ! -e "$BATS_TEST_TMPDIR/done" ]
+    kill "$holder"
+    wait "$waiter"
+    [ -e "$BATS_TEST_TMPDIR/done" ]
+}
+
+@test "lock: inside itself it does not wait again" {
+    make_rivals
+    GENV_ENVIRONMENT_ID=a expect 0 x genv lock genv lock genv lock -n echo x
+}
+
+@test "lock: a token that is somebody else's is not believed" {
+    make_rivals
+    hold_lock a
+    GENV_ENVIRONMENT_ID=b GENV_LOCK=1:1:1, expect_refusal '' genv lock -n echo x
+}
+
+@test "lock: the exit status is the command's" {
+    make_rivals
+    export GENV_ENVIRONMENT_ID=a
+    run genv lock sh -c 'exit 7'
+    [ "$status" -eq 7 ]
+    run genv lock sh -c 'kill -TERM $$'
+    [ "$status" -eq 143 ]
+    expect 127 '' genv lock no-such-command
+    expect 126 '' genv lock /
+    GENV_ENVIRONMENT_ID=b expect 0 x genv lock -n echo x
+}
