@@ -72,8 +72,13 @@ __genv_leave() {
     else
         \builtin return 0
     fi
-    __genv_path out
-    if [[ $__genv_prompt ]]; then
+    # It may have been an environment within one.
+    if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
+        __genv_path keep
+    else
+        __genv_path out
+    fi
+    if [[ ${__genv_prompt-} ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
             if [[ ${!__genv_name-} == *'(genv) '* ]]; then
                 __genv_assign "$__genv_name" "${!__genv_name/'(genv) '/}"
@@ -147,7 +152,9 @@ __genv_assign() {
 }
 
 __genv_deinit() {
-    __genv_evaluate __genv_leave
+    if [[ ${GENV_ENVIRONMENT_ID+set} ]] && ! genv deactivate; then
+        __genv_evaluate __genv_leave
+    fi
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
         __genv_path __genv_assign __genv_deinit
 }

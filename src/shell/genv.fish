@@ -56,7 +56,12 @@ function __genv_leave
     else
         return 0
     end
-    __genv_path out
+    # It may have been an environment within one.
+    if set -q GENV_ENVIRONMENT_ID
+        __genv_path keep
+    else
+        __genv_path out
+    end
     if set -qg __genv_prompt
         set -eg __genv_prompt
         __genv_unwrap fish_prompt
@@ -162,7 +167,9 @@ function __genv_show
 end
 
 function __genv_deinit
-    __genv_leave
+    if set -q GENV_ENVIRONMENT_ID; and not genv deactivate
+        __genv_leave
+    end
     if not builtin functions -q __genv_fish_prompt; and not builtin functions -q __genv__old_fish_prompt
         builtin functions -e __genv_show
     end

@@ -65,7 +65,12 @@ function __genv_leave {
     else
         builtin return 0
     fi
-    __genv_path out
+    # It may have been an environment within one.
+    if (( ${+GENV_ENVIRONMENT_ID} )); then
+        __genv_path keep
+    else
+        __genv_path out
+    fi
     if [[ -n $__genv_prompt ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
             if [[ ${(P)__genv_name} == *"(genv) "* ]]; then
@@ -138,7 +143,9 @@ function __genv_assign {
 }
 
 function __genv_deinit {
-    __genv_leave
+    if (( ${+GENV_ENVIRONMENT_ID} )) && ! genv deactivate; then
+        __genv_leave
+    fi
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
         __genv_assign __genv_deinit
 }

@@ -23,7 +23,7 @@ int shell_kind_of_caller(enum shell_kind *ret_kind);
 
 /* The code of `genv shell --init`. @genv and @shims are absolute paths, of the binary and of the shims' folder. */
 void shell_add_init(struct text *code, enum shell_kind kind, const char *genv, const char *shims);
-/* Undoes it; leaves the environment first, if the shell is in one. */
+/* Undoes it; runs `genv deactivate` first, if the shell is in an environment. */
 void shell_add_deinit(struct text *code, enum shell_kind kind);
 
 /* A variable of an environment. */

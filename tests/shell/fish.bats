@@ -60,9 +60,9 @@ END
 set -gx CUDA_VISIBLE_DEVICES '2, "$(touch harm)'
 set -g CUDA_DEVICE_ORDER 'FASTEST_FIRST '
 genv activate --gpus 1
-env | grep ^CUDA | sort
+env | grep '^CUDA' | sort
 genv deactivate
-env | grep ^CUDA
+env | grep '^CUDA'
 echo "<$CUDA_VISIBLE_DEVICES|$CUDA_DEVICE_ORDER>"
 set -e CUDA_DEVICE_ORDER
 set -e CUDA_VISIBLE_DEVICES
@@ -282,6 +282,24 @@ END
     [ "$output" = $'inner 0 1\ninner 0,1 1\ninner 0\nclean\nouter 0,1\nouter 3\nclean' ]
 }
 
+@test "an environment within one, left for the outer one" {
+    in_shell <<'END'
+. prelude.fish
+genv activate --id outer --gpus 1
+echo '
+. prelude.fish
+genv activate --id inner --gpus 2
+echo $GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES (count_in_path $PATH[1])
+genv deactivate
+echo $GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES (count_in_path $PATH[1])
+genv deactivate
+set -q GENV_ENVIRONMENT_ID CUDA_VISIBLE_DEVICES; or echo none' >inner
+fish inner
+echo $GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES
+END
+    [ "$output" = $'inner 1,2 1\nouter 0 1\nnone\nouter 0' ]
+}
+
 @test "setting up twice is harmless, inside an environment too" {
     in_shell <<'END'
 . prelude.fish
@@ -304,11 +322,13 @@ state one
 . prelude.fish
 genv activate --gpus 2
 genv shell --deinit
+"$GENV_BIN" envs --no-header
 state two
 same one two
 . prelude.fish
 genv activate --gpus 2
 genv shell --deinit | source
+"$GENV_BIN" envs --no-header
 state two
 same one two
 "$GENV_BIN" shell --deinit fish | source

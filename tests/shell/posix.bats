@@ -46,16 +46,16 @@ eval "$("$GENV_BIN" shell --init)"
 export CUDA_VISIBLE_DEVICES='2, "$(touch harm)'
 CUDA_DEVICE_ORDER='FASTEST_FIRST '
 genv activate --gpus 1
-env | grep ^CUDA | sort
+env | grep '^CUDA' | sort
 genv detach
 genv deactivate
-env | grep ^CUDA
+env | grep '^CUDA'
 echo "<$CUDA_VISIBLE_DEVICES|$CUDA_DEVICE_ORDER>"
 CUDA_VISIBLE_DEVICES=
 unset CUDA_DEVICE_ORDER
 genv activate --gpus 1
 genv deactivate
-env | grep ^CUDA
+env | grep '^CUDA'
 echo "${CUDA_DEVICE_ORDER-unset}"
 END
     [ "$output" = 'CUDA_DEVICE_ORDER=PCI_BUS_ID
@@ -204,7 +204,8 @@ END
     session_under 'setopt ksh_arrays sh_word_split no_nomatch rc_quotes err_exit extended_glob warn_create_global'
     session_under 'setopt glob_subst rc_expand_param null_glob csh_null_glob ignore_braces posix_builtins sh_glob'
     session_under 'setopt ksh_glob no_unset all_export err_return xtrace 2>/dev/null; exec 2>/dev/null; unsetopt xtrace'
-    session_under 'setopt no_function_argzero warn_nested_var typeset_silent local_options no_multibyte prompt_subst'
+    session_under 'setopt warn_nested_var 2>/dev/null || :'
+    session_under 'setopt no_function_argzero typeset_silent local_options no_multibyte prompt_subst'
     session_under 'setopt posix_aliases posix_identifiers posix_strings interactive_comments no_short_loops ksh_typeset'
     session_under 'emulate ksh; set -e'
     session_under 'emulate sh; set -u'
@@ -363,6 +364,31 @@ END
     [ "$output" = $'inner 0 1\ninner 0,1 1\ninner none 0\nclean\nouter 0,1\nouter 3\nclean' ]
 }
 
+@test "an environment within one, left for the outer one" {
+    [[ $TEST_SHELL == bash ]] && export INNER='bash' || export INNER='zsh -f'
+    in_shell <<'END'
+eval "$("$GENV_BIN" shell --init)"
+export before="$PATH"
+genv activate --id outer --gpus 1
+cat >inner <<'INNER'
+eval "$("$GENV_BIN" shell --init)"
+inherited=$PATH
+genv activate --id inner --gpus 2
+echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"
+[ "$PATH" = "$inherited" ] && echo inherited
+genv deactivate
+echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"
+[ "$PATH" = "$inherited" ] && echo inherited
+genv deactivate
+echo "${GENV_ENVIRONMENT_ID-none} ${CUDA_VISIBLE_DEVICES-none}"
+[ "$PATH" = "$before" ] && echo clean
+INNER
+eval "$INNER inner"
+echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"
+END
+    [ "$output" = $'inner 1,2\ninherited\nouter 0\ninherited\nnone none\nclean\nouter 0' ]
+}
+
 @test "subshells and pipelines" {
     in_shell <<'END'
 eval "$("$GENV_BIN" shell --init)"
@@ -406,11 +432,13 @@ state one
 eval "$("$GENV_BIN" shell --init)"
 genv activate --gpus 2
 genv shell --deinit
+"$GENV_BIN" envs --no-header
 state two
 same one two
 eval "$("$GENV_BIN" shell --init)"
 genv activate --gpus 2
 eval "$(genv shell --deinit)"
+"$GENV_BIN" envs --no-header
 state two
 same one two
 eval "$("$GENV_BIN" shell --deinit)"

@@ -45,5 +45,6 @@ forget_venv() {
         export -n PS1
         unset -f deactivate
     fi
+    # shellcheck disable=SC2034 # a variable of the tests
     shims=''
 }
