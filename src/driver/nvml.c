@@ -90,9 +90,9 @@ static int enumerate(struct nvml *nvml, struct genv_error *err)
 /* The handle of a device that works, or NULL. */
 static const struct nvml_handle *find(struct nvml *nvml, const struct genv_device *device)
 {
-    if (!*device->uuid || (!nvml->handles && enumerate(nvml, NULL) < 0))
-        return NULL;
-    for (unsigned i = 0; i < nvml->count; i++) {
+    if (!nvml->handles)
+        enumerate(nvml, NULL);
+    for (unsigned i = 0; nvml->handles && i < nvml->count; i++) {
         if (nvml->handles[i].result == NVML_SUCCESS && strcmp(nvml->handles[i].uuid, device->uuid) == 0)
             return &nvml->handles[i];
     }

@@ -35,7 +35,7 @@ static int ask_driver(struct driver **ret_driver, struct driver_process **ret_pr
 {
     cleanup_free struct driver_process *processes = NULL;
     cleanup_free struct genv_device *devices = NULL;
-    size_t device_count, count = 0;
+    size_t device_count = 0, count = 0;
     int r = driver_open(ret_driver, err);
 
     if (r == 0)

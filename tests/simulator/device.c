@@ -4,7 +4,7 @@
 #include "library.h"
 
 /* A function that gives a whole number; a negative one is what the device does not support. */
-#define DEVICE_NUMBER(function, number)                                                                                \
+#define DEVICE_NUMBER(function, value, number)                                                                         \
     nvmlReturn_t function(nvmlDevice_t device, unsigned *value)                                                        \
     {                                                                                                                  \
         ENTER_DEVICE(device);                                                                                          \
@@ -15,26 +15,26 @@
         return NVML_SUCCESS;                                                                                           \
     }
 
-DEVICE_NUMBER(nvmlDeviceGetMinorNumber, entry.device->minor)
-DEVICE_NUMBER(nvmlDeviceGetPowerUsage, entry.device->power)
-DEVICE_NUMBER(nvmlDeviceGetEnforcedPowerLimit, entry.device->power_limit)
-DEVICE_NUMBER(nvmlDeviceGetPowerManagementLimit, entry.device->power_limit)
-DEVICE_NUMBER(nvmlDeviceGetPersistenceMode, entry.device->persistence)
-DEVICE_NUMBER(nvmlDeviceIsMigDeviceHandle, entry.mig_instance < 0 ? 0 : 1)
-DEVICE_NUMBER(nvmlDeviceGetMaxMigDeviceCount, entry.device->mig ? 7 : 0)
-DEVICE_NUMBER(nvmlDeviceGetIndex,
+DEVICE_NUMBER(nvmlDeviceGetMinorNumber, minor, entry.device->minor)
+DEVICE_NUMBER(nvmlDeviceGetPowerUsage, milliwatts, entry.device->power)
+DEVICE_NUMBER(nvmlDeviceGetEnforcedPowerLimit, milliwatts, entry.device->power_limit)
+DEVICE_NUMBER(nvmlDeviceGetPowerManagementLimit, milliwatts, entry.device->power_limit)
+DEVICE_NUMBER(nvmlDeviceGetPersistenceMode, mode, entry.device->persistence)
+DEVICE_NUMBER(nvmlDeviceIsMigDeviceHandle, is_mig, entry.mig_instance < 0 ? 0 : 1)
+DEVICE_NUMBER(nvmlDeviceGetMaxMigDeviceCount, count, entry.device->mig ? 7 : 0)
+DEVICE_NUMBER(nvmlDeviceGetIndex, index,
               entry.mig_instance >= 0 ? entry.mig_instance : (int)(entry.device - entry.world->devices))
-DEVICE_NUMBER(nvmlDeviceGetGpuInstanceId, entry.mig_instance < 0 ? -1 : entry.mig_instance + 1)
-DEVICE_NUMBER(nvmlDeviceGetComputeInstanceId, entry.mig_instance < 0 ? -1 : 0)
+DEVICE_NUMBER(nvmlDeviceGetGpuInstanceId, id, entry.mig_instance < 0 ? -1 : entry.mig_instance + 1)
+DEVICE_NUMBER(nvmlDeviceGetComputeInstanceId, id, entry.mig_instance < 0 ? -1 : 0)
 /* What every device of the simulation is like. */
-DEVICE_NUMBER(nvmlDeviceGetBrand, 0)
-DEVICE_NUMBER(nvmlDeviceGetComputeMode, 0)
-DEVICE_NUMBER(nvmlDeviceGetDisplayMode, 0)
-DEVICE_NUMBER(nvmlDeviceGetDisplayActive, 0)
-DEVICE_NUMBER(nvmlDeviceGetPerformanceState, 0)
-DEVICE_NUMBER(nvmlDeviceGetPowerState, 0)
-DEVICE_NUMBER(nvmlDeviceGetAccountingMode, 1)
-DEVICE_NUMBER(nvmlDeviceGetAccountingBufferSize, 4000)
+DEVICE_NUMBER(nvmlDeviceGetBrand, brand, 0)
+DEVICE_NUMBER(nvmlDeviceGetComputeMode, mode, 0)
+DEVICE_NUMBER(nvmlDeviceGetDisplayMode, mode, 0)
+DEVICE_NUMBER(nvmlDeviceGetDisplayActive, active, 0)
+DEVICE_NUMBER(nvmlDeviceGetPerformanceState, state, 0)
+DEVICE_NUMBER(nvmlDeviceGetPowerState, state, 0)
+DEVICE_NUMBER(nvmlDeviceGetAccountingMode, mode, 1)
+DEVICE_NUMBER(nvmlDeviceGetAccountingBufferSize, size, 4000)
 
 nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *name, unsigned length)
 {

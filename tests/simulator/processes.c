@@ -85,20 +85,20 @@ static nvmlReturn_t give_newest_list(const struct entry *entry, unsigned type, u
 }
 
 #define PROCESS_LISTS(name, type)                                                                                      \
-    nvmlReturn_t name(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v1_t *entries)                             \
+    nvmlReturn_t name(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v1_t *processes)                           \
     {                                                                                                                  \
         ENTER_DEVICE(device);                                                                                          \
-        return give_list(&entry, type, count, entries, sizeof(*entries));                                              \
+        return give_list(&entry, type, count, processes, sizeof(*processes));                                          \
     }                                                                                                                  \
-    nvmlReturn_t name##_v2(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *entries)                        \
+    nvmlReturn_t name##_v2(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *processes)                      \
     {                                                                                                                  \
         ENTER_DEVICE(device);                                                                                          \
-        return give_list(&entry, type, count, entries, sizeof(*entries));                                              \
+        return give_list(&entry, type, count, processes, sizeof(*processes));                                          \
     }                                                                                                                  \
-    nvmlReturn_t name##_v3(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *entries)                        \
+    nvmlReturn_t name##_v3(nvmlDevice_t device, unsigned *count, nvmlProcessInfo_v2_t *processes)                      \
     {                                                                                                                  \
         ENTER_DEVICE(device);                                                                                          \
-        return give_newest_list(&entry, type, count, entries);                                                         \
+        return give_newest_list(&entry, type, count, processes);                                                       \
     }
 
 PROCESS_LISTS(nvmlDeviceGetComputeRunningProcesses, NVML_PROCESS_COMPUTE)

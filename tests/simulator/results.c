@@ -8,7 +8,7 @@
 static const struct {
     nvmlReturn_t result;
     const char *name, *text;
-} results[] = {
+} known[] = {
     {NVML_SUCCESS, "success", "Success"},
     {NVML_ERROR_UNINITIALIZED, "uninitialized", "Uninitialized"},
     {NVML_ERROR_INVALID_ARGUMENT, "invalid_argument", "Invalid Argument"},
@@ -39,25 +39,25 @@ static const struct {
 
 int world_result_by_name(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
-        if (strcmp(results[i].name, name) == 0)
-            return (int)results[i].result;
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (strcmp(known[i].name, name) == 0)
+            return (int)known[i].result;
     }
     return -1;
 }
 
 const char *world_result_text(nvmlReturn_t result)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
-        if (results[i].result == result)
-            return results[i].text;
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (known[i].result == result)
+            return known[i].text;
     }
     return "Unknown Error";
 }
 
-nvmlReturn_t world_result(const json_t *object, const char *function)
+nvmlReturn_t world_result(const json_t *results, const char *function)
 {
-    const char *name = json_string_value(json_object_get(object, function));
+    const char *name = json_string_value(json_object_get(results, function));
 
     return name ? (nvmlReturn_t)world_result_by_name(name) : NVML_SUCCESS;
 }
