@@ -169,13 +169,34 @@ int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err)
                      cli->command->name, cli_setup_line(kind), cli_setup_file(kind));
 }
 
+/* Whether a folder of PATH has @name, executable or not. execvp() can't tell: it says EACCES where it may not look into
+ * one of the folders as well. */
+static bool is_in_path(const char *name)
+{
+    const char *path = getenv("PATH");
+
+    for (; path && *path; path += *path ? 1 : 0) {
+        size_t length = strcspn(path, ":");
+        char file[4096];
+
+        snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, name);
+        if (access(file, F_OK) == 0)
+            return true;
+        path += length;
+    }
+    return false;
+}
+
 int cli_execute(struct cli *cli, char **words, struct genv_error *err)
 {
+    int error;
+
     execvp(words[0], words);
-    if (errno == ENOENT) {
+    error = errno;
+    if (error == ENOENT || (error == EACCES && !strchr(words[0], '/') && !is_in_path(words[0]))) {
         cli->failure_status = EXIT_NOT_FOUND;
         return error_set(err, ENOENT, "can't find the command '%s'", words[0]);
     }
     cli->failure_status = EXIT_NOT_EXECUTABLE;
-    return error_set_errno(err, errno, "can't execute '%s'", words[0]);
+    return error_set_errno(err, error, "can't execute '%s'", words[0]);
 }

@@ -56,6 +56,15 @@ load cli_helpers
     expect 0 0,1,2,3 genv run --gpus 4 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
 }
 
+@test "run: a folder in PATH that may not be looked into hides nothing" {
+    mkdir -m 000 closed
+    touch plain
+    if [ -x closed/. ]; then skip 'root may look everywhere'; fi
+    PATH=$PWD/closed:$PATH expect 127 '' genv run no-such-command
+    PATH=$PWD/closed:$PATH:$PWD expect 126 '' genv run plain
+    PATH=$PWD/closed:$PATH expect 0 x genv run echo x
+}
+
 @test "run: not started without its devices" {
     make_env a
     genv devices attach --eid a --count 2

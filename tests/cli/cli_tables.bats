@@ -14,8 +14,14 @@ age() {
     mv "$record.new" "$record"
 }
 
+# The user, as genv shows him; without a name he is his number.
 me() {
-    printf '%s(%s)' "$(id -un)" "$(id -u)"
+    local name
+    if name=$(id -un 2>/dev/null); then
+        printf '%s(%s)' "$name" "$(id -u)"
+    else
+        id -u
+    fi
 }
 
 # The seeds' example: two environments, a device each.
@@ -151,7 +157,7 @@ print(json.dumps([row[2] for row in csv.reader(table.splitlines())][1:]))'
     for eid in a b c; do
         age "$eid" 60
     done
-    run --separate-stderr bash -c 'genv envs --no-header | sed "s/.*$(id -u))  *//; s/  *[0-9]*$//"'
+    run --separate-stderr bash -c 'genv envs --no-header | sed "s/.*$(id -u))*  *//; s/  *[0-9]*$//"'
     [ "${lines[0]}" = 'größer          1 minute ago' ]
     [ "${lines[1]}" = '東京            1 minute ago' ]
     [ "${lines[2]}" = $'e\u0301te\u0301             1 minute ago' ]
