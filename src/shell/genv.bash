@@ -23,7 +23,9 @@ genv() {
         \builtin return
         ;;
     esac
-    \builtin local __genv_pid="$BASHPID" __genv_code='' __genv_status=0
+    \builtin local __genv_pid __genv_code __genv_status
+    __genv_pid=$BASHPID
+    __genv_status=0
     __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" "$@") || __genv_status=$?
     __genv_evaluate "$__genv_code"
     \builtin return "$__genv_status"
@@ -32,7 +34,8 @@ genv() {
 # Evaluates $1 to its end, whatever fails, without the options that could trip it or export what is not to be exported.
 # (`local -` would bring them back, but in bash 4.4 it forgets expand_aliases.)
 __genv_evaluate() {
-    \builtin local __genv_options="${-//[!aeku]/}"
+    \builtin local __genv_options
+    __genv_options=${-//[!aeku]/}
     \builtin set +aeku
     \builtin eval "$1"
     if [[ $__genv_options ]]; then

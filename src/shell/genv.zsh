@@ -86,6 +86,11 @@ function __genv_variables {
     builtin local __genv_word __genv_name
     for __genv_word in "$@"; do
         __genv_name=${__genv_word%%=*}
+        if [[ ${(Pt)__genv_name} == *readonly* ]]; then
+            # Touching it would end the function half way.
+            builtin print -ru2 -- "genv: $__genv_name is read-only in this shell"
+            builtin continue
+        fi
         if [[ -n $__genv_entered ]] && (( ! ${+__genv_saved[$__genv_name]} )); then
             if (( ! ${(P)+__genv_name} )); then
                 __genv_saved[$__genv_name]=unset
