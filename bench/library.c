@@ -38,7 +38,7 @@ static int measure_pairs(struct genv *g)
         return complain(&err);
     before = now_seconds();
     for (int i = 0; i < PAIRS; i++) {
-        if (genv_attach(g, eid, &request, &err) < 0 || genv_detach(g, eid, -1, &err) < 0)
+        if (genv_attach(g, eid, &request, NULL, &err) < 0 || genv_detach(g, eid, -1, NULL, &err) < 0)
             return complain(&err);
     }
     printf("%.0f\n", PAIRS / (now_seconds() - before));
@@ -61,7 +61,7 @@ static int register_many(struct genv *g, const char *prefix, int count, pid_t pi
         snprintf(name, sizeof(name), "%s-%d", prefix, i);
         if (genv_activate(g, &activation, eid, &created, &err) < 0)
             return complain(&err);
-        if (capacity && genv_attach(g, eid, &request, &err) < 0)
+        if (capacity && genv_attach(g, eid, &request, NULL, &err) < 0)
             return complain(&err);
     }
     return 0;

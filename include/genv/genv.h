@@ -69,11 +69,12 @@ struct genv_attach_request {
     }
 
 /* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV) the environment is left detached from all; a
- * failing index changes nothing. */
-int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request, struct genv_error *err);
+ * failing index changes nothing. @ret_env, which may be NULL, is the environment as it is then; genv_env_free() it. */
+int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request, struct genv_env **ret_env,
+                struct genv_error *err);
 
-/* Detaches device @index, or all (-1). -ENODEV: it is not attached; nothing changes. */
-int genv_detach(struct genv *g, const char *eid, int index, struct genv_error *err);
+/* Detaches device @index, or all (-1). -ENODEV: it is not attached; nothing changes. @ret_env as of genv_attach(). */
+int genv_detach(struct genv *g, const char *eid, int index, struct genv_env **ret_env, struct genv_error *err);
 
 /* Reads one live environment; genv_env_free() it. -ENOENT: there is none. */
 int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);

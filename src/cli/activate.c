@@ -147,7 +147,7 @@ static int configure_and_attach(struct cli *cli, const struct values *values, co
     if (r < 0 || env->config.gpus < 0)
         return r;
     request.over_subscribe = values->over_subscribe;
-    return genv_attach(cli->genv, eid, &request, err);
+    return genv_attach(cli->genv, eid, &request, NULL, err);
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)

@@ -49,22 +49,19 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct genv_attach_request request = {
         .count = values->count, .index = values->index, .over_subscribe = values->over_subscribe};
     cleanup_env struct genv_env *env = NULL, *before = NULL;
-    struct genv_error attach_err = {0};
-    int r, attached = 0;
+    int r = cli_current_env(cli, &before, err);
 
-    r = cli_current_env(cli, &before, err);
     if (r < 0)
         return r;
-    if (!values->refresh)
-        attached = genv_attach(cli->genv, before->eid, &request, &attach_err);
-    r = cli_refresh_shell(cli, before->eid, &env, err); /* after a failure too: the devices may be gone */
-    if (attached < 0)
-        *err = attach_err;
-    if (attached < 0 || r < 0)
-        return attached < 0 ? attached : r;
-    if (!values->refresh)
-        cli_add_attachment_line(&cli->output, env);
-    return 0;
+    if (values->refresh)
+        return cli_update_shell(cli, before, err);
+    r = genv_attach(cli->genv, before->eid, &request, &env, err);
+    if (r < 0) {
+        cli_refresh_shell(cli, before->eid, NULL, NULL); /* the devices may be gone */
+        return r;
+    }
+    cli_add_attachment_line(&cli->output, env);
+    return cli_update_shell(cli, env, err);
 }
 
 static const struct example examples[] = {

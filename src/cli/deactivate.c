@@ -18,7 +18,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = cli_open(cli, err);
         if (r == 0)
             r = genv_deactivate(cli->genv, eid, &member, err);
-        if (r < 0 && r != -ENOENT) /* what has ended needs no leave-taking, but the shell is to be cleaned up */
+        if (r < 0 && r != -ENOENT && r != -EPERM) /* ended, or never ours: the shell is to be cleaned up all the same */
             return r;
     }
     shell_add_leave(&cli->code, cli->shell);

@@ -26,9 +26,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r = cli_current_env(cli, &before, err);
 
     if (r == 0)
-        r = genv_detach(cli->genv, before->eid, values->index, err);
+        r = genv_detach(cli->genv, before->eid, values->index, &env, err);
     if (r == 0)
-        r = cli_refresh_shell(cli, before->eid, &env, err);
+        r = cli_update_shell(cli, env, err);
     if (r == 0)
         cli_add_attachment_line(&cli->output, env);
     return r;

@@ -66,19 +66,14 @@ static const struct option find_options[] = {
     {.name = NULL},
 };
 
-/* Prints the indices that are attached now, "0,1"; nothing for none. */
-static int show(struct cli *cli, const struct values *values, struct genv_error *err)
+/* The indices that are attached now, "0,1"; nothing for none. */
+static void show(struct cli *cli, const struct genv_env *env)
 {
-    cleanup_env struct genv_env *env = NULL;
     size_t before = cli->output.length;
-    int r = genv_env_get(cli->genv, values->eid, &env, err);
 
-    if (r < 0 || values->quiet)
-        return r;
     cli_add_indices(&cli->output, env);
     if (cli->output.length > before)
         text_add(&cli->output, "\n");
-    return 0;
 }
 
 static int run_attach(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
@@ -86,28 +81,40 @@ static int run_attach(struct cli *cli, const struct arguments *arguments, struct
     const struct values *values = arguments->values;
     const struct genv_attach_request request = {
         .count = values->count, .index = values->index, .over_subscribe = values->over_subscribe};
+    cleanup_env struct genv_env *env = NULL;
     int r = cli_open(cli, err);
 
     if (r == 0)
-        r = genv_attach(cli->genv, values->eid, &request, err);
-    return r < 0 ? r : show(cli, values, err);
+        r = genv_attach(cli->genv, values->eid, &request, &env, err);
+    if (r == 0 && !values->quiet)
+        show(cli, env);
+    return r;
 }
 
 static int run_detach(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
+    cleanup_env struct genv_env *env = NULL;
     int r = cli_open(cli, err);
 
     if (r == 0)
-        r = genv_detach(cli->genv, values->eid, values->index, err);
-    return r < 0 ? r : show(cli, values, err);
+        r = genv_detach(cli->genv, values->eid, values->index, &env, err);
+    if (r == 0 && !values->quiet)
+        show(cli, env);
+    return r;
 }
 
 static int run_find(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
+    const struct values *values = arguments->values;
+    cleanup_env struct genv_env *env = NULL;
     int r = cli_open(cli, err);
 
-    return r < 0 ? r : show(cli, arguments->values, err);
+    if (r == 0)
+        r = genv_env_get(cli->genv, values->eid, &env, err);
+    if (r == 0)
+        show(cli, env);
+    return r;
 }
 
 const struct command command_devices_attach = {

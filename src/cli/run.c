@@ -109,7 +109,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r < 0)
         return r;
     if (values->gpus >= 0)
-        r = genv_attach(cli->genv, eid, &request, err);
+        r = genv_attach(cli->genv, eid, &request, NULL, err);
     if (r == 0)
         r = set_variables(cli, eid, err);
     if (r == 0)

@@ -126,9 +126,20 @@ static bool is_number(int number)
     return number >= -1 && number <= DEVICE_COUNT_MAX;
 }
 
-GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request,
-                            struct genv_error *err)
+/* Hands @env's contents over as the result of an operation, if the caller wants one. */
+static void return_env(struct genv_env *env, struct genv_env **result, struct genv_env **ret_env)
 {
+    if (!ret_env)
+        return;
+    **result = *env;
+    memset(env, 0, sizeof(*env));
+    *ret_env = STEAL_POINTER(*result);
+}
+
+GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request,
+                            struct genv_env **ret_env, struct genv_error *err)
+{
+    cleanup_free struct genv_env *result = calloc(1, sizeof(*result)); /* nothing may fail behind the commit */
     cleanup_env_list struct env_list envs = {0};
     cleanup_free struct genv_device *devices = NULL;
     struct survey survey = {0};
@@ -136,6 +147,8 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     size_t device_count;
     int r;
 
+    if (!result)
+        return error_no_memory(err);
     if (!is_number(request->count) || !is_number(request->index))
         return error_set(err, EINVAL, "a device count, or index, is a number from 0 to %d", DEVICE_COUNT_MAX);
     if (request->count >= 0 && request->index >= 0)
@@ -153,6 +166,8 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
         store_end(g->store);
     }
     free(survey.processes);
+    if (r == 0)
+        return_env(env, &result, ret_env);
     return r;
 }
 
@@ -172,8 +187,10 @@ static int detach_locked(struct genv *g, struct genv_env *env, int index, struct
     return store_save(g->store, env, err);
 }
 
-GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct genv_error *err)
+GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct genv_env **ret_env,
+                            struct genv_error *err)
 {
+    cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
     cleanup_free struct genv_device *devices = NULL;
     size_t device_count = 0;
@@ -181,6 +198,8 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
     bool known;
     int r;
 
+    if (!result)
+        return error_no_memory(err);
     if (!is_number(index))
         return error_set(err, EINVAL, "a device index is a number from 0 to %d", DEVICE_COUNT_MAX);
     known = index >= 0 && handle_devices(g, &devices, &device_count, NULL) == 0;
@@ -193,5 +212,7 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
     if (r == 0)
         r = detach_locked(g, env, index, err);
     store_end(g->store);
+    if (r == 0)
+        return_env(env, &result, ret_env);
     return r;
 }
