@@ -10,7 +10,7 @@ fi
 
 genv() {
     case ${1-} in
-    activate | attach | config | deactivate | detach | status) ;;
+    activate | attach | config | deactivate | detach | doctor | status) ;;
     shell)
         # The others print code, to be evaluated; so does --deinit in a subshell, which can't change the shell itself.
         if [[ $# -gt 1 && ${2-}:$BASH_SUBSHELL != --deinit:0 ]]; then

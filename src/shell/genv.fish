@@ -6,7 +6,7 @@
 
 function genv
     switch "$argv[1]"
-        case activate attach config deactivate detach status
+        case activate attach config deactivate detach doctor status
         case shell
             # With --init it prints code, to be evaluated by the caller.
             if test (builtin count $argv) -gt 1; and test "$argv[2]" != --deinit
