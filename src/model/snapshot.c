@@ -149,7 +149,7 @@ static json_t *processes_to_json(const struct genv_snapshot *snapshot)
 static char *print_json(json_t *json)
 {
     cleanup_text struct text text = TEXT_INIT;
-    cleanup_free char *printed = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    cleanup_free char *printed = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) : NULL;
 
     json_decref(json);
     if (!printed)
