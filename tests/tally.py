@@ -14,13 +14,20 @@ DIRECTIVE = re.compile(r"\s*#\s*(skip|todo)\S*\s*(.*)$", re.IGNORECASE)
 class Tally:
     def __init__(self):
         self.passed = 0
-        self.failed = []
+        self.failed = []  # (title, the comments below it)
         self.skipped = []
+
+    def fail(self, title):
+        self.failed.append((title, []))
 
     def add_tap(self, name, text):
         """Counts the lines of a TAP text; returns how many there are, and how many its plan promises (None: no plan)."""
-        seen, planned = 0, None
+        seen, planned, details = 0, None, []
         for line in text.splitlines():
+            if line.startswith("#"):
+                details.append(line)
+                continue
+            details = []
             if plan := TAP_PLAN.match(line):
                 planned = int(plan[1])
                 if planned == 0:
@@ -32,7 +39,7 @@ class Tally:
                 if directive and directive[1].lower() == "skip":
                     self.skipped.append((title, directive[2] or "no reason given"))
                 elif result[1] and not directive:
-                    self.failed.append(title)
+                    self.failed.append((title, details))
                 else:
                     self.passed += 1
         return seen, planned
@@ -45,16 +52,16 @@ class Tally:
         if planned is not None:
             # The lines that a test owes, or its status, when no line says what went wrong.
             if seen != planned or (result not in ("OK", "SKIP") and len(self.failed) == failures):
-                self.failed.append(f"{name}: {result}, {seen} of {planned} results")
+                self.fail(f"{name}: {result}, {seen} of {planned} results")
         elif seen:
-            self.failed.append(f"{name}: TAP without a plan")
+            self.fail(f"{name}: TAP without a plan")
         elif result == "SKIP":
             lines = (output + test.get("stderr", "")).strip().splitlines()
             self.skipped.append((name, lines[-1] if lines else "no reason given"))
         elif result in ("OK", "EXPECTEDFAIL"):
             self.passed += 1
         else:
-            self.failed.append(f"{name}: {result}")
+            self.fail(f"{name}: {result}")
 
     def add_build(self, build, status):
         """Counts what `meson test` logged in a build folder."""
@@ -62,13 +69,13 @@ class Tally:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             self.add_test(build, json.loads(line))
         if not path.exists() or (status != "0" and len(self.failed) == failures):
-            self.failed.append(f"{build}: meson test ended with status {status}")
+            self.fail(f"{build}: meson test ended with status {status}")
 
     def print(self):
         for title, reason in self.skipped:
             print(f"skipped: {title}: {reason}")
-        for title in self.failed:
-            print(f"failed: {title}")
+        for title, details in self.failed:
+            print("\n".join([f"failed: {title}", *details]))
         print(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
 
 
