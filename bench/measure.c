@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 void fail(const char *format, ...)
 {
     va_list arguments;
