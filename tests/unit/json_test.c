@@ -1,0 +1,331 @@
+/* JSON by table. */
+#include "unit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+struct point {
+    int x;
+    char label[8];
+};
+
+struct sample {
+    char text[8];
+    char note[8];
+    uint64_t number;
+    uint64_t maybe_number;
+    int small;
+    int maybe_small;
+    bool flag;
+    bool maybe_flag;
+    struct timespec time;
+    struct point *points;
+    size_t point_count;
+};
+
+static const struct json_field point_fields[] = {
+    {.key = "x", .kind = JSON_KIND_I32, .offset = offsetof(struct point, x)},
+    {.key = "label", .kind = JSON_KIND_TEXT, .offset = offsetof(struct point, label), .size = 8},
+};
+static const struct json_table point_table = {sizeof(struct point), ARRAY_SIZE(point_fields), point_fields};
+
+static const struct json_field fields[] = {
+    {.key = "text", .kind = JSON_KIND_TEXT, .offset = offsetof(struct sample, text), .size = 8},
+    {.key = "note", .kind = JSON_KIND_TEXT, .offset = offsetof(struct sample, note), .size = 8, .optional = true},
+    {.key = "number", .kind = JSON_KIND_U64, .offset = offsetof(struct sample, number)},
+    {.key = "maybe_number",
+     .kind = JSON_KIND_U64,
+     .offset = offsetof(struct sample, maybe_number),
+     .optional = true,
+     .absent = 7},
+    {.key = "small", .kind = JSON_KIND_I32, .offset = offsetof(struct sample, small)},
+    {.key = "maybe_small",
+     .kind = JSON_KIND_I32,
+     .offset = offsetof(struct sample, maybe_small),
+     .optional = true,
+     .absent = -1},
+    {.key = "flag", .kind = JSON_KIND_BOOL, .offset = offsetof(struct sample, flag)},
+    {.key = "maybe_flag", .kind = JSON_KIND_BOOL, .offset = offsetof(struct sample, maybe_flag), .optional = true},
+    {.key = "time", .kind = JSON_KIND_TIME, .offset = offsetof(struct sample, time)},
+    {.key = "points",
+     .kind = JSON_KIND_ARRAY,
+     .offset = offsetof(struct sample, points),
+     .count_offset = offsetof(struct sample, point_count),
+     .element = &point_table},
+};
+static const struct json_table table = {sizeof(struct sample), ARRAY_SIZE(fields), fields};
+
+/* A whole object, with the value of @key replaced by @value (NULL: removed). */
+static char *make_text(const char *key, const char *value)
+{
+    static const struct {
+        const char *key, *value;
+    } values[] = {
+        {"text", "\"abc\""},
+        {"number", "42"},
+        {"small", "3"},
+        {"flag", "true"},
+        {"time", "\"2026-11-20T10:14:12.345Z\""},
+        {"points", "[{\"x\": 1, \"label\": \"a\"}, {\"x\": 2, \"label\": \"\"}]"},
+    };
+    struct text text = TEXT_INIT;
+    const char *separator = "{";
+    bool placed = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        bool mine = strcmp(values[i].key, key) == 0;
+
+        placed |= mine;
+        if (mine && !value)
+            continue;
+        text_addf(&text, "%s\"%s\": %s", separator, values[i].key, mine ? value : values[i].value);
+        separator = ", ";
+    }
+    if (!placed && value)
+        text_addf(&text, "%s\"%s\": %s", separator, key, value);
+    text_add(&text, "}");
+    return text_take(&text);
+}
+
+static int decode(const char *text, struct sample *sample, struct genv_error *err)
+{
+    cleanup_json json_t *json = json_parse(text, strlen(text), err);
+
+    memset(sample, 0, sizeof(*sample));
+    return json ? json_decode(json, &table, sample, err) : -EINVAL;
+}
+
+static void every_kind_is_decoded(void **state)
+{
+    cleanup_free char *text = make_text("unknown", "[null, 1.5, {}]"); /* a key of a later version */
+    struct sample sample;
+
+    (void)state;
+    assert_int_equal(decode(text, &sample, NULL), 0);
+    assert_string_equal(sample.text, "abc");
+    assert_string_equal(sample.note, "");
+    assert_int_equal(sample.number, 42);
+    assert_int_equal(sample.maybe_number, 7);
+    assert_int_equal(sample.small, 3);
+    assert_int_equal(sample.maybe_small, -1);
+    assert_true(sample.flag);
+    assert_false(sample.maybe_flag);
+    assert_int_equal(sample.time.tv_sec, 1795169652);
+    assert_int_equal(sample.time.tv_nsec, 345000000);
+    assert_int_equal(sample.point_count, 2);
+    assert_int_equal(sample.points[1].x, 2);
+    assert_string_equal(sample.points[0].label, "a");
+    free(sample.points);
+}
+
+static void what_does_not_fit_is_refused_with_its_key(void **state)
+{
+    static const struct {
+        const char *key, *value;
+    } refused[] = {
+        {"text", NULL},
+        {"text", "1"},
+        {"text", "null"},
+        {"text", "\"12345678\""}, /* no room for its end */
+        {"text", "\"a\\nb\""},
+        {"text", "\"\\u001b\""},
+        {"text", "\"\\u202e\""},
+        {"note", "5"},
+        {"note", "\"much too long\""},
+        {"number", NULL},
+        {"number", "-1"},
+        {"number", "1.0"},
+        {"number", "\"1\""},
+        {"number", "true"},
+        {"maybe_number", "null"},
+        {"small", NULL},
+        {"small", "-1"},
+        {"small", "2147483648"},
+        {"small", "4294967297"},
+        {"maybe_small", "\"\""},
+        {"flag", NULL},
+        {"flag", "1"},
+        {"flag", "\"true\""},
+        {"maybe_flag", "0"},
+        {"time", NULL},
+        {"time", "0"},
+        {"time", "\"yesterday\""},
+        {"points", NULL},
+        {"points", "{}"},
+        {"points", "\"\""},
+        {"points", "[1]"},
+        {"points", "[{\"x\": 1, \"label\": \"a\"}, {\"x\": 1}]"},
+        {"points", "[[]]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        cleanup_free char *text = make_text(refused[i].key, refused[i].value), *quoted = NULL;
+        struct genv_error err = {0};
+        struct sample sample;
+        int r = decode(text, &sample, &err);
+
+        free(sample.points);
+        if (r != -EINVAL)
+            fail_msg("accepted: %s", text);
+        assert_int_equal(err.code, EINVAL);
+        assert_true(asprintf(&quoted, "\"%s\"", refused[i].key) > 0);
+        assert_non_null(strstr(err.message, quoted));
+    }
+}
+
+static void the_place_in_an_array_is_told(void **state)
+{
+    cleanup_free char *text = make_text("points", "[{\"x\": 1, \"label\": \"a\"}, {\"x\": -1, \"label\": \"\"}]");
+    struct genv_error err = {0};
+    struct sample sample;
+
+    (void)state;
+    assert_int_equal(decode(text, &sample, &err), -EINVAL);
+    assert_string_equal(err.message, "\"points\"[1]: \"x\" is not a small whole number");
+    free(sample.points);
+}
+
+static void what_is_no_json_is_refused(void **state)
+{
+    static const char *const refused[] = {
+        "",
+        " ",
+        "{",
+        "{}}",
+        "{} x",
+        "{\"a\": 1, \"a\": 2}", /* which one would count? */
+        "{\"a\": \"\\u0000\"}", /* two different texts would read alike */
+        "{'a': 1}",
+        "{\"a\": 1,}",
+        "{\"a\": 99999999999999999999}",
+        "{\"a\": \"\xff\"}",
+        "{\"a\": \"\xed\xa0\x80\"}",
+        "{\"a\": \"\\ud800\"}",
+        "// comment\n{}",
+        "\xef\xbb\xbf{}",
+        "nonsense \x1b[31m\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        struct genv_error err = {0};
+        json_t *json = json_parse(refused[i], strlen(refused[i]), &err);
+
+        if (json)
+            fail_msg("accepted: %s", refused[i]);
+        assert_int_equal(err.code, EINVAL);
+        assert_true(utf8_is_printable(err.message));
+    }
+    assert_null(json_parse("{}\0", 3, NULL)); /* a NUL behind it */
+}
+
+static void values_that_are_no_objects_do_not_decode(void **state)
+{
+    static const char *const values[] = {"[]", "[{}]"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        struct sample sample;
+
+        assert_int_equal(decode(values[i], &sample, NULL), -EINVAL);
+    }
+}
+
+static void depth_has_a_limit(void **state)
+{
+    static char deep[200001];
+    json_t *json;
+
+    (void)state;
+    memset(deep, '[', 100000);
+    memset(deep + 100000, ']', 100000);
+    json = json_parse(deep, 200000, NULL);
+    assert_null(json);
+}
+
+static void arrays_have_a_limit(void **state)
+{
+    for (size_t count = JSON_ARRAY_MAX; count <= JSON_ARRAY_MAX + 1; count++) {
+        cleanup_text struct text points = TEXT_INIT;
+        cleanup_free char *text = NULL;
+        struct sample sample;
+
+        (void)state;
+        for (size_t i = 0; i < count; i++)
+            text_addf(&points, "%s{\"x\":1,\"label\":\"\"}", i ? "," : "[");
+        text_add(&points, "]");
+        text = make_text("points", points.data);
+        assert_int_equal(decode(text, &sample, NULL), count > JSON_ARRAY_MAX ? -EINVAL : 0);
+        assert_int_equal(sample.point_count, count > JSON_ARRAY_MAX ? 0 : count);
+        free(sample.points);
+    }
+}
+
+static void objects_survive_the_round_trip(void **state)
+{
+    struct point points[] = {{1, "a"}, {INT_MAX, "äöü"}};
+    struct sample samples[] = {
+        {.text = "a \"b\"", .note = "", .number = 0, .maybe_number = 7, .small = 0, .maybe_small = -1},
+        {.text = "",
+         .note = "n",
+         .number = INT64_MAX,
+         .maybe_number = 0,
+         .small = INT_MAX,
+         .maybe_small = 0,
+         .flag = true,
+         .maybe_flag = true,
+         .time = {.tv_sec = 253402300799, .tv_nsec = 999000000},
+         .points = points,
+         .point_count = 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+        cleanup_json json_t *json = json_encode(&table, &samples[i]);
+        struct sample read = {0};
+
+        assert_non_null(json);
+        assert_int_equal(json_object_size(json), i == 0 ? 6 : 10); /* what is absent is not written */
+        assert_int_equal(json_decode(json, &table, &read, NULL), 0);
+        assert_string_equal(read.text, samples[i].text);
+        assert_string_equal(read.note, samples[i].note);
+        assert_true(read.number == samples[i].number && read.maybe_number == samples[i].maybe_number);
+        assert_true(read.small == samples[i].small && read.maybe_small == samples[i].maybe_small);
+        assert_true(read.flag == samples[i].flag && read.maybe_flag == samples[i].maybe_flag);
+        assert_true(read.time.tv_sec == samples[i].time.tv_sec && read.time.tv_nsec == samples[i].time.tv_nsec);
+        assert_int_equal(read.point_count, samples[i].point_count);
+        if (read.point_count)
+            assert_memory_equal(read.points, points, sizeof(points));
+        free(read.points);
+    }
+}
+
+static void what_can_not_be_said_in_json_is_not_left_out(void **state)
+{
+    struct point broken = {1, "\xff"};
+    struct sample samples[] = {
+        {.text = "\xff"}, {.note = "\xff"}, {.text = "fine", .points = &broken, .point_count = 1}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+        assert_null(json_encode(&table, &samples[i]));
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(every_kind_is_decoded),
+    cmocka_unit_test(what_does_not_fit_is_refused_with_its_key),
+    cmocka_unit_test(the_place_in_an_array_is_told),
+    cmocka_unit_test(what_is_no_json_is_refused),
+    cmocka_unit_test(values_that_are_no_objects_do_not_decode),
+    cmocka_unit_test(depth_has_a_limit),
+    cmocka_unit_test(arrays_have_a_limit),
+    cmocka_unit_test(objects_survive_the_round_trip),
+    cmocka_unit_test(what_can_not_be_said_in_json_is_not_left_out),
+};
+
+UNIT_MAIN(tests)

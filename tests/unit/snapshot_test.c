@@ -1,0 +1,162 @@
+/* The JSON of a snapshot. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "model/snapshot.h"
+
+static struct genv_snapshot *make_snapshot(void)
+{
+    struct genv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct genv_device *devices = calloc(2, sizeof(*devices));
+    struct genv_env *env = calloc(1, sizeof(*env));
+    struct genv_gpu_process *process = calloc(1, sizeof(*process));
+
+    devices[0] = (struct genv_device){.index = 0,
+                                      .uuid = "GPU-a",
+                                      .pci_bus_id = "00000000:01:00.0",
+                                      .name = "H200",
+                                      .total_memory = UINT64_C(150754820096),
+                                      .sample = {UINT64_C(1) << 40, 97, 61, 523456}};
+    devices[1] = (struct genv_device){
+        .index = 1, .state = GENV_DEVICE_LOST, .sample = {GENV_UNKNOWN_U64, GENV_UNKNOWN_INT, GENV_UNKNOWN_INT, -1}};
+    *env =
+        (struct genv_env){.eid = "1573", .uid = 4000000000, .created = {.tv_sec = 1795169652}, .config = {.gpus = -1}};
+    env->processes = calloc(1, sizeof(*env->processes));
+    env->processes[0].pid = 1573;
+    env->process_count = 1;
+    env->kernels = calloc(1, sizeof(*env->kernels));
+    copy_string(env->kernels[0].id, sizeof(env->kernels[0].id), "8d3f");
+    env->kernel_count = 1;
+    env->attachments = calloc(2, sizeof(*env->attachments));
+    env->attachments[0] = (struct genv_attachment){.uuid = "GPU-gone", .index = -1};
+    env->attachments[1] = (struct genv_attachment){
+        .uuid = "GPU-a", .gpu_memory = 4000000000, .time = {.tv_sec = 1795169653, .tv_nsec = 5000000}};
+    env->attachment_count = 2;
+    *process = (struct genv_gpu_process){.pid = 77, .uid = (uid_t)-1, .usage_count = 1};
+    process->usages = calloc(1, sizeof(*process->usages));
+    process->usages[0].used_memory = GENV_UNKNOWN_U64;
+    *snapshot = (struct genv_snapshot){.hostname = "host",
+                                       .time = {.tv_sec = 1795169654},
+                                       .devices = devices,
+                                       .device_count = 2,
+                                       .envs = env,
+                                       .env_count = 1,
+                                       .processes = process,
+                                       .process_count = 1};
+    return snapshot;
+}
+
+/* The value at @path, "devices.0.uuid", of the JSON @text; "null" and so on as JSON writes them. */
+static void check(const char *text, const char *path, const char *expected)
+{
+    cleanup_json json_t *json = json_loads(text, 0, NULL);
+    cleanup_free char *copy = strdup(path), *found = NULL;
+    const json_t *value = json;
+
+    assert_non_null(json);
+    for (char *key = strtok(copy, "."); key; key = strtok(NULL, ".")) {
+        value = json_is_array(value) ? json_array_get(value, (size_t)atoi(key)) : json_object_get(value, key);
+        if (!value)
+            fail_msg("no %s in %s", path, text);
+    }
+    found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    assert_string_equal(found, expected);
+}
+
+static void every_field_is_told(void **state)
+{
+    static const struct {
+        const char *path, *value;
+    } fields[] = {
+        {"version", "1"},
+        {"hostname", "\"host\""},
+        {"time", "\"2026-11-20T10:14:14.000Z\""},
+        {"driver", "null"},
+        {"devices.0.index", "0"},
+        {"devices.0.uuid", "\"GPU-a\""},
+        {"devices.0.pci_bus_id", "\"00000000:01:00.0\""},
+        {"devices.0.name", "\"H200\""},
+        {"devices.0.state", "\"ok\""},
+        {"devices.0.mig", "false"},
+        {"devices.0.total_memory", "150754820096"},
+        {"devices.0.used_memory", "1099511627776"},
+        {"devices.0.utilization", "97"},
+        {"devices.0.temperature", "61"},
+        {"devices.0.attachments",
+         "[{\"eid\":\"1573\",\"gpu_memory\":4000000000,\"time\":\"2026-11-20T10:14:13.005Z\"}]"},
+        {"devices.1.state", "\"lost\""},
+        {"devices.1.uuid", "null"},
+        {"devices.1.pci_bus_id", "null"},
+        {"devices.1.name", "null"},
+        {"devices.1.total_memory", "null"},
+        {"devices.1.used_memory", "null"},
+        {"devices.1.utilization", "null"},
+        {"devices.1.temperature", "null"},
+        {"devices.1.power", "null"},
+        {"devices.1.attachments", "[]"},
+        {"envs.0.eid", "\"1573\""},
+        {"envs.0.uid", "4000000000"},
+        {"envs.0.username", "\"4000000000\""},
+        {"envs.0.name", "null"},
+        {"envs.0.gpus", "null"},
+        {"envs.0.gpu_memory", "null"},
+        {"envs.0.created", "\"2026-11-20T10:14:12.000Z\""},
+        {"envs.0.pids", "[1573]"},
+        {"envs.0.kernel_ids", "[\"8d3f\"]"},
+        {"envs.0.devices", "[null,0]"},
+        {"processes.0.pid", "77"},
+        {"processes.0.eid", "null"},
+        {"processes.0.uid", "null"},
+        {"processes.0.username", "null"},
+        {"processes.0.command", "null"},
+        {"processes.0.usage", "[{\"index\":0,\"used_memory\":null}]"},
+    };
+    struct genv_snapshot *snapshot = make_snapshot();
+    cleanup_free char *text = snapshot_to_json(snapshot);
+
+    (void)state;
+    assert_non_null(text);
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        check(text, fields[i].path, fields[i].value);
+    assert_non_null(strstr(text, "\"power\": 523.456,")); /* and not 523.45600000000002 */
+    snapshot_free(snapshot);
+}
+
+static void the_parts_are_arrays_of_the_same_objects(void **state)
+{
+    struct genv_snapshot *snapshot = make_snapshot();
+    cleanup_free char *whole = snapshot_to_json(snapshot), *envs = snapshot_envs_to_json(snapshot);
+    cleanup_free char *devices = snapshot_devices_to_json(snapshot);
+    cleanup_json json_t *all = json_loads(whole, 0, NULL), *env_array = json_loads(envs, 0, NULL);
+    cleanup_json json_t *device_array = json_loads(devices, 0, NULL);
+
+    (void)state;
+    assert_true(json_is_array(env_array) && json_equal(env_array, json_object_get(all, "envs")));
+    assert_true(json_is_array(device_array) && json_equal(device_array, json_object_get(all, "devices")));
+    snapshot_free(snapshot);
+}
+
+static void an_empty_machine_has_empty_arrays(void **state)
+{
+    struct genv_snapshot snapshot = {.hostname = "host"};
+    cleanup_free char *whole = snapshot_to_json(&snapshot), *envs = snapshot_envs_to_json(&snapshot);
+
+    (void)state;
+    check(whole, "devices", "[]");
+    check(whole, "envs", "[]");
+    check(whole, "processes", "[]");
+    assert_string_equal(envs, "[]\n");
+    snapshot_free(NULL);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(every_field_is_told),
+    cmocka_unit_test(the_parts_are_arrays_of_the_same_objects),
+    cmocka_unit_test(an_empty_machine_has_empty_arrays),
+};
+
+UNIT_MAIN(tests)

@@ -1,0 +1,124 @@
+/* What the unit tests share. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+void unit_begin(void)
+{
+    static const char *const variables[] = {
+        "GENV_TMPDIR",         "GENV_DEVICES", "GENV_MOCK_DEVICE_COUNT", "GENV_MOCK_DEVICE_TOTAL_MEMORY",
+        "GENV_ENVIRONMENT_ID", "GENV_LOCK",    "XDG_DATA_HOME",          "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        unsetenv(variables[i]);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+}
+
+int unit_make_directory(void **state)
+{
+    char template[] = "/tmp/genv-unit-XXXXXX";
+
+    if (!mkdtemp(template) || chmod(template, 0755) < 0)
+        return -1;
+    *state = strdup(template);
+    return *state ? 0 : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+int unit_remove_directory(void **state)
+{
+    int r = nftw(*state, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+
+    free(*state);
+    return r;
+}
+
+char *unit_path(const char *directory, const char *name)
+{
+    char *path;
+
+    assert_true(asprintf(&path, "%s/%s", directory, name) > 0);
+    return path;
+}
+
+void unit_write(const char *directory, const char *name, const char *text)
+{
+    cleanup_free char *path = unit_path(directory, name);
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+int unit_count_entries(const char *directory)
+{
+    cleanup_closedir DIR *dir = opendir(directory);
+    int count = -2;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    return count;
+}
+
+static void become(uid_t uid)
+{
+    if (uid == (uid_t)-1)
+        return;
+    require(setgroups(0, NULL) == 0);
+    require(setresgid(uid, uid, uid) == 0);
+    require(setresuid(uid, uid, uid) == 0);
+}
+
+pid_t unit_start(uid_t uid, int (*body)(void *data), void *data)
+{
+    pid_t parent = getpid(), pid;
+
+    fflush(stdout);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0)
+        return pid;
+    become(uid);
+    prctl(PR_SET_DUMPABLE, 1); /* else /proc/self is root's */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    require(getppid() == parent);
+    _exit(body(data));
+}
+
+int unit_wait(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int unit_fork(uid_t uid, int (*body)(void *data), void *data)
+{
+    return unit_wait(unit_start(uid, body, data));
+}
+
+uint64_t unit_random(uint64_t *seed)
+{
+    *seed += 0x9e3779b97f4a7c15;
+    uint64_t number = (*seed ^ *seed >> 30) * 0xbf58476d1ce4e5b9;
+    number = (number ^ number >> 27) * 0x94d049bb133111eb;
+    return number ^ number >> 31;
+}

@@ -1,0 +1,74 @@
+/* What the unit tests share: a temporary directory for each, other processes and users, the end of a test program. */
+#ifndef TESTS_UNIT_H
+#define TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* needs the first four */
+
+#include "base/macros.h"
+
+#define USER_A 65001 /* have no names and no files */
+#define USER_B 65002
+
+/* Set-up and teardown of a test: *state is the path of a directory of its own, open to other users. */
+int unit_make_directory(void **state);
+int unit_remove_directory(void **state);
+
+#define test_in_directory(test) cmocka_unit_test_setup_teardown(test, unit_make_directory, unit_remove_directory)
+
+/* Writes @text to @directory/@name, a path whose folders exist; fails the test if it can't. */
+void unit_write(const char *directory, const char *name, const char *text);
+/* The entries of @directory, without . and .. */
+int unit_count_entries(const char *directory);
+/* "directory/name", free() it. */
+char *unit_path(const char *directory, const char *name);
+
+/* Runs @body in a child, as user @uid ((uid_t)-1: as oneself); returns its exit status, or -signal. In @body, check
+ * with require(): a failing assert_… would go on with the other tests in the child. */
+int unit_fork(uid_t uid, int (*body)(void *data), void *data);
+/* The same without waiting: returns the PID. The child dies with its parent. */
+pid_t unit_start(uid_t uid, int (*body)(void *data), void *data);
+int unit_wait(pid_t pid);
+
+/* Ends the child with status 1, saying where, unless @condition. */
+#define require(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            dprintf(STDERR_FILENO, "# %s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                           \
+            _exit(1);                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+
+/* Skips the test, for a reason. */
+#define skip_unless(condition, reason)                                                                                 \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            print_message("# skipped: %s\n", reason);                                                                  \
+            skip();                                                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+#define skip_unless_root() skip_unless(geteuid() == 0, "only root can act as several users")
+
+/* Numbers that look random and are the same in every run. */
+uint64_t unit_random(uint64_t *seed);
+
+#define UNIT_MAIN(tests)                                                                                               \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        unit_begin();                                                                                                  \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                                              \
+    }
+
+/* TAP, and no variable that genv reads. */
+void unit_begin(void);
+
+#endif
