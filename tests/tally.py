@@ -10,6 +10,8 @@ TAP_LINE = re.compile(r"^(not )?ok\b\s*(\d*)\s*-?\s*(.*)$")
 TAP_PLAN = re.compile(r"^1\.\.(\d+)\s*(#\s*skip\S*\s*(.*))?$", re.IGNORECASE)
 DIRECTIVE = re.compile(r"\s*#\s*(skip|todo)\S*\s*(.*)$", re.IGNORECASE)
 
+DETAILS_MAX = 20  # lines; the rest is in the build folder's meson-logs/testlog.txt
+
 
 class Tally:
     def __init__(self):
@@ -75,7 +77,7 @@ class Tally:
         for title, reason in self.skipped:
             print(f"skipped: {title}: {reason}")
         for title, details in self.failed:
-            print("\n".join([f"failed: {title}", *details]))
+            print("\n".join([f"failed: {title}", *details[:DETAILS_MAX]]))
         print(f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped")
 
 
