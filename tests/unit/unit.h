@@ -62,13 +62,17 @@ int unit_wait(pid_t pid);
 uint64_t unit_random(uint64_t *seed);
 
 #define UNIT_MAIN(tests)                                                                                               \
+    static int run_group(void)                                                                                         \
+    {                                                                                                                  \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
     int main(void)                                                                                                     \
     {                                                                                                                  \
-        unit_begin();                                                                                                  \
-        return cmocka_run_group_tests(tests, NULL, NULL);                                                              \
+        return unit_main(run_group);                                                                                   \
     }
 
-/* TAP, and no variable that genv reads. */
-void unit_begin(void);
+/* Runs the tests without any variable that genv reads, and prints TAP. */
+int unit_main(int (*run_group)(void));
 
 #endif
