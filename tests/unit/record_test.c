@@ -103,7 +103,7 @@ static void each_rule_refuses_with_its_reason(void **state)
         {"\"index\": 1,", "\"index\": -1,", "\"attachments\"[0]: \"index\" is not a small whole number"},
         {"\"uuid\": \"GPU-b\"", "\"uuid\": \"GPU-a\"", "device GPU-a is attached twice"},
         {"\"processes\": [", "\"processes\": [[], ", "\"processes\"[0]: not a JSON object"},
-        {"\"kernels\": [{", "\"other\": [{", "\"kernels\" is missing"},
+        {"\"kernels\": [{", "\"kernels\": 7, \"other\": [{", "\"kernels\" is not an array"},
         {"\"gpus\": 2", "\"gpus\": 2, \"gpus\": 3", "not JSON"},
         {"{\"version\"", "[{\"version\"", "not JSON"},
     };
