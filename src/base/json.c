@@ -142,8 +142,9 @@ static bool is_absent(const struct json_field *field, const char *object)
         return *(const int *)source == field->absent;
     case JSON_KIND_BOOL:
         return !*(const bool *)source;
-    case JSON_KIND_TIME:
     case JSON_KIND_ARRAY:
+        return *(const size_t *)(const void *)(object + field->count_offset) == 0;
+    case JSON_KIND_TIME:
         break;
     }
     return false;

@@ -20,7 +20,8 @@ struct json_table;
 struct json_field {
     const char *key;
     enum json_kind kind;
-    bool optional; /* may be missing. Missing numbers read as @absent; @absent, false and "" are not written */
+    bool optional; /* may be missing. Missing numbers read as @absent; @absent, false, "" and empty arrays are not
+                      written */
     long long absent;
     size_t offset;
     size_t size;

@@ -28,17 +28,31 @@ static ssize_t read_small(const char *path, char *buffer, size_t size)
     return n;
 }
 
+#define FIELDS_BEFORE_START_TIME 18 /* from field 4, the parent, to field 22; see proc(5) */
+
 int proc_stat_parse(const char *text, struct proc_stat *ret_stat)
 {
     const char *rest = strrchr(text, ')'); /* the name before it may hold anything, parentheses too */
-    unsigned long long start_time;
-    int parent;
-    char state;
+    struct proc_stat stat;
+    char *end;
 
-    if (!rest || sscanf(rest + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                        &state, &parent, &start_time) != 3)
+    if (!rest || rest[1] != ' ' || !rest[2] || rest[3] != ' ')
         return -EINVAL;
-    *ret_stat = (struct proc_stat){.state = state, .parent = parent, .start_time = start_time};
+    stat.state = rest[2];
+    rest += 4;
+    stat.parent = (pid_t)strtol(rest, &end, 10);
+    if (end == rest)
+        return -EINVAL;
+    for (int i = 0; i < FIELDS_BEFORE_START_TIME; i++) {
+        rest = strchr(rest, ' ');
+        if (!rest)
+            return -EINVAL;
+        rest++;
+    }
+    stat.start_time = strtoull(rest, &end, 10);
+    if (end == rest)
+        return -EINVAL;
+    *ret_stat = stat;
     return 0;
 }
 

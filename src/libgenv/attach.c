@@ -158,7 +158,7 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     if (r < 0)
         return r;
     take_survey(&survey);
-    r = handle_begin(g, STORE_WRITE, &envs, err);
+    r = handle_begin_allocation(g, eid, &envs, err);
     if (r == 0) {
         r = handle_find_own(g, &envs, eid, &env, err);
         if (r == 0)
@@ -203,7 +203,7 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
     if (!is_number(index))
         return error_set(err, EINVAL, "a device index is a number from 0 to %d", DEVICE_COUNT_MAX);
     known = index >= 0 && handle_devices(g, &devices, &device_count, NULL) == 0;
-    r = handle_begin(g, STORE_WRITE, &envs, err);
+    r = handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);

@@ -108,6 +108,18 @@ int handle_begin(struct genv *g, enum store_access access, struct env_list *list
     return r;
 }
 
+int handle_begin_allocation(struct genv *g, const char *eid, struct env_list *list, struct genv_error *err)
+{
+    int r = store_begin(g->store, STORE_WRITE, err);
+
+    if (r < 0)
+        return r;
+    r = store_load_holders(g->store, eid, list, err);
+    if (r < 0)
+        store_end(g->store);
+    return r;
+}
+
 bool handle_may_change(const struct genv *g, uid_t owner)
 {
     return g->uid == owner || g->uid == 0;

@@ -24,6 +24,8 @@ int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret
 
 /* store_begin() and store_load() together; store_end() is the caller's on success. */
 int handle_begin(struct genv *g, enum store_access access, struct env_list *list, struct genv_error *err);
+/* The same for a change of @eid that depends on no other environments than those that hold devices. */
+int handle_begin_allocation(struct genv *g, const char *eid, struct env_list *list, struct genv_error *err);
 
 /* The environment @eid of @list. -ENOENT: there is none; -EPERM: it is not the caller's to change. */
 int handle_find_own(struct genv *g, const struct env_list *list, const char *eid, struct genv_env **ret_env,

@@ -44,7 +44,7 @@ static const struct json_table attachment_table = {sizeof(struct genv_attachment
 #define RECORD_LIST(field, list, counter, table)                                                                       \
     {                                                                                                                  \
         .key = field, .kind = JSON_KIND_ARRAY, .offset = offsetof(struct record, list),                                \
-        .count_offset = offsetof(struct record, counter), .element = &(table)                                          \
+        .count_offset = offsetof(struct record, counter), .element = &(table), .optional = true                        \
     }
 
 static const struct json_field record_fields[] = {
@@ -144,7 +144,7 @@ char *record_encode(const struct record *record, size_t *ret_length)
 
     current.version = RECORD_VERSION;
     json = json_encode(&record_table, &current);
-    text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
+    text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     if (text)
         *ret_length = strlen(text);
     return text;

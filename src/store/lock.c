@@ -2,6 +2,8 @@
 #include "store/lock.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,38 +12,87 @@
 #include "base/proc.h"
 #include "base/user.h"
 
-#define PAUSE_FIRST_NS 200000L  /* the lock is held for about so long */
-#define PAUSE_LAST_NS  8000000L /* and a crowd of waiters must not starve the one who holds it */
+#define STACK_SIZE (64 * 1024)
 
-static long long now_ms(void)
+struct wait {
+    int fd, operation;
+    int result;
+};
+
+static int wait_without_end(int fd, int operation)
 {
-    struct timespec now;
+    while (flock(fd, operation) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+static void *wait_in_thread(void *data)
+{
+    struct wait *wait = data;
+
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL); /* flock(2) itself is no cancellation point */
+    wait->result = wait_without_end(wait->fd, wait->operation);
+    return NULL;
+}
+
+static struct timespec deadline_after(int milliseconds)
+{
+    struct timespec deadline;
+
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += milliseconds / 1000;
+    deadline.tv_nsec += milliseconds % 1000 * 1000000L;
+    if (deadline.tv_nsec >= 1000000000) {
+        deadline.tv_sec++;
+        deadline.tv_nsec -= 1000000000;
+    }
+    return deadline;
+}
+
+static int start_thread(struct wait *wait, pthread_t *ret_thread)
+{
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    int r;
+
+    sigfillset(&all); /* the program's signals are handled by its own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    r = pthread_create(ret_thread, &attributes, wait_in_thread, wait);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -r;
+}
+
+/* flock(2) knows no time limit, a library must not take SIGALRM, and asking again and again is slow where hundreds do
+ * it: a thread waits in the kernel's queue, and is cancelled when the time is over. */
+static int wait_until(int fd, int operation, struct timespec deadline)
+{
+    struct wait wait = {.fd = fd, .operation = operation, .result = -EAGAIN};
+    pthread_t thread;
+    int r = start_thread(&wait, &thread);
+
+    if (r < 0)
+        return r;
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == ETIMEDOUT) {
+        pthread_cancel(thread);
+        pthread_join(thread, NULL);
+    }
+    return wait.result;
 }
 
 int lock_wait(int fd, int operation, int timeout_ms)
 {
-    long long deadline = now_ms() + timeout_ms;
-    long pause = PAUSE_FIRST_NS;
-
-    if (timeout_ms < 0) {
-        while (flock(fd, operation) < 0) {
-            if (errno != EINTR)
-                return -errno;
-        }
-        return 0;
-    }
-    /* flock(2) knows no time limit, and a library must not take SIGALRM: ask again after growing pauses. */
+    if (timeout_ms < 0)
+        return wait_without_end(fd, operation);
     while (flock(fd, operation | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
+        if (errno == EWOULDBLOCK)
+            return timeout_ms ? wait_until(fd, operation, deadline_after(timeout_ms)) : -EAGAIN;
+        if (errno != EINTR)
             return -errno;
-        if (now_ms() >= deadline)
-            return -EAGAIN;
-        nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
-        if (pause < PAUSE_LAST_NS)
-            pause += pause / 2;
     }
     return 0;
 }

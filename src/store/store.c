@@ -19,6 +19,8 @@
 
 #define LOCK_NAME        "genv.lock"
 #define RECORD_SUFFIX    ".json"
+#define MODE_IDLE        0644
+#define MODE_HOLDER      0744 /* see store_load_holders() */
 #define WRITE_TIMEOUT_MS 10000
 #define READ_TIMEOUT_MS  200
 #define OPEN_TRIES       100         /* enough for a busy owner; a hostile one must not keep us */
@@ -218,31 +220,43 @@ static int open_record(struct store *store, const char *name, int *ret_fd, struc
     return -ENOENT;
 }
 
-/* Reads and checks a record. -ESTALE: it is of another boot, or its members are gone. @ret_record is for the caller to
- * release either way. */
-static int read_record(struct store *store, const char *name, struct record *ret_record, struct stat *ret_stat,
-                       struct genv_error *err)
+/* A power loss may leave records without their content, since nobody waits for the disk: nothing is lost with them. */
+static bool is_of_earlier_boot(const struct stat *st)
 {
-    cleanup_free char *text = NULL;
-    cleanup_close int fd = -1;
-    size_t length;
-    int r;
+    struct timespec up;
 
-    memset(ret_record, 0, sizeof(*ret_record));
-    r = open_record(store, name, &fd, ret_stat);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return st->st_mtim.tv_sec < clock_now().tv_sec - up.tv_sec - 1;
+}
+
+/* free() the text. */
+static int read_record(struct store *store, const char *name, char **ret_text, size_t *ret_length,
+                       struct stat *ret_stat, struct genv_error *err)
+{
+    cleanup_close int fd = -1;
+    int r = open_record(store, name, &fd, ret_stat);
+
     if (r == 0)
-        r = file_read(fd, RECORD_SIZE_MAX, &text, &length);
+        r = file_read(fd, RECORD_SIZE_MAX, ret_text, ret_length);
     if (r == -ELOOP || r == -ENOTSUP)
         return error_set(err, -r, "not a regular file");
     if (r < 0)
         return error_set_errno(err, -r, "cannot read it");
     if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here */
         return error_set(err, EINVAL, "it has other names");
-    r = record_decode(text, length, ret_record, err);
+    return 0;
+}
+
+/* -ESTALE: it is of another boot, or its members are gone. @ret_record is for the caller to release either way. */
+static int check_record(struct store *store, const char *eid, const char *text, size_t length, const struct stat *st,
+                        struct record *ret_record, struct genv_error *err)
+{
+    int r = record_decode(text, length, ret_record, err);
+
     if (r < 0)
-        return r;
-    name_to_eid(name, ret_record->env.eid);
-    ret_record->env.uid = ret_stat->st_uid;
+        return r == -EINVAL && is_of_earlier_boot(st) ? -ESTALE : r;
+    copy_string(ret_record->env.eid, sizeof(ret_record->env.eid), eid);
+    ret_record->env.uid = st->st_uid;
     if (strcmp(ret_record->boot_id, store->boot_id) != 0 || !liveness_prune(&ret_record->env, store->pid_namespace))
         return -ESTALE;
     return 0;
@@ -285,38 +299,47 @@ static void touch_if_old(const struct store *store, const char *name, const stru
         utimensat(dirfd(store->envs), name, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
-/* A power loss may leave records without their content, since nobody waits for the disk: nothing is lost with them. */
-static bool is_of_earlier_boot(const struct stat *st)
-{
-    struct timespec up;
-
-    clock_gettime(CLOCK_BOOTTIME, &up);
-    return st->st_mtim.tv_sec < clock_now().tv_sec - up.tv_sec - 1;
-}
-
 /* What this process lacks is no fault of the record, and passing it over could give its devices away. */
 static bool is_shortage(int r)
 {
     return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
 }
 
-static int load_record(struct store *store, const char *name, struct env_list *list, struct complaint *complaint,
+/* What is to be loaded, and what came of it. */
+struct loading {
+    const char *holders_and; /* NULL: all environments */
+    struct env_list *list;
+    struct complaint complaint;
+};
+
+static bool is_wanted(struct store *store, const struct loading *loading, const char *name, const char *eid)
+{
+    struct stat st;
+
+    if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
+        return true;
+    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mode & S_IXUSR;
+}
+
+static int load_record(struct store *store, const char *name, const char *eid, struct loading *loading,
                        struct genv_error *err)
 {
+    cleanup_free char *text = NULL;
     struct genv_error reason = {0};
-    struct record record;
+    struct record record = {0};
     struct stat st = {0};
-    int r = read_record(store, name, &record, &st, &reason);
+    size_t length;
+    int r = read_record(store, name, &text, &length, &st, &reason);
 
-    if (r == -EINVAL && is_of_earlier_boot(&st))
-        r = -ESTALE;
+    if (r == 0)
+        r = check_record(store, eid, text, length, &st, &record, &reason);
     if (r == 0) {
         touch_if_old(store, name, &st);
-        r = env_list_add(list, &record.env);
+        r = env_list_add(loading->list, &record.env);
     } else if (r == -ESTALE && may_remove(store, st.st_uid)) {
         unlinkat(dirfd(store->envs), name, 0);
     } else if (r != -ESTALE && !is_shortage(r) && reason.code != ENOENT) {
-        complain(complaint, name, &reason);
+        complain(&loading->complaint, name, &reason);
     }
     env_release(&record.env);
     return is_shortage(r) ? error_set_errno(err, -r, "cannot read %s/%s", store->envs_path, name) : 0;
@@ -331,10 +354,9 @@ static void sweep_aside(struct store *store, const char *name)
         unlinkat(dirfd(store->envs), name, 0);
 }
 
-int store_load(struct store *store, struct env_list *list, struct genv_error *err)
+static int load(struct store *store, struct loading *loading, struct genv_error *err)
 {
     char eid[GENV_EID_MAX + 1];
-    struct complaint complaint = {0};
     struct dirent *entry;
     int r = 0;
 
@@ -344,21 +366,33 @@ int store_load(struct store *store, struct env_list *list, struct genv_error *er
     while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
         if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
             sweep_aside(store, entry->d_name);
-        else if (name_to_eid(entry->d_name, eid))
-            r = load_record(store, entry->d_name, list, &complaint, err);
+        else if (name_to_eid(entry->d_name, eid) && is_wanted(store, loading, entry->d_name, eid))
+            r = load_record(store, entry->d_name, eid, loading, err);
     }
     if (r == 0 && errno)
         r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
-    env_list_sort(list);
-    tell_complaint(store, &complaint);
+    env_list_sort(loading->list);
+    tell_complaint(store, &loading->complaint);
     return r;
+}
+
+int store_load(struct store *store, struct env_list *list, struct genv_error *err)
+{
+    return load(store, &(struct loading){.list = list}, err);
+}
+
+int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)
+{
+    return load(store, &(struct loading){.holders_and = eid, .list = list}, err);
 }
 
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
-    char name[NAME_MAX + 1];
+    cleanup_free char *text = NULL;
     struct record record = {0};
+    char name[NAME_MAX + 1];
     struct stat st;
+    size_t length;
     int r = eid_validate(eid, err);
 
     if (r < 0)
@@ -366,15 +400,15 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
     record_name(eid, name);
     if (!store->envs || !store_is_taken(store, eid))
         return error_set(err, ENOENT, "there is no environment %s", eid);
-    r = read_record(store, name, &record, &st, err);
-    if (r == -ESTALE) {
+    r = read_record(store, name, &text, &length, &st, err);
+    if (r == 0)
+        r = check_record(store, eid, text, length, &st, &record, err);
+    if (r < 0)
         env_release(&record.env);
+    if (r == -ESTALE)
         return error_set(err, ENOENT, "environment %s has ended", eid);
-    }
-    if (r < 0) {
-        env_release(&record.env);
+    if (r < 0)
         return error_prefix(err, r, "%s/%s", store->envs_path, name);
-    }
     touch_if_old(store, name, &st);
     *ret_env = record.env;
     return 0;
@@ -405,8 +439,8 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
         return error_set(err, EFBIG, "cannot save environment %s: it has too many processes, kernels or devices",
                          env->eid);
     record_name(env->eid, name);
-    r = file_replace(dirfd(store->envs), name, text, length, 0644, env->uid == store->uid ? (uid_t)-1 : env->uid,
-                     false);
+    r = file_replace(dirfd(store->envs), name, text, length, env->attachment_count ? MODE_HOLDER : MODE_IDLE,
+                     env->uid == store->uid ? (uid_t)-1 : env->uid, false);
     if (r < 0)
         return error_set_errno(err, -r, "cannot save environment %s in %s", env->eid, store->envs_path);
     return 0;

@@ -10,7 +10,7 @@ age() {
     created=$(date -u -d "-$2 seconds" +%Y-%m-%dT%H:%M:%S.000Z)
     attached=$(date -u -d "-${3-$2} seconds" +%Y-%m-%dT%H:%M:%S.000Z)
     jq --arg created "$created" --arg attached "$attached" \
-        '.created = $created | .attachments[].time = $attached' "$record" >"$record.new"
+        '.created = $created | .attachments[]?.time = $attached' "$record" >"$record.new"
     mv "$record.new" "$record"
 }
 

@@ -159,7 +159,7 @@ alice_fails() {
     as_bob "$GENV" devices attach --eid bob --count 2
     "$GENV" envs config --eid bob name --name 'by root'
     "$GENV" devices detach --eid bob --index 1 --quiet
-    [[ $(stat -c '%u %a' "$ENVS/bob.json") == '65002 644' ]]
+    [[ $(stat -c '%u %a' "$ENVS/bob.json") == '65002 744' ]]
     [[ $(as_bob "$GENV" devices find --eid bob) == 0 ]]
     [[ $(as_bob "$GENV" envs query --eid bob --query config.name) == 'by root' ]]
     as_bob "$GENV" devices attach --eid bob --count 3
