@@ -8,7 +8,7 @@
 #include "driver/driver.h"
 #include "driver/survey.h"
 #include "libgenv/handle.h"
-#include "libgenv/membership.h"
+#include "store/membership.h"
 #include "policy/select.h"
 
 /* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */

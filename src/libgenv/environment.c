@@ -297,7 +297,7 @@ GENV_PUBLIC int genv_env_get(struct genv *g, const char *eid, struct genv_env **
 
     if (!env)
         return error_no_memory(err);
-    r = store_begin(g->store, STORE_READ, err);
+    r = store_begin(g->store, STORE_GLANCE, err);
     if (r == 0) {
         r = store_load_one(g->store, eid, env, err);
         store_end(g->store);

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "driver/driver.h"
 #include "libgenv/handle.h"
-#include "libgenv/membership.h"
+#include "store/membership.h"
 #include "model/snapshot.h"
 
 static int load_envs(struct genv *g, struct genv_snapshot *snapshot, struct genv_error *err)

@@ -161,7 +161,7 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
 {
     int r = open_all(store, access, err);
 
-    if (r == -ENOENT && access == STORE_READ) {
+    if (r == -ENOENT && access != STORE_WRITE) {
         store_end(store);
         return 0;
     }

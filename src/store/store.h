@@ -11,7 +11,11 @@
 
 struct store;
 
-enum store_access { STORE_READ, STORE_WRITE };
+enum store_access {
+    STORE_GLANCE, /* takes no lock: for one record, which is always whole */
+    STORE_READ,
+    STORE_WRITE,
+};
 
 /* Receives a line about what is passed over. */
 typedef void (*store_warn)(const char *message, void *data);
@@ -21,7 +25,8 @@ int store_new(const char *path, store_warn warn, void *warn_data, struct store *
 void store_free(struct store *store); /* NULL is fine */
 const char *store_path(const struct store *store);
 
-/* STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT after 10 s, and who holds the lock.
+/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT after 10 s, and who
+ * holds the lock.
  */
 int store_begin(struct store *store, enum store_access access, struct genv_error *err);
 void store_end(struct store *store); /* harmless twice */

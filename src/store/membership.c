@@ -1,5 +1,5 @@
 /* Which environment a process belongs to. */
-#include "libgenv/membership.h"
+#include "store/membership.h"
 
 #include "base/proc.h"
 

@@ -1,6 +1,6 @@
 /* Which environment a process belongs to. */
-#ifndef LIBGENV_MEMBERSHIP_H
-#define LIBGENV_MEMBERSHIP_H
+#ifndef STORE_MEMBERSHIP_H
+#define STORE_MEMBERSHIP_H
 
 #include "model/env.h"
 
