@@ -120,7 +120,7 @@ int file_replace(int directory, const char *name, const char *text, size_t lengt
     int r;
 
     if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        return -errno;
+        return -EIO;
     snprintf(aside, sizeof(aside), FILE_ASIDE_PREFIX "%016llx", (unsigned long long)number);
     fd = openat(directory, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

@@ -44,7 +44,7 @@ static int make_aside_name(const char *name, char **ret_aside)
     uint64_t number;
 
     if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        return -errno;
+        return -EIO;
     if (asprintf(ret_aside, "%.*s" FILE_ASIDE_PREFIX "%016llx", prefix, name, (unsigned long long)number) < 0)
         return -ENOMEM;
     return 0;

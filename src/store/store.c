@@ -328,7 +328,7 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     struct genv_error reason = {0};
     struct record record = {0};
     struct stat st = {0};
-    size_t length;
+    size_t length = 0;
     int r = read_record(store, name, &text, &length, &st, &reason);
 
     if (r == 0)
@@ -392,7 +392,7 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
     struct record record = {0};
     char name[NAME_MAX + 1];
     struct stat st;
-    size_t length;
+    size_t length = 0;
     int r = eid_validate(eid, err);
 
     if (r < 0)
@@ -486,7 +486,7 @@ static int load_inventory_of(int root, uid_t uid, const char *key, struct genv_d
     cleanup_close int fd = -1;
     char name[NAME_MAX + 1];
     struct stat st;
-    size_t length;
+    size_t length = 0;
     int r;
 
     inventory_name(uid, name);

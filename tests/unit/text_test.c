@@ -184,8 +184,8 @@ static void printable_text_has_no_controls_and_no_reordering(void **state)
         "\x1b[31m",
         "\x7f",
         "a\xc2\x80",
-        "\xc2\x9b"
-        "31m",
+        ("\xc2\x9b"
+         "31m"),
         "\xc2\x9f",
         "\xe2\x80\xa8",
         "\xe2\x80\xa9",
