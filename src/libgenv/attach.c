@@ -8,8 +8,8 @@
 #include "driver/driver.h"
 #include "driver/survey.h"
 #include "libgenv/handle.h"
-#include "store/membership.h"
 #include "policy/select.h"
+#include "store/membership.h"
 
 /* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */
 #define SURVEY_TIMEOUT_MS 150

@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "driver/driver.h"
 #include "libgenv/handle.h"
-#include "store/membership.h"
 #include "model/snapshot.h"
+#include "store/membership.h"
 
 static int load_envs(struct genv *g, struct genv_snapshot *snapshot, struct genv_error *err)
 {

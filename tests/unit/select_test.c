@@ -136,8 +136,9 @@ static void a_capacity_takes_the_least_room_that_suffices(void **state)
     check_count(&machine, 1, false, "2", NULL);
     check_count(&machine, 2, false, "1,2", NULL);
     check_count(&machine, 3, false, "1,2,3", NULL); /* a free device last: whole devices stay whole for others */
-    check_count(&machine, 4, false, "!",
-                "cannot attach 4 devices: 3 of 5 are available with room for 4g; ask for fewer, ask for less memory, wait");
+    check_count(
+        &machine, 4, false, "!",
+        "cannot attach 4 devices: 3 of 5 are available with room for 4g; ask for fewer, ask for less memory, wait");
     machine.envs[SELF].config.gpu_memory = 17 * G;
     check_count(&machine, 1, false, "!", "cannot attach 1 device with 17g: the largest device has 16g");
     machine.envs[SELF].config.gpu_memory = 16 * G;
