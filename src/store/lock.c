@@ -13,6 +13,7 @@
 #include "base/user.h"
 
 #define STACK_SIZE (64 * 1024)
+#define POLL_NS    5000000L
 
 struct wait {
     int fd, operation;
@@ -68,16 +69,31 @@ static int start_thread(struct wait *wait, pthread_t *ret_thread)
     return -r;
 }
 
+/* For a process that may not have a thread, at its user's limit of processes. */
+static int poll_until(int fd, int operation, struct timespec deadline)
+{
+    struct timespec now;
+
+    do {
+        if (flock(fd, operation | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return -errno;
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec < deadline.tv_sec || (now.tv_sec == deadline.tv_sec && now.tv_nsec < deadline.tv_nsec));
+    return -EAGAIN;
+}
+
 /* flock(2) knows no time limit, a library must not take SIGALRM, and asking again and again is slow where hundreds do
  * it: a thread waits in the kernel's queue, and is cancelled when the time is over. */
 static int wait_until(int fd, int operation, struct timespec deadline)
 {
     struct wait wait = {.fd = fd, .operation = operation, .result = -EAGAIN};
     pthread_t thread;
-    int r = start_thread(&wait, &thread);
 
-    if (r < 0)
-        return r;
+    if (start_thread(&wait, &thread) < 0)
+        return poll_until(fd, operation, deadline);
     if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == ETIMEDOUT) {
         pthread_cancel(thread);
         pthread_join(thread, NULL);

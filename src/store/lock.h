@@ -5,7 +5,7 @@
 #include "base/error.h"
 
 /* Takes flock(2) @operation (LOCK_EX or LOCK_SH) on @fd. @timeout_ms < 0 waits without end. -EAGAIN: held by another,
- * still after the time. */
+ * still after the time; close @fd then, which may have got the lock in the last moment. */
 int lock_wait(int fd, int operation, int timeout_ms);
 
 /* "process 4242 (python3) of paul", or "another process" where that can't be seen; for sentences. */

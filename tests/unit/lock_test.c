@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "store/lock.h"
 
@@ -128,6 +129,29 @@ static int wait_through_signals(void *data)
     return wait_for_lock(data);
 }
 
+static int wait_without_threads(void *data)
+{
+    require(setrlimit(RLIMIT_NPROC, &(struct rlimit){1, 1}) == 0);
+    return wait_for_lock(data);
+}
+
+static void a_user_at_his_limit_of_processes_waits_too(void **state)
+{
+    cleanup_close int fd = open_lock(*state);
+    struct shared shared;
+    pid_t waiter;
+
+    skip_unless_root();
+    shared_make(&shared, *state, 60000, fd);
+    assert_int_equal(lock_wait(fd, LOCK_EX, 0), 0);
+    waiter = unit_start(USER_A, wait_without_threads, &shared);
+    hear(shared.ready);
+    usleep(20000); /* let it wait; the test holds without, but tests less */
+    close(steal_fd(&fd));
+    assert_int_equal(unit_wait(waiter), 0);
+    shared_close(&shared);
+}
+
 static void signals_do_not_end_the_wait(void **state)
 {
     cleanup_close int fd = open_lock(*state);
@@ -221,6 +245,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(a_free_lock_is_taken_without_waiting),
     test_in_directory(a_held_lock_is_given_up_after_the_time),
     test_in_directory(a_waiter_gets_the_lock_when_it_is_let_go),
+    test_in_directory(a_user_at_his_limit_of_processes_waits_too),
     test_in_directory(signals_do_not_end_the_wait),
     cmocka_unit_test(a_lock_that_is_no_file_fails),
     test_in_directory(the_holder_is_named),
