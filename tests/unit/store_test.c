@@ -552,6 +552,66 @@ static void a_process_without_descriptors_takes_nothing_for_free(void **state)
     assert_int_equal(unit_fork((uid_t)-1, load_with_few_descriptors, path), 0);
 }
 
+/* The identifiers that an allocation for @eid looks at, free() it. */
+static char *load_holders(struct store *store, const char *eid)
+{
+    cleanup_env_list struct env_list list = {0};
+    struct text text = TEXT_INIT;
+
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_load_holders(store, eid, &list, NULL), 0);
+    store_end(store);
+    for (size_t i = 0; i < list.count; i++)
+        text_addf(&text, "%s%s", i ? " " : "", list.envs[i].eid);
+    return text_take(&text);
+}
+
+static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
+{
+    struct genv_attachment *attachment = calloc(1, sizeof(*attachment));
+    cleanup_store struct store *store = open_store(state);
+    cleanup_free char *before = NULL, *held = NULL, *after = NULL;
+    struct genv_env env;
+
+    save(store, "asks", geteuid());
+    save(store, "idle", geteuid());
+    make_env(&env, "holds", geteuid());
+    *attachment = (struct genv_attachment){.uuid = "GPU-a"};
+    env.attachments = attachment;
+    env.attachment_count = 1;
+    before = load_holders(store, "asks");
+    assert_string_equal(before, "asks");
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_save(store, &env, NULL), 0);
+    store_end(store);
+    unit_write(*state, "state/envs/garbage.json", "garbage");
+    held = load_holders(store, "asks");
+    assert_string_equal(held, "asks holds");
+    assert_int_equal(count_warnings(), 0); /* what holds nothing is not even read */
+    env.attachment_count = 0;
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_save(store, &env, NULL), 0);
+    store_end(store);
+    after = load_holders(store, "none");
+    assert_string_equal(after, "");
+    env_release(&env);
+}
+
+static void a_glance_takes_no_lock(void **state)
+{
+    cleanup_store struct store *store = open_store(state), *writer = open_store(state);
+    struct genv_env env;
+
+    assert_int_equal(store_begin(store, STORE_GLANCE, NULL), 0); /* a missing directory is empty */
+    assert_int_equal(store_load_one(store, "a", &env, NULL), -ENOENT);
+    store_end(store);
+    save(store, "a", geteuid());
+    assert_int_equal(store_begin(store, STORE_GLANCE, NULL), 0);
+    assert_int_equal(store_begin(writer, STORE_WRITE, NULL), 0); /* which would wait for 10 seconds, and fail */
+    assert_int_equal(store_load_one(store, "a", &env, NULL), 0);
+    env_release(&env);
+}
+
 /* Users */
 
 static void the_owner_of_the_file_is_the_owner_of_the_environment(void **state)
@@ -936,6 +996,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_record_is_never_written_too_large_to_be_read),
     TEST(an_old_record_is_touched_so_that_no_cleaner_takes_it),
     TEST(a_process_without_descriptors_takes_nothing_for_free),
+    TEST(an_allocation_looks_at_holders_and_at_who_asks),
+    TEST(a_glance_takes_no_lock),
     TEST(the_owner_of_the_file_is_the_owner_of_the_environment),
     TEST(nobody_changes_removes_or_forges_anothers_record),
     TEST(users_share_the_directory_that_one_of_them_made),
