@@ -158,7 +158,8 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     if (r < 0)
         return r;
     take_survey(&survey);
-    r = handle_begin_allocation(g, eid, &envs, err);
+    /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
+    r = survey.count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
     if (r == 0) {
         r = handle_find_own(g, &envs, eid, &env, err);
         if (r == 0)
