@@ -77,17 +77,17 @@ static int parse_zone(const char **text, long *ret_seconds)
 /* Turns the parts of a time in UTC, with the month from 1 and the whole year, into seconds after 1970. */
 static int to_seconds(struct tm *utc, long long *ret_seconds)
 {
-    int day = utc->tm_mday, month = utc->tm_mon - 1;
+    int month = utc->tm_mon - 1;
     bool leap_second = utc->tm_sec == 60;
 
-    if (utc->tm_year < 1970 || utc->tm_mon < 1 || utc->tm_mon > 12 || day < 1 || day > 31 || utc->tm_hour > 23 ||
-        utc->tm_min > 59 || utc->tm_sec > 60)
+    if (utc->tm_year < 1970 || utc->tm_mon < 1 || utc->tm_mon > 12 || utc->tm_mday < 1 || utc->tm_mday > 31 ||
+        utc->tm_hour > 23 || utc->tm_min > 59 || utc->tm_sec > 60)
         return -EINVAL;
     utc->tm_year -= 1900;
     utc->tm_mon = month;
     utc->tm_sec -= leap_second;
     *ret_seconds = timegm(utc) + leap_second;
-    return utc->tm_mday == day && utc->tm_mon == month ? 0 : -EINVAL; /* timegm() makes a 30 February 2 March */
+    return utc->tm_mon == month ? 0 : -EINVAL; /* timegm() makes a 30 February 2 March */
 }
 
 int rfc3339_parse(const char *text, struct timespec *ret_time)
