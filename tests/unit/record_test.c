@@ -14,8 +14,8 @@ static const char whole[] =
     " \"name\": \"Norwegian Wood\", \"gpus\": 2, \"gpu_memory\": 4000000000,"
     " \"processes\": [{\"pid\": 42, \"start_time\": 4711, \"pid_namespace\": 4026531836}],"
     " \"kernels\": [{\"id\": \"8d3f-1\", \"connection_file\": \"/home/p/kernel-8d3f-1.json\"}],"
-    " \"attachments\": [{\"uuid\": \"GPU-b\", \"index\": 1, \"time\": \"2026-11-20T10:14:13Z\"},"
-    " {\"uuid\": \"GPU-a\", \"index\": 0, \"gpu_memory\": 4000000000, \"time\": \"2026-11-20T10:14:14Z\"}]}";
+    " \"attachments\": [{\"uuid\": \"GPU-a\", \"index\": 1, \"time\": \"2026-11-20T10:14:13Z\"},"
+    " {\"uuid\": \"GPU-b\", \"index\": 0, \"gpu_memory\": 4000000000, \"time\": \"2026-11-20T10:14:14Z\"}]}";
 
 static int decode(const char *text, struct record *record, struct genv_error *err)
 {
@@ -39,7 +39,7 @@ static void a_whole_record_decodes(void **state)
     assert_int_equal(record.env.kernel_count, 1);
     assert_string_equal(record.env.kernels[0].connection_file, "/home/p/kernel-8d3f-1.json");
     assert_int_equal(record.env.attachment_count, 2);
-    assert_string_equal(record.env.attachments[0].uuid, "GPU-a"); /* ascending by index, whatever the text says */
+    assert_string_equal(record.env.attachments[0].uuid, "GPU-b"); /* ascending by index, whatever the text says */
     assert_int_equal(record.env.attachments[0].gpu_memory, 4000000000);
     assert_int_equal(record.env.attachments[1].gpu_memory, 0);
     env_release(&record.env);
@@ -98,10 +98,10 @@ static void each_rule_refuses_with_its_reason(void **state)
         {"\"id\": \"8d3f-1\"", "\"id\": \"../x\"", "not a Jupyter kernel identifier"},
         {"\"id\": \"8d3f-1\"", "\"id\": \"\"", "not a Jupyter kernel identifier"},
         {"/home/p", "/home/\\u0007p", "\"connection_file\" is not a text"},
-        {"\"uuid\": \"GPU-b\"", "\"uuid\": \"\"", "attachment 0 names no device"},
+        {"\"uuid\": \"GPU-a\"", "\"uuid\": \"\"", "attachment 0 names no device"},
         {"\"index\": 1,", "\"index\": 65536,", "attachment 0 names no device"},
         {"\"index\": 1,", "\"index\": -1,", "\"attachments\"[0]: \"index\" is not a small whole number"},
-        {"\"uuid\": \"GPU-b\"", "\"uuid\": \"GPU-a\"", "device GPU-a is attached twice"},
+        {"\"uuid\": \"GPU-a\"", "\"uuid\": \"GPU-b\"", "device GPU-b is attached twice"},
         {"\"processes\": [", "\"processes\": [[], ", "\"processes\"[0]: not a JSON object"},
         {"\"kernels\": [{", "\"kernels\": 7, \"other\": [{", "\"kernels\" is not an array"},
         {"\"gpus\": 2", "\"gpus\": 2, \"gpus\": 3", "not JSON"},

@@ -362,7 +362,7 @@ static int sweep(void *data)
 
 static void only_the_owner_and_root_sweep(void **state)
 {
-    cleanup_free char *path = unit_path(*state, "state");
+    cleanup_free char *path = unit_path(*state, "state"), *envs = unit_path(*state, "state/envs");
     cleanup_store struct store *store = open_store(state);
 
     skip_unless_root();
@@ -371,7 +371,9 @@ static void only_the_owner_and_root_sweep(void **state)
     unit_write(*state, "state/envs/.aside-0123", "half");
     give(state, "state/envs/dead.json", USER_A);
     give(state, "state/envs/.aside-0123", USER_A);
+    assert_int_equal(chmod(envs, 0777), 0); /* the kernel would let him */
     assert_int_equal(unit_fork(USER_B, sweep, path), 1);
+    assert_int_equal(chmod(envs, 01777), 0);
     assert_true(exists(state, "state/envs/dead.json") && exists(state, "state/envs/.aside-0123"));
     assert_int_equal(unit_fork(USER_A, sweep, path), 1);
     assert_false(exists(state, "state/envs/dead.json") || exists(state, "state/envs/.aside-0123"));
