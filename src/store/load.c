@@ -1,0 +1,243 @@
+/* Reading records: all of them, those that hold devices, or one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "model/record.h"
+#include "store/liveness.h"
+#include "store/private.h"
+
+#define OPEN_TRIES  100         /* enough for a busy owner; a hostile one must not keep us */
+#define TOUCH_AGE_S (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
+
+static bool may_remove(const struct store *store, uid_t owner)
+{
+    return store->writing && (owner == store->uid || store->uid == 0);
+}
+
+void record_name(const char *eid, char name[static NAME_MAX + 1])
+{
+    snprintf(name, NAME_MAX + 1, "%s" RECORD_SUFFIX, eid);
+}
+
+/* The identifier that a file's name stands for; false: the file is no record. */
+static bool name_to_eid(const char *name, char eid[static GENV_EID_MAX + 1])
+{
+    size_t length = strlen(name), suffix = strlen(RECORD_SUFFIX);
+
+    if (length <= suffix || length - suffix > GENV_EID_MAX || strcmp(name + length - suffix, RECORD_SUFFIX) != 0)
+        return false;
+    copy_string(eid, length - suffix + 1, name);
+    return eid_validate(eid, NULL) == 0;
+}
+
+/* file_open(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
+static int open_record(struct store *store, const char *name, int *ret_fd, struct stat *ret_stat)
+{
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        int r = file_open(dirfd(store->envs), name, O_RDONLY, ret_fd, ret_stat);
+
+        if (r < 0 || ret_stat->st_nlink)
+            return r;
+        close(steal_fd(ret_fd));
+    }
+    return -ENOENT;
+}
+
+/* A power loss may leave records without their content, since nobody waits for the disk: nothing is lost with them. */
+static bool is_of_earlier_boot(const struct stat *st)
+{
+    struct timespec up;
+
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    return st->st_mtim.tv_sec < clock_now().tv_sec - up.tv_sec - 1;
+}
+
+/* free() the text. */
+static int read_record(struct store *store, const char *name, char **ret_text, size_t *ret_length,
+                       struct stat *ret_stat, struct genv_error *err)
+{
+    cleanup_close int fd = -1;
+    int r = open_record(store, name, &fd, ret_stat);
+
+    if (r == 0)
+        r = file_read(fd, RECORD_SIZE_MAX, ret_text, ret_length);
+    if (r == -ELOOP || r == -ENOTSUP)
+        return error_set(err, -r, "not a regular file");
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read it");
+    if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here */
+        return error_set(err, EINVAL, "it has other names");
+    return 0;
+}
+
+/* -ESTALE: it is of another boot, or its members are gone. @ret_record is for the caller to release either way. */
+static int check_record(struct store *store, const char *eid, const char *text, size_t length, const struct stat *st,
+                        struct record *ret_record, struct genv_error *err)
+{
+    int r = record_decode(text, length, ret_record, err);
+
+    if (r < 0)
+        return r == -EINVAL && is_of_earlier_boot(st) ? -ESTALE : r;
+    copy_string(ret_record->env.eid, sizeof(ret_record->env.eid), eid);
+    ret_record->env.uid = st->st_uid;
+    if (strcmp(ret_record->boot_id, store->boot_id) != 0 || !liveness_prune(&ret_record->env, store->pid_namespace))
+        return -ESTALE;
+    return 0;
+}
+
+/* What could not be read, to be told in one line however much it is. */
+struct complaint {
+    size_t count;
+    char first[NAME_MAX + 1];
+    struct genv_error reason;
+};
+
+static void complain(struct complaint *complaint, const char *name, const struct genv_error *reason)
+{
+    if (complaint->count++)
+        return;
+    copy_string(complaint->first, sizeof(complaint->first), name);
+    complaint->reason = *reason;
+}
+
+static void tell_complaint(const struct store *store, const struct complaint *complaint)
+{
+    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX];
+
+    if (!complaint->count || !store->warn)
+        return;
+    if (complaint->count == 1)
+        snprintf(line, sizeof(line), "passed over %s/%s: %s", store->envs_path, complaint->first,
+                 complaint->reason.message);
+    else
+        snprintf(line, sizeof(line), "passed over %zu records in %s, %s first: %s", complaint->count, store->envs_path,
+                 complaint->first, complaint->reason.message);
+    utf8_make_printable(line);
+    store->warn(line, store->warn_data);
+}
+
+static void touch_if_old(const struct store *store, const char *name, const struct stat *st)
+{
+    if (st->st_uid == store->uid && clock_now().tv_sec - st->st_mtim.tv_sec > TOUCH_AGE_S)
+        utimensat(dirfd(store->envs), name, NULL, AT_SYMLINK_NOFOLLOW);
+}
+
+/* What this process lacks is no fault of the record, and passing it over could give its devices away. */
+static bool is_shortage(int r)
+{
+    return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
+/* What is to be loaded, and what came of it. */
+struct loading {
+    const char *holders_and; /* NULL: all environments */
+    struct env_list *list;
+    struct complaint complaint;
+};
+
+static bool is_wanted(struct store *store, const struct loading *loading, const char *name, const char *eid)
+{
+    struct stat st;
+
+    if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
+        return true;
+    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mode & S_IXUSR;
+}
+
+static int load_record(struct store *store, const char *name, const char *eid, struct loading *loading,
+                       struct genv_error *err)
+{
+    cleanup_free char *text = NULL;
+    struct genv_error reason = {0};
+    struct record record = {0};
+    struct stat st = {0};
+    size_t length = 0;
+    int r = read_record(store, name, &text, &length, &st, &reason);
+
+    if (r == 0)
+        r = check_record(store, eid, text, length, &st, &record, &reason);
+    if (r == 0) {
+        touch_if_old(store, name, &st);
+        r = env_list_add(loading->list, &record.env);
+    } else if (r == -ESTALE && may_remove(store, st.st_uid)) {
+        unlinkat(dirfd(store->envs), name, 0);
+    } else if (r != -ESTALE && !is_shortage(r) && reason.code != ENOENT) {
+        complain(&loading->complaint, name, &reason);
+    }
+    env_release(&record.env);
+    return is_shortage(r) ? error_set_errno(err, -r, "cannot read %s/%s", store->envs_path, name) : 0;
+}
+
+static void sweep_aside(struct store *store, const char *name)
+{
+    struct stat st;
+
+    /* Every writer holds the lock that we hold: nobody is at work on this file. */
+    if (fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && may_remove(store, st.st_uid))
+        unlinkat(dirfd(store->envs), name, 0);
+}
+
+static int load(struct store *store, struct loading *loading, struct genv_error *err)
+{
+    char eid[GENV_EID_MAX + 1];
+    struct dirent *entry;
+    int r = 0;
+
+    if (!store->envs)
+        return 0;
+    rewinddir(store->envs);
+    while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
+        if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
+            sweep_aside(store, entry->d_name);
+        else if (name_to_eid(entry->d_name, eid) && is_wanted(store, loading, entry->d_name, eid))
+            r = load_record(store, entry->d_name, eid, loading, err);
+    }
+    if (r == 0 && errno)
+        r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
+    env_list_sort(loading->list);
+    tell_complaint(store, &loading->complaint);
+    return r;
+}
+
+int store_load(struct store *store, struct env_list *list, struct genv_error *err)
+{
+    return load(store, &(struct loading){.list = list}, err);
+}
+
+int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)
+{
+    return load(store, &(struct loading){.holders_and = eid, .list = list}, err);
+}
+
+int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
+{
+    cleanup_free char *text = NULL;
+    struct record record = {0};
+    char name[NAME_MAX + 1];
+    struct stat st;
+    size_t length = 0;
+    int r = eid_validate(eid, err);
+
+    if (r < 0)
+        return r;
+    record_name(eid, name);
+    if (!store->envs || !store_is_taken(store, eid))
+        return error_set(err, ENOENT, "there is no environment %s", eid);
+    r = read_record(store, name, &text, &length, &st, err);
+    if (r == 0)
+        r = check_record(store, eid, text, length, &st, &record, err);
+    if (r < 0)
+        env_release(&record.env);
+    if (r == -ESTALE)
+        return error_set(err, ENOENT, "environment %s has ended", eid);
+    if (r < 0)
+        return error_prefix(err, r, "%s/%s", store->envs_path, name);
+    touch_if_old(store, name, &st);
+    *ret_env = record.env;
+    return 0;
+}

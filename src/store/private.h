@@ -1,0 +1,29 @@
+/* The handle, for the two halves of the store: store.c changes, load.c reads. */
+#ifndef STORE_PRIVATE_H
+#define STORE_PRIVATE_H
+
+#include <dirent.h>
+#include <limits.h>
+
+#include "base/proc.h"
+#include "store/store.h"
+
+#define RECORD_SUFFIX ".json"
+
+struct store {
+    char *path;
+    char *envs_path; /* for sentences */
+    store_warn warn;
+    void *warn_data;
+    char boot_id[BOOT_ID_SIZE];
+    uint64_t pid_namespace;
+    uid_t uid;
+    bool writing;
+    int root_fd, lock_fd;
+    DIR *envs;
+};
+
+/* The name of @eid's record. */
+void record_name(const char *eid, char name[static NAME_MAX + 1]);
+
+#endif
