@@ -8,6 +8,7 @@ struct installation {
     char genv[4096];  /* /usr/local/bin/genv */
     char root[4096];  /* /usr/local */
     char shims[4200]; /* /usr/local/libexec/genv/shims */
+    char view[4200];  /* /usr/local/libexec/genv/view, where the NVML library that shows one environment is */
 };
 
 int installation_find(struct installation *ret_installation, struct genv_error *err);

@@ -16,7 +16,7 @@ all_commands() {
 }
 
 @test "the commands that are documented, and no others" {
-    diff <(printf '%s\n' activate deactivate status config home attach detach run lock envs devices snapshot shell init \
+    diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot shell init \
         root doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
         'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query') <(all_commands)
 }

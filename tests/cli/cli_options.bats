@@ -19,7 +19,7 @@ load cli_helpers
     expect_usage_error 'unknown option --frobnicate' genv --frobnicate
     expect_usage_error 'unknown option -x' genv -x
     local command
-    for command in activate deactivate status config home attach detach run lock envs devices snapshot shell init root \
+    for command in activate deactivate status config home attach detach run lock view envs devices snapshot shell init root \
         doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
         'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query'; do
         # shellcheck disable=SC2086

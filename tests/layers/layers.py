@@ -17,9 +17,10 @@ LAYERS = {
     "driver": ["base", "model"],
     "libgenv": ["base", "model", "policy", "store", "driver"],
     "shell": ["base"],
-    "cli": ["base", "shell"],
+    "shim": ["base"],
+    "cli": ["base", "shell", "shim"],
 }
-PROGRAMS = {"cli"}
+PROGRAMS = {"shim", "cli"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)

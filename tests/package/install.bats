@@ -78,7 +78,7 @@ END
 
 @test "every command has a man page, and completions for three shells are there" {
     [ -e "$(find "$ROOT/share/man" -name 'genv.1*')" ]
-    for command in activate attach config deactivate detach devices doctor envs home lock run shell snapshot status; do
+    for command in activate attach config deactivate detach devices doctor envs home lock run shell snapshot status view; do
         find "$ROOT/share/man" -name "genv-$command.1*" | grep . || { echo "no genv-$command.1"; return 1; }
     done
     [ -f "$ROOT/share/bash-completion/completions/genv" ]

@@ -1,0 +1,41 @@
+/* genv view: runs a command that sees this environment's GPUs only. */
+#include "shim/view.h"
+#include "cli/cli.h"
+#include "cli/installation.h"
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    struct installation installation;
+    int r;
+
+    if (!cli_current_eid())
+        return cli_execute(cli, arguments->operands, err);
+    r = installation_find(&installation, err);
+    if (r == 0)
+        r = view_use(installation.view, err);
+    if (r < 0)
+        return error_prefix(err, r, "there is no view here, and without it the command would see all GPUs");
+    return cli_execute(cli, arguments->operands, err);
+}
+
+static const struct example examples[] = {
+    {"genv view -- nvtop", "Watches the GPUs of this environment."},
+    {"genv view -- python -m gpustat", "Works for whatever asks NVIDIA's management library."},
+    {NULL, NULL},
+};
+
+const struct command command_view = {
+    .name = "view",
+    .summary = "Run a command that sees the GPUs of this environment only",
+    .description =
+        "For programs that learn about GPUs from NVIDIA's management library (NVML), such as nvtop, gpustat and "
+        "nvitop: "
+        "they see the devices of the environment, its processes, the memory that these use, and the environment's "
+        "capacity as the total. In an environment nvidia-smi does so by itself. Where no environment is active, the "
+        "command just runs. It is done with LD_LIBRARY_PATH, which programs with rights of their own (set-uid) "
+        "disregard.",
+    .group = GROUP_PROGRAMS,
+    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,291 @@
+/* What docker is asked for in GPUs, in terms of an environment's devices. Decides, and does no input or output. */
+#include "shim/docker_gpus.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+
+/* One `--gpus`: its comma-separated fields, taken apart. */
+struct request {
+    struct text count;  /* "all", "2"; data NULL: not given */
+    struct text device; /* "0,GPU-…"; data NULL: not given */
+    struct text others; /* each with a comma before it, as they go back */
+};
+
+static void request_release(struct request *request)
+{
+    text_release(&request->count);
+    text_release(&request->device);
+    text_release(&request->others);
+}
+
+/* Reads the next field of a line of CSV, as RFC 4180 quotes it; @cursor ends at its end or behind its comma. */
+static int read_field(const char **cursor, struct text *field, bool *ret_more)
+{
+    const char *c = *cursor;
+    bool quoted = *c == '"';
+
+    text_add(field, "");
+    for (c += quoted; *c && (quoted || *c != ','); c++) {
+        if (*c == '"' && (!quoted || c[1] != '"'))
+            break;
+        c += *c == '"';
+        text_add_bytes(field, c, 1);
+    }
+    if (quoted != (*c == '"'))
+        return -EINVAL;
+    c += quoted;
+    if (*c && *c != ',')
+        return -EINVAL;
+    *ret_more = *c == ',';
+    *cursor = c + *ret_more;
+    return 0;
+}
+
+static void add_quoted(struct text *target, const char *field)
+{
+    if (!strpbrk(field, ",\"")) {
+        text_add(target, field);
+        return;
+    }
+    text_add(target, "\"");
+    for (const char *c = field; *c; c++)
+        text_add_bytes(target, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+    text_add(target, "\"");
+}
+
+static bool starts_with(const char *string, const char *start)
+{
+    return strncmp(string, start, strlen(start)) == 0;
+}
+
+static int sort_field(struct request *request, const char *field, struct genv_error *err)
+{
+    bool count = starts_with(field, "count=") || !strchr(field, '=');
+    bool device = starts_with(field, "device=");
+
+    if ((count || device) && (request->count.data || request->device.data))
+        return error_set(err, EINVAL,
+                         "it gives a number and devices, or one of them twice: several devices are "
+                         "written '\"device=0,1\"', with both kinds of quotes");
+    if (device)
+        text_add(&request->device, strchr(field, '=') + 1);
+    else if (count)
+        text_add(&request->count, starts_with(field, "count=") ? strchr(field, '=') + 1 : field);
+    else if (starts_with(field, "driver=") && strcmp(field, "driver=nvidia") != 0)
+        return error_set(err, EINVAL, "genv gives out NVIDIA's GPUs, by the driver 'nvidia' alone");
+    else if (!starts_with(field, "driver=") && !starts_with(field, "capabilities=") && !starts_with(field, "options="))
+        return error_set(err, EINVAL, "genv does not know '%s' there", field);
+    else {
+        text_add(&request->others, ",");
+        add_quoted(&request->others, field);
+    }
+    return 0;
+}
+
+static int parse(const char *value, struct request *request, struct genv_error *err)
+{
+    bool more = true;
+
+    if (strpbrk(value, "\r\n"))
+        return error_set(err, EINVAL, "it has more than one line");
+    while (more) {
+        cleanup_text struct text field = TEXT_INIT;
+        int r = read_field(&value, &field, &more);
+
+        if (r < 0)
+            return error_set(err, EINVAL, "its quotes do not match");
+        if (field.failed)
+            return error_no_memory(err);
+        r = sort_field(request, field.data, err);
+        if (r < 0)
+            return r;
+    }
+    if (request->count.failed || request->device.failed || request->others.failed)
+        return error_no_memory(err);
+    return 0;
+}
+
+static size_t count_attached(const struct genv_env *env)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < env->attachment_count; i++)
+        count += env->attachments[i].index >= 0;
+    return count;
+}
+
+static bool is_attached(const struct genv_env *env, const char *name)
+{
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        const struct genv_attachment *attachment = &env->attachments[i];
+        char index[16];
+
+        snprintf(index, sizeof(index), "%d", attachment->index);
+        if (attachment->index >= 0 && (strcmp(index, name) == 0 || strcasecmp(attachment->uuid, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* @count < 0: all. */
+static int check_count(long count, const struct genv_env *env, struct genv_error *err)
+{
+    size_t attached = count_attached(env);
+
+    if (attached == 0 && count != 0)
+        return error_set(err, EBUSY, "environment %s is attached to no GPU: run 'genv attach' first", env->eid);
+    if (count > 0 && (size_t)count > attached)
+        return error_set(err, EBUSY, "environment %s is attached to %zu GPU%s: run 'genv attach --count %ld' first",
+                         env->eid, attached, attached == 1 ? "" : "s", count);
+    return 0;
+}
+
+/* "0,2": @count of the attached devices, or all (< 0). */
+static void add_devices(struct text *target, const struct genv_env *env, long count, const char *prefix)
+{
+    const char *comma = "";
+
+    for (size_t i = 0; i < env->attachment_count && count != 0; i++) {
+        if (env->attachments[i].index < 0)
+            continue;
+        text_addf(target, "%s%s%d", comma, prefix, env->attachments[i].index);
+        comma = ",";
+        count--;
+    }
+}
+
+static int check_device(const char *name, const struct genv_env *env, struct genv_error *err)
+{
+    cleanup_text struct text indices = TEXT_INIT;
+    size_t digits = strspn(name, "0123456789");
+
+    if (is_attached(env, name))
+        return 0;
+    if (count_attached(env) == 0)
+        return check_count(-1, env, err);
+    if (name[digits] != '\0' && strncasecmp(name, "GPU-", 4) != 0)
+        return error_set(err, EINVAL, "'%s' is neither the index nor the UUID of a whole GPU", name);
+    add_devices(&indices, env, -1, "");
+    return error_set(err, EPERM, "GPU %s is not attached to environment %s, which has %s", name, env->eid,
+                     indices.failed ? "others" : indices.data);
+}
+
+/* Every device of "0,GPU-…". */
+static int check_devices(char *list, const struct genv_env *env, struct genv_error *err)
+{
+    for (;;) {
+        size_t length = strcspn(list, ",");
+        bool last = list[length] == '\0';
+        int r;
+
+        list[length] = '\0';
+        r = check_device(list, env, err);
+        if (r < 0 || last)
+            return r;
+        list += length + 1;
+    }
+}
+
+static int parse_count(const char *text, long *ret_count, struct genv_error *err)
+{
+    char *end = NULL;
+
+    *ret_count = -1;
+    if (strcmp(text, "all") == 0)
+        return 0;
+    errno = 0;
+    if (text[strspn(text, "+-0123456789")] == '\0' && *text)
+        *ret_count = strtol(text, &end, 10);
+    if (!end || end == text || *end || errno || *ret_count > INT_MAX)
+        return error_set(err, EINVAL, "'%s' is neither \"all\" nor a number", text);
+    return 0;
+}
+
+static int translate(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+{
+    cleanup_with(request_release) struct request request = {.count = TEXT_INIT};
+    long count = 1; /* what docker takes it for if it says neither how many nor which */
+    int r = parse(value, &request, err);
+
+    if (r < 0)
+        return r;
+    if (request.device.data && strcmp(request.device.data, "all") != 0) {
+        r = check_devices(request.device.data, env, err);
+        text_add(target, value);
+        return r;
+    }
+    if (request.device.data)
+        count = -1;
+    else if (request.count.data)
+        r = parse_count(request.count.data, &count, err);
+    if (r == 0)
+        r = check_count(count, env, err);
+    if (r < 0)
+        return r;
+    if (count == 0) {
+        text_add(target, value);
+        return 0;
+    }
+    text_add(target, "\"device=");
+    add_devices(target, env, count, "");
+    text_addf(target, "\"%s", request.others.data ? request.others.data : "");
+    return 0;
+}
+
+int docker_translate_gpus(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+{
+    int r = translate(value, env, target, err);
+
+    if (r == 0 && target->failed)
+        r = error_no_memory(err);
+    return r < 0 ? error_prefix(err, r, "--gpus %s", value) : 0;
+}
+
+/* The length of "nvidia.com/gpu" in "nvidia.com/gpu=0", or 0 where that is no CDI name of NVIDIA's. */
+static size_t cdi_kind(const char *value)
+{
+    static const char vendor[] = "nvidia.com";
+    size_t end = strcspn(value, "/"), length = strcspn(value, "=");
+
+    if (end < strlen(vendor) || value[end] != '/' || value[length] != '=' || length < end ||
+        strncmp(value + end - strlen(vendor), vendor, strlen(vendor)) != 0)
+        return 0;
+    return end == strlen(vendor) || value[end - strlen(vendor) - 1] == '.' ? length : 0;
+}
+
+bool docker_names_gpus(const char *value)
+{
+    static const char *const others[] = {"/imex-channel=", "/gds=", "/mofed="}; /* channels and helpers: no GPUs */
+    const char *class = strchr(value, '/');
+
+    if (cdi_kind(value) == 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        if (starts_with(class, others[i]))
+            return false;
+    }
+    return true;
+}
+
+int docker_translate_device(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+{
+    size_t kind = cdi_kind(value);
+    const char *name = value + kind + 1;
+    char prefix[64];
+    int r;
+
+    if (!starts_with(value, "nvidia.com/gpu=") && !starts_with(value, "runtime.nvidia.com/gpu="))
+        r = error_set(err, EINVAL, "genv gives out whole GPUs, as nvidia.com/gpu=INDEX, =UUID or =all");
+    else
+        r = strcmp(name, "all") == 0 ? check_count(-1, env, err) : check_device(name, env, err);
+    if (r < 0)
+        return error_prefix(err, r, "--device %s", value);
+    snprintf(prefix, sizeof(prefix), "%.*s=", (int)kind, value);
+    if (strcmp(name, "all") == 0)
+        add_devices(target, env, -1, prefix);
+    else
+        text_add(target, value);
+    return target->failed ? error_no_memory(err) : 0;
+}

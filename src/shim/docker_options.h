@@ -1,0 +1,34 @@
+/* The options of docker, as far as one must know them to see where they end. */
+#ifndef SHIM_DOCKER_OPTIONS_H
+#define SHIM_DOCKER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct docker_option {
+    const char *name; /* NULL ends a table */
+    char letter;      /* of the short form, or 0 */
+    bool has_value;
+};
+
+extern const struct docker_option docker_global_options[]; /* docker OPTION... COMMAND */
+extern const struct docker_option docker_run_options[];    /* docker run|create OPTION... IMAGE */
+
+enum docker_kind {
+    DOCKER_OPTION,  /* one of the table, or one with its value behind "=" */
+    DOCKER_UNKNOWN, /* an option that the table does not have: the next word may be its value */
+    DOCKER_END,     /* no option, or "--", which @word_count then says */
+};
+
+struct docker_word {
+    enum docker_kind kind;
+    const struct docker_option *option; /* of a long one that the table has, else NULL */
+    const char *value;                  /* of @option; NULL: it has none */
+    bool joined;                        /* "--name=value" */
+    size_t word_count;                  /* how many words it takes */
+};
+
+/* What stands at @words, which is NULL-terminated. */
+struct docker_word docker_read(const struct docker_option *table, char **words);
+
+#endif

@@ -1,0 +1,148 @@
+/* What the shims share: whether there is anything to do, the real program behind one, words for the user. */
+#include "shim/shim.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+/* What the kernel puts behind the path of a binary that was replaced while it runs: an upgrade. */
+static const char deleted[] = " (deleted)";
+
+void shim_complain(const char *message)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    text_addf(&line, "genv: %s\n", message);
+    if (!line.failed)
+        file_write(STDERR_FILENO, line.data, line.length);
+}
+
+static void warn(const char *message, void *data)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    (void)data;
+    text_addf(&line, "warning: %s", message);
+    if (!line.failed)
+        shim_complain(line.data);
+}
+
+const struct genv_options shim_options = {.warn = warn};
+
+void shim_init(struct shim *shim, const char *name)
+{
+    ssize_t length = readlink("/proc/self/exe", shim->folder, sizeof(shim->folder) - 1);
+    struct stat st;
+    char *slash;
+
+    shim->name = name;
+    shim->folder[length < 0 ? 0 : length] = '\0';
+    if (length > (ssize_t)strlen(deleted) && strcmp(shim->folder + length - strlen(deleted), deleted) == 0)
+        shim->folder[length - (ssize_t)strlen(deleted)] = '\0';
+    slash = strrchr(shim->folder, '/');
+    if (slash)
+        *slash = '\0';
+    if (stat("/proc/self/exe", &st) == 0) {
+        shim->device = st.st_dev;
+        shim->inode = st.st_ino;
+    }
+}
+
+bool shim_stands_aside(void)
+{
+    const char *bypass = getenv("GENV_BYPASS"), *eid = getenv("GENV_ENVIRONMENT_ID");
+
+    return !eid || !*eid || (bypass && *bypass && strcmp(bypass, "0") != 0);
+}
+
+/* This shim, a link to it, or that of another installation of genv, which would look further and find this one. */
+static bool is_shim(const struct shim *shim, const char *path, const struct stat *st)
+{
+    char resolved[PATH_MAX], suffix[128];
+    int length = snprintf(suffix, sizeof(suffix), "/libexec/genv/shims/%s", shim->name);
+
+    if (st->st_dev == shim->device && st->st_ino == shim->inode)
+        return true;
+    return realpath(path, resolved) && strlen(resolved) >= (size_t)length &&
+           strcmp(resolved + strlen(resolved) - length, suffix) == 0;
+}
+
+int shim_find_real(const struct shim *shim, char *path, size_t size)
+{
+    const char *folders = getenv("PATH");
+    int result = -ENOENT;
+
+    if (!folders)
+        folders = "/bin:/usr/bin"; /* as execvp() */
+    for (;;) {
+        size_t length = strcspn(folders, ":");
+        char file[4096];
+        struct stat st;
+        /* An empty entry is the current directory. */
+        int written = snprintf(file, sizeof(file), "%.*s%s/%s", (int)length, folders, length ? "" : ".", shim->name);
+
+        if (written < (int)sizeof(file) && stat(file, &st) == 0 && S_ISREG(st.st_mode) && !is_shim(shim, file, &st) &&
+            (size_t)written < size) {
+            bool executable = access(file, X_OK) == 0;
+
+            if (executable || result == -ENOENT)
+                memcpy(path, file, (size_t)written + 1);
+            if (executable)
+                return 0;
+            result = -EACCES;
+        }
+        if (folders[length] == '\0')
+            return result;
+        folders += length + 1;
+    }
+}
+
+int shim_become_real(const struct shim *shim, char **words)
+{
+    struct genv_error err = {0};
+    char path[4096];
+    int r = shim_find_real(shim, path, sizeof(path));
+
+    if (r == -ENOENT) {
+        error_set(&err, ENOENT, "%s: command not found", shim->name);
+        shim_complain(err.message);
+        return SHIM_NOT_FOUND;
+    }
+    execvp(path, words); /* with its slash it searches nothing, and runs scripts without #! as shells do */
+    error_set_errno(&err, errno, "%s", path);
+    shim_complain(err.message);
+    return err.code == ENOENT ? SHIM_NOT_FOUND : SHIM_NOT_EXECUTABLE;
+}
+
+bool shim_may_see(uid_t uid)
+{
+    return geteuid() == uid || geteuid() == 0;
+}
+
+int shim_environment(struct genv_env **ret_env, struct genv_error *err)
+{
+    const char *eid = getenv("GENV_ENVIRONMENT_ID");
+    cleanup_shim_env struct genv_env *env = NULL;
+    struct genv *g;
+    int r = genv_eid_validate(eid, err);
+
+    if (r < 0)
+        return error_prefix(err, r, "GENV_ENVIRONMENT_ID");
+    r = genv_open(&shim_options, &g, err);
+    if (r < 0)
+        return r;
+    r = genv_env_get(g, eid, &env, err);
+    genv_close(g);
+    if (r == -ENOENT)
+        return error_set(err, ENOENT, "environment %s has ended: run 'genv deactivate' and then 'genv activate'", eid);
+    if (r < 0)
+        return r;
+    if (!shim_may_see(env->uid))
+        return error_set(err, EPERM, "environment %s is another user's: run 'genv deactivate'", eid);
+    *ret_env = STEAL_POINTER(env);
+    return 0;
+}
