@@ -68,8 +68,9 @@ struct genv_attach_request {
         .count = -1, .index = -1                                                                                       \
     }
 
-/* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV) the environment is left detached from all; a
- * failing index changes nothing. @ret_env, which may be NULL, is the environment as it is then; genv_env_free() it. */
+/* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV) the environment is left detached from all; an
+ * index that can't be had, and a driver that does not answer, change nothing. @ret_env, which may be NULL, is the
+ * environment as it is then; genv_env_free() it. */
 int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request, struct genv_env **ret_env,
                 struct genv_error *err);
 

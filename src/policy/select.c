@@ -303,6 +303,12 @@ int select_index(const struct select_view *view, int index, bool over_subscribe,
     return 0;
 }
 
+/* Less than before takes nothing from anyone, however crowded the device is. */
+static bool is_less(uint64_t capacity, const struct genv_attachment *attachment)
+{
+    return capacity && (!attachment->gpu_memory || capacity <= attachment->gpu_memory);
+}
+
 int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err)
 {
     for (size_t d = 0; d < view->device_count; d++) {
@@ -310,6 +316,8 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
         char amount[AMOUNT_SIZE] = "the whole device", room[AMOUNT_SIZE];
 
         if (!candidate.attached || candidate.available || !candidate.usable)
+            continue;
+        if (is_less(capacity, env_attachment(view->self, view->devices[d].uuid)))
             continue;
         if (capacity)
             amount_format(capacity, amount);

@@ -32,8 +32,8 @@ int select_count(const struct select_view *view, int count, bool over_subscribe,
 int select_index(const struct select_view *view, int index, bool over_subscribe, struct selection *ret,
                  struct genv_error *err);
 
-/* What is attached, each with the new @capacity (0: the whole device). -EBUSY: a device that works has no room for it.
- */
+/* What is attached, each with the new @capacity (0: the whole device). -EBUSY: a device that works has no room for it,
+ * and it is more than before. */
 int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err);
 
 #endif

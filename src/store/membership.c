@@ -5,6 +5,12 @@
 
 #define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
 
+/* A record is its owner's word, which makes nobody else's process his. */
+static bool may_own(const struct genv_env *env, pid_t pid)
+{
+    return env->uid == 0 || env->uid == proc_uid(pid);
+}
+
 static const struct genv_env *find_registered(const struct env_list *envs, pid_t pid, uint64_t start_time,
                                               uint64_t pid_namespace)
 {
@@ -12,7 +18,8 @@ static const struct genv_env *find_registered(const struct env_list *envs, pid_t
         for (size_t p = 0; p < envs->envs[i].process_count; p++) {
             const struct genv_process *process = &envs->envs[i].processes[p];
 
-            if (process->pid == pid && process->start_time == start_time && process->pid_namespace == pid_namespace)
+            if (process->pid == pid && process->start_time == start_time && process->pid_namespace == pid_namespace &&
+                may_own(&envs->envs[i], pid))
                 return &envs->envs[i];
         }
     }

@@ -82,6 +82,25 @@ static void members_and_their_descendants_belong(void **state)
     env_release(&envs[1]);
 }
 
+static void a_record_makes_nobody_elses_process_its_owners(void **state)
+{
+    struct genv_env env;
+    const struct env_list list = {&env, 1};
+    pid_t child, grandchild;
+    int input;
+
+    (void)state;
+    grandchild = start_grandchild("A=1", &child, &input);
+    env = env_with("forged", USER_A, child, proc_pid_namespace());
+    assert_string_equal(eid_of(&list, child), "");
+    assert_string_equal(eid_of(&list, grandchild), "");
+    env.uid = geteuid();
+    assert_string_equal(eid_of(&list, grandchild), "forged");
+    close(input);
+    waitpid(child, NULL, 0);
+    env_release(&env);
+}
+
 static void a_claim_counts_for_an_environment_of_the_same_user(void **state)
 {
     struct genv_env envs[] = {{.eid = "mine", .uid = geteuid()}, {.eid = "theirs", .uid = USER_A}};
@@ -108,6 +127,7 @@ static void a_claim_counts_for_an_environment_of_the_same_user(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(members_and_their_descendants_belong),
+    cmocka_unit_test(a_record_makes_nobody_elses_process_its_owners),
     cmocka_unit_test(a_claim_counts_for_an_environment_of_the_same_user),
 };
 

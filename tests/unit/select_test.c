@@ -359,6 +359,11 @@ static void a_capacity_applies_to_all_that_is_attached(void **state)
     assert_string_equal(err.message,
                         "device 1, which is attached, has no room for the whole device: others leave 6g; detach first");
     assert_int_equal(selection.count, 77);
+    machine_attach(&machine, 2, 1, 0); /* over-subscribed: nothing is left, and yet less is no harm to anyone */
+    assert_int_equal(select_capacity(&view, 4 * G + 1, &selection, NULL), -EBUSY);
+    assert_int_equal(select_capacity(&view, 3 * G, &selection, NULL), 0);
+    assert_int_equal(selection.attachments[1].gpu_memory, 3 * G);
+    free(selection.attachments);
     machine.devices[1].state = GENV_DEVICE_LOST; /* nobody uses memory there */
     assert_int_equal(select_capacity(&view, 0, &selection, NULL), 0);
     assert_int_equal(selection.count, 2);
@@ -586,6 +591,12 @@ static void random_machines_follow_the_rule_by_index(void **state)
     }
 }
 
+/* 0 is the whole device. */
+static bool is_no_more(uint64_t capacity, uint64_t than)
+{
+    return capacity != 0 && (than == 0 || capacity <= than);
+}
+
 static void random_machines_follow_the_rule_by_capacity(void **state)
 {
     uint64_t seed = 3;
@@ -604,7 +615,8 @@ static void random_machines_follow_the_rule_by_capacity(void **state)
         view = view_of(&machine, SELF);
         machine.envs[SELF].config.gpu_memory = capacity; /* for is_free_for(); select_capacity() has its argument */
         for (size_t d = 0; d < machine.size; d++)
-            fits &= !attachment_of(&machine, SELF, d) || !works(&machine, d) || is_free_for(&machine, SELF, d);
+            fits &= !attachment_of(&machine, SELF, d) || !works(&machine, d) || is_free_for(&machine, SELF, d) ||
+                    is_no_more(capacity, attachment_of(&machine, SELF, d)->gpu_memory);
         machine.envs[SELF].config.gpu_memory = random_capacity(&seed);
         r = select_capacity(&view, capacity, &selection, NULL);
         assert_int_equal(r, fits ? 0 : -EBUSY);
