@@ -28,6 +28,7 @@ DEVICE_NUMBER(nvmlDeviceGetGpuInstanceId, id, entry.mig_instance < 0 ? -1 : entr
 DEVICE_NUMBER(nvmlDeviceGetComputeInstanceId, id, entry.mig_instance < 0 ? -1 : 0)
 /* What every device of the simulation is like. */
 DEVICE_NUMBER(nvmlDeviceGetBrand, brand, 0)
+DEVICE_NUMBER(nvmlDeviceGetArchitecture, architecture, 9)
 DEVICE_NUMBER(nvmlDeviceGetComputeMode, mode, 0)
 DEVICE_NUMBER(nvmlDeviceGetDisplayMode, mode, 0)
 DEVICE_NUMBER(nvmlDeviceGetDisplayActive, active, 0)

@@ -47,7 +47,6 @@ UNSUPPORTED(nvmlDeviceGetJpgUtilization)
 UNSUPPORTED(nvmlDeviceGetOfaUtilization)
 UNSUPPORTED(nvmlDeviceGetFBCStats)
 /* The board */
-UNSUPPORTED(nvmlDeviceGetArchitecture)
 UNSUPPORTED(nvmlDeviceGetAttributes)
 UNSUPPORTED(nvmlDeviceGetAttributes_v2)
 UNSUPPORTED(nvmlDeviceGetBoardId)
