@@ -35,6 +35,14 @@ void entry_end(const struct entry *entry);
 /* Copies @source if it fits. */
 nvmlReturn_t give_text(const char *source, char *target, unsigned size);
 
+/* Says in @count how many of the handle's processes are of @type, and if there is room for them in @entries, fills one
+ * of @size bytes for each: as much of a nvmlProcessDetail_v1_t as it has, and nothing behind. */
+nvmlReturn_t give_list(const struct entry *entry, unsigned type, unsigned *count, void *entries, size_t size);
+
+/* The name that the file gives the process, or the kernel; cut, as the real one does. False: it has none, or none uses
+ * a device, and @name is empty. */
+bool give_process_name(const struct world *world, unsigned pid, char *name, size_t size);
+
 /* The handle of the device, or MIG instance, of that UUID: the same one for as long as the library is loaded, in
  * whatever order the devices are meanwhile. */
 nvmlReturn_t give_handle(const char *uuid, nvmlDevice_t *handle);

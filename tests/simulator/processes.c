@@ -44,8 +44,7 @@ static nvmlReturn_t check_session_room(unsigned *count, unsigned needed, const v
     return check_room(count, needed, sessions);
 }
 
-/* Gives the first @size bytes of each entry. */
-static nvmlReturn_t give_list(const struct entry *entry, unsigned type, unsigned *count, void *entries, size_t size)
+nvmlReturn_t give_list(const struct entry *entry, unsigned type, unsigned *count, void *entries, size_t size)
 {
     char *next = entries;
     nvmlReturn_t result;
@@ -62,7 +61,7 @@ static nvmlReturn_t give_list(const struct entry *entry, unsigned type, unsigned
 
         if (!has(entry, process, type))
             continue;
-        memcpy(next, &full, size);
+        memcpy(next, &full, size < sizeof(full) ? size : sizeof(full));
         next += size;
     }
     return result;

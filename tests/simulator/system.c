@@ -45,28 +45,23 @@ static const struct world_process *find_process(const struct world *world, unsig
     return NULL;
 }
 
-nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char *name, unsigned length)
+bool give_process_name(const struct world *world, unsigned pid, char *name, size_t size)
 {
-    const struct world_process *process;
-    char command[256];
+    const struct world_process *process = find_process(world, pid);
 
-    ENTER();
-    REQUIRE(name && length);
-    process = find_process(entry.world, pid);
-    if (!process)
-        return NVML_ERROR_NOT_FOUND;
-    proc_command((pid_t)pid, command, sizeof(command));
-    if (!process->name && !*command)
-        return NVML_ERROR_NOT_FOUND;
-    copy_string(name, length, process->name ? process->name : command); /* cut, as the real one does */
-    return NVML_SUCCESS;
+    *name = 0;
+    if (process && process->name)
+        copy_string(name, size, process->name);
+    else if (process)
+        proc_command((pid_t)pid, name, size);
+    return *name;
 }
 
-/* There is no private table yet: it comes with the view, which is the one to need it. */
-nvmlReturn_t nvmlInternalGetExportTable(const void **table, const void *guid)
+nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char *name, unsigned length)
 {
-    (void)table, (void)guid;
-    return NVML_ERROR_NOT_FOUND;
+    ENTER();
+    REQUIRE(name && length);
+    return give_process_name(entry.world, pid, name, length) ? NVML_SUCCESS : NVML_ERROR_NOT_FOUND;
 }
 
 nvmlReturn_t nvmlUnitGetCount(unsigned *count)

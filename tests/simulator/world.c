@@ -211,9 +211,11 @@ static bool read_world(const struct parser *parser, struct world *world)
     world->driver_version = "550.163.01";
     world->nvml_version = "12.550.163.01";
     world->cuda_version = 12040;
-    if (!unpack(parser, world->json, "{s?s, s?s, s?i, s?s, s?i, s?o, s?o}", "driver_version", &world->driver_version,
-                "nvml_version", &world->nvml_version, "cuda_version", &world->cuda_version, "init", &init,
-                "init_delay_ms", &world->init_delay_ms, "results", &results, "devices", &devices))
+    world->private_table_size = -1;
+    if (!unpack(parser, world->json, "{s?s, s?s, s?i, s?s, s?i, s?i, s?o, s?o}", "driver_version",
+                &world->driver_version, "nvml_version", &world->nvml_version, "cuda_version", &world->cuda_version,
+                "init", &init, "init_delay_ms", &world->init_delay_ms, "private_table_size", &world->private_table_size,
+                "results", &results, "devices", &devices))
         return false;
     world->results = results;
     if (devices && !json_is_array(devices))

@@ -35,7 +35,7 @@ struct world_device {
 struct world {
     json_t *json;
     const char *driver_version, *nvml_version;
-    int cuda_version, init_delay_ms;
+    int cuda_version, init_delay_ms, private_table_size; /* -1: as the driver has it */
     nvmlReturn_t init;
     const json_t *results;
     struct world_device *devices;

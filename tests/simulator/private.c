@@ -1,0 +1,135 @@
+/* The private table of functions that nvidia-smi asks for and can't do without; README.md lists what is known of it.
+ * NVIDIA documents none of it: what stands here was seen at the interface of nvidia-smi 535 and 550. */
+#include <stdint.h>
+#include <string.h>
+
+#include "library.h"
+
+#define SLOT_COUNT 256 /* more than any known table has */
+/* Levels here are 0 PIX, 1 PXB, 2 PHB, 3 NODE, 4 SYS, and from 5 on NVLinks. Everything is as flat as in system.c. */
+#define PRIVATE_TOPOLOGY_SYSTEM 4
+#define HANDLER(fn)             ((void (*)(void))(fn))
+
+/* The first 16 bytes of what nvidia-smi passes; no other table is known. */
+static const unsigned char table_guid[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c, 0x4e,
+                                             0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
+
+struct private_process {
+    nvmlProcessDetail_v1_t detail;
+    char name[4096];
+};
+
+_Static_assert(sizeof(struct private_process) == 4128, "layout of the private table's processes");
+
+static union {
+    uintptr_t size; /* of the table, in bytes: slot 0 */
+    void (*handler)(void);
+} table[SLOT_COUNT];
+
+static nvmlReturn_t private_common_ancestor(const char *bus_id, const char *other_bus_id, unsigned *level)
+{
+    ENTER();
+    REQUIRE(bus_id && other_bus_id && level);
+    *level = PRIVATE_TOPOLOGY_SYSTEM;
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t private_is_monitorable(nvmlDevice_t device, unsigned *is_monitorable)
+{
+    ENTER_DEVICE(device);
+    REQUIRE(is_monitorable);
+    *is_monitorable = 1;
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t private_handle_by_index(unsigned index, nvmlDevice_t *device, unsigned flags)
+{
+    (void)flags; /* 0x22, whatever that is */
+    return nvmlDeviceGetHandleByIndex_v2(index, device);
+}
+
+static nvmlReturn_t give_private_list(const struct entry *entry, unsigned type, unsigned *count,
+                                      struct private_process *processes)
+{
+    nvmlReturn_t result = give_list(entry, type, count, processes, sizeof(*processes));
+
+    for (unsigned i = 0; result == NVML_SUCCESS && i < *count; i++)
+        give_process_name(entry->world, processes[i].detail.pid, processes[i].name, sizeof(processes[i].name));
+    return result;
+}
+
+#define PRIVATE_LIST(function, type)                                                                                   \
+    static nvmlReturn_t function(nvmlDevice_t device, unsigned *count, struct private_process *processes)              \
+    {                                                                                                                  \
+        ENTER_DEVICE(device);                                                                                          \
+        return give_private_list(&entry, type, count, processes);                                                      \
+    }
+
+PRIVATE_LIST(private_compute_processes, NVML_PROCESS_COMPUTE)
+PRIVATE_LIST(private_graphics_processes, NVML_PROCESS_GRAPHICS)
+PRIVATE_LIST(private_mps_processes, NVML_PROCESS_MPS)
+
+/* All other slots. Nothing is known of their arguments, so none is touched. */
+static nvmlReturn_t unanswered(unsigned slot)
+{
+    if (getenv("GENV_SIMULATOR_TRACE"))
+        fprintf(stderr, "simulator: slot %u of the private table\n", slot);
+    return NVML_ERROR_NOT_SUPPORTED;
+}
+
+/* A function for each, since a slot is not told its number. */
+#define EACH_OF_16(row)                                                                                                \
+    EACH(row##0)                                                                                                       \
+    EACH(row##1)                                                                                                       \
+    EACH(row##2)                                                                                                       \
+    EACH(row##3) EACH(row##4) EACH(row##5) EACH(row##6) EACH(row##7) EACH(row##8) EACH(row##9) EACH(row##a)            \
+        EACH(row##b) EACH(row##c) EACH(row##d) EACH(row##e) EACH(row##f)
+#define EACH_SLOT                                                                                                      \
+    EACH_OF_16(0x0)                                                                                                    \
+    EACH_OF_16(0x1)                                                                                                    \
+    EACH_OF_16(0x2)                                                                                                    \
+    EACH_OF_16(0x3) EACH_OF_16(0x4) EACH_OF_16(0x5) EACH_OF_16(0x6) EACH_OF_16(0x7) EACH_OF_16(0x8) EACH_OF_16(0x9)    \
+        EACH_OF_16(0xa) EACH_OF_16(0xb) EACH_OF_16(0xc) EACH_OF_16(0xd) EACH_OF_16(0xe) EACH_OF_16(0xf)
+
+#define EACH(slot)                                                                                                     \
+    static nvmlReturn_t slot_##slot(void)                                                                              \
+    {                                                                                                                  \
+        return unanswered(slot);                                                                                       \
+    }
+EACH_SLOT
+#undef EACH
+
+static void (*const handlers[SLOT_COUNT])(void) = {
+    [23] = HANDLER(private_common_ancestor), [72] = HANDLER(private_is_monitorable),
+    [81] = HANDLER(private_handle_by_index), [213] = HANDLER(private_compute_processes),
+    [214] = HANDLER(private_mps_processes),  [215] = HANDLER(private_graphics_processes),
+};
+
+static void (*const unanswered_slots[SLOT_COUNT])(void) = {
+#define EACH(slot) HANDLER(slot_##slot),
+    EACH_SLOT
+#undef EACH
+};
+
+static uintptr_t table_size(const struct world *world)
+{
+    unsigned major = 0;
+
+    if (world->private_table_size >= 0)
+        return (uintptr_t)world->private_table_size;
+    sscanf(world->driver_version, "%u", &major);
+    return major < 550 ? 1960 : 2008;
+}
+
+nvmlReturn_t nvmlInternalGetExportTable(const void **ret_table, const void *guid)
+{
+    ENTER();
+    REQUIRE(ret_table && guid);
+    if (memcmp(guid, table_guid, sizeof(table_guid)) != 0)
+        return NVML_ERROR_NOT_FOUND;
+    table[0].size = table_size(entry.world);
+    for (unsigned i = 1; i < SLOT_COUNT; i++)
+        table[i].handler = handlers[i] ? handlers[i] : unanswered_slots[i];
+    *ret_table = table;
+    return NVML_SUCCESS;
+}
