@@ -304,9 +304,11 @@ int select_index(const struct select_view *view, int index, bool over_subscribe,
 }
 
 /* Less than before takes nothing from anyone, however crowded the device is. */
-static bool is_less(uint64_t capacity, const struct genv_attachment *attachment)
+static bool is_less(uint64_t capacity, const struct genv_attachment *attachment, const struct genv_device *device)
 {
-    return capacity && (!attachment->gpu_memory || capacity <= attachment->gpu_memory);
+    uint64_t before = attachment->gpu_memory ? attachment->gpu_memory : device->total_memory;
+
+    return capacity && capacity <= before;
 }
 
 int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err)
@@ -317,7 +319,7 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
 
         if (!candidate.attached || candidate.available || !candidate.usable)
             continue;
-        if (is_less(capacity, env_attachment(view->self, view->devices[d].uuid)))
+        if (is_less(capacity, env_attachment(view->self, candidate.device->uuid), candidate.device))
             continue;
         if (capacity)
             amount_format(capacity, amount);

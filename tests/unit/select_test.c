@@ -339,7 +339,7 @@ static void a_capacity_applies_to_all_that_is_attached(void **state)
     struct genv_error err = {0};
 
     (void)state;
-    machine_make(&machine, 3, 2);
+    machine_make(&machine, 3, 3);
     machine_attach(&machine, SELF, 0, 4 * G);
     machine_attach(&machine, SELF, 1, 4 * G);
     machine_attach(&machine, 1, 1, 10 * G);
@@ -591,10 +591,10 @@ static void random_machines_follow_the_rule_by_index(void **state)
     }
 }
 
-/* 0 is the whole device. */
-static bool is_no_more(uint64_t capacity, uint64_t than)
+/* A capacity of 0 is the whole device. */
+static bool is_no_more(uint64_t capacity, uint64_t than, uint64_t total)
 {
-    return capacity != 0 && (than == 0 || capacity <= than);
+    return capacity != 0 && capacity <= (than ? than : total);
 }
 
 static void random_machines_follow_the_rule_by_capacity(void **state)
@@ -616,7 +616,7 @@ static void random_machines_follow_the_rule_by_capacity(void **state)
         machine.envs[SELF].config.gpu_memory = capacity; /* for is_free_for(); select_capacity() has its argument */
         for (size_t d = 0; d < machine.size; d++)
             fits &= !attachment_of(&machine, SELF, d) || !works(&machine, d) || is_free_for(&machine, SELF, d) ||
-                    is_no_more(capacity, attachment_of(&machine, SELF, d)->gpu_memory);
+                    is_no_more(capacity, attachment_of(&machine, SELF, d)->gpu_memory, machine.devices[d].total_memory);
         machine.envs[SELF].config.gpu_memory = random_capacity(&seed);
         r = select_capacity(&view, capacity, &selection, NULL);
         assert_int_equal(r, fits ? 0 : -EBUSY);
