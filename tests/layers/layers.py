@@ -16,6 +16,7 @@ LAYERS = {
     "store": ["base", "model"],
     "driver": ["base", "model"],
     "libgenv": ["base", "model", "policy", "store", "driver"],
+    "view": ["base", "model", "store", "driver"],
     "shell": ["base"],
     "shim": ["base"],
     "cli": ["base", "shell", "shim"],

@@ -1,0 +1,16 @@
+/* The processes of the environment on a device. */
+#ifndef VIEW_PROCESSES_H
+#define VIEW_PROCESSES_H
+
+#include "view/list.h"
+
+#define PROCESS_LISTS 3 /* compute, graphics, MPS */
+
+/* Whether the numbers that the driver gives are those of the processes that the caller sees. Drivers of before
+ * 535.113.01 give the machine's numbers to who sees others, in a container. */
+bool processes_are_ours(void);
+
+/* The memory that the environment's processes use on the device, or MIG instance. */
+nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t device, unsigned long long *ret_bytes);
+
+#endif
