@@ -97,3 +97,11 @@ bool backend_has(enum entry entry)
 
     return target != (void *)answer_no_library && target != (void *)answer_no_function;
 }
+
+/* The one function whose answer is no result. */
+const char *nvmlErrorString(nvmlReturn_t result)
+{
+    if (backend_has(ENTRY_nvmlErrorString))
+        return BACKEND(nvmlErrorString)(result);
+    return result == NVML_ERROR_LIBRARY_NOT_FOUND ? "no NVIDIA driver library was found" : "unknown error";
+}

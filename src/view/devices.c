@@ -66,7 +66,7 @@ static int compare_index(const void *left, const void *right)
 
 nvmlReturn_t devices_list(const struct scene *scene, struct device_list *ret_list)
 {
-    const struct genv_env *env = scene->shown.count ? &scene->shown.envs[0] : NULL;
+    const struct genv_env *env = scene->env;
     unsigned count = 0;
     nvmlReturn_t result = get_count(&count);
 
@@ -87,6 +87,17 @@ nvmlReturn_t devices_list(const struct scene *scene, struct device_list *ret_lis
     if (ret_list->count)
         qsort(ret_list->devices, ret_list->count, sizeof(*ret_list->devices), compare_index);
     return NVML_SUCCESS;
+}
+
+const struct device *devices_choose(const struct device_list *list, unsigned index)
+{
+    if (index < list->count)
+        return &list->devices[index];
+    for (unsigned i = 0; i < list->count; i++) {
+        if (list->devices[i].index == index)
+            return &list->devices[i];
+    }
+    return NULL;
 }
 
 /* The device that a MIG instance is a part of. */

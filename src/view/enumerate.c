@@ -27,19 +27,6 @@ nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *count)
     return count_devices(&scene, BACKEND(nvmlDeviceGetCount_v2)(count), count);
 }
 
-/* Programs number the devices from 0 to their count; who knows the machine's numbers (nvidia-smi shows them, and
- * CUDA_VISIBLE_DEVICES has them) may use one of those, where it is none of the former. */
-static const struct device *choose_device(const struct device_list *list, unsigned index)
-{
-    if (index < list->count)
-        return &list->devices[index];
-    for (unsigned i = 0; i < list->count; i++) {
-        if (list->devices[i].index == index)
-            return &list->devices[i];
-    }
-    return NULL;
-}
-
 static nvmlReturn_t find_handle_by_index(const struct scene *scene, unsigned index, nvmlDevice_t *device)
 {
     cleanup_devices struct device_list list = {.count = 0};
@@ -48,7 +35,7 @@ static nvmlReturn_t find_handle_by_index(const struct scene *scene, unsigned ind
 
     if (result != NVML_SUCCESS)
         return result;
-    chosen = choose_device(&list, index);
+    chosen = devices_choose(&list, index);
     if (!device || !chosen)
         return NVML_ERROR_INVALID_ARGUMENT;
     if (chosen->result == NVML_SUCCESS)

@@ -75,9 +75,7 @@ nvmlReturn_t list_copy(const struct list_source *source, const struct list *list
 nvmlReturn_t list_give(const struct list_source *source, unsigned *count, void *entries)
 {
     cleanup_list struct list list = {.entries = NULL};
-    nvmlReturn_t result = list_read(source, &list);
+    nvmlReturn_t result = count ? list_read(source, &list) : NVML_ERROR_INVALID_ARGUMENT;
 
-    if (result != NVML_SUCCESS)
-        return result;
-    return count ? list_copy(source, &list, count, entries) : NVML_ERROR_INVALID_ARGUMENT;
+    return result == NVML_SUCCESS ? list_copy(source, &list, count, entries) : result;
 }

@@ -57,10 +57,16 @@ static struct list_source process_source(const struct scene *scene, const struct
                                 .pid_offset = offsetof(nvmlProcessInfo_v1_t, pid)};
 }
 
-static nvmlReturn_t give_none(unsigned *count)
+nvmlReturn_t processes_give(const struct list_source *source, nvmlDevice_t device, unsigned *count, void *entries)
 {
+    nvmlReturn_t result = devices_check(source->scene, device);
+
+    if (result != NVML_SUCCESS)
+        return result;
     if (!count)
         return NVML_ERROR_INVALID_ARGUMENT;
+    if (processes_are_ours())
+        return list_give(source, count, entries);
     *count = 0;
     return NVML_SUCCESS;
 }
@@ -70,14 +76,10 @@ static nvmlReturn_t give_processes(const struct scene *scene, enum entry entry, 
 {
     const struct process_request request = {.function = (process_function)backend_look_up(entry), .device = device};
     const struct list_source source = process_source(scene, &request, version);
-    nvmlReturn_t result;
 
     if (scene->shows_everything || !backend_has(entry))
         return request.function(device, count, processes);
-    result = devices_check(scene, device);
-    if (result != NVML_SUCCESS)
-        return result;
-    return processes_are_ours() ? list_give(&source, count, processes) : give_none(count);
+    return processes_give(&source, device, count, processes);
 }
 
 #define DEFINE_PROCESS_LISTS(name)                                                                                     \

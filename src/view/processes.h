@@ -10,6 +10,10 @@
  * 535.113.01 give the machine's numbers to who sees others, in a container. */
 bool processes_are_ours(void);
 
+/* list_give() for a list of processes of @device: NO_PERMISSION where that is not the environment's, none where they
+ * can't be told from others. */
+nvmlReturn_t processes_give(const struct list_source *source, nvmlDevice_t device, unsigned *count, void *entries);
+
 /* The memory that the environment's processes use on the device, or MIG instance. */
 nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t device, unsigned long long *ret_bytes);
 

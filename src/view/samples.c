@@ -9,25 +9,10 @@ struct sample_request {
     unsigned long long last_seen;
 };
 
-/* Gives the environment's part of @source, of @device. */
-static nvmlReturn_t give(const struct list_source *source, nvmlDevice_t device, unsigned *count, void *entries)
-{
-    nvmlReturn_t result = devices_check(source->scene, device);
-
-    if (result != NVML_SUCCESS)
-        return result;
-    if (processes_are_ours())
-        return list_give(source, count, entries);
-    if (!count)
-        return NVML_ERROR_INVALID_ARGUMENT;
-    *count = 0;
-    return NVML_SUCCESS;
-}
-
 /* Utilisation without any sample is no success. */
 static nvmlReturn_t give_samples(const struct list_source *source, nvmlDevice_t device, unsigned *count, void *entries)
 {
-    nvmlReturn_t result = give(source, device, count, entries);
+    nvmlReturn_t result = processes_give(source, device, count, entries);
 
     return result == NVML_SUCCESS && *count == 0 ? NVML_ERROR_NOT_FOUND : result;
 }
@@ -52,12 +37,13 @@ nvmlReturn_t nvmlDeviceGetRunningProcessDetailList(nvmlDevice_t device, nvmlProc
         return BACKEND(nvmlDeviceGetRunningProcessDetailList)(device, list);
     if (list->version != NVML_STRUCT_VERSION(nvmlProcessDetailList_t, 1))
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
-    return give(&(struct list_source){.scene = &scene,
-                                      .fetch = fetch_details,
-                                      .request = &(struct sample_request){.device = device, .mode = list->mode},
-                                      .entry_size = sizeof(nvmlProcessDetail_v1_t),
-                                      .pid_offset = offsetof(nvmlProcessDetail_v1_t, pid)},
-                device, &list->numProcArrayEntries, list->procArray);
+    return processes_give(
+        &(struct list_source){.scene = &scene,
+                              .fetch = fetch_details,
+                              .request = &(struct sample_request){.device = device, .mode = list->mode},
+                              .entry_size = sizeof(nvmlProcessDetail_v1_t),
+                              .pid_offset = offsetof(nvmlProcessDetail_v1_t, pid)},
+        device, &list->numProcArrayEntries, list->procArray);
 }
 
 static nvmlReturn_t fetch_utilization(const void *request, unsigned *count, void *entries)
@@ -124,11 +110,11 @@ nvmlReturn_t nvmlDeviceGetAccountingPids(nvmlDevice_t device, unsigned *count, u
     ENTER();
     if (scene.shows_everything)
         return BACKEND(nvmlDeviceGetAccountingPids)(device, count, pids);
-    return give(&(struct list_source){.scene = &scene,
-                                      .fetch = fetch_accounting_pids,
-                                      .request = &(struct sample_request){.device = device},
-                                      .entry_size = sizeof(*pids)},
-                device, count, pids);
+    return processes_give(&(struct list_source){.scene = &scene,
+                                                .fetch = fetch_accounting_pids,
+                                                .request = &(struct sample_request){.device = device},
+                                                .entry_size = sizeof(*pids)},
+                          device, count, pids);
 }
 
 static bool shows_process(const struct scene *scene, unsigned pid)
@@ -170,13 +156,13 @@ nvmlReturn_t nvmlDeviceGetEncoderSessions(nvmlDevice_t device, unsigned *count, 
     ENTER();
     if (scene.shows_everything)
         return BACKEND(nvmlDeviceGetEncoderSessions)(device, count, sessions);
-    return give(&(struct list_source){.scene = &scene,
-                                      .fetch = fetch_encoder_sessions,
-                                      .request = &(struct sample_request){.device = device},
-                                      .entry_size = sizeof(*sessions),
-                                      .pid_offset = offsetof(nvmlEncoderSessionInfo_t, pid),
-                                      .may_be_counted = true},
-                device, count, sessions);
+    return processes_give(&(struct list_source){.scene = &scene,
+                                                .fetch = fetch_encoder_sessions,
+                                                .request = &(struct sample_request){.device = device},
+                                                .entry_size = sizeof(*sessions),
+                                                .pid_offset = offsetof(nvmlEncoderSessionInfo_t, pid),
+                                                .may_be_counted = true},
+                          device, count, sessions);
 }
 
 static nvmlReturn_t fetch_capture_sessions(const void *request, unsigned *count, void *entries)
@@ -191,11 +177,11 @@ nvmlReturn_t nvmlDeviceGetFBCSessions(nvmlDevice_t device, unsigned *count, nvml
     ENTER();
     if (scene.shows_everything)
         return BACKEND(nvmlDeviceGetFBCSessions)(device, count, sessions);
-    return give(&(struct list_source){.scene = &scene,
-                                      .fetch = fetch_capture_sessions,
-                                      .request = &(struct sample_request){.device = device},
-                                      .entry_size = sizeof(*sessions),
-                                      .pid_offset = offsetof(nvmlFBCSessionInfo_t, pid),
-                                      .may_be_counted = true},
-                device, count, sessions);
+    return processes_give(&(struct list_source){.scene = &scene,
+                                                .fetch = fetch_capture_sessions,
+                                                .request = &(struct sample_request){.device = device},
+                                                .entry_size = sizeof(*sessions),
+                                                .pid_offset = offsetof(nvmlFBCSessionInfo_t, pid),
+                                                .may_be_counted = true},
+                          device, count, sessions);
 }

@@ -5,9 +5,10 @@
 #include "model/env.h"
 
 struct scene {
-    bool shows_everything;  /* the program is in no environment */
-    struct env_list shown;  /* the environment; empty where there is nothing to show: it ended, or is another user's */
-    uint64_t pid_namespace; /* the caller's */
+    bool shows_everything; /* the program is in no environment */
+    struct genv_env *env;  /* NULL where there is nothing to show: it has ended, or is another user's */
+    bool borrows_kept;     /* @env is the one that is kept between calls, locked until the end of this one */
+    struct env_list own;   /* else it is here */
     int saved_errno;
 };
 
