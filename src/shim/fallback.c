@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "shim/report.h"
+#include "shim/shim.h"
 
 /* Shows no device, whatever else is asked for. */
 static bool only_informs(char **words)
@@ -88,7 +89,7 @@ static bool asks(const struct genv_env *env, char **words, bool *ret_attached)
 }
 
 /* The real one with @option after the first @before words. */
-static int become_with(const struct shim *shim, char **words, size_t before, char *option)
+static int become_with(const char *program, char **words, size_t before, char *option)
 {
     size_t count = 0;
     cleanup_free char **changed = NULL;
@@ -103,7 +104,7 @@ static int become_with(const struct shim *shim, char **words, size_t before, cha
     memcpy(changed, words, before * sizeof(*words));
     changed[before] = option;
     memcpy(changed + before + 1, words + before, (count - before) * sizeof(*words));
-    return shim_become_real(shim, changed);
+    return shim_become(program, changed);
 }
 
 static int refuse(const char *subcommand)
@@ -124,7 +125,7 @@ static void say(const char *reason)
     shim_complain(err.message);
 }
 
-int fallback(const struct shim *shim, char **words, const char *reason)
+int fallback(const char *program, char **words, const char *reason)
 {
     cleanup_shim_env struct genv_env *env = NULL;
     cleanup_text struct text id = TEXT_INIT;
@@ -134,7 +135,7 @@ int fallback(const struct shim *shim, char **words, const char *reason)
     struct genv_error err = {0};
 
     if (only_informs(words + 1))
-        return shim_become_real(shim, words);
+        return shim_become(program, words);
     if (shim_environment(&env, &err) < 0) {
         shim_complain(err.message);
         return report_no_devices();
@@ -158,6 +159,6 @@ int fallback(const struct shim *shim, char **words, const char *reason)
         return refuse(subcommand);
     say(reason);
     if (!asks(env, words + 1, &attached))
-        return become_with(shim, words, subcommand ? 2 : 1, id.data);
-    return attached ? shim_become_real(shim, words) : report_no_devices();
+        return become_with(program, words, subcommand ? 2 : 1, id.data);
+    return attached ? shim_become(program, words) : report_no_devices();
 }

@@ -2,10 +2,8 @@
 #ifndef SHIM_FALLBACK_H
 #define SHIM_FALLBACK_H
 
-#include "shim/shim.h"
-
-/* Says @reason, and becomes the real nvidia-smi with --id= of this environment's devices where that option can be
- * given; where not, it is refused. Processes are not filtered. Returns the exit status. */
-int fallback(const struct shim *shim, char **words, const char *reason);
+/* Says @reason, and becomes @program, the real nvidia-smi, with --id= of this environment's devices where that option
+ * can be given; where not, it is refused. Processes are not filtered. Returns the exit status. */
+int fallback(const char *program, char **words, const char *reason);
 
 #endif

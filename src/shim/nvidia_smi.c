@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         return shim_become_real(&shim, argv);
     if (is_set("GENV_DEVICES") || is_set("GENV_MOCK_DEVICE_COUNT"))
         return report_simulated(argv + 1);
-    if (shim_find_real(&shim, program, sizeof(program)) == 0 && use_view(&shim, program, &reason) < 0)
-        return fallback(&shim, argv, reason.message);
-    return shim_become_real(&shim, argv);
+    if (shim_find_real(&shim, program, sizeof(program)) < 0)
+        return shim_become_real(&shim, argv); /* which says so */
+    return use_view(&shim, program, &reason) < 0 ? fallback(program, argv, reason.message) : shim_become(program, argv);
 }

@@ -101,21 +101,25 @@ int shim_find_real(const struct shim *shim, char *path, size_t size)
     }
 }
 
-int shim_become_real(const struct shim *shim, char **words)
+int shim_become(const char *program, char **words)
 {
     struct genv_error err = {0};
-    char path[4096];
-    int r = shim_find_real(shim, path, sizeof(path));
 
-    if (r == -ENOENT) {
-        error_set(&err, ENOENT, "%s: command not found", shim->name);
-        shim_complain(err.message);
-        return SHIM_NOT_FOUND;
-    }
-    execvp(path, words); /* with its slash it searches nothing, and runs scripts without #! as shells do */
-    error_set_errno(&err, errno, "%s", path);
+    execvp(program, words); /* with its slash it searches nothing, and runs scripts without #! as shells do */
+    error_set_errno(&err, errno, "%s", program);
     shim_complain(err.message);
     return err.code == ENOENT ? SHIM_NOT_FOUND : SHIM_NOT_EXECUTABLE;
+}
+
+int shim_become_real(const struct shim *shim, char **words)
+{
+    char program[4096], message[128];
+
+    if (shim_find_real(shim, program, sizeof(program)) != -ENOENT)
+        return shim_become(program, words);
+    snprintf(message, sizeof(message), "%s: command not found", shim->name);
+    shim_complain(message);
+    return SHIM_NOT_FOUND;
 }
 
 bool shim_may_see(uid_t uid)

@@ -28,8 +28,9 @@ bool shim_stands_aside(void);
  * there is one, and it can't be executed (@path names it). */
 int shim_find_real(const struct shim *shim, char *path, size_t size);
 
-/* Becomes the real program. Returns only on failure, which it has told: the exit status. */
-int shim_become_real(const struct shim *shim, char **words);
+/* Both return only on failure, which they have told: the exit status. */
+int shim_become(const char *program, char **words);
+int shim_become_real(const struct shim *shim, char **words); /* what shim_find_real() finds */
 
 /* The environment that this process is in; genv_env_free() it. -ENOENT: it has ended; -EPERM: it is another user's. */
 int shim_environment(struct genv_env **ret_env, struct genv_error *err);

@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# genv view runs any program on the view.
+# shellcheck disable=SC2154 # set by bats and by the helpers
+
+load helpers
+
+setup() {
+    setup_installation
+    make_fake monitor
+}
+
+teardown() {
+    remove_installation
+}
+
+@test "in an environment the view is in front" {
+    enter e 1
+    genv view -- monitor 'a b' --help
+    expect_words 'a b' --help
+    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    LD_LIBRARY_PATH=/a genv view monitor -x
+    expect_words -x
+    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW:/a" ]
+}
+
+@test "without one the command just runs" {
+    LD_LIBRARY_PATH=/a genv view monitor
+    [ "$(variable LD_LIBRARY_PATH)" = /a ]
+    rm "$VIEW/libnvidia-ml.so.1"
+    genv view monitor
+}
+
+@test "the command's status, and words when it can't be started" {
+    enter e 1
+    FAKE_STATUS=42 run genv view monitor
+    [ "$status" -eq 42 ]
+    run genv view sh -c 'kill -TERM $$'
+    [ "$status" -eq 143 ]
+    run -127 genv view no-such-command
+    [ "$output" = "genv: can't find the command 'no-such-command'" ]
+    run genv view
+    [ "$status" -eq 2 ]
+}
+
+@test "inside itself, and around the shim, the view is there once" {
+    enter e 1
+    make_fake nvidia-smi
+    genv view genv view monitor
+    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    genv view env -u GENV_DEVICES nvidia-smi
+    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+}
+
+@test "no view: the command is not started" {
+    enter e 1
+    rm "$VIEW/libnvidia-ml.so.1"
+    run genv view monitor
+    [ "$status" -eq 1 ]
+    [[ $output == 'genv: there is no view here, and without it the command would see all GPUs: '*libnvidia-ml.so.1* ]]
+    [ ! -e "$CALL.words" ]
+}
