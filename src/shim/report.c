@@ -73,17 +73,18 @@ static void show(struct report *report, const struct genv_attachment *attachment
 
 static int look(struct report *report, enum genv_depth depth, struct genv_error *err)
 {
-    const char *eid = getenv("GENV_ENVIRONMENT_ID");
+    struct genv_snapshot *snapshot;
     struct genv *g;
     int r = genv_open(&shim_options, &g, err);
 
     if (r < 0)
         return r;
-    r = genv_snapshot_take(g, depth, &report->snapshot, err);
+    r = genv_snapshot_take(g, depth, &snapshot, err);
     genv_close(g);
     if (r < 0)
         return r;
-    report->env = genv_snapshot_env(report->snapshot, eid);
+    report->snapshot = snapshot;
+    report->env = genv_snapshot_env(snapshot, getenv("GENV_ENVIRONMENT_ID"));
     if (report->env && !shim_may_see(report->env->uid))
         report->env = NULL;
     report->room = report->snapshot->device_count;

@@ -299,5 +299,6 @@ becomes() {
 
 @test "genv run has the shim" {
     PATH=$PREFIX/bin:$SCRATCH/real:/usr/bin:/bin genv run --gpus 1 -- docker run --gpus all image 'a b'
-    [ "$(tr '\0' '|' <"$CALL.words" | sed 's/ID=[0-9]*/ID=N/')" = 'run|--env|GENV_ENVIRONMENT_ID=N|--gpus|"device=3"|image|a b|' ]
+    [ "$(tr '\0' '|' <"$CALL.words" | sed 's/ID=[0-9]*/ID=N/')" = \
+        'run|--env|GENV_ENVIRONMENT_ID=N|--gpus|"device=3"|image|a b|' ]
 }

@@ -309,10 +309,15 @@ expect_said() {
 }
 
 @test "no view: -L, which takes no --id, is genv's own" {
+    # The same devices, from a driver.
+    GENV_DEVICES=4 genv devices --format json | jq '{devices: map({uuid, name: "NVIDIA \(.index)"})}' >"$SCRATCH/machine"
     rm "$VIEW/libnvidia-ml.so.1"
-    # Simulated devices would win, so their driver is named to what answers only.
-    GENV_MOCK_DEVICE_COUNT=4 run nvidia-smi -L
-    [ "${#lines[@]}" -eq 2 ]
+    GENV_DEVICES=4 genv devices detach --eid e --index 0
+    export GENV_SIMULATOR=$SCRATCH/machine LD_LIBRARY_PATH=$GENV_BUILD/tests/simulator
+    run nvidia-smi -L
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$output" = "GPU 1: NVIDIA 1 (UUID: $(jq -r '.devices[1].uuid' "$SCRATCH/machine"))" ]
     [ ! -e "$CALL.words" ]
 }
 
