@@ -334,7 +334,6 @@ expect_said() {
 
 @test "a program with rights of its own, which would disregard the view, falls back" {
     need_root
-    make_env of-alice 0
     chmod 1777 "$SCRATCH"
     local alice=(setpriv --reuid 65001 --regid 65001 --clear-groups)
     "${alice[@]}" sleep 600 3>&- &
