@@ -3,8 +3,7 @@
 #define VIEW_BACKEND_H
 
 #include "driver/nvml_abi.h"
-
-#include "names.h" /* made from entries.def */
+#include "view/names.h" /* made from entries.def */
 
 /* The backend's functions by entry, NULL before the first look-up; stubs jump through it. */
 extern void *backend_targets[ENTRY_COUNT];

@@ -47,7 +47,8 @@ static bool find_anywhere(const struct genv_attachment *attachment, unsigned cou
     struct device silent = {.result = NVML_SUCCESS};
 
     for (unsigned i = 0; i < count; i++) {
-        *device = (struct device){.index = i, .result = get_handle(i, &device->handle)};
+        device->index = i;
+        device->result = get_handle(i, &device->handle);
         if (device->result == NVML_SUCCESS && has_uuid(device->handle, attachment->uuid))
             return true;
         if (device->result != NVML_SUCCESS && (silent.result == NVML_SUCCESS || (int)i == attachment->index))

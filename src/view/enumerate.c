@@ -2,8 +2,6 @@
 #include "view/devices.h"
 #include "view/list.h"
 
-#include <string.h>
-
 static nvmlReturn_t count_devices(const struct scene *scene, nvmlReturn_t result, unsigned *count)
 {
     cleanup_devices struct device_list list = {.count = 0};
@@ -64,7 +62,7 @@ static nvmlReturn_t give_found(const struct scene *scene, nvmlReturn_t result, n
 {
     if (result == NVML_SUCCESS)
         result = devices_check(scene, found);
-    if (result == NVML_SUCCESS)
+    if (result == NVML_SUCCESS && device)
         *device = found;
     return result == NVML_ERROR_NO_PERMISSION && !scene->shows_everything ? NVML_ERROR_NOT_FOUND : result;
 }
@@ -127,10 +125,7 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned *index)
 
 static bool keeps_device(const struct scene *scene, const void *entry)
 {
-    nvmlDevice_t handle;
-
-    memcpy(&handle, entry, sizeof(handle));
-    return devices_check(scene, handle) == NVML_SUCCESS;
+    return devices_check(scene, *(const nvmlDevice_t *)entry) == NVML_SUCCESS;
 }
 
 /* The arguments of the functions that give sets of devices. */
@@ -156,7 +151,7 @@ nvmlReturn_t nvmlSystemGetTopologyGpuSet(unsigned cpu, unsigned *count, nvmlDevi
     return list_give(&(struct list_source){.scene = &scene,
                                            .fetch = fetch_cpu_set,
                                            .request = &request,
-                                           .entry_size = sizeof(*devices),
+                                           .entry_size = sizeof(void *),
                                            .keeps = keeps_device,
                                            .may_be_counted = true},
                      count, devices);
@@ -184,7 +179,7 @@ nvmlReturn_t nvmlDeviceGetTopologyNearestGpus(nvmlDevice_t device, unsigned leve
     return list_give(&(struct list_source){.scene = &scene,
                                            .fetch = fetch_nearest,
                                            .request = &request,
-                                           .entry_size = sizeof(*devices),
+                                           .entry_size = sizeof(void *),
                                            .keeps = keeps_device,
                                            .may_be_counted = true},
                      count, devices);

@@ -46,7 +46,7 @@ extern const bool entry_is_refused[ENTRY_COUNT];
 def names_c(entries):
     names = "".join(f'    "{name}",\n' for name, _ in entries)
     refused = "".join(f"    [ENTRY_{name}] = true,\n" for name, kind in entries if kind == "refused")
-    return f"""#include "names.h"
+    return f"""#include "view/names.h"
 
 const char entry_names[ENTRY_COUNT][sizeof(entry_names[0])] = {{
 {names}}};

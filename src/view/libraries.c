@@ -15,7 +15,7 @@
 
 /* Beside the linker's own, where drivers are put by WSL, container images and NixOS. */
 static const char *const usual_folders[] = {
-    "/usr/lib/" MULTIARCH,    "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64",
+    MULTIARCH_FOLDER,         "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64",
     "/run/opengl-driver/lib",
 };
 

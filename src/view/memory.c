@@ -26,7 +26,7 @@ static nvmlReturn_t compute(const struct scene *scene, nvmlDevice_t device, unsi
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
 {
     struct figures figures;
-    nvmlMemory_t real;
+    nvmlMemory_t real = {0};
     nvmlReturn_t result;
 
     ENTER();
@@ -35,7 +35,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
     result = BACKEND(nvmlDeviceGetMemoryInfo)(device, memory ? &real : NULL);
     if (result == NVML_SUCCESS)
         result = compute(&scene, device, real.total, &figures);
-    if (result == NVML_SUCCESS)
+    if (result == NVML_SUCCESS && memory)
         *memory = (nvmlMemory_t){.total = figures.total, .free = figures.free, .used = figures.used};
     return result;
 }
@@ -55,7 +55,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
     result = BACKEND(nvmlDeviceGetMemoryInfo_v2)(device, memory ? &real : NULL);
     if (result == NVML_SUCCESS)
         result = compute(&scene, device, real.total, &figures);
-    if (result == NVML_SUCCESS)
+    if (result == NVML_SUCCESS && memory)
         *memory = (nvmlMemory_v2_t){
             .version = real.version, .total = figures.total, .free = figures.free, .used = figures.used};
     return result;

@@ -1,0 +1,170 @@
+/* The view: the private table from which nvidia-smi takes its lists. */
+#include "view_world.h"
+
+static const unsigned char guid[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c, 0x4e,
+                                       0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
+
+struct table_process {
+    unsigned pid;
+    unsigned long long used_memory;
+    unsigned instances[2];
+    unsigned long long protected_memory;
+    char name[4096];
+};
+
+typedef nvmlReturn_t (*table_list)(nvmlDevice_t device, unsigned *count, struct table_process *processes);
+typedef nvmlReturn_t (*table_handle)(unsigned index, nvmlDevice_t *device, unsigned flags);
+
+static const void *const *get_table(void)
+{
+    const void *table = NULL;
+
+    assert_int_equal(VIEW(nvmlInternalGetExportTable)(&table, guid), NVML_SUCCESS);
+    assert_non_null(table);
+    return table;
+}
+
+static pid_t member, stranger;
+
+/* A machine with that driver, and one process of e1 in each list. */
+static void set_machine(const char *driver_version, const char *more)
+{
+    member = view_start(-1, NULL);
+    stranger = view_start(-1, NULL);
+    view_set_world("{\"driver_version\": \"%s\", %s \"devices\": [{\"uuid\": \"" B "\"}, {\"uuid\": \"" A
+                   "\", \"processes\": [{\"pid\": %d},"
+                   " {\"pid\": %d, \"used_memory\": 77}, {\"pid\": %d, \"type\": \"graphics\"},"
+                   " {\"pid\": %d, \"type\": \"graphics\"}, {\"pid\": %d, \"type\": \"mps\"},"
+                   " {\"pid\": %d, \"type\": \"mps\"}]}]}",
+                   driver_version, more, stranger, member, member, stranger, stranger, member);
+    VIEW_SAVE("e1", -1, member, ON(A, 1, 0));
+    view_enter("e1");
+}
+
+static void check_filtered(void)
+{
+    struct table_process *processes = calloc(8, sizeof(*processes));
+    const void *const *table = get_table();
+    nvmlDevice_t device = NULL;
+
+    assert_non_null(processes);
+    for (int slot = 213; slot <= 215; slot++) {
+        table_list list = (table_list)table[slot];
+        unsigned count = 0;
+
+        memset(processes, 0, 8 * sizeof(*processes));
+        assert_int_equal(list(view_handle(0), &count, NULL), NVML_ERROR_INSUFFICIENT_SIZE);
+        assert_int_equal(count, 1);
+        count = 8;
+        assert_int_equal(list(view_handle(0), &count, processes), NVML_SUCCESS);
+        assert_int_equal(count, 1);
+        assert_int_equal(processes[0].pid, member);
+        assert_int_equal(processes[1].pid, 0);
+        assert_string_equal(processes[0].name, "sleep 1000");
+        if (slot == 213)
+            assert_int_equal(processes[0].used_memory, 77);
+    }
+    free(processes);
+    assert_int_equal(((table_handle)table[81])(0, &device, 0x22), NVML_SUCCESS);
+    assert_ptr_equal(device, view_handle(0));
+    assert_int_equal(((table_handle)table[81])(2, &device, 0x22), NVML_ERROR_INVALID_ARGUMENT);
+}
+
+static void the_lists_of_known_drivers_are_filtered(void **state)
+{
+    static const char *const versions[] = {"535.261.03", "550.163.01", "580.65.06"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
+        set_machine(versions[i], "");
+        check_filtered();
+    }
+}
+
+static void strangers_devices_have_no_list(void **state)
+{
+    nvmlDevice_t foreign;
+    unsigned count = 9;
+
+    (void)state;
+    set_machine("550.163.01", "");
+    view_leave();
+    foreign = view_handle(0);
+    view_enter("e1");
+    assert_int_equal(((table_list)get_table()[213])(foreign, &count, NULL), NVML_ERROR_NO_PERMISSION);
+    assert_int_equal(count, 9);
+}
+
+/* Every slot is one that says that it is not supported, and touches nothing. */
+static void check_closed(void)
+{
+    const void *const *table = get_table();
+    size_t slots = (size_t)table[0] / sizeof(*table);
+
+    assert_in_range(slots, 232, 1024);
+    for (size_t i = 1; i < slots; i++) {
+        table_list list = (table_list)table[i];
+
+        assert_int_equal(list(NULL, NULL, NULL), NVML_ERROR_NOT_SUPPORTED);
+    }
+}
+
+static void of_an_unknown_driver_nothing_shows(void **state)
+{
+    static const char *const versions[] = {"999.10", "470.1", "534.99", "581.0", "none"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
+        set_machine(versions[i], "");
+        check_closed();
+    }
+}
+
+static void of_an_unexpected_table_nothing_shows(void **state)
+{
+    static const char *const sizes[] = {"0", "8", "1728", "1961", "1000000"};
+    char more[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        snprintf(more, sizeof(more), "\"private_table_size\": %s,", sizes[i]);
+        set_machine("550.163.01", more);
+        check_closed();
+    }
+    set_machine("550.163.01", "\"results\": {\"nvmlSystemGetDriverVersion\": \"unknown\"},");
+    check_closed();
+}
+
+static void outside_of_environments_the_table_is_the_drivers(void **state)
+{
+    const void *const *filtered;
+
+    (void)state;
+    set_machine("550.163.01", "");
+    filtered = get_table();
+    view_leave();
+    assert_ptr_not_equal(get_table(), filtered);
+}
+
+static void other_tables_are_the_drivers_to_refuse(void **state)
+{
+    const void *table = NULL;
+
+    (void)state;
+    set_machine("550.163.01", "");
+    assert_int_equal(VIEW(nvmlInternalGetExportTable)(&table, "another guid...."), NVML_ERROR_NOT_FOUND);
+    assert_null(table);
+    assert_int_equal(VIEW(nvmlInternalGetExportTable)(NULL, guid), NVML_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(VIEW(nvmlInternalGetExportTable)(&table, NULL), NVML_ERROR_INVALID_ARGUMENT);
+}
+
+static const struct CMUnitTest tests[] = {
+    TEST(the_lists_of_known_drivers_are_filtered),
+    TEST(strangers_devices_have_no_list),
+    TEST(of_an_unknown_driver_nothing_shows),
+    TEST(of_an_unexpected_table_nothing_shows),
+    TEST(outside_of_environments_the_table_is_the_drivers),
+    TEST(other_tables_are_the_drivers_to_refuse),
+};
+
+UNIT_MAIN(tests)
