@@ -92,10 +92,11 @@ static void loading_it_a_thousand_times_changes_nothing(void **state)
 static int look_silently(void *data)
 {
     const char *path = data;
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), before, after;
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), before, after, threads;
     unsigned count;
 
     require(fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    threads = unit_count_entries("/proc/self/task"); /* sanitizers have one of their own */
     look();
     before = unit_count_entries("/proc/self/fd");
     look();
@@ -105,7 +106,7 @@ static int look_silently(void *data)
     view_enter("torn");
     VIEW(nvmlDeviceGetCount_v2)(&count);
     after = unit_count_entries("/proc/self/fd");
-    return before == after && unit_count_entries("/proc/self/task") == 1 && lseek(fd, 0, SEEK_END) == 0 ? 0 : 1;
+    return before == after && unit_count_entries("/proc/self/task") == threads && lseek(fd, 0, SEEK_END) == 0 ? 0 : 1;
 }
 
 static void it_prints_nothing_and_leaves_nothing_behind(void **state)
