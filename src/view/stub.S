@@ -5,6 +5,8 @@
 #endif
 
     .text
+    .hidden backend_targets
+    .hidden backend_look_up
 
 #if defined(__x86_64__)
 
