@@ -217,7 +217,7 @@ uuid() {
 }
 
 # A driver whose private table is not known, or is not what its version makes expect.
-@test 'nvidia-smi shows nobody else'\''s processes where the private table is a strange one' {
+@test 'nvidia-smi shows no processes of others where the private table is a strange one' {
     local driver machine
     for driver in 535 550; do
         need "$driver"
