@@ -83,15 +83,21 @@ static nvmlReturn_t unanswered(unsigned slot)
     EACH(row##1)                                                                                                       \
     EACH(row##2)                                                                                                       \
     EACH(row##3)                                                                                                       \
-    EACH(row##4) EACH(row##5) EACH(row##6) EACH(row##7) EACH(row##8) EACH(row##9) EACH(row##a) EACH(row##b)            \
-        EACH(row##c) EACH(row##d) EACH(row##e) EACH(row##f)
+    EACH(row##4)                                                                                                       \
+    EACH(row##5)                                                                                                       \
+    EACH(row##6)                                                                                                       \
+    EACH(row##7) EACH(row##8) EACH(row##9) EACH(row##a) EACH(row##b) EACH(row##c) EACH(row##d) EACH(row##e) EACH(row##f)
 #define EACH_SLOT                                                                                                      \
     EACH_OF_16(0x0)                                                                                                    \
     EACH_OF_16(0x1)                                                                                                    \
     EACH_OF_16(0x2)                                                                                                    \
     EACH_OF_16(0x3)                                                                                                    \
-    EACH_OF_16(0x4) EACH_OF_16(0x5) EACH_OF_16(0x6) EACH_OF_16(0x7) EACH_OF_16(0x8) EACH_OF_16(0x9) EACH_OF_16(0xa)    \
-        EACH_OF_16(0xb) EACH_OF_16(0xc) EACH_OF_16(0xd) EACH_OF_16(0xe) EACH_OF_16(0xf)
+    EACH_OF_16(0x4)                                                                                                    \
+    EACH_OF_16(0x5)                                                                                                    \
+    EACH_OF_16(0x6)                                                                                                    \
+    EACH_OF_16(0x7)                                                                                                    \
+    EACH_OF_16(0x8)                                                                                                    \
+    EACH_OF_16(0x9) EACH_OF_16(0xa) EACH_OF_16(0xb) EACH_OF_16(0xc) EACH_OF_16(0xd) EACH_OF_16(0xe) EACH_OF_16(0xf)
 
 #define EACH(slot)                                                                                                     \
     static nvmlReturn_t slot_##slot(void)                                                                              \
