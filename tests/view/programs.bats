@@ -151,7 +151,11 @@ in_environments() {
     expect_like d world none 550 "$python/gpustat" --json
     expect_like d world none 550 "$python/nvitop" --once --ascii
     need nvtop
-    expect_like d world none 550 "$PROGRAMS/nvtop/nvtop"
+    # nvtop 3.0 writes behind an array of no devices, bare too (valgrind tells): it may abort instead of saying it.
+    run print_of d world 550 "$PROGRAMS/nvtop/nvtop"
+    echo "$output"
+    [[ $output == 'No GPU to monitor.'*'status 0' || $output == *'status 134' ]]
+    [[ $output != *'Device 0'* ]]
 }
 
 # Runs the real nvidia-smi on the view itself, as $1 on the machine $2 of driver $3, with the variables behind.

@@ -45,6 +45,11 @@ def bus_of(index):
     return f"00000000:{0x10 * (index + 1):02X}:00.0"
 
 
+def program_of(name):
+    """What NVML calls the process: a word of its own, wherever it appears."""
+    return f"run_by_{name.replace('-', '_')}"
+
+
 def make_world(folder, driver, pids):
     """Writes the machine, as it is and as it may become, and truth-NAME.json into the folder."""
 
@@ -66,7 +71,7 @@ def make_world(folder, driver, pids):
     idle = [dict(device) for device in devices]
     for i, device in enumerate(devices):
         device["processes"] = [
-            {"pid": pids[name], "used_memory": f"{used}mi", "utilization": 5}
+            {"pid": pids[name], "used_memory": f"{used}mi", "utilization": 5, "name": program_of(name)}
             for name, on, used in PROCESSES
             if on == i
         ]
@@ -97,11 +102,11 @@ def truth_of(view, pids):
 
 
 def foreign_to(names, indices, pids):
-    """What must appear nowhere. A PID that is like another number would tell nothing."""
+    """What must appear nowhere. A short PID may be any number; the name tells of its process all the same."""
     others = [i for i in range(len(TOTALS)) if i not in indices]
-    strangers = [pid for name, pid in pids.items() if names is not None and name not in names]
-    foreign_pids = [str(pid) for pid in strangers if pid > 9999 and pid not in TOTALS]
-    return [name_of(i) for name_of in (uuid_of, bus_of) for i in others] + foreign_pids
+    strangers = [name for name in pids if names is not None and name not in names]
+    foreign = [f(i) for f in (uuid_of, bus_of) for i in others] + [program_of(name) for name in strangers]
+    return foreign + [str(pids[name]) for name in strangers if pids[name] > 9999 and pids[name] not in TOTALS]
 
 
 # ---- Parsers: text -> (devices, processes), each a list of dictionaries with the keys that the mode shows, or None
