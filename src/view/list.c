@@ -4,13 +4,15 @@
 #include <string.h>
 
 #define FIRST_CAPACITY 64
+#define LARGE_CAPACITY                                                                                                 \
+    8 /* of entries of 1 KiB and more: room for 64 of the largest takes longer to clear than to ask twice */
 #define CAPACITY_MAX   (1u << 20)
 #define SIZE_MAX_BYTES (256u << 20)
 
 /* Reads the whole list, which may grow from one try to the next. */
 static nvmlReturn_t read_all(const struct list_source *source, struct list *ret_list)
 {
-    unsigned capacity = FIRST_CAPACITY;
+    unsigned capacity = source->entry_size < 1024 ? FIRST_CAPACITY : LARGE_CAPACITY;
 
     while (capacity <= CAPACITY_MAX && capacity * source->entry_size <= SIZE_MAX_BYTES) {
         cleanup_free void *entries = calloc(capacity, source->entry_size);

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/proc.h"
 #include "view/devices.h"
 
 #define INITIAL_PID_NAMESPACE 0xeffffffcu /* the inode that the kernel gives the machine's own */
@@ -14,7 +13,7 @@ bool processes_are_ours(void)
     char version[NVML_SYSTEM_STRING_SIZE];
     unsigned major, minor = 0;
 
-    if (proc_pid_namespace() == INITIAL_PID_NAMESPACE)
+    if (scene_pid_namespace() == INITIAL_PID_NAMESPACE)
         return true;
     if (BACKEND(nvmlSystemGetDriverVersion)(version, sizeof(version)) != NVML_SUCCESS ||
         sscanf(version, "%u.%u", &major, &minor) < 1)
@@ -117,14 +116,14 @@ static const enum entry process_entries[PROCESS_LISTS][3] = {
      ENTRY_nvmlDeviceGetMPSComputeRunningProcesses_v3},
 };
 
-/* Reads a list as entries of the first version. One that the backend lacks, or does not support here, has none. */
-static nvmlReturn_t read_processes(const struct scene *scene, const enum entry entries[3], nvmlDevice_t device,
-                                   nvmlProcessInfo_v2_t **ret_processes, unsigned *ret_count)
+/* Reads a list, by its newest version up to @version. One that the backend lacks, or does not support here, has none.
+ */
+static nvmlReturn_t read_processes(const struct scene *scene, const enum entry entries[3], int version,
+                                   nvmlDevice_t device, nvmlProcessInfo_v2_t **ret_processes, unsigned *ret_count)
 {
     cleanup_list struct list list = {.entries = NULL};
     struct process_request request = {.device = device};
     struct list_source source;
-    int version = has_wrong_v3() ? 2 : 3;
     nvmlReturn_t result;
 
     *ret_count = 0;
@@ -179,9 +178,11 @@ nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t devic
     nvmlProcessInfo_v2_t *lists[PROCESS_LISTS] = {NULL};
     unsigned counts[PROCESS_LISTS] = {0};
     nvmlReturn_t result = NVML_SUCCESS;
+    int version = has_wrong_v3() ? 2 : 3;
+    bool are_ours = processes_are_ours();
 
-    for (unsigned i = 0; i < PROCESS_LISTS && result == NVML_SUCCESS && processes_are_ours(); i++)
-        result = read_processes(scene, process_entries[i], device, &lists[i], &counts[i]);
+    for (unsigned i = 0; i < PROCESS_LISTS && result == NVML_SUCCESS && are_ours; i++)
+        result = read_processes(scene, process_entries[i], version, device, &lists[i], &counts[i]);
     *ret_bytes = sum_memory(lists, counts);
     for (unsigned i = 0; i < PROCESS_LISTS; i++)
         free(lists[i]);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -13,6 +14,8 @@
 #include "store/liveness.h"
 #include "store/membership.h"
 #include "store/store.h"
+
+#define VERDICTS_MAX 256
 
 static const char *variable(const char *name)
 {
@@ -26,6 +29,19 @@ bool scene_is_wanted(void)
     return variable("GENV_ENVIRONMENT_ID") != NULL;
 }
 
+uint64_t scene_pid_namespace(void)
+{
+    static _Atomic uint64_t known;
+    static _Atomic pid_t owner; /* a child may be in another, but no process changes its own */
+    pid_t pid = getpid();
+
+    if (atomic_load(&owner) != pid) {
+        atomic_store(&known, proc_pid_namespace());
+        atomic_store(&owner, pid);
+    }
+    return atomic_load(&known);
+}
+
 /* The record that was read last, for the next call: whoever does not get the lock at once reads for himself, also in a
  * child of fork(2) in which nobody is left to unlock it. */
 static struct {
@@ -33,6 +49,14 @@ static struct {
     char path[PATH_MAX];
     struct stat stamp;
     struct env_list list; /* empty: nothing is kept */
+    /* A program asks many questions in a moment, about the same processes. Looking for one in /proc takes longer than
+     * all the rest, so that it is done once in each tick of the kernel's coarse clock (4 ms). */
+    struct timespec judged;
+    struct verdict {
+        unsigned pid;
+        bool belongs;
+    } verdicts[VERDICTS_MAX];
+    size_t verdict_count;
 } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Leaves @list empty where anything is in the way: a stranger's device must not show through a fault. */
@@ -56,6 +80,19 @@ static bool is_same_file(const struct stat *one, const struct stat *other)
            one->st_ctim.tv_sec == other->st_ctim.tv_sec && one->st_ctim.tv_nsec == other->st_ctim.tv_nsec;
 }
 
+/* Whether the environment lives. */
+static bool is_alive(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (now.tv_sec == kept.judged.tv_sec && now.tv_nsec == kept.judged.tv_nsec)
+        return true;
+    kept.judged = now;
+    kept.verdict_count = 0;
+    return liveness_prune(&kept.list.envs[0], scene_pid_namespace());
+}
+
 /* Makes @kept the record as it stands now. */
 static void refresh(const char *directory, const char *eid)
 {
@@ -69,13 +106,15 @@ static void refresh(const char *directory, const char *eid)
         return;
     }
     is_kept = kept.list.count && strcmp(path, kept.path) == 0 && is_same_file(&now, &kept.stamp);
-    if (is_kept && liveness_prune(&kept.list.envs[0], proc_pid_namespace()))
+    if (is_kept && is_alive())
         return;
     env_list_release(&kept.list);
     if (is_kept)
         return; /* it has ended */
     copy_string(kept.path, sizeof(kept.path), path);
     kept.stamp = now;
+    kept.judged = (struct timespec){.tv_sec = 0};
+    kept.verdict_count = 0;
     load(directory, eid, &kept.list);
 }
 
@@ -116,9 +155,27 @@ const struct genv_attachment *scene_attachment(const struct scene *scene, const 
     return scene->env ? env_attachment(scene->env, uuid) : NULL;
 }
 
-bool scene_has_process(const struct scene *scene, unsigned pid)
+static bool judge(const struct scene *scene, unsigned pid)
 {
     const struct env_list list = {.envs = scene->env, .count = 1};
 
-    return scene->env && pid && pid <= INT_MAX && membership_find(&list, (pid_t)pid) != NULL;
+    return membership_find(&list, (pid_t)pid) != NULL;
+}
+
+bool scene_has_process(const struct scene *scene, unsigned pid)
+{
+    bool belongs;
+
+    if (!scene->env || !pid || pid > INT_MAX)
+        return false;
+    if (!scene->borrows_kept)
+        return judge(scene, pid);
+    for (size_t i = 0; i < kept.verdict_count; i++) {
+        if (kept.verdicts[i].pid == pid)
+            return kept.verdicts[i].belongs;
+    }
+    belongs = judge(scene, pid);
+    if (kept.verdict_count < VERDICTS_MAX)
+        kept.verdicts[kept.verdict_count++] = (struct verdict){.pid = pid, .belongs = belongs};
+    return belongs;
 }

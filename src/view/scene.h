@@ -22,6 +22,9 @@ void scene_end(struct scene *scene);
 /* The beginning of a function that shows a part of the machine. */
 #define ENTER() cleanup_with(scene_end) struct scene scene = scene_begin()
 
+/* proc_pid_namespace(), asked for once in each process. */
+uint64_t scene_pid_namespace(void);
+
 /* The attachment to the device of that UUID, or NULL. */
 const struct genv_attachment *scene_attachment(const struct scene *scene, const char *uuid);
 /* Whether the process, by the number that the driver gives it, is one of the environment's. */
