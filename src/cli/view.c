@@ -2,6 +2,23 @@
 #include "shim/view.h"
 #include "cli/cli.h"
 #include "cli/installation.h"
+#include "shim/ids.h"
+
+/* CUDA_VISIBLE_DEVICES by UUID: PyTorch compares indices in it with how many devices NVML has, and in the view these
+ * are fewer than in the machine. */
+static int name_by_uuid(struct cli *cli, struct genv_error *err)
+{
+    const char *devices = getenv("CUDA_VISIBLE_DEVICES");
+    cleanup_env struct genv_env *env = NULL;
+    cleanup_text struct text uuids = TEXT_INIT;
+
+    if (!devices || cli_current_env(cli, &env, NULL) < 0)
+        return 0;
+    ids_add_uuids(&uuids, env, devices);
+    if (uuids.failed || (uuids.data && setenv("CUDA_VISIBLE_DEVICES", uuids.data, 1) < 0))
+        return error_no_memory(err);
+    return 0;
+}
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
@@ -15,7 +32,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = view_use(installation.view, err);
     if (r < 0)
         return error_prefix(err, r, "there is no view here, and without it the command would see all GPUs");
-    return cli_execute(cli, arguments->operands, err);
+    r = name_by_uuid(cli, err);
+    return r < 0 ? r : cli_execute(cli, arguments->operands, err);
 }
 
 static const struct example examples[] = {

@@ -2,10 +2,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "shim/fallback.h"
+#include "shim/ids.h"
 #include "shim/report.h"
 #include "shim/shim.h"
 #include "shim/view.h"
+#include "shim/words.h"
 
 static bool is_set(const char *name)
 {
@@ -28,6 +31,74 @@ static int use_view(const struct shim *shim, const char *program, struct genv_er
     return view_use(folder, err);
 }
 
+/* How many bytes of @word are the option that names devices: "-i", "--id", or 0. */
+static size_t id_option(const char *word)
+{
+    size_t length = strncmp(word, "--id", 4) == 0 ? 4 : strncmp(word, "-i", 2) == 0 ? 2 : 0;
+
+    return length && (word[length] == '\0' || word[length] == '=') ? length : 0;
+}
+
+static bool names_devices(char **words)
+{
+    for (; *words; words++) {
+        if (id_option(*words))
+            return true;
+    }
+    return false;
+}
+
+/* The modes that take UUIDs; topo and the like know indices alone. */
+static bool takes_uuids(const char *word)
+{
+    return !word || word[0] == '-' || strcmp(word, "pmon") == 0 || strcmp(word, "dmon") == 0;
+}
+
+/* @argv with devices named by UUID: -i 2 means the device that everybody calls 2, not the third one of the view. */
+static void name_by_uuid(char **argv, const struct genv_env *env, struct words *ret_words)
+{
+    words_add(ret_words, argv[0]);
+    for (char **word = argv + 1; *word; word++) {
+        cleanup_text struct text list = TEXT_INIT;
+        size_t option = id_option(*word);
+
+        if (!option || ((*word)[option] == '\0' && !word[1])) {
+            words_add(ret_words, *word);
+            continue;
+        }
+        text_add_bytes(&list, *word, option);
+        if ((*word)[option] == '\0') {
+            words_add(ret_words, *word);
+            text_release(&list);
+            word++;
+            option = 0;
+        } else {
+            text_add(&list, "=");
+            option++;
+        }
+        ids_add_uuids(&list, env, *word + option);
+        ret_words->failed |= list.failed;
+        if (!list.failed)
+            words_add(ret_words, list.data);
+    }
+}
+
+static int become_on_view(const char *program, char **argv)
+{
+    cleanup_shim_env struct genv_env *env = NULL;
+    cleanup_words struct words words = {.count = 0};
+
+    /* Only who names devices pays for a look at the environment. */
+    if (!takes_uuids(argv[1]) || !names_devices(argv + 1) || shim_environment(&env, NULL) < 0)
+        return shim_become(program, argv);
+    name_by_uuid(argv, env, &words);
+    if (words.failed) {
+        shim_complain("out of memory");
+        return EXIT_FAILURE;
+    }
+    return shim_become(program, words.items);
+}
+
 int main(int argc, char **argv)
 {
     struct genv_error reason = {0};
@@ -41,5 +112,6 @@ int main(int argc, char **argv)
         return report_simulated(argv + 1);
     if (shim_find_real(&shim, program, sizeof(program)) < 0)
         return shim_become_real(&shim, argv); /* which says so */
-    return use_view(&shim, program, &reason) < 0 ? fallback(program, argv, reason.message) : shim_become(program, argv);
+    return use_view(&shim, program, &reason) < 0 ? fallback(program, argv, reason.message)
+                                                 : become_on_view(program, argv);
 }

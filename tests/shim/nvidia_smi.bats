@@ -31,6 +31,22 @@ bare() {
     [ "$(cat "$CALL.path")" = "$SCRATCH/real/nvidia-smi" ]
 }
 
+@test "attached devices are named by UUID, which the view and the machine agree about" {
+    local uuids one
+    uuids=$(jq -r '[.attachments[].uuid] | join(",")' "$GENV_TMPDIR/envs/e.json")
+    one=${uuids#*,}
+    nvidia-smi -q -i 1
+    expect_words -q -i "$one"
+    nvidia-smi --id=0,1 -q
+    expect_words "--id=$uuids" -q
+    nvidia-smi pmon --id 1,7,GPU-x
+    expect_words pmon --id "$one,7,GPU-x"
+    nvidia-smi topo -m -i 1
+    expect_words topo -m -i 1
+    nvidia-smi -q -i
+    expect_words -q -i
+}
+
 @test "what LD_LIBRARY_PATH had stays behind the view, which is there once" {
     LD_LIBRARY_PATH=/a:/b nvidia-smi
     [ "$(variable LD_LIBRARY_PATH)" = "$VIEW:/a:/b" ]

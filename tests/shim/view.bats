@@ -23,6 +23,18 @@ teardown() {
     [ "$(variable LD_LIBRARY_PATH)" = "$VIEW:/a" ]
 }
 
+@test "the command gets the devices that are visible to CUDA by UUID" {
+    enter e 2
+    local uuids
+    uuids=$(jq -r '[.attachments[].uuid] | join(",")' "$GENV_TMPDIR/envs/e.json")
+    CUDA_VISIBLE_DEVICES=0,1 genv view monitor
+    [ "$(variable CUDA_VISIBLE_DEVICES)" = "$uuids" ]
+    CUDA_VISIBLE_DEVICES=1 genv view monitor # as the user has narrowed it
+    [ "$(variable CUDA_VISIBLE_DEVICES)" = "${uuids#*,}" ]
+    CUDA_VISIBLE_DEVICES=-1 genv view monitor
+    [ "$(variable CUDA_VISIBLE_DEVICES)" = -1 ]
+}
+
 @test "without one the command just runs" {
     LD_LIBRARY_PATH=/a genv view monitor
     [ "$(variable LD_LIBRARY_PATH)" = /a ]

@@ -206,7 +206,7 @@ uuid() {
     jq -r ".devices[$1].uuid" "$WORLD/550/world.json"
 }
 
-@test 'nvidia-smi in an environment finds a device by its UUID in every mode that takes one' {
+@test 'nvidia-smi in an environment finds a device by its UUID and its index in every mode that takes one' {
     local driver arguments
     for driver in 535 550; do
         need "$driver"
@@ -215,6 +215,10 @@ uuid() {
             # shellcheck disable=SC2086 # words
             run "${AS[@]}" nvidia-smi $arguments -i "$(uuid 2)" </dev/null
             echo "status $status: $arguments: $output"
+            [[ $status == 0 && $output =~ $(uuid 2)|' 2 ' ]]
+            # shellcheck disable=SC2086 # words
+            run "${AS[@]}" nvidia-smi $arguments -i 2 </dev/null
+            echo "status $status: $arguments -i 2: $output"
             [[ $status == 0 && $output =~ $(uuid 2)|' 2 ' ]]
         done
     done
