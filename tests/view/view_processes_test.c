@@ -1,7 +1,11 @@
 /* The view: which processes a program sees, and how much memory. */
 #include "view_world.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 
 /* The caller's room is kept to, and what the list needs is said, in every version. */
 #define CHECK_LIST(function, type, pid_1, pid_2)                                                                       \
@@ -283,6 +287,82 @@ static void samples_and_sessions_tell_of_no_stranger(void **state)
     assert_int_equal(VIEW(nvmlDeviceGetProcessUtilization)(device, samples, &count, 0), NVML_ERROR_NOT_FOUND);
 }
 
+/* Starts process 2 of a PID namespace, which says that it is in the environment. */
+static void start_second(void)
+{
+    int started[2];
+    pid_t pid;
+    char byte;
+
+    require(pipe2(started, O_CLOEXEC) == 0);
+    pid = fork();
+    if (pid == 0) {
+        execl("/bin/sleep", "sleep", "1000", NULL); /* with the GENV_ENVIRONMENT_ID of view_enter() */
+        _exit(127);
+    }
+    close(started[1]);
+    require(read(started[0], &byte, 1) == 0); /* it has become sleep(1) */
+    close(started[0]);
+    require(pid == 2);
+}
+
+/* How many processes the view shows to process 1 of a PID namespace of its own, which it takes along when it ends. */
+static int look_from_inside(void)
+{
+    nvmlProcessInfo_v2_t list[8] = {{0}};
+    unsigned count = 8;
+    nvmlDevice_t device;
+
+    require(getpid() == 1);
+    require(mount("proc", "/proc", "proc", 0, NULL) == 0);
+    start_second();
+    usleep(50000); /* what was seen outside counts until the kernel's coarse clock ticks */
+    require(VIEW(nvmlDeviceGetHandleByIndex_v2)(0, &device) == NVML_SUCCESS);
+    require(VIEW(nvmlDeviceGetComputeRunningProcesses_v3)(device, &count, list) == NVML_SUCCESS);
+    return (int)count;
+}
+
+static int enter_namespace(void *data)
+{
+    int status;
+    pid_t pid;
+
+    (void)data;
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return 77;
+    pid = fork();
+    if (pid == 0)
+        _exit(100 + look_from_inside());
+    require(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The number of a process means another one in another namespace. The drivers since 535.113 leave those out that are
+ * not in the caller's; with one before, nobody can tell. */
+static void processes_of_another_pid_namespace_do_not_show(void **state)
+{
+    static const struct {
+        const char *version;
+        int shown;
+    } drivers[] = {{"550.163.01", 1}, {"535.113.01", 1}, {"535.104.05", 0}, {"470.10", 0}};
+
+    (void)state;
+    skip_unless_root();
+    VIEW_SAVE("e1", -1, view_start(-1, NULL), ON(A, 0, 0));
+    view_enter("e1");
+    for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
+        int status;
+
+        view_set_world("{\"driver_version\": \"%s\","
+                       "\"devices\": [{\"uuid\": \"" A "\", \"processes\": [{\"pid\": 2}]}]}",
+                       drivers[i].version);
+        assert_string_equal(view_pids(view_handle(0)), ""); /* process 2 out here is nobody's */
+        status = unit_fork((uid_t)-1, enter_namespace, NULL);
+        skip_unless(status != 77, "may not make a PID namespace");
+        assert_int_equal(status, 100 + drivers[i].shown);
+    }
+}
+
 static void what_is_not_filtered_is_refused(void **state)
 {
     nvmlReturn_t (*refused)(nvmlDevice_t device) = view_function("nvmlDeviceGetVgpuProcessUtilization");
@@ -303,6 +383,7 @@ static const struct CMUnitTest tests[] = {
     TEST(memory_is_the_environments),
     TEST(the_flawed_lists_of_a_driver_are_not_used),
     TEST(samples_and_sessions_tell_of_no_stranger),
+    TEST(processes_of_another_pid_namespace_do_not_show),
     TEST(what_is_not_filtered_is_refused),
 };
 
