@@ -84,6 +84,24 @@ nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *info)
     return NVML_SUCCESS;
 }
 
+nvmlReturn_t nvmlDeviceGetPciInfoExt(nvmlDevice_t device, nvmlPciInfoExt_v1_t *info)
+{
+    const nvmlPciInfo_t *pci;
+
+    ENTER_DEVICE(device);
+    REQUIRE(info);
+    pci = &entry.device->pci;
+    info->domain = pci->domain;
+    info->bus = pci->bus;
+    info->device = pci->device;
+    info->pciDeviceId = pci->pciDeviceId;
+    info->pciSubSystemId = pci->pciSubSystemId;
+    info->baseClass = 3; /* a display controller, */
+    info->subClass = 2;  /* for computing */
+    memcpy(info->busId, pci->busId, sizeof(info->busId));
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major, int *minor)
 {
     ENTER_DEVICE(device);
