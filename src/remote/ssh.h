@@ -1,0 +1,40 @@
+/* The user's own ssh: how it is called, and what its failures mean. */
+#ifndef REMOTE_SSH_H
+#define REMOTE_SSH_H
+
+#include "remote/hosts.h"
+
+/* Prepares what all calls share: a private directory for shared connections, with a configuration that reads the user's
+ * and the system's first and only then adds our own defaults (a connection is shared, and kept for a minute). free()
+ * @ret_config, the configuration's path. */
+int ssh_prepare(char **ret_config, struct genv_error *err);
+
+enum ssh_terminal {
+    SSH_NO_INPUT, /* a query: standard input is /dev/null, no forwardings */
+    SSH_PLAIN,    /* standard streams as they are */
+    SSH_TERMINAL, /* a terminal there */
+};
+
+struct ssh_call {
+    const char *config;       /* ssh_prepare() */
+    unsigned timeout_seconds; /* to connect */
+    bool share;               /* keep the connection for calls that follow */
+    enum ssh_terminal terminal;
+};
+
+/* The argument vector, NULL-terminated, that runs genv on @host with @words, NULL-terminated, which may hold anything
+ * but arrive as they are: where a word has characters that some shell could take for its own they are sent encoded
+ * (words.h). strv_free() it. -E2BIG: longer than what the other side can take. */
+int ssh_command(const struct host *host, const struct ssh_call *call, const char *const *words, char ***ret_argv,
+                struct genv_error *err);
+
+/* Says in @err, without the host's name, why a call failed: @status is ssh's exit status (128+N for a signal), @output
+ * what it wrote to standard error. Returns the negative errno: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EACCES (not
+ * let in), -EKEYREJECTED (the host's key), -ENOENT (no genv there), -EPROTO (an older genv, something else). */
+int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err);
+
+/* Whether the other side closed the connection before it asked who we are, as an sshd does to whom more connect at once
+ * than it likes (MaxStartups): worth another try. */
+bool ssh_was_turned_away(int status, const char *output);
+
+#endif

@@ -1,0 +1,33 @@
+/* The state of many machines at one moment: a snapshot of each host, or the reason why there is none. */
+#ifndef REMOTE_SURVEY_H
+#define REMOTE_SURVEY_H
+
+#include "remote/hosts.h"
+#include <genv/genv.h>
+
+struct survey_answer {
+    const struct host *host;
+    struct genv_snapshot *snapshot; /* NULL: failed, or not waited for */
+    struct genv_error err;          /* why, without the host's name; code ECANCELED: not waited for */
+};
+
+struct survey {
+    struct survey_answer *answers; /* in the hosts' order */
+    size_t count;
+};
+
+struct survey_options {
+    double timeout_seconds; /* for each host, connecting included */
+    /* Whether this snapshot is what one looks for: then the hosts that have not answered get one more second. NULL: all
+     * are waited for. */
+    bool (*suffices)(const struct genv_snapshot *snapshot, void *data);
+    void *data;
+};
+
+/* Asks all hosts at once. 0, whatever the hosts answered; -EINTR with *ret_signal: a signal ended it. */
+int survey_take(const struct host_list *hosts, const struct survey_options *options, struct survey *ret_survey,
+                int *ret_signal, struct genv_error *err);
+void survey_release(struct survey *survey);
+#define cleanup_survey cleanup_with(survey_release)
+
+#endif
