@@ -102,6 +102,14 @@ char *genv_snapshot_to_json(const struct genv_snapshot *snapshot);
 char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot);
 char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
 
+/* Reads the JSON text of `genv snapshot`, of another host perhaps. -EINVAL: it is not, or of a version that is not
+ * known here; the text may be hostile. Attachments to devices that the host no longer has are not in it. */
+int genv_snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot,
+                            struct genv_error *err);
+
+/* How many devices an environment that is not attached yet could have with that capacity (0: whole devices). */
+size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gpu_memory);
+
 /* The environment @eid in @snapshot, or NULL. */
 const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
 
@@ -138,6 +146,10 @@ int genv_name_validate(const char *name, struct genv_error *err);
 
 /* The name of a user, or his number where he has none; @name has room for GENV_USERNAME_SIZE bytes. */
 void genv_user_name(uid_t uid, char *name);
+/* The same of an environment's owner and of a process's ("" where that is unknown), also in a snapshot of another host.
+ */
+void genv_env_username(const struct genv_env *env, char *name);
+void genv_gpu_process_username(const struct genv_gpu_process *process, char *name);
 
 /* What `genv doctor` looks at. */
 enum genv_finding_level { GENV_FINDING_OK, GENV_FINDING_WARNING, GENV_FINDING_ERROR };

@@ -74,7 +74,8 @@ struct genv_attachment {
 
 struct genv_env {
     char eid[GENV_EID_MAX + 1];
-    uid_t uid; /* the owner of the record, never a claim inside it */
+    uid_t uid;                         /* the owner of the record, never a claim inside it */
+    char username[GENV_USERNAME_SIZE]; /* as another host told it; "" for this one: see genv_env_username() */
     struct timespec created;
     struct genv_config config;
     struct genv_process *processes;
@@ -123,9 +124,10 @@ struct genv_usage {
 /* A process that uses GPUs. */
 struct genv_gpu_process {
     pid_t pid;
-    uint64_t start_time;        /* as in struct genv_process; 0: unknown */
-    uid_t uid;                  /* (uid_t)-1: unknown */
-    char eid[GENV_EID_MAX + 1]; /* the environment that it belongs to, or "" */
+    uint64_t start_time;               /* as in struct genv_process; 0: unknown */
+    uid_t uid;                         /* (uid_t)-1: unknown */
+    char username[GENV_USERNAME_SIZE]; /* as in struct genv_env */
+    char eid[GENV_EID_MAX + 1];        /* the environment that it belongs to, or "" */
     char command[GENV_COMMAND_SIZE];
     struct genv_usage *usages;
     size_t usage_count;

@@ -10,7 +10,7 @@
 
 static int refuse(struct genv_error *err, const char *key, const char *expected)
 {
-    return error_set(err, EINVAL, "\"%s\" is not %s", key, expected);
+    return error_set(err, EINVAL, "\"%s\" is not %s", key ? key : "element", expected);
 }
 
 static int decode_array(const json_t *value, const struct json_field *field, char *object, struct genv_error *err)
@@ -68,6 +68,11 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
             return refuse(err, field->key, "a small whole number");
         *(int *)target = (int)number;
         return 0;
+    case JSON_KIND_REAL:
+        if (!json_is_number(value))
+            return refuse(err, field->key, "a number");
+        *(double *)target = json_number_value(value);
+        return 0;
     case JSON_KIND_BOOL:
         if (!json_is_boolean(value))
             return refuse(err, field->key, "true or false");
@@ -89,10 +94,14 @@ static void set_absent(const struct json_field *field, char *object)
         *(uint64_t *)(void *)(object + field->offset) = (uint64_t)field->absent;
     else if (field->kind == JSON_KIND_I32)
         *(int *)(void *)(object + field->offset) = (int)field->absent;
+    else if (field->kind == JSON_KIND_REAL)
+        *(double *)(void *)(object + field->offset) = (double)field->absent;
 }
 
 int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err)
 {
+    if (table->field_count == 1 && !table->fields->key)
+        return decode_field(json, table->fields, object, err);
     if (!json_is_object(json))
         return error_set(err, EINVAL, "not a JSON object");
     for (size_t i = 0; i < table->field_count; i++) {
@@ -100,7 +109,7 @@ int json_decode(const json_t *json, const struct json_table *table, void *object
         const json_t *value = json_object_get(json, field->key);
         int r;
 
-        if (!value && field->optional) {
+        if (value ? field->nullable && json_is_null(value) : field->optional) {
             set_absent(field, object);
             continue;
         }
@@ -140,6 +149,8 @@ static bool is_absent(const struct json_field *field, const char *object)
         return *(const uint64_t *)source == (uint64_t)field->absent;
     case JSON_KIND_I32:
         return *(const int *)source == field->absent;
+    case JSON_KIND_REAL:
+        return *(const double *)source == (double)field->absent;
     case JSON_KIND_BOOL:
         return !*(const bool *)source;
     case JSON_KIND_ARRAY:
@@ -162,6 +173,8 @@ static json_t *encode_field(const struct json_field *field, const char *object)
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:
         return json_integer(*(const int *)source);
+    case JSON_KIND_REAL:
+        return json_real(*(const double *)source);
     case JSON_KIND_BOOL:
         return json_boolean(*(const bool *)source);
     case JSON_KIND_TIME:
@@ -175,8 +188,11 @@ static json_t *encode_field(const struct json_field *field, const char *object)
 
 json_t *json_encode(const struct json_table *table, const void *object)
 {
-    cleanup_json json_t *json = json_object();
+    cleanup_json json_t *json = NULL;
 
+    if (table->field_count == 1 && !table->fields->key)
+        return encode_field(table->fields, object);
+    json = json_object();
     for (size_t i = 0; json && i < table->field_count; i++) {
         const struct json_field *field = &table->fields[i];
 

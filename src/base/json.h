@@ -10,6 +10,7 @@ enum json_kind {
     JSON_KIND_TEXT, /* char[size]; printable UTF-8 that fits, or the whole object is refused */
     JSON_KIND_U64,  /* uint64_t, in JSON at most 2^63-1 */
     JSON_KIND_I32,  /* int, not negative */
+    JSON_KIND_REAL, /* double; any number in JSON */
     JSON_KIND_BOOL,
     JSON_KIND_TIME,  /* struct timespec, in JSON RFC 3339 */
     JSON_KIND_ARRAY, /* pointer at @offset and size_t at @count_offset, elements by @element */
@@ -18,10 +19,11 @@ enum json_kind {
 struct json_table;
 
 struct json_field {
-    const char *key;
+    const char *key; /* NULL, in a table of one field: the element of an array is this value, and no object */
     enum json_kind kind;
     bool optional; /* may be missing. Missing numbers read as @absent; @absent, false, "" and empty arrays are not
                       written */
+    bool nullable; /* null reads as if it were missing */
     long long absent;
     size_t offset;
     size_t size;

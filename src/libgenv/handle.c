@@ -165,6 +165,16 @@ GENV_PUBLIC int genv_name_validate(const char *name, struct genv_error *err)
     return name_validate(name, err);
 }
 
+GENV_PUBLIC void genv_env_username(const struct genv_env *env, char *name)
+{
+    env_username(env, name);
+}
+
+GENV_PUBLIC void genv_gpu_process_username(const struct genv_gpu_process *process, char *name)
+{
+    gpu_process_username(process, name);
+}
+
 GENV_PUBLIC void genv_user_name(uid_t uid, char *name)
 {
     user_name(uid, name, GENV_USERNAME_SIZE);

@@ -8,6 +8,7 @@
 #include "driver/driver.h"
 #include "libgenv/handle.h"
 #include "model/snapshot.h"
+#include "policy/select.h"
 #include "store/membership.h"
 
 static int load_envs(struct genv *g, struct genv_snapshot *snapshot, struct genv_error *err)
@@ -164,6 +165,17 @@ GENV_PUBLIC int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct
     }
     *ret_snapshot = snapshot;
     return 0;
+}
+
+GENV_PUBLIC int genv_snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot,
+                                        struct genv_error *err)
+{
+    return snapshot_from_json(text, length, ret_snapshot, err);
+}
+
+GENV_PUBLIC size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gpu_memory)
+{
+    return select_available(snapshot, gpu_memory, NULL);
 }
 
 GENV_PUBLIC void genv_snapshot_free(struct genv_snapshot *snapshot)

@@ -9,7 +9,12 @@
 #include "base/user.h"
 #include "model/env.h"
 
-#define SNAPSHOT_VERSION 1
+const char *const snapshot_states[SNAPSHOT_STATE_COUNT] = {
+    [GENV_DEVICE_OK] = "ok",
+    [GENV_DEVICE_LOST] = "lost",
+    [GENV_DEVICE_FORBIDDEN] = "forbidden",
+    [GENV_DEVICE_FAILED] = "failed",
+};
 
 void snapshot_free(struct genv_snapshot *snapshot)
 {
@@ -48,12 +53,22 @@ static json_t *time_to_json(struct timespec time)
     return json_string(text);
 }
 
-static json_t *username_to_json(uid_t uid)
+static void username(uid_t uid, const char *told, char *name)
 {
-    char name[GENV_USERNAME_SIZE];
+    if (*told || uid == (uid_t)-1)
+        copy_string(name, GENV_USERNAME_SIZE, told);
+    else
+        user_name(uid, name, GENV_USERNAME_SIZE);
+}
 
-    user_name(uid, name, sizeof(name));
-    return json_string(name);
+void env_username(const struct genv_env *env, char name[static GENV_USERNAME_SIZE])
+{
+    username(env->uid, env->username, name);
+}
+
+void gpu_process_username(const struct genv_gpu_process *process, char name[static GENV_USERNAME_SIZE])
+{
+    username(process->uid, process->username, name);
 }
 
 static json_t *attachments_to_json(const struct genv_snapshot *snapshot, const char *uuid)
@@ -74,13 +89,12 @@ static json_t *attachments_to_json(const struct genv_snapshot *snapshot, const c
 
 static json_t *device_to_json(const struct genv_snapshot *snapshot, const struct genv_device *device)
 {
-    static const char *const states[] = {"ok", "lost", "forbidden", "failed"};
     const struct genv_sample *sample = &device->sample;
 
     return json_pack("{s:i, s:o, s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "index", (int)device->index,
                      "uuid", text_or_null(device->uuid), "pci_bus_id", text_or_null(device->pci_bus_id), "name",
-                     text_or_null(device->name), "state", states[device->state], "mig", device->mig, "total_memory",
-                     bytes_or_null(device->total_memory, 0), "used_memory",
+                     text_or_null(device->name), "state", snapshot_states[device->state], "mig", device->mig,
+                     "total_memory", bytes_or_null(device->total_memory, 0), "used_memory",
                      bytes_or_null(sample->used_memory, GENV_UNKNOWN_U64), "utilization",
                      number_or_null(sample->utilization), "temperature", number_or_null(sample->temperature), "power",
                      sample->power_mw < 0 ? json_null() : json_real((double)sample->power_mw / 1000), "attachments",
@@ -90,32 +104,35 @@ static json_t *device_to_json(const struct genv_snapshot *snapshot, const struct
 static json_t *env_to_json(const struct genv_env *env)
 {
     json_t *pids = json_array(), *kernel_ids = json_array(), *devices = json_array();
+    char name[GENV_USERNAME_SIZE];
 
+    env_username(env, name);
     for (size_t i = 0; i < env->process_count; i++)
         json_array_append_new(pids, json_integer(env->processes[i].pid));
     for (size_t i = 0; i < env->kernel_count; i++)
         json_array_append_new(kernel_ids, json_string(env->kernels[i].id));
     for (size_t i = 0; i < env->attachment_count; i++)
         json_array_append_new(devices, number_or_null(env->attachments[i].index));
-    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "eid", env->eid, "uid", (json_int_t)env->uid,
-                     "username", username_to_json(env->uid), "name", text_or_null(env->config.name), "gpus",
-                     number_or_null(env->config.gpus), "gpu_memory", bytes_or_null(env->config.gpu_memory, 0),
-                     "created", time_to_json(env->created), "pids", pids, "kernel_ids", kernel_ids, "devices", devices);
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "eid", env->eid, "uid", (json_int_t)env->uid,
+                     "username", name, "name", text_or_null(env->config.name), "gpus", number_or_null(env->config.gpus),
+                     "gpu_memory", bytes_or_null(env->config.gpu_memory, 0), "created", time_to_json(env->created),
+                     "pids", pids, "kernel_ids", kernel_ids, "devices", devices);
 }
 
 static json_t *process_to_json(const struct genv_gpu_process *process)
 {
     bool known = process->uid != (uid_t)-1;
     json_t *usage = json_array();
+    char name[GENV_USERNAME_SIZE];
 
+    gpu_process_username(process, name);
     for (size_t i = 0; i < process->usage_count; i++)
         json_array_append_new(usage, json_pack("{s:i, s:o}", "index", (int)process->usages[i].index, "used_memory",
                                                bytes_or_null(process->usages[i].used_memory, GENV_UNKNOWN_U64)));
     return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)process->pid, "start_time",
                      bytes_or_null(process->start_time, 0), "eid", text_or_null(process->eid), "uid",
-                     known ? json_integer(process->uid) : json_null(), "username",
-                     known ? username_to_json(process->uid) : json_null(), "command", text_or_null(process->command),
-                     "usage", usage);
+                     known ? json_integer(process->uid) : json_null(), "username", text_or_null(name), "command",
+                     text_or_null(process->command), "usage", usage);
 }
 
 static json_t *envs_to_json(const struct genv_snapshot *snapshot)

@@ -333,3 +333,34 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
         ret->attachments[i].gpu_memory = capacity;
     return 0;
 }
+
+static bool strangers_use(const struct genv_snapshot *snapshot, const struct genv_device *device)
+{
+    for (size_t i = 0; i < snapshot->process_count; i++) {
+        const struct genv_gpu_process *process = &snapshot->processes[i];
+
+        for (size_t k = 0; !*process->eid && k < process->usage_count; k++) {
+            if (process->usages[k].index == device->index)
+                return true;
+        }
+    }
+    return false;
+}
+
+size_t select_available(const struct genv_snapshot *snapshot, uint64_t capacity, size_t *ret_quiet)
+{
+    const struct genv_env nobody = {.config = {.gpus = -1, .gpu_memory = capacity}};
+    const struct env_list envs = {snapshot->envs, snapshot->env_count};
+    const struct select_view view = {.devices = snapshot->devices, .envs = &envs, .self = &nobody};
+    size_t available = 0, quiet = 0;
+
+    for (size_t d = 0; d < snapshot->device_count; d++) {
+        if (!examine(&view, d, capacity).available)
+            continue;
+        available++;
+        quiet += ret_quiet && !strangers_use(snapshot, &snapshot->devices[d]);
+    }
+    if (ret_quiet)
+        *ret_quiet = quiet;
+    return available;
+}

@@ -36,4 +36,9 @@ int select_index(const struct select_view *view, int index, bool over_subscribe,
  * and it is more than before. */
 int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err);
 
+/* How many devices of @snapshot an environment that has none yet could have, with room for @capacity (0: whole
+ * devices).
+ * @ret_quiet, which may be NULL: how many of those no process uses that belongs to no environment. */
+size_t select_available(const struct genv_snapshot *snapshot, uint64_t capacity, size_t *ret_quiet);
+
 #endif

@@ -1,10 +1,12 @@
 /* The JSON of a snapshot. */
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/env.h"
 #include "model/snapshot.h"
 
 static struct genv_snapshot *make_snapshot(void)
@@ -153,7 +155,102 @@ static void an_empty_machine_has_empty_arrays(void **state)
     snapshot_free(NULL);
 }
 
+/* Reads @text back, and returns what is written of it then. */
+static char *again(const char *text)
+{
+    struct genv_snapshot *snapshot = NULL;
+    struct genv_error err = {0};
+    char *written;
+
+    if (snapshot_from_json(text, strlen(text), &snapshot, &err) < 0)
+        fail_msg("%s", err.message);
+    written = snapshot_to_json(snapshot);
+    snapshot_free(snapshot);
+    return written;
+}
+
+static void what_is_read_back_is_the_same(void **state)
+{
+    struct genv_snapshot *snapshot = make_snapshot();
+    cleanup_free char *text = NULL, *copy = NULL;
+
+    (void)state;
+    snapshot->envs[0].attachments[0] = snapshot->envs[0].attachments[1]; /* a device that is gone is told of, no more */
+    snapshot->envs[0].attachment_count = 1;
+    copy_string(snapshot->envs[0].username, GENV_USERNAME_SIZE, "paul");
+    text = snapshot_to_json(snapshot);
+    copy = again(text);
+    assert_string_equal(text, copy);
+    snapshot_free(snapshot);
+}
+
+static void users_are_those_of_the_host(void **state)
+{
+    struct genv_snapshot *snapshot = make_snapshot(), *read = NULL;
+    cleanup_free char *text = NULL;
+    char name[GENV_USERNAME_SIZE];
+
+    (void)state;
+    snapshot->envs[0].uid = 0;
+    copy_string(snapshot->envs[0].username, GENV_USERNAME_SIZE, "admin");
+    text = snapshot_to_json(snapshot);
+    assert_int_equal(snapshot_from_json(text, strlen(text), &read, NULL), 0);
+    env_username(&read->envs[0], name);
+    assert_string_equal(name, "admin");
+    gpu_process_username(&read->processes[0], name);
+    assert_string_equal(name, "");
+    snapshot_free(read);
+    snapshot_free(snapshot);
+}
+
+#define DEVICE(index, attachments) "{\"index\":" index ",\"uuid\":\"GPU-" index "\",\"attachments\":[" attachments "]}"
+#define ENV(eid, more)                                                                                                 \
+    "{\"eid\":\"" eid "\",\"uid\":0,\"username\":\"root\",\"created\":\"2026-11-20T10:14:12Z\",\"pids\":[1]"           \
+    ",\"kernel_ids\":[]" more "}"
+#define ATTACHMENT(eid) "{\"eid\":\"" eid "\",\"time\":\"2026-11-20T10:14:12Z\"}"
+#define SNAPSHOT(version, devices, envs, processes)                                                                    \
+    "{\"version\":" version ",\"hostname\":\"h\",\"time\":\"2026-11-20T10:14:12Z\",\"devices\":[" devices              \
+    "],\"envs\":[" envs "],\"processes\":[" processes "]}"
+
+static void what_makes_no_sense_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "[]",
+        "{}",
+        SNAPSHOT("2", "", "", ""),
+        SNAPSHOT("1", "1", "", ""),
+        SNAPSHOT("1", DEVICE("1", "") "," DEVICE("1", ""), "", ""),
+        SNAPSHOT("1", DEVICE("1", "") "," DEVICE("0", ""), "", ""),
+        SNAPSHOT("1", DEVICE("70000", ""), "", ""),
+        SNAPSHOT("1", DEVICE("0", ATTACHMENT("a")), "", ""),
+        SNAPSHOT("1", DEVICE("0", ATTACHMENT("a") "," ATTACHMENT("a")), ENV("a", ""), ""),
+        SNAPSHOT("1", "", ENV("a", "") "," ENV("a", ""), ""),
+        SNAPSHOT("1", "", ENV("../a", ""), ""),
+        SNAPSHOT("1", "", ENV("a", ",\"name\":\"\\u001b[31m\""), ""),
+        SNAPSHOT("1", "", ENV("a", ",\"gpus\":-1"), ""),
+        SNAPSHOT("1", "", "", "{\"pid\":1,\"usage\":[0]}"),
+    };
+    const char *good = SNAPSHOT("1", DEVICE("0", ATTACHMENT("a")), ENV("a", ",\"unheard-of\":1"), "");
+    struct genv_snapshot *snapshot = NULL;
+
+    (void)state;
+    assert_int_equal(snapshot_from_json(good, strlen(good), &snapshot, NULL), 0);
+    assert_int_equal(snapshot->envs[0].attachment_count, 1);
+    snapshot_free(snapshot);
+    snapshot = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct genv_error err = {0};
+
+        if (snapshot_from_json(texts[i], strlen(texts[i]), &snapshot, &err) != -EINVAL || snapshot || !*err.message)
+            fail_msg("taken: %s", texts[i]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_is_read_back_is_the_same),
+    cmocka_unit_test(users_are_those_of_the_host),
+    cmocka_unit_test(what_makes_no_sense_is_refused),
     cmocka_unit_test(every_field_is_told),
     cmocka_unit_test(the_parts_are_arrays_of_the_same_objects),
     cmocka_unit_test(an_empty_machine_has_empty_arrays),

@@ -1,0 +1,332 @@
+/* The JSON of `genv snapshot`, read back: of another host, whose word is not to be trusted. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "model/env.h"
+#include "model/snapshot.h"
+
+/* The JSON lists the attachments under their devices, struct genv_snapshot under the environments. */
+struct attachment_entry {
+    char eid[GENV_EID_MAX + 1];
+    struct genv_attachment attachment;
+};
+
+struct device_entry {
+    struct genv_device device;
+    int index;
+    char state[16];
+    double power; /* watts */
+    struct attachment_entry *attachments;
+    size_t attachment_count;
+};
+
+struct env_entry {
+    struct genv_env env;
+    uint64_t uid;
+};
+
+struct process_entry {
+    struct genv_gpu_process process;
+    uint64_t uid;
+};
+
+struct usage_entry {
+    int index;
+    uint64_t used_memory;
+};
+
+struct snapshot_entry {
+    int version;
+    struct genv_snapshot snapshot; /* its lists stay empty */
+    struct device_entry *devices;
+    size_t device_count;
+    struct env_entry *envs;
+    size_t env_count;
+    struct process_entry *processes;
+    size_t process_count;
+};
+
+#define TEXT(name, type, member)                                                                                       \
+    {                                                                                                                  \
+        .key = name, .kind = JSON_KIND_TEXT, .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)  \
+    }
+#define TEXT_OR_NULL(name, type, member)                                                                               \
+    {                                                                                                                  \
+        .key = name, .kind = JSON_KIND_TEXT, .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member), \
+        .optional = true, .nullable = true                                                                             \
+    }
+#define NUMBER(name, json_kind, type, member)                                                                          \
+    {                                                                                                                  \
+        .key = name, .kind = (json_kind), .offset = offsetof(type, member)                                             \
+    }
+#define NUMBER_OR_NULL(name, json_kind, type, member, unknown)                                                         \
+    {                                                                                                                  \
+        .key = name, .kind = (json_kind), .offset = offsetof(type, member), .optional = true, .nullable = true,        \
+        .absent = (unknown)                                                                                            \
+    }
+#define LIST(name, type, list, counter, table)                                                                         \
+    {                                                                                                                  \
+        .key = name, .kind = JSON_KIND_ARRAY, .offset = offsetof(type, list), .count_offset = offsetof(type, counter), \
+        .element = &(table)                                                                                            \
+    }
+#define TABLE(name, type, fields) static const struct json_table name = {sizeof(type), ARRAY_SIZE(fields), fields}
+
+static const struct json_field attachment_fields[] = {
+    TEXT("eid", struct attachment_entry, eid),
+    NUMBER_OR_NULL("gpu_memory", JSON_KIND_U64, struct attachment_entry, attachment.gpu_memory, 0),
+    NUMBER("time", JSON_KIND_TIME, struct attachment_entry, attachment.time),
+};
+TABLE(attachment_table, struct attachment_entry, attachment_fields);
+
+static const struct json_field device_fields[] = {
+    NUMBER("index", JSON_KIND_I32, struct device_entry, index),
+    TEXT_OR_NULL("uuid", struct device_entry, device.uuid),
+    TEXT_OR_NULL("pci_bus_id", struct device_entry, device.pci_bus_id),
+    TEXT_OR_NULL("name", struct device_entry, device.name),
+    TEXT_OR_NULL("state", struct device_entry, state),
+    NUMBER_OR_NULL("mig", JSON_KIND_BOOL, struct device_entry, device.mig, 0),
+    NUMBER_OR_NULL("total_memory", JSON_KIND_U64, struct device_entry, device.total_memory, 0),
+    NUMBER_OR_NULL("used_memory", JSON_KIND_U64, struct device_entry, device.sample.used_memory, -1),
+    NUMBER_OR_NULL("utilization", JSON_KIND_I32, struct device_entry, device.sample.utilization, GENV_UNKNOWN_INT),
+    NUMBER_OR_NULL("temperature", JSON_KIND_I32, struct device_entry, device.sample.temperature, GENV_UNKNOWN_INT),
+    NUMBER_OR_NULL("power", JSON_KIND_REAL, struct device_entry, power, -1),
+    LIST("attachments", struct device_entry, attachments, attachment_count, attachment_table),
+};
+TABLE(device_table, struct device_entry, device_fields);
+
+static const struct json_field pid_fields[] = {NUMBER(NULL, JSON_KIND_I32, struct genv_process, pid)};
+TABLE(pid_table, struct genv_process, pid_fields);
+
+static const struct json_field kernel_fields[] = {TEXT(NULL, struct genv_kernel, id)};
+TABLE(kernel_table, struct genv_kernel, kernel_fields);
+
+static const struct json_field env_fields[] = {
+    TEXT("eid", struct env_entry, env.eid),
+    NUMBER("uid", JSON_KIND_U64, struct env_entry, uid),
+    TEXT("username", struct env_entry, env.username),
+    TEXT_OR_NULL("name", struct env_entry, env.config.name),
+    NUMBER_OR_NULL("gpus", JSON_KIND_I32, struct env_entry, env.config.gpus, -1),
+    NUMBER_OR_NULL("gpu_memory", JSON_KIND_U64, struct env_entry, env.config.gpu_memory, 0),
+    NUMBER("created", JSON_KIND_TIME, struct env_entry, env.created),
+    LIST("pids", struct env_entry, env.processes, env.process_count, pid_table),
+    LIST("kernel_ids", struct env_entry, env.kernels, env.kernel_count, kernel_table),
+};
+TABLE(env_table, struct env_entry, env_fields);
+
+static const struct json_field usage_fields[] = {
+    NUMBER("index", JSON_KIND_I32, struct usage_entry, index),
+    NUMBER_OR_NULL("used_memory", JSON_KIND_U64, struct usage_entry, used_memory, -1),
+};
+TABLE(usage_table, struct usage_entry, usage_fields);
+/* So the array of the decoder can become that of the snapshot. */
+_Static_assert(sizeof(struct usage_entry) == sizeof(struct genv_usage) &&
+                   offsetof(struct usage_entry, index) == offsetof(struct genv_usage, index) &&
+                   offsetof(struct usage_entry, used_memory) == offsetof(struct genv_usage, used_memory),
+               "a usage is read as what it is");
+
+static const struct json_field process_fields[] = {
+    NUMBER("pid", JSON_KIND_I32, struct process_entry, process.pid),
+    NUMBER_OR_NULL("start_time", JSON_KIND_U64, struct process_entry, process.start_time, 0),
+    TEXT_OR_NULL("eid", struct process_entry, process.eid),
+    NUMBER_OR_NULL("uid", JSON_KIND_U64, struct process_entry, uid, -1),
+    TEXT_OR_NULL("username", struct process_entry, process.username),
+    TEXT_OR_NULL("command", struct process_entry, process.command),
+    LIST("usage", struct process_entry, process.usages, process.usage_count, usage_table),
+};
+TABLE(process_table, struct process_entry, process_fields);
+
+static const struct json_field snapshot_fields[] = {
+    NUMBER("version", JSON_KIND_I32, struct snapshot_entry, version),
+    TEXT("hostname", struct snapshot_entry, snapshot.hostname),
+    NUMBER("time", JSON_KIND_TIME, struct snapshot_entry, snapshot.time),
+    TEXT_OR_NULL("driver", struct snapshot_entry, snapshot.driver),
+    LIST("devices", struct snapshot_entry, devices, device_count, device_table),
+    LIST("envs", struct snapshot_entry, envs, env_count, env_table),
+    LIST("processes", struct snapshot_entry, processes, process_count, process_table),
+};
+TABLE(snapshot_table, struct snapshot_entry, snapshot_fields);
+
+static void entry_release(struct snapshot_entry *entry)
+{
+    for (size_t i = 0; i < entry->device_count; i++)
+        free(entry->devices[i].attachments);
+    for (size_t i = 0; i < entry->env_count; i++)
+        env_release(&entry->envs[i].env);
+    for (size_t i = 0; i < entry->process_count; i++)
+        free(entry->processes[i].process.usages);
+    free(entry->devices);
+    free(entry->envs);
+    free(entry->processes);
+}
+
+static int convert_device(struct device_entry *entry, struct genv_device *device, struct genv_error *err)
+{
+    size_t state = 0;
+
+    while (state < SNAPSHOT_STATE_COUNT && strcmp(snapshot_states[state], entry->state) != 0)
+        state++;
+    if (entry->index > DEVICE_COUNT_MAX || !(entry->power < INT32_MAX))
+        return error_set(err, EINVAL, "device %d makes no sense", entry->index);
+    *device = entry->device;
+    device->index = (unsigned)entry->index;
+    device->minor = -1;
+    device->state = state < SNAPSHOT_STATE_COUNT ? (enum genv_device_state)state : GENV_DEVICE_FAILED;
+    device->sample.power_mw = entry->power < 0 ? -1 : (int64_t)(entry->power * 1000 + 0.5);
+    return 0;
+}
+
+static int convert_devices(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    snapshot->devices = calloc(entry->device_count + 1, sizeof(*snapshot->devices));
+    if (!snapshot->devices)
+        return error_no_memory(err);
+    for (size_t i = 0; i < entry->device_count; i++) {
+        int r = convert_device(&entry->devices[i], &snapshot->devices[i], err);
+
+        if (r < 0)
+            return r;
+        if (i && snapshot->devices[i].index <= snapshot->devices[i - 1].index)
+            return error_set(err, EINVAL, "the devices are not in the order of their indices");
+    }
+    snapshot->device_count = entry->device_count;
+    return 0;
+}
+
+static int convert_envs(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    snapshot->envs = calloc(entry->env_count + 1, sizeof(*snapshot->envs));
+    if (!snapshot->envs)
+        return error_no_memory(err);
+    for (size_t i = 0; i < entry->env_count; i++) {
+        struct genv_env *env = &entry->envs[i].env;
+        int r = eid_validate(env->eid, err);
+
+        if (r == 0)
+            r = config_validate(&env->config, GENV_CONFIG_ALL, err);
+        if (r < 0)
+            return r;
+        env->uid = (uid_t)entry->envs[i].uid;
+        snapshot->envs[snapshot->env_count++] = *env;
+        *env = (struct genv_env){.uid = 0};
+    }
+    return 0;
+}
+
+static int compare_eids(const void *left, const void *right)
+{
+    const struct genv_env *const *a = left, *const *b = right;
+
+    return strcmp((*a)->eid, (*b)->eid);
+}
+
+/* The environments by identifier, to be found in a text of thousands in no time. */
+static int sort_envs(const struct genv_snapshot *snapshot, struct genv_env ***ret_sorted, struct genv_error *err)
+{
+    cleanup_free struct genv_env **sorted = calloc(snapshot->env_count + 1, sizeof(*sorted));
+
+    if (!sorted)
+        return error_no_memory(err);
+    for (size_t i = 0; i < snapshot->env_count; i++)
+        sorted[i] = &snapshot->envs[i];
+    qsort(sorted, snapshot->env_count, sizeof(*sorted), compare_eids);
+    for (size_t i = 1; i < snapshot->env_count; i++) {
+        if (strcmp(sorted[i - 1]->eid, sorted[i]->eid) == 0)
+            return error_set(err, EINVAL, "environment %s is listed twice", sorted[i]->eid);
+    }
+    *ret_sorted = STEAL_POINTER(sorted);
+    return 0;
+}
+
+/* Devices come in the order of their indices, and so do the attachments of each environment. */
+static int add_attachment(struct genv_env *env, const struct genv_attachment *attachment, struct genv_error *err)
+{
+    size_t count = env->attachment_count;
+    struct genv_attachment *grown;
+
+    if (count && env->attachments[count - 1].index == attachment->index)
+        return error_set(err, EINVAL, "device %d is attached to environment %s twice", attachment->index, env->eid);
+    grown = reallocarray(env->attachments, count + 1, sizeof(*env->attachments));
+    if (!grown)
+        return error_no_memory(err);
+    env->attachments = grown;
+    env->attachments[env->attachment_count++] = *attachment;
+    return 0;
+}
+
+static int convert_attachments(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    cleanup_free struct genv_env **sorted = NULL;
+    struct genv_env wanted = {.uid = 0}, *key = &wanted, **found;
+    int r = sort_envs(snapshot, &sorted, err);
+
+    for (size_t i = 0; r == 0 && i < entry->device_count; i++) {
+        const struct device_entry *device = &entry->devices[i];
+
+        for (size_t k = 0; r == 0 && k < device->attachment_count; k++) {
+            struct genv_attachment *attachment = &device->attachments[k].attachment;
+
+            copy_string(wanted.eid, sizeof(wanted.eid), device->attachments[k].eid);
+            found = bsearch(&key, sorted, snapshot->env_count, sizeof(*sorted), compare_eids);
+            if (!found || !*device->device.uuid)
+                return error_set(err, EINVAL, "device %d is attached to nothing that is listed", device->index);
+            attachment->index = device->index;
+            copy_string(attachment->uuid, sizeof(attachment->uuid), device->device.uuid);
+            r = add_attachment(*found, attachment, err);
+        }
+    }
+    return r;
+}
+
+static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    snapshot->processes = calloc(entry->process_count + 1, sizeof(*snapshot->processes));
+    if (!snapshot->processes)
+        return error_no_memory(err);
+    for (size_t i = 0; i < entry->process_count; i++) {
+        struct genv_gpu_process *process = &entry->processes[i].process;
+
+        process->uid = (uid_t)entry->processes[i].uid;
+        snapshot->processes[snapshot->process_count++] = *process;
+        *process = (struct genv_gpu_process){.pid = 0};
+    }
+    return 0;
+}
+
+static int convert(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    int r;
+
+    if (entry->version != SNAPSHOT_VERSION)
+        return error_set(err, EINVAL, "a snapshot of version %d, which is not known here", entry->version);
+    *snapshot = entry->snapshot;
+    r = convert_devices(entry, snapshot, err);
+    if (r == 0)
+        r = convert_envs(entry, snapshot, err);
+    if (r == 0)
+        r = convert_attachments(entry, snapshot, err);
+    return r < 0 ? r : convert_processes(entry, snapshot, err);
+}
+
+int snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot, struct genv_error *err)
+{
+    cleanup_json json_t *json = json_parse(text, length, err);
+    struct genv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct snapshot_entry entry = {.version = 0};
+    int r = -EINVAL;
+
+    if (!snapshot)
+        return error_no_memory(err);
+    if (json)
+        r = json_decode(json, &snapshot_table, &entry, err);
+    if (r == 0)
+        r = convert(&entry, snapshot, err);
+    entry_release(&entry);
+    if (r < 0) {
+        snapshot_free(snapshot);
+        return r;
+    }
+    *ret_snapshot = snapshot;
+    return 0;
+}
