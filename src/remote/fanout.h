@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 struct fanout_job {
-    char **argv; /* the caller's */
-    int status;  /* exit status, 128+N for a signal, -1: not started, or ended for the time limit */
-    bool timed_out;
-    bool too_long; /* ended because it printed more than output_max */
+    char **argv;    /* the caller's */
+    int status;     /* exit status, 128+N for a signal, -1: not started, or ended before its time */
+    bool timed_out; /* ended for timeout_ms (not: for what ended() returned) */
+    bool too_long;  /* ended because it printed more than output_max */
     struct text out;
     struct text err;
 };
@@ -24,7 +24,8 @@ struct fanout_options {
     size_t parallel_max;
     size_t output_max; /* bytes of one stream of one job; standard error is cut there instead */
     /* Called when job @index has ended, in whatever order; may be NULL. Returns how many milliseconds those that have
-     * not ended still get, or -1: as many as before. -2: run this job again, after a short wait. */
+     * not ended still get, or -1: as many as before. -2: run this job again, after a short wait and with fewer others
+     * at once; if its time is up by then it stays as it is. */
     int64_t (*ended)(size_t index, struct fanout_job *job, void *data);
     void *data;
 };

@@ -1,0 +1,173 @@
+/* What ssh's failures mean, and what to do about them. */
+#include "remote/ssh.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+#define SSH_FAILED     255
+#define SIGNALLED      128
+#define NOT_EXECUTABLE 126
+#define NOT_FOUND      127
+#define USAGE_ERROR    2
+
+/* What is printed where sshd closes the connection before it has said what it is; newest last. */
+static const char *const turned_away[] = {
+    "ssh_exchange_identification: ", "kex_exchange_identification: ", "banner exchange: ",
+    "Exceeded MaxStartups",          "Not allowed at this time",
+};
+
+/* The line of @output in which @pattern is, or the last one that is not empty (@pattern NULL). free() it; NULL: there
+ * is none. */
+static char *find_line(const char *output, const char *pattern)
+{
+    const char *found = NULL;
+    size_t found_length = 0;
+
+    while (*output) {
+        size_t length = strcspn(output, "\r\n");
+        const char *hit = pattern ? strstr(output, pattern) : output + length - (length > 0);
+
+        if (length > 0 && hit && hit < output + length) {
+            found = output;
+            found_length = length;
+        }
+        output += length + strspn(output + length, "\r\n");
+    }
+    return found ? strndup(found, found_length) : NULL;
+}
+
+static bool has(const char *output, const char *pattern)
+{
+    return strstr(output, pattern) != NULL;
+}
+
+static int say_line(const char *output, int code, const char *what, struct genv_error *err)
+{
+    cleanup_free char *line = find_line(output, NULL);
+
+    if (!line)
+        return error_set(err, code, "%s without saying why", what);
+    return error_set(err, code, "%s: %s", what, line);
+}
+
+/* "paul@gpu-1: Permission denied (publickey,password)." */
+static int explain_denied(const struct host *host, const char *output, struct genv_error *err)
+{
+    cleanup_free char *line = find_line(output, ": Permission denied (");
+    char *at = line ? strchr(line, '@') : NULL;
+
+    if (at)
+        *strstr(at, ": Permission denied") = '\0';
+    return error_set(err, EACCES,
+                     "ssh does not let %s in without a password: put your key there (ssh-copy-id %s), or load it with "
+                     "ssh-add",
+                     at ? line : "you", host->destination);
+}
+
+/* "Offending ED25519 key in /home/paul/.ssh/known_hosts:3" is the line to remove. */
+static int explain_host_key(const struct host *host, const char *output, struct genv_error *err)
+{
+    cleanup_free char *line = find_line(output, "Offending ");
+    const char *place = line ? strstr(line, " key in ") : NULL;
+
+    if (has(output, "REVOKED"))
+        return error_set(err, EKEYREJECTED, "its host key has been revoked: ask who runs it");
+    if (has(output, "HAS CHANGED"))
+        return error_set(err, EKEYREJECTED,
+                         "its host key has changed: it was installed anew, or somebody is in between; if you know that "
+                         "it is right, remove the old key (%s)",
+                         place ? place + strlen(" key in ") : "ssh-keygen -R");
+    return error_set(err, EKEYREJECTED, "its host key is not known yet: connect once with 'ssh %s' and compare it",
+                     host->destination);
+}
+
+static const struct reason {
+    const char *pattern;
+    int code;
+    const char *sentence;
+} reasons[] = {
+    {"Could not resolve hostname", EHOSTUNREACH,
+     "its name can't be resolved: neither the network nor ~/.ssh/config knows it"},
+    {"Connection refused", ECONNREFUSED, "it refuses the connection: no sshd listens there on that port"},
+    {"No route to host", EHOSTUNREACH, "it can't be reached: no route to host"},
+    {"Network is unreachable", EHOSTUNREACH, "it can't be reached: the network is unreachable"},
+    {"Host is down", EHOSTUNREACH, "it can't be reached: the host is down"},
+    {"timed out", ETIMEDOUT, "it does not answer: it is down, slow, or behind a firewall"},
+    {"Timeout, server", ETIMEDOUT, "it stopped answering"},
+    {"Too many authentication failures", EACCES,
+     "your ssh offers it more keys than it wants to see: name the right one in ~/.ssh/config (IdentityFile and "
+     "IdentitiesOnly yes)"},
+};
+
+/* ssh itself failed. */
+static int explain_ssh(const struct host *host, const char *output, struct genv_error *err)
+{
+    if (has(output, "Host key verification failed") || has(output, "REMOTE HOST IDENTIFICATION HAS CHANGED"))
+        return explain_host_key(host, output, err);
+    if (has(output, ": Permission denied ("))
+        return explain_denied(host, output, err);
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        if (has(output, reasons[i].pattern))
+            return error_set(err, reasons[i].code, "%s", reasons[i].sentence);
+    }
+    if (ssh_was_turned_away(SSH_FAILED, output))
+        return error_set(err, ECONNRESET,
+                         "it closed the connection before it asked who you are: too many connect at once (MaxStartups "
+                         "of its sshd), or it turns this address away");
+    return say_line(output, EIO, "ssh failed", err);
+}
+
+static int explain_missing(const struct host *host, struct genv_error *err)
+{
+    if (strcmp(host->genv, "genv") != 0)
+        return error_set(err, ENOENT, "there is no %s: is that the path of genv there?", host->genv);
+    return error_set(err, ENOENT,
+                     "there is no genv in the PATH of commands that ssh runs there: install it, or say where it is "
+                     "(genv=PATH in the host file, or --genv PATH)");
+}
+
+/* genv's own sentence, if that is what the program there wrote. */
+static int explain_program(int status, const char *output, struct genv_error *err)
+{
+    static const char prefix[] = "genv: ";
+    cleanup_free char *line = find_line(output, prefix);
+
+    if (has(output, "invalid choice") || status == USAGE_ERROR)
+        return error_set(err, EPROTO, "genv there is too old for this: update it there");
+    if (line && strncmp(line, prefix, strlen(prefix)) == 0)
+        return error_set(err, EREMOTEIO, "%s", line + strlen(prefix));
+    if (line || *output)
+        return say_line(output, EREMOTEIO, "genv failed there", err);
+    return error_set(err, EREMOTEIO, "genv there ended with status %d and said nothing", status);
+}
+
+int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err)
+{
+    if (!output)
+        output = "";
+    if (status == SSH_FAILED)
+        return explain_ssh(host, output, err);
+    if (status > SIGNALLED)
+        return error_set(err, EINTR, "signal %d ended it", status - SIGNALLED);
+    /* tcsh ends with 1 where a command does not exist. */
+    if (status == NOT_FOUND || (status == 1 && has(output, "Command not found")))
+        return explain_missing(host, err);
+    if (status == NOT_EXECUTABLE)
+        return error_set(err, ENOEXEC,
+                         "genv can't be executed there: %s is no program, or not for that machine or user", host->genv);
+    return explain_program(status, output, err);
+}
+
+bool ssh_was_turned_away(int status, const char *output)
+{
+    if (status != SSH_FAILED || !output || has(output, "timed out"))
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(turned_away); i++) {
+        if (has(output, turned_away[i]))
+            return true;
+    }
+    return false;
+}

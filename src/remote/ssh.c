@@ -1,0 +1,233 @@
+/* How ssh is called: with the user's configuration first, ours behind it, and words that no shell takes apart. */
+#include "remote/ssh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "remote/words.h"
+
+#define COMMAND_MAX (100 * 1024) /* of the 128 KiB that Linux takes in one argument */
+#define CONFIG_NAME "config"
+#define CONFIG_MAX  16384
+/* What ssh adds to the directory's path: %C is 40 digits, and while it binds the socket there are 17 characters more.
+ */
+#define SOCKET_NAME_MAX 58
+
+/* Opens the directory @path, made if it is absent, if nobody else can put anything there. */
+static int open_private(const char *path, int *ret_fd, struct genv_error *err)
+{
+    cleanup_close int fd = -1;
+    struct stat st;
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "can't make the directory %s for shared connections", path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "can't use %s for shared connections", path);
+    if (st.st_uid != geteuid())
+        return error_set(
+            err, EPERM, "%s belongs to somebody else: remove it, or set XDG_RUNTIME_DIR to a directory of yours", path);
+    if (st.st_mode & 077 && fchmod(fd, 0700) < 0)
+        return error_set_errno(err, errno, "can't make %s private", path);
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+static int find_directory(char **ret_path, int *ret_fd, struct genv_error *err)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    cleanup_free char *path = NULL;
+    int r;
+
+    if (runtime && *runtime == '/') {
+        if (asprintf(&path, "%s/genv-ssh", runtime) < 0)
+            return error_no_memory(err);
+        if (strlen(path) + SOCKET_NAME_MAX < sizeof(((struct sockaddr_un *)NULL)->sun_path) &&
+            !strpbrk(path, "\"%\n") && open_private(path, ret_fd, NULL) == 0) {
+            *ret_path = STEAL_POINTER(path);
+            return 0;
+        }
+        free(STEAL_POINTER(path)); /* of another user perhaps, as after su */
+    }
+    if (asprintf(&path, "/tmp/genv-ssh-%u", (unsigned)geteuid()) < 0)
+        return error_no_memory(err);
+    r = open_private(path, ret_fd, err);
+    if (r == 0)
+        *ret_path = STEAL_POINTER(path);
+    return r;
+}
+
+/* ssh itself looks into the home directory that passwd(5) names, and expands ~ in Include by $HOME. */
+static void add_user_include(struct text *config)
+{
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+
+    if (getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &found) == 0 && found && *found->pw_dir == '/' &&
+        !strpbrk(found->pw_dir, "\"\\*?[]{}$%\n"))
+        text_addf(config, "Include \"%s/.ssh/config\"\n", found->pw_dir);
+    else
+        text_add(config, "Include ~/.ssh/config\n");
+}
+
+/* In ssh's configuration the first value counts: the user's, the system's, ours. */
+static void make_config(struct text *config, const char *directory)
+{
+    text_add(config, "# Made by genv, and made anew when it changes.\n");
+    add_user_include(config);
+    text_add(config, "Include /etc/ssh/ssh_config\n");
+    text_addf(config,
+              "Host *\n"
+              "    ControlMaster auto\n"
+              "    ControlPath \"%s/%%C\"\n"
+              "    ControlPersist 60\n"
+              "    ServerAliveInterval 15\n"
+              "    ServerAliveCountMax 3\n",
+              directory);
+}
+
+static int check_installed(struct genv_error *err)
+{
+    const char *rest = getenv("PATH");
+    cleanup_free char *copy = strdup(rest ? rest : "/usr/bin:/bin");
+    char *directories = copy, *directory;
+
+    if (!copy)
+        return error_no_memory(err);
+    while ((directory = strsep(&directories, ":"))) {
+        cleanup_free char *path = NULL;
+
+        if (asprintf(&path, "%s/ssh", *directory ? directory : ".") < 0)
+            return error_no_memory(err);
+        if (access(path, X_OK) == 0)
+            return 0;
+    }
+    return error_set(err, ENOENT, "ssh is not in the PATH: install it (Debian and Ubuntu: openssh-client)");
+}
+
+int ssh_prepare(char **ret_config, struct genv_error *err)
+{
+    cleanup_free char *directory = NULL, *old = NULL, *path = NULL;
+    cleanup_text struct text config = TEXT_INIT;
+    cleanup_close int fd = -1;
+    int r = check_installed(err);
+
+    if (r == 0)
+        r = find_directory(&directory, &fd, err);
+    if (r < 0)
+        return r;
+    make_config(&config, directory);
+    if (config.failed || asprintf(&path, "%s/" CONFIG_NAME, directory) < 0)
+        return error_no_memory(err);
+    if (file_read_at(fd, CONFIG_NAME, CONFIG_MAX, &old, NULL) < 0 || strcmp(old, config.data) != 0) {
+        r = file_replace(fd, CONFIG_NAME, config.data, config.length, 0600, (uid_t)-1, false);
+        if (r < 0)
+            return error_set_errno(err, -r, "can't write %s", path);
+    }
+    *ret_config = STEAL_POINTER(path);
+    return 0;
+}
+
+/* The words of the command there, as one text. */
+static int add_command(struct text *command, const struct host *host, const char *const *words, struct genv_error *err)
+{
+    bool encode = false;
+
+    for (size_t i = 0; words[i]; i++)
+        encode = encode || word_needs_encoding(words[i]);
+    text_add(command, host->genv);
+    if (encode)
+        text_add(command, " --encoded");
+    for (size_t i = 0; words[i]; i++) {
+        text_add(command, " ");
+        if (encode)
+            word_encode(command, words[i]);
+        else
+            text_add(command, words[i]);
+        if (command->length > COMMAND_MAX)
+            return error_set(err, E2BIG,
+                             "the command is too long to be sent: at most %d KiB, with 3 bytes for each that is not a "
+                             "letter or digit; put it into a file there",
+                             COMMAND_MAX / 1024);
+    }
+    return command->failed ? error_no_memory(err) : 0;
+}
+
+void strv_free(char **strings)
+{
+    if (!strings)
+        return;
+    for (size_t i = 0; strings[i]; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+struct vector {
+    char **words;
+    size_t count;
+    bool failed;
+};
+
+static void vector_release(struct vector *vector)
+{
+    strv_free(vector->words);
+}
+
+static void add_word(struct vector *vector, const char *word)
+{
+    char **larger = vector->failed ? NULL : realloc(vector->words, (vector->count + 2) * sizeof(*larger));
+
+    if (larger)
+        vector->words = larger;
+    if (larger && (larger[vector->count] = strdup(word)))
+        larger[++vector->count] = NULL;
+    else
+        vector->failed = true;
+}
+
+static void add_option(struct vector *vector, const char *option)
+{
+    add_word(vector, "-o");
+    add_word(vector, option);
+}
+
+int ssh_command(const struct host *host, const struct ssh_call *call, const char *const *words, char ***ret_argv,
+                struct genv_error *err)
+{
+    cleanup_with(vector_release) struct vector argv = {0};
+    cleanup_text struct text command = TEXT_INIT;
+    char timeout[40];
+    int r = add_command(&command, host, words, err);
+
+    if (r < 0)
+        return r;
+    snprintf(timeout, sizeof(timeout), "ConnectTimeout=%u", call->timeout_seconds ? call->timeout_seconds : 1);
+    add_word(&argv, "ssh");
+    add_word(&argv, "-F");
+    add_word(&argv, call->config);
+    add_option(&argv, "BatchMode=yes");
+    add_option(&argv, timeout);
+    add_option(&argv, "RemoteCommand=none"); /* else a configured one clashes with ours */
+    if (call->terminal == SSH_NO_INPUT) {
+        add_option(&argv, "ClearAllForwardings=yes");
+        add_option(&argv, "PermitLocalCommand=no");
+        add_option(&argv, "LogLevel=ERROR");
+        add_word(&argv, "-ax");
+    }
+    if (!call->share)
+        add_option(&argv, "ControlMaster=no");
+    add_word(&argv, call->terminal == SSH_TERMINAL ? "-tt" : "-T");
+    add_word(&argv, "--");
+    add_word(&argv, host->destination);
+    add_word(&argv, command.data);
+    if (argv.failed)
+        return error_no_memory(err);
+    *ret_argv = STEAL_POINTER(argv.words);
+    return 0;
+}
