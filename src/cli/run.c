@@ -40,50 +40,6 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-/* The shims in front of what was in PATH before, and nowhere else in it. */
-static int set_path(const char *shims, struct genv_error *err)
-{
-    const char *path = getenv("PATH");
-    cleanup_text struct text changed = TEXT_INIT;
-
-    text_add(&changed, shims);
-    if (!path)
-        path = "/usr/local/bin:/usr/bin:/bin";
-    for (;;) {
-        size_t length = strcspn(path, ":");
-
-        if (length != strlen(shims) || memcmp(path, shims, length) != 0) {
-            text_add(&changed, ":");
-            text_add_bytes(&changed, path, length);
-        }
-        if (path[length] == '\0')
-            break;
-        path += length + 1;
-    }
-    if (changed.failed || setenv("PATH", changed.data, 1) < 0)
-        return error_no_memory(err);
-    return 0;
-}
-
-static int set_variables(struct cli *cli, const char *eid, struct genv_error *err)
-{
-    cleanup_variables struct variables variables = {.gpus = ""};
-    cleanup_env struct genv_env *env = NULL;
-    int r = genv_env_get(cli->genv, eid, &env, err);
-
-    if (r == 0)
-        r = variables_of(env, &variables, err);
-    for (size_t i = 0; r == 0 && i < VARIABLES_COUNT; i++) {
-        const struct shell_variable *variable = &variables.items[i];
-
-        if (!variable->value)
-            unsetenv(variable->name);
-        else if (setenv(variable->name, variable->value, 1) < 0)
-            r = error_no_memory(err);
-    }
-    return r;
-}
-
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
@@ -111,9 +67,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (values->gpus >= 0)
         r = genv_attach(cli->genv, eid, &request, NULL, err);
     if (r == 0)
-        r = set_variables(cli, eid, err);
-    if (r == 0)
-        r = set_path(installation.shims, err);
+        r = variables_export(cli->genv, eid, installation.shims, err);
     if (r == 0)
         r = cli_execute(cli, arguments->operands,
                         err); /* this process becomes the command, and is what is registered */

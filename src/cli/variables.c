@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cli/cli.h"
 
 /* What CUDA_VISIBLE_DEVICES says: indices, or UUIDs, which stay true where a container or cgroup renumbers devices. */
 static void add_devices(struct text *text, const struct genv_env *env)
@@ -55,4 +56,55 @@ int variables_of(const struct genv_env *env, struct variables *ret_variables, st
 void variables_release(struct variables *variables)
 {
     text_release(&variables->devices);
+}
+
+static int export_variables(struct genv *g, const char *eid, struct genv_error *err)
+{
+    cleanup_variables struct variables variables = {.gpus = ""};
+    cleanup_env struct genv_env *env = NULL;
+    int r = genv_env_get(g, eid, &env, err);
+
+    if (r == 0)
+        r = variables_of(env, &variables, err);
+    for (size_t i = 0; r == 0 && i < VARIABLES_COUNT; i++) {
+        const struct shell_variable *variable = &variables.items[i];
+
+        if (!variable->value)
+            unsetenv(variable->name);
+        else if (setenv(variable->name, variable->value, 1) < 0)
+            r = error_no_memory(err);
+    }
+    return r;
+}
+
+/* The shims in front of what was in PATH before, and nowhere else in it. */
+static int export_path(const char *shims, struct genv_error *err)
+{
+    const char *path = getenv("PATH");
+    cleanup_text struct text changed = TEXT_INIT;
+
+    text_add(&changed, shims);
+    if (!path)
+        path = "/usr/local/bin:/usr/bin:/bin";
+    for (;;) {
+        size_t length = strcspn(path, ":");
+
+        if (length != strlen(shims) || memcmp(path, shims, length) != 0) {
+            text_add(&changed, ":");
+            text_add_bytes(&changed, path, length);
+        }
+        if (path[length] == '\0')
+            break;
+        path += length + 1;
+    }
+    if (changed.failed || setenv("PATH", changed.data, 1) < 0)
+        return error_no_memory(err);
+    return 0;
+}
+
+int variables_export(struct genv *g, const char *eid, const char *shims, struct genv_error *err)
+{
+    int r = export_variables(g, eid, err);
+
+    return r < 0 ? r : export_path(shims, err);
 }

@@ -20,4 +20,7 @@ int variables_of(const struct genv_env *env, struct variables *ret_variables, st
 void variables_release(struct variables *variables);
 #define cleanup_variables cleanup_with(variables_release)
 
+/* Puts them, and the shims' folder at the front of PATH, into the environment of this process. */
+int variables_export(struct genv *g, const char *eid, const char *shims, struct genv_error *err);
+
 #endif
