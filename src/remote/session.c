@@ -1,0 +1,478 @@
+/* An environment on another host that lives as long as the connection. */
+#include "remote/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "remote/ssh.h"
+
+#define GREETING_MAX 65536 /* bytes that start-up files may print, on each stream */
+#define BUFFER_SIZE  65536
+#define WORDS_MAX    8 /* of our own, in front of the command */
+
+/* The ssh that is running. */
+struct connection {
+    pid_t pid;
+    int out, err;
+    int signals;   /* signalfd(2) */
+    sigset_t mask; /* as it was before, and so */
+    struct sigaction pipe_action;
+    int signal; /* that asked us to end; 0: none */
+    bool exited;
+};
+
+/* What came before the shell or the command, and the beginning of what it printed itself. */
+struct greeting {
+    char marker[64]; /* "genv-session NONCE " */
+    struct text out;
+    struct text err;
+    size_t end; /* of the greeting in @out */
+};
+
+static int make_nonce(char nonce[static 33], struct genv_error *err)
+{
+    unsigned char bytes[16];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+        return error_set_errno(err, EIO, "can't get random bytes");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+/* "--NAME=VALUE" */
+static char *option_word(const char *name, const char *value)
+{
+    struct text word = TEXT_INIT;
+
+    text_addf(&word, "--%s=%s", name, value);
+    return text_take(&word);
+}
+
+static int add_words(const struct session_request *request, const char *nonce, const char **words, char **owned,
+                     struct genv_error *err)
+{
+    const struct genv_config *config = &request->config;
+    char gpus[16], memory[24];
+    size_t count = 0, options = 0;
+
+    snprintf(gpus, sizeof(gpus), "%d", config->gpus);
+    snprintf(memory, sizeof(memory), "%" PRIu64, config->gpu_memory);
+    owned[options++] = option_word("nonce", nonce);
+    if (config->name[0])
+        owned[options++] = option_word("name", config->name);
+    if (config->gpus >= 0)
+        owned[options++] = option_word("gpus", gpus);
+    if (config->gpu_memory)
+        owned[options++] = option_word("gpu-memory", memory);
+    words[count++] = "remote-session";
+    for (size_t i = 0; i < options; i++) {
+        if (!owned[i])
+            return error_no_memory(err);
+        words[count++] = owned[i];
+    }
+    if (!request->command && !request->prompt)
+        words[count++] = "--no-prompt";
+    words[count++] = request->command ? "--" : "--shell";
+    for (char **word = request->command; word && *word; word++)
+        words[count++] = *word;
+    return 0;
+}
+
+/* The words of ssh's command line, strv_free() them. */
+static int make_argv(const struct host *host, const struct session_request *request, const char *nonce,
+                     char ***ret_argv, struct genv_error *err)
+{
+    struct ssh_call call = {
+        .timeout_seconds = request->timeout_seconds < 1 ? 1 : (unsigned)request->timeout_seconds,
+        .share = true,
+        .terminal = !request->command || request->terminal ? SSH_TERMINAL : SSH_PLAIN,
+    };
+    cleanup_free char *config = NULL;
+    cleanup_free const char **words = NULL;
+    char *owned[WORDS_MAX] = {NULL};
+    size_t count = 0;
+    int r;
+
+    while (request->command && request->command[count])
+        count++;
+    words = calloc(WORDS_MAX + count + 1, sizeof(*words));
+    if (!words)
+        return error_no_memory(err);
+    r = ssh_prepare(&config, err);
+    call.config = config;
+    if (r == 0)
+        r = add_words(request, nonce, words, owned, err);
+    if (r == 0)
+        r = ssh_command(host, &call, words, ret_argv, err);
+    for (size_t i = 0; i < WORDS_MAX; i++)
+        free(owned[i]);
+    return r;
+}
+
+static int watch_signals(struct connection *connection, struct genv_error *err)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}; /* a closed standard output is an error like others */
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    connection->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (connection->signals < 0)
+        return error_set_errno(err, errno, "can't watch signals");
+    sigaction(SIGPIPE, &ignore, &connection->pipe_action);
+    sigprocmask(SIG_BLOCK, &set, &connection->mask);
+    return 0;
+}
+
+static void become_ssh(char **argv, const struct connection *connection, pid_t parent, int out, int error)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* kill -9 of genv ends the connection, and with it the environment */
+    if (getppid() == parent) {
+        sigaction(SIGPIPE, &connection->pipe_action, NULL);
+        sigprocmask(SIG_SETMASK, &connection->mask, NULL);
+        if (dup2(out, STDOUT_FILENO) >= 0 && dup2(error, STDERR_FILENO) >= 0)
+            execvp(argv[0], argv);
+    }
+    _exit(127);
+}
+
+static int start_ssh(char **argv, struct connection *connection, struct genv_error *err)
+{
+    cleanup_close int out = -1, error = -1;
+    int pair[2];
+    pid_t parent = getpid();
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_set_errno(err, errno, "can't start ssh");
+    connection->out = pair[0];
+    out = pair[1];
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_set_errno(err, errno, "can't start ssh");
+    connection->err = pair[0];
+    error = pair[1];
+    connection->pid = fork();
+    if (connection->pid < 0)
+        return error_set_errno(err, errno, "can't start ssh");
+    if (connection->pid == 0)
+        become_ssh(argv, connection, parent, out, error);
+    return 0;
+}
+
+/* Learns whether ssh has ended; stops with it where the user has suspended it (~^Z), and goes on with it. */
+static void look_at_ssh(struct connection *connection)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    if (waitid(P_PID, (id_t)connection->pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+        return;
+    if (info.si_code != CLD_STOPPED) {
+        connection->exited = true;
+    } else if (info.si_status == SIGTSTP) {
+        raise(SIGSTOP);
+        kill(connection->pid, SIGCONT);
+    }
+}
+
+static void read_signals(struct connection *connection)
+{
+    struct signalfd_siginfo info;
+
+    while (read(connection->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGCHLD)
+            look_at_ssh(connection);
+        else if (connection->signal == 0)
+            connection->signal = (int)info.ssi_signo;
+    }
+}
+
+/* Ends ssh unless it has ended by itself; returns its exit status. */
+static int end_ssh(struct connection *connection)
+{
+    int status;
+
+    if (connection->pid < 0)
+        return 127;
+    if (!connection->exited)
+        kill(connection->pid, SIGTERM);
+    while (waitpid(connection->pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return EXIT_FAILURE;
+    }
+    connection->pid = -1;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void close_connection(struct connection *connection)
+{
+    end_ssh(connection);
+    cleanup_closep(&connection->out);
+    cleanup_closep(&connection->err);
+    if (connection->signals >= 0) {
+        close(connection->signals);
+        sigaction(SIGPIPE, &connection->pipe_action, NULL);
+        sigprocmask(SIG_SETMASK, &connection->mask, NULL);
+    }
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads what there is from *@fd into @text, which keeps at most GREETING_MAX; at the end *@fd becomes -1. */
+static void gather(int *fd, struct text *text)
+{
+    char buffer[4096];
+    ssize_t n = read(*fd, buffer, sizeof(buffer));
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n > 0 && text->length < GREETING_MAX)
+        text_add_bytes(text, buffer, (size_t)n);
+    if (n > 0)
+        return;
+    close(*fd);
+    *fd = -1;
+}
+
+/* Looks for the line in what has come. -EAGAIN: it is not there yet. */
+static int read_greeting(struct greeting *greeting, struct genv_error *err)
+{
+    char *marker, *word, *end;
+
+    if (greeting->out.failed || greeting->err.failed)
+        return error_no_memory(err);
+    if (greeting->out.length == 0)
+        return -EAGAIN;
+    marker = memmem(greeting->out.data, greeting->out.length, greeting->marker, strlen(greeting->marker));
+    if (!marker)
+        return greeting->out.length < GREETING_MAX
+                   ? -EAGAIN
+                   : error_set(err, EPROTO, "its start-up files print too much: genv waits for its own answer");
+    end = memchr(marker, '\n', (size_t)(greeting->out.data + greeting->out.length - marker));
+    if (!end)
+        return -EAGAIN;
+    greeting->end = (size_t)(end + 1 - greeting->out.data);
+    *end = '\0';
+    if (end[-1] == '\r') /* a terminal's */
+        end[-1] = '\0';
+    word = marker + strlen(greeting->marker);
+    if (strcmp(word, "ready") == 0)
+        return 0;
+    if (strcmp(word, "busy") == 0)
+        return error_set(err, EBUSY, "not enough is available there any more");
+    if (strncmp(word, "failed ", strlen("failed ")) == 0)
+        return error_set(err, EREMOTEIO, "%s", word + strlen("failed "));
+    return error_set(err, EPROTO, "an answer that this genv does not understand: '%s'", word);
+}
+
+/* Waits for the other side. 0: the shell or the command runs. -ECONNRESET: ssh ended before. */
+static int await_greeting(struct connection *connection, struct greeting *greeting, double timeout_seconds,
+                          struct genv_error *err)
+{
+    int64_t deadline = now_ms() + (int64_t)(timeout_seconds * 1000), left;
+    int r, n;
+
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = connection->signals, .events = POLLIN},
+            {.fd = connection->out, .events = POLLIN},
+            {.fd = connection->err, .events = POLLIN},
+        };
+
+        left = deadline - now_ms();
+        n = poll(fds, ARRAY_SIZE(fds), connection->exited || left < 0 ? 0 : (int)left);
+        read_signals(connection);
+        if (connection->signal)
+            return error_set(err, EINTR, "interrupted");
+        if (n == 0 && connection->exited)
+            return -ECONNRESET;
+        if (n == 0)
+            return error_set(err, ETIMEDOUT, "no answer within %g seconds", timeout_seconds);
+        if (fds[2].revents)
+            gather(&connection->err, &greeting->err);
+        if (fds[1].revents)
+            gather(&connection->out, &greeting->out);
+        r = read_greeting(greeting, err);
+        if (r != -EAGAIN)
+            return r;
+        if (connection->out < 0)
+            return -ECONNRESET;
+    }
+}
+
+/* One direction of what is relayed. */
+struct stream {
+    int *from;
+    int to;
+    size_t length, written; /* of @buffer */
+    char buffer[GREETING_MAX + BUFFER_SIZE];
+};
+
+/* Does what poll(2) said is possible. A reader that has gone away closes our end, which ssh tells the other side. */
+static void move(struct stream *stream)
+{
+    ssize_t n;
+
+    if (stream->length == 0) {
+        n = read(*stream->from, stream->buffer, BUFFER_SIZE);
+        if (n > 0)
+            stream->length = (size_t)n;
+    } else {
+        size_t rest = stream->length - stream->written;
+
+        /* So much fits into a pipe that takes anything: the other stream never waits for this one. */
+        n = write(stream->to, stream->buffer + stream->written, rest < PIPE_BUF ? rest : PIPE_BUF);
+        if (n > 0)
+            stream->written += (size_t)n;
+        if (stream->written == stream->length)
+            stream->length = stream->written = 0;
+    }
+    if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
+        return;
+    close(*stream->from);
+    *stream->from = -1;
+}
+
+/* Until ssh has ended and all that it printed is passed on: somebody else may hold its pipes open, so their end is not
+ * waited for. */
+static void relay(struct connection *connection, struct stream streams[static 2])
+{
+    for (;;) {
+        struct pollfd fds[3] = {{.fd = connection->signals, .events = POLLIN}};
+        bool pending = !connection->exited;
+        int n;
+
+        for (size_t i = 0; i < 2; i++) {
+            bool full = streams[i].length > 0, open = *streams[i].from >= 0;
+
+            fds[1 + i].fd = !open ? -1 : full ? streams[i].to : *streams[i].from;
+            fds[1 + i].events = full ? POLLOUT : POLLIN;
+            pending = pending || (open && full);
+        }
+        n = poll(fds, ARRAY_SIZE(fds), pending ? -1 : 0);
+        if (n == 0)
+            return;
+        if (n < 0)
+            continue;
+        if (fds[0].revents) {
+            read_signals(connection);
+            if (connection->signal && !connection->exited)
+                kill(connection->pid, SIGTERM);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            if (fds[1 + i].revents)
+                move(&streams[i]);
+        }
+    }
+}
+
+static void stream_begin(struct stream *stream, int *from, int to, const struct text *text, size_t skip)
+{
+    stream->from = from;
+    stream->to = to;
+    stream->length = text->length - skip;
+    stream->written = 0;
+    if (stream->length)
+        memcpy(stream->buffer, text->data + skip, stream->length);
+}
+
+/* Relays until the end. */
+static int serve(struct connection *connection, const struct greeting *greeting, int *ret_status,
+                 struct genv_error *err)
+{
+    cleanup_free struct stream *streams = calloc(2, sizeof(*streams));
+    int status;
+
+    if (!streams)
+        return error_no_memory(err);
+    stream_begin(&streams[0], &connection->out, STDOUT_FILENO, &greeting->out, greeting->end);
+    stream_begin(&streams[1], &connection->err, STDERR_FILENO, &greeting->err, 0);
+    relay(connection, streams);
+    status = end_ssh(connection);
+    *ret_status = connection->signal ? 128 + connection->signal : status;
+    return 0;
+}
+
+/* ssh has ended without a word from genv. */
+static int explain(struct connection *connection, const struct host *host, struct greeting *greeting,
+                   struct genv_error *err)
+{
+    int status;
+
+    while (connection->err >= 0) {
+        struct pollfd fd = {.fd = connection->err, .events = POLLIN};
+
+        if (poll(&fd, 1, 0) <= 0)
+            break;
+        gather(&connection->err, &greeting->err);
+    }
+    status = end_ssh(connection);
+    text_add(&greeting->err, ""); /* a text even if nothing came */
+    if (greeting->err.failed)
+        return error_no_memory(err);
+    if (status == 0)
+        return error_set(err, EPROTO, "what is called genv there does not answer as genv does");
+    return ssh_explain(host, status, greeting->err.data, err);
+}
+
+static int converse(struct connection *connection, const struct host *host, const struct session_request *request,
+                    struct greeting *greeting, int *ret_status, struct genv_error *err)
+{
+    int r = await_greeting(connection, greeting, request->timeout_seconds, err);
+
+    if (r == 0)
+        return serve(connection, greeting, ret_status, err);
+    if (r == -ECONNRESET)
+        return explain(connection, host, greeting, err);
+    if (r == -EINTR)
+        *ret_status = 128 + connection->signal;
+    return r;
+}
+
+int session_run(const struct host *host, const struct session_request *request, int *ret_status, struct genv_error *err)
+{
+    struct connection connection = {.pid = -1, .out = -1, .err = -1, .signals = -1};
+    struct greeting greeting = {.end = 0};
+    struct termios terminal;
+    bool restore = tcgetattr(STDIN_FILENO, &terminal) == 0;
+    char nonce[33], **argv = NULL;
+    int r = make_nonce(nonce, err);
+
+    if (r < 0)
+        return r;
+    snprintf(greeting.marker, sizeof(greeting.marker), "genv-session %s ", nonce);
+    r = make_argv(host, request, nonce, &argv, err);
+    if (r == 0)
+        r = watch_signals(&connection, err);
+    if (r == 0)
+        r = start_ssh(argv, &connection, err);
+    if (r == 0)
+        r = converse(&connection, host, request, &greeting, ret_status, err);
+    close_connection(&connection);
+    if (restore && tcgetpgrp(STDIN_FILENO) == getpgrp())
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal); /* should ssh have been killed */
+    strv_free(argv);
+    text_release(&greeting.out);
+    text_release(&greeting.err);
+    return r;
+}

@@ -1,0 +1,204 @@
+/* A program that lives no longer than the connection that started it. */
+#include "remote/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "base/proc.h"
+#include "base/text.h"
+
+#define GRACE_MS 2000 /* between SIGHUP and SIGKILL */
+#define STEP_MS  50
+
+/* Those that tell of something, and those that a terminal sends to what is in its foreground: before the child has
+ * taken that over it is us. */
+static int block_signals(struct supervision *supervision, struct genv_error *err)
+{
+    static const int told[] = {SIGHUP, SIGTERM, SIGCHLD}, held[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTOU};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(told); i++)
+        sigaddset(&set, told[i]);
+    supervision->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (supervision->signals < 0)
+        return error_set_errno(err, errno, "can't watch signals");
+    for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+        sigaddset(&set, held[i]);
+    sigprocmask(SIG_BLOCK, &set, &supervision->mask);
+    return 0;
+}
+
+static void begin_child(struct supervision *supervision)
+{
+    prctl(PR_SET_PDEATHSIG, SIGHUP); /* should the supervisor be killed */
+    if (supervision->terminal) {
+        setpgid(0, 0);
+        tcsetpgrp(STDIN_FILENO, getpid());
+    } else {
+        setsid();
+    }
+    close(supervision->signals);
+    sigprocmask(SIG_SETMASK, &supervision->mask, NULL);
+}
+
+int supervise_fork(struct supervision *ret_supervision, struct genv_error *err)
+{
+    struct supervision supervision = {.terminal = tcgetpgrp(STDIN_FILENO) >= 0};
+    int r = block_signals(&supervision, err);
+
+    if (r < 0)
+        return r;
+    supervision.child = fork();
+    if (supervision.child < 0) {
+        r = error_set_errno(err, errno, "can't start a process");
+        close(supervision.signals);
+        sigprocmask(SIG_SETMASK, &supervision.mask, NULL);
+        return r;
+    }
+    if (supervision.child == 0)
+        begin_child(&supervision);
+    else if (supervision.terminal)
+        setpgid(supervision.child, supervision.child); /* whoever comes first */
+    *ret_supervision = supervision;
+    return 0;
+}
+
+/* Whether what is at the other end of a descriptor can go away. */
+static bool is_connection(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(fd));
+}
+
+/* Whether the child has ended. A stop from the keyboard, which nobody could undo, is undone. */
+static bool child_has_ended(const struct supervision *supervision)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    if (waitid(P_PID, (id_t)supervision->child, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0)
+        return true;
+    if (info.si_pid == 0)
+        return false;
+    if (info.si_code != CLD_STOPPED)
+        return true;
+    if (supervision->terminal && (info.si_status == SIGTSTP || info.si_status == SIGSTOP))
+        kill(-supervision->child, SIGCONT);
+    return false;
+}
+
+/* Whether one of the signals told that the connection is gone. */
+static bool read_signals(const struct supervision *supervision)
+{
+    struct signalfd_siginfo info;
+    bool lost = false;
+
+    while (read(supervision->signals, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo != SIGCHLD)
+            lost = true;
+    }
+    return lost;
+}
+
+/* Waits until the child has ended (false) or the connection is gone (true). */
+static bool wait_for_end(const struct supervision *supervision)
+{
+    struct pollfd fds[] = {
+        {.fd = is_connection(STDOUT_FILENO) ? STDOUT_FILENO : -1},
+        {.fd = is_connection(STDERR_FILENO) ? STDERR_FILENO : -1},
+        {.fd = supervision->signals, .events = POLLIN},
+    };
+    int open = (fds[0].fd >= 0) + (fds[1].fd >= 0);
+
+    for (;;) {
+        if (read_signals(supervision))
+            return true;
+        if (child_has_ended(supervision))
+            return false;
+        if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+            continue;
+        for (size_t i = 0; i < 2; i++) {
+            if (fds[i].fd < 0 || !(fds[i].revents & (POLLHUP | POLLERR)))
+                continue;
+            /* One alone may be closed by `| head`; what goes on writing to it notices by itself. */
+            fds[i].fd = -1;
+            if (--open == 0)
+                return true;
+        }
+    }
+}
+
+/* Sends @signal to what lives in the child's session, but for us and what started us. Returns whether there is any. */
+static bool signal_session(const struct supervision *supervision, int signal)
+{
+    pid_t session = supervision->terminal ? getsid(0) : supervision->child;
+    cleanup_closedir DIR *directory = opendir("/proc");
+    struct dirent *entry;
+    bool any = false;
+
+    while (directory && (entry = readdir(directory))) {
+        struct proc_stat stat;
+        uint64_t number;
+        pid_t pid;
+
+        if (text_to_u64(entry->d_name, INT32_MAX, &number) < 0)
+            continue;
+        pid = (pid_t)number;
+        if (pid == getpid() || (supervision->terminal && pid == session) || getsid(pid) != session)
+            continue;
+        if (proc_stat_read(pid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X')
+            continue;
+        any = true;
+        kill(pid, signal);
+    }
+    return any;
+}
+
+static void end_session(const struct supervision *supervision)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+
+    for (int waited = 0; waited < GRACE_MS; waited += STEP_MS) {
+        if (!signal_session(supervision, 0))
+            return;
+        nanosleep(&step, NULL);
+    }
+    signal_session(supervision, SIGKILL);
+}
+
+static int reap(pid_t child)
+{
+    int status;
+
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR)
+            return EXIT_FAILURE;
+    }
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int supervise_wait(struct supervision *supervision, void (*ended)(void *data), void *data)
+{
+    bool lost = wait_for_end(supervision);
+
+    if (lost) {
+        if (!signal_session(supervision, SIGHUP))
+            kill(-supervision->child, SIGHUP); /* no /proc */
+        signal_session(supervision, SIGCONT);
+    }
+    ended(data);
+    if (lost)
+        end_session(supervision);
+    if (supervision->terminal)
+        tcsetpgrp(STDIN_FILENO, getpgrp());
+    close(supervision->signals);
+    return reap(supervision->child);
+}

@@ -1,0 +1,26 @@
+/* A program that lives no longer than the connection that started it. */
+#ifndef REMOTE_SUPERVISE_H
+#define REMOTE_SUPERVISE_H
+
+#include "base/error.h"
+
+#include <signal.h>
+
+struct supervision {
+    pid_t child;
+    bool terminal; /* the connection is a terminal */
+    int signals;   /* signalfd(2) */
+    sigset_t mask; /* as it was before */
+};
+
+/* Forks. Returns 0 in both: in the child, *ret_supervision has @child 0. On a terminal the child leads the foreground
+ * process group, without one a session of its own, so that what it starts can be found. */
+int supervise_fork(struct supervision *ret_supervision, struct genv_error *err);
+
+/* In the parent: waits until the child has ended, or until the connection is gone: standard output and standard error
+ * are closed on the other side, or a SIGHUP or SIGTERM says so. Then calls @ended, once, while the child's PID is still
+ * its own. If the connection is gone, everything in the child's session gets SIGHUP then, and two seconds later
+ * SIGKILL. Returns the child's exit status, 128+N for a signal. */
+int supervise_wait(struct supervision *supervision, void (*ended)(void *data), void *data);
+
+#endif
