@@ -243,7 +243,7 @@ static void tell(struct fanout *fanout, size_t index, int64_t now)
         left = fanout->options->ended(index, &fanout->jobs[index], fanout->options->data);
     if (left >= 0 && now + left < fanout->deadline)
         fanout->deadline = now + left;
-    if (left != -2)
+    if (left != FANOUT_AGAIN)
         return;
     if (fanout->bound > PARALLEL_LEAST)
         fanout->bound--;

@@ -19,13 +19,15 @@ struct fanout_job {
     struct text err;
 };
 
+#define FANOUT_AGAIN (-2)
+
 struct fanout_options {
     int64_t timeout_ms; /* for each job, from its start */
     size_t parallel_max;
     size_t output_max; /* bytes of one stream of one job; standard error is cut there instead */
     /* Called when job @index has ended, in whatever order; may be NULL. Returns how many milliseconds those that have
-     * not ended still get, or -1: as many as before. -2: run this job again, after a short wait and with fewer others
-     * at once; if its time is up by then it stays as it is. */
+     * not ended still get, or -1: as many as before. FANOUT_AGAIN: run this job again, after a short wait and with
+     * fewer others at once; if its time is up by then it stays as it is. */
     int64_t (*ended)(size_t index, struct fanout_job *job, void *data);
     void *data;
 };
