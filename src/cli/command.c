@@ -7,18 +7,23 @@ const char *const command_groups[GROUP_COUNT] = {
     [GROUP_ENVIRONMENT] = "This shell's environment",
     [GROUP_PROGRAMS] = "Programs",
     [GROUP_MACHINE] = "This machine",
+    [GROUP_MACHINES] = "Many machines",
     [GROUP_SETUP] = "Installation",
     [GROUP_ABOUT] = "About genv",
 };
 
 const struct command *const commands[] = {
-    &command_activate, &command_deactivate, &command_status,
-    &command_config,   &command_home,       &command_attach,
-    &command_detach,   &command_run,        &command_lock,
-    &command_view,     &command_envs,       &command_devices,
-    &command_snapshot, &command_shell,      &command_init,
-    &command_root,     &command_doctor,     &command_help,
-    &command_version,  &command_complete,   NULL,
+    &command_activate, &command_deactivate,
+    &command_status,   &command_config,
+    &command_home,     &command_attach,
+    &command_detach,   &command_run,
+    &command_lock,     &command_view,
+    &command_envs,     &command_devices,
+    &command_snapshot, &command_remote,
+    &command_shell,    &command_init,
+    &command_root,     &command_doctor,
+    &command_help,     &command_version,
+    &command_complete, &command_remote_session, NULL,
 };
 
 const char *command_word(const struct command *command)

@@ -10,6 +10,7 @@ enum command_group {
     GROUP_ENVIRONMENT,
     GROUP_PROGRAMS,
     GROUP_MACHINE,
+    GROUP_MACHINES,
     GROUP_SETUP,
     GROUP_ABOUT,
     GROUP_COUNT,
@@ -30,7 +31,8 @@ struct command {
     const void *defaults; /* the values' struct before the options are read; NULL: it has none */
     size_t values_size;
     struct operands operands;
-    const struct command *const *subcommands; /* NULL-terminated, or NULL */
+    const struct command *const *subcommands; /* NULL-terminated, or NULL. Of a command that has no @run of its own one
+                                                 of them must follow, behind its options */
     const struct example *examples;
     /* Returns 0, a negative errno with the sentence in @err, or an exit status without a word. */
     int (*run)(struct cli *cli, const struct arguments *arguments, struct genv_error *err);
@@ -54,6 +56,9 @@ extern const struct command command_activate, command_attach, command_complete, 
 
 extern const struct command command_envs_activate, command_envs_config, command_envs_deactivate, command_envs_find,
     command_envs_ps, command_envs_query;
+
+extern const struct command command_remote, command_remote_activate, command_remote_devices, command_remote_envs,
+    command_remote_query, command_remote_run, command_remote_session, command_remote_snapshot;
 
 extern const struct command command_devices_attach, command_devices_detach, command_devices_find, command_devices_ps,
     command_devices_query;

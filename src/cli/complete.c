@@ -193,7 +193,7 @@ static void complete(struct position *at, const char *word, int position)
         add_commands(at, commands, word);
         return;
     }
-    if (at->command->operands.kind == OPERAND_COMMAND) {
+    if (at->command->run && at->command->operands.kind == OPERAND_COMMAND) {
         text_addf(&at->cli->output, ":command %d\n", position);
         return;
     }

@@ -1,44 +1,18 @@
 /* genv envs, genv envs ps, genv envs query: the environments of this machine. */
-#include <errno.h>
-#include <string.h>
+#include <unistd.h>
 
-#include "base/clock.h"
-#include "cli/fields.h"
-#include "cli/listing.h"
+#include "cli/env_fields.h"
 
 static const struct table_column columns[] = {
     {"ID", 8}, {"USER", 16}, {"NAME", 16}, {"CREATED", 21}, {"PID(S)", 0},
 };
 
-/* "paul(1004)"; a user without a name is his number. */
-static void add_user(struct text *text, uid_t uid)
-{
-    char name[GENV_USERNAME_SIZE], number[16];
-
-    genv_user_name(uid, name);
-    snprintf(number, sizeof(number), "%u", (unsigned)uid);
-    if (strcmp(name, number) == 0)
-        text_add(text, number);
-    else
-        text_addf(text, "%s(%s)", name, number);
-}
-
-static void add_pids(struct text *text, const struct genv_env *env)
-{
-    for (size_t i = 0; i < env->process_count; i++) {
-        char pid[16];
-
-        snprintf(pid, sizeof(pid), "%d", (int)env->processes[i].pid);
-        listing_add_item(text, pid);
-    }
-}
-
 static void add_row(struct table *table, const struct genv_env *env)
 {
     cleanup_text struct text user = TEXT_INIT, pids = TEXT_INIT;
 
-    add_user(&user, env->uid);
-    add_pids(&pids, env);
+    env_add_user(&user, env);
+    env_add_pids(&pids, env);
     table_add_eid(table, env->eid);
     table_add(table, user.data ? user.data : "");
     table_add(table, env->config.name);
@@ -102,31 +76,6 @@ const struct command command_envs_ps = {
     .run = run,
 };
 
-enum {
-    QUERY_EID,
-    QUERY_CREATION,
-    QUERY_UID,
-    QUERY_USERNAME,
-    QUERY_NAME,
-    QUERY_GPUS,
-    QUERY_GPU_MEMORY,
-    QUERY_PIDS,
-    QUERY_KERNEL_IDS,
-};
-
-static const char *const query_fields[] = {
-    [QUERY_EID] = "eid",
-    [QUERY_CREATION] = "creation",
-    [QUERY_UID] = "uid",
-    [QUERY_USERNAME] = "username",
-    [QUERY_NAME] = "config.name",
-    [QUERY_GPUS] = "config.gpus",
-    [QUERY_GPU_MEMORY] = "config.gpu_memory",
-    [QUERY_PIDS] = "pids",
-    [QUERY_KERNEL_IDS] = "kernel_ids",
-    NULL,
-};
-
 struct query_values {
     const char *eid;
     struct option_choices fields;
@@ -141,71 +90,36 @@ static const struct option query_options[] = {
     {.name = "query",
      .type = OPTION_CHOICES,
      .argument = "FIELD",
-     .help = "The fields: eid, creation, uid, username, config.name, config.gpus, config.gpu_memory, pids, kernel_ids",
+     .help = ENV_QUERY_HELP,
      .offset = offsetof(struct query_values, fields),
-     .choices = query_fields,
+     .choices = env_query_fields,
      .required = true},
     {.name = NULL},
 };
-
-static void add_kernels(struct text *cell, const struct genv_env *env)
-{
-    for (size_t i = 0; i < env->kernel_count; i++)
-        listing_add_item(cell, env->kernels[i].id);
-}
-
-static void add_field(struct text *cell, int field, const void *row)
-{
-    const struct genv_env *env = row;
-    char username[GENV_USERNAME_SIZE], creation[RFC3339_SIZE];
-
-    switch (field) {
-    case QUERY_EID:
-        text_add(cell, env->eid);
-        return;
-    case QUERY_CREATION:
-        rfc3339_format(env->created, creation);
-        text_add(cell, creation);
-        return;
-    case QUERY_UID:
-        text_addf(cell, "%u", (unsigned)env->uid);
-        return;
-    case QUERY_USERNAME:
-        genv_user_name(env->uid, username);
-        text_add(cell, username);
-        return;
-    case QUERY_PIDS:
-        add_pids(cell, env);
-        return;
-    case QUERY_KERNEL_IDS:
-        add_kernels(cell, env);
-        return;
-    default:
-        field_add_value(cell,
-                        field_find(field == QUERY_NAME   ? "name"
-                                   : field == QUERY_GPUS ? "gpus"
-                                                         : "gpu-memory"),
-                        &env->config);
-    }
-}
 
 static int run_query(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct query_values *values = arguments->values;
     cleanup_snapshot struct genv_snapshot *snapshot = NULL;
     cleanup_env struct genv_env *env = NULL;
+    char hostname[sizeof(snapshot->hostname)] = "";
+    struct env_query_row row = {.hostname = hostname};
     int r = cli_open(cli, err);
 
+    gethostname(hostname, sizeof(hostname) - 1);
     if (r == 0 && values->eid) {
         r = genv_env_get(cli->genv, values->eid, &env, err);
+        row.env = env;
         if (r == 0)
-            listing_add_query(&cli->output, &values->fields, env, add_field);
+            listing_add_query(&cli->output, &values->fields, &row, env_add_query_field);
         return r;
     }
     if (r == 0)
         r = listing_take(cli, GENV_DEPTH_ENVS, &snapshot, err);
-    for (size_t i = 0; r == 0 && i < snapshot->env_count; i++)
-        listing_add_query(&cli->output, &values->fields, &snapshot->envs[i], add_field);
+    for (size_t i = 0; r == 0 && i < snapshot->env_count; i++) {
+        row.env = &snapshot->envs[i];
+        listing_add_query(&cli->output, &values->fields, &row, env_add_query_field);
+    }
     return r;
 }
 

@@ -231,7 +231,7 @@ void help_add_command(struct text *text, const struct command *command, const st
     if (command->description)
         add_paragraphs(text, command->description);
     if (command->subcommands)
-        add_heading(text, "Commands for editors and scripts", style);
+        add_heading(text, command->run ? "Commands for editors and scripts" : "Commands", style);
     for (const struct command *const *sub = command->subcommands; sub && *sub; sub++) {
         cleanup_text struct text head = TEXT_INIT;
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "remote/words.h"
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file that is opened. In its place comes one that can't be
  * written, so that a closed standard output is noticed, and that a command which is executed does not inherit. */
@@ -48,10 +49,25 @@ static int unknown_command(struct cli *cli, const struct command *parent, const 
     return cli_usage_error(cli, -EINVAL, err);
 }
 
-static int run_command(struct cli *cli, const struct command *command, char **words, int count, struct genv_error *err)
+static int run_command(struct cli *cli, const struct command *command, const void *above, char **words, int count,
+                       struct genv_error *err);
+
+/* The subcommand that the first of @words names; its options are behind it. */
+static int run_subcommand(struct cli *cli, const struct command *command, const void *above, char **words, int count,
+                          struct genv_error *err)
+{
+    const struct command *subcommand = command_find(command, words[0]);
+
+    if (!subcommand)
+        return unknown_command(cli, command, words[0], err);
+    return run_command(cli, subcommand, above, words + 1, count - 1, err);
+}
+
+static int run_command(struct cli *cli, const struct command *command, const void *above, char **words, int count,
+                       struct genv_error *err)
 {
     cleanup_free void *values = calloc(1, command->values_size + 1);
-    struct arguments arguments = {.values = values};
+    struct arguments arguments = {.values = values, .above = above};
     int r;
 
     if (!values)
@@ -66,33 +82,39 @@ static int run_command(struct cli *cli, const struct command *command, char **wo
         help_add_command(&cli->output, command, help_style(cli));
         return 0;
     }
+    if (!command->run)
+        return run_subcommand(cli, command, values, arguments.operands, arguments.operand_count, err);
     return command->run(cli, &arguments, err);
 }
 
 static int run_words(struct cli *cli, char **words, int count, struct genv_error *err)
 {
-    const struct command *command, *subcommand;
-    int used = 1;
+    const struct command *command;
 
     if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
         help_add_overview(&cli->output, help_style(cli));
         return 0;
     }
     if (strcmp(words[0], "--version") == 0)
-        return run_command(cli, &command_version, words + count, 0, err);
+        return run_command(cli, &command_version, NULL, words + count, 0, err);
     if (words[0][0] == '-')
         return cli_usage_error(cli, error_set(err, EINVAL, "unknown option %s", words[0]), err);
     command = command_find(NULL, words[0]);
     if (!command)
         return unknown_command(cli, NULL, words[0], err);
-    if (command->subcommands && count > 1 && words[1][0] != '-') {
-        subcommand = command_find(command, words[1]);
-        if (!subcommand)
-            return unknown_command(cli, command, words[1], err);
-        command = subcommand;
-        used = 2;
+    if (command->run && command->subcommands && count > 1 && words[1][0] != '-')
+        return run_subcommand(cli, command, NULL, words + 1, count - 1, err);
+    return run_command(cli, command, NULL, words + 1, count - 1, err);
+}
+
+/* Words that came through a shell of unknown kind: remote/words.h. */
+static int decode(struct cli *cli, char **words, struct genv_error *err)
+{
+    for (; *words; words++) {
+        if (word_decode(*words) < 0)
+            return cli_usage_error(cli, error_set(err, EINVAL, "--encoded: not an encoded word"), err);
     }
-    return run_command(cli, command, words + used, count - used, err);
+    return 0;
 }
 
 static int run(struct cli *cli, int argc, char **argv, struct genv_error *err)
@@ -100,7 +122,13 @@ static int run(struct cli *cli, int argc, char **argv, struct genv_error *err)
     static const char option[] = "--shell=";
     int first = 1;
 
-    if (argc > 1 && strncmp(argv[1], option, sizeof(option) - 1) == 0) {
+    if (argc > 1 && strcmp(argv[1], "--encoded") == 0) {
+        int r = decode(cli, argv + 2, err);
+
+        if (r < 0)
+            return r;
+        first = 2;
+    } else if (argc > 1 && strncmp(argv[1], option, sizeof(option) - 1) == 0) {
         int r = parse_shell(cli, argv[1] + sizeof(option) - 1, err);
 
         if (r < 0)

@@ -157,7 +157,7 @@ static void add_command_page(struct text *text, const struct command *command)
     add_options(text, command->options);
     add_options(text, (const struct option[]){help_option, {.name = NULL}});
     if (command->subcommands)
-        text_add(text, ".SH COMMANDS FOR EDITORS AND SCRIPTS\n");
+        text_add(text, command->run ? ".SH COMMANDS FOR EDITORS AND SCRIPTS\n" : ".SH COMMANDS\n");
     for (const struct command *const *sub = command->subcommands; sub && *sub; sub++)
         add_subcommand(text, *sub);
     add_tail(text, command);

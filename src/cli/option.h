@@ -58,7 +58,8 @@ struct operands {
 };
 
 struct arguments {
-    void *values; /* the command's struct */
+    const void *above; /* the values of the command in front of a subcommand: of `genv remote` in `genv remote envs` */
+    void *values;      /* the command's struct */
     char **operands;
     int operand_count;
     bool help; /* --help was given: nothing behind it was looked at */

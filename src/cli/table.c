@@ -15,21 +15,7 @@
 const char *const table_formats[] = {[TABLE_TUI] = "tui", [TABLE_CSV] = "csv", [TABLE_JSON] = "json", NULL};
 
 const struct option table_option_rows[] = {
-    {.name = "format",
-     .letter = 'f',
-     .type = OPTION_CHOICE,
-     .argument = "FORMAT",
-     .help = "Print as tui (a table for people, the default), csv or json",
-     .offset = offsetof(struct table_options, format),
-     .choices = table_formats},
-    {.name = "no-header",
-     .type = OPTION_FLAG,
-     .help = "Leave out the line of titles",
-     .offset = offsetof(struct table_options, no_header)},
-    {.name = "timestamp",
-     .type = OPTION_FLAG,
-     .help = "Show points in time, DD/MM/YYYY HH:MM:SS, instead of how long ago",
-     .offset = offsetof(struct table_options, timestamp)},
+    TABLE_OPTION_ROWS,
     {.name = NULL},
 };
 

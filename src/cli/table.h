@@ -19,7 +19,26 @@ struct table_options {
     bool timestamp;
 };
 
-/* Their rows, for a command whose values are a struct table_options. */
+/* Their rows, for a command whose values begin with a struct table_options. */
+#define TABLE_OPTION_ROWS                                                                                              \
+    {.name = "format",                                                                                                 \
+     .letter = 'f',                                                                                                    \
+     .type = OPTION_CHOICE,                                                                                            \
+     .argument = "FORMAT",                                                                                             \
+     .help = "Print as tui (a table for people, the default), csv or json",                                            \
+     .offset = offsetof(struct table_options, format),                                                                 \
+     .choices = table_formats},                                                                                        \
+        {.name = "no-header",                                                                                          \
+         .type = OPTION_FLAG,                                                                                          \
+         .help = "Leave out the line of titles",                                                                       \
+         .offset = offsetof(struct table_options, no_header)},                                                         \
+    {                                                                                                                  \
+        .name = "timestamp", .type = OPTION_FLAG,                                                                      \
+        .help = "Show points in time, DD/MM/YYYY HH:MM:SS, instead of how long ago",                                   \
+        .offset = offsetof(struct table_options, timestamp)                                                            \
+    }
+
+/* Them alone, for a command whose values are a struct table_options. */
 extern const struct option table_option_rows[];
 
 struct table_column {

@@ -19,7 +19,8 @@ LAYERS = {
     "view": ["base", "model", "store", "driver"],
     "shell": ["base"],
     "shim": ["base"],
-    "cli": ["base", "shell", "shim"],
+    "remote": ["base", "policy"],
+    "cli": ["base", "shell", "shim", "remote"],
 }
 PROGRAMS = {"shim", "cli"}
 

@@ -1,0 +1,100 @@
+/* Environments in tables and queries, of this machine and of others. */
+#include "cli/env_fields.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/fields.h"
+
+void env_add_user(struct text *cell, const struct genv_env *env)
+{
+    char name[GENV_USERNAME_SIZE], number[16];
+
+    genv_env_username(env, name);
+    snprintf(number, sizeof(number), "%u", (unsigned)env->uid);
+    if (strcmp(name, number) == 0)
+        text_add(cell, number);
+    else
+        text_addf(cell, "%s(%s)", name, number);
+}
+
+void env_add_pids(struct text *cell, const struct genv_env *env)
+{
+    for (size_t i = 0; i < env->process_count; i++) {
+        char pid[16];
+
+        snprintf(pid, sizeof(pid), "%d", (int)env->processes[i].pid);
+        listing_add_item(cell, pid);
+    }
+}
+
+enum {
+    QUERY_HOSTNAME,
+    QUERY_EID,
+    QUERY_CREATION,
+    QUERY_UID,
+    QUERY_USERNAME,
+    QUERY_NAME,
+    QUERY_GPUS,
+    QUERY_GPU_MEMORY,
+    QUERY_PIDS,
+    QUERY_KERNEL_IDS,
+};
+
+const char *const env_query_fields[] = {
+    [QUERY_HOSTNAME] = "hostname",
+    [QUERY_EID] = "eid",
+    [QUERY_CREATION] = "creation",
+    [QUERY_UID] = "uid",
+    [QUERY_USERNAME] = "username",
+    [QUERY_NAME] = "config.name",
+    [QUERY_GPUS] = "config.gpus",
+    [QUERY_GPU_MEMORY] = "config.gpu_memory",
+    [QUERY_PIDS] = "pids",
+    [QUERY_KERNEL_IDS] = "kernel_ids",
+    NULL,
+};
+
+static void add_kernels(struct text *cell, const struct genv_env *env)
+{
+    for (size_t i = 0; i < env->kernel_count; i++)
+        listing_add_item(cell, env->kernels[i].id);
+}
+
+void env_add_query_field(struct text *cell, int field, const void *data)
+{
+    const struct env_query_row *row = data;
+    char username[GENV_USERNAME_SIZE], creation[RFC3339_SIZE];
+
+    switch (field) {
+    case QUERY_HOSTNAME:
+        text_add(cell, row->hostname);
+        return;
+    case QUERY_EID:
+        text_add(cell, row->env->eid);
+        return;
+    case QUERY_CREATION:
+        rfc3339_format(row->env->created, creation);
+        text_add(cell, creation);
+        return;
+    case QUERY_UID:
+        text_addf(cell, "%u", (unsigned)row->env->uid);
+        return;
+    case QUERY_USERNAME:
+        genv_env_username(row->env, username);
+        text_add(cell, username);
+        return;
+    case QUERY_PIDS:
+        env_add_pids(cell, row->env);
+        return;
+    case QUERY_KERNEL_IDS:
+        add_kernels(cell, row->env);
+        return;
+    default:
+        field_add_value(cell,
+                        field_find(field == QUERY_NAME   ? "name"
+                                   : field == QUERY_GPUS ? "gpus"
+                                                         : "gpu-memory"),
+                        &row->env->config);
+    }
+}

@@ -1,0 +1,26 @@
+/* Environments in tables and queries, of this machine and of others. */
+#ifndef CLI_ENV_FIELDS_H
+#define CLI_ENV_FIELDS_H
+
+#include "cli/listing.h"
+
+/* "paul(1004)"; a user without a name is his number. */
+void env_add_user(struct text *cell, const struct genv_env *env);
+/* The PIDs, separated by blanks. */
+void env_add_pids(struct text *cell, const struct genv_env *env);
+
+/* What a query may ask for, NULL-terminated. */
+extern const char *const env_query_fields[];
+#define ENV_QUERY_HELP                                                                                                 \
+    "The fields: hostname, eid, creation, uid, username, config.name, config.gpus, config.gpu_memory, pids, "          \
+    "kernel_ids"
+
+struct env_query_row {
+    const char *hostname;
+    const struct genv_env *env;
+};
+
+/* Adds a field of a struct env_query_row, for listing_add_query(). */
+void env_add_query_field(struct text *cell, int field, const void *row);
+
+#endif

@@ -1,0 +1,212 @@
+/* genv remote: the hosts that its commands work on. */
+#include "cli/remote.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "base/json.h"
+
+#define TIMEOUT_SECONDS 10
+
+static const struct remote_options defaults = {.timeout_seconds = TIMEOUT_SECONDS};
+
+static const struct option options[] = {
+    {.name = "hosts",
+     .alias = "host",
+     .letter = 'H',
+     .type = OPTION_TEXT,
+     .argument = "[USER@]HOST,...",
+     .help = "The hosts",
+     .offset = offsetof(struct remote_options, hosts),
+     .group = 1},
+    {.name = "hostfile",
+     .type = OPTION_TEXT,
+     .argument = "FILE",
+     .help = "A file with a host a line; by default $GENV_HOSTFILE, ~/.config/genv/hostfile or /etc/genv/hostfile",
+     .offset = offsetof(struct remote_options, hostfile),
+     .group = 1},
+    {.name = "user",
+     .letter = 'l',
+     .type = OPTION_TEXT,
+     .argument = "USER",
+     .help = "Log in as this user where a host's entry names none",
+     .offset = offsetof(struct remote_options, user)},
+    {.name = "timeout",
+     .letter = 't',
+     .type = OPTION_SECONDS,
+     .argument = "SECONDS",
+     .help = "How long a host may take to answer; by default 10",
+     .offset = offsetof(struct remote_options, timeout_seconds)},
+    {.name = "genv",
+     .type = OPTION_TEXT,
+     .argument = "PATH",
+     .help = "Where genv is on hosts whose entry does not say; by default it is in the PATH of commands run by ssh",
+     .offset = offsetof(struct remote_options, genv)},
+    {.name = "exit-on-error",
+     .letter = 'e',
+     .type = OPTION_FLAG,
+     .help = "Fail if a host fails, instead of going on with the others",
+     .offset = offsetof(struct remote_options, strict)},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_FLAG,
+     .help = "Say nothing about hosts that fail",
+     .offset = offsetof(struct remote_options, quiet)},
+    {.name = NULL},
+};
+
+int remote_hosts(const struct remote_options *values, struct host_list *ret_hosts, struct genv_error *err)
+{
+    const struct host_defaults host_defaults = {.user = values->user, .genv = values->genv};
+    cleanup_free char *path = NULL;
+    int r;
+
+    if (values->hosts)
+        return hosts_parse(values->hosts, &host_defaults, ret_hosts, err);
+    if (values->hostfile)
+        return hosts_read(values->hostfile, &host_defaults, ret_hosts, err);
+    r = hosts_find_file(&path, err);
+    return r < 0 ? r : hosts_read(path, &host_defaults, ret_hosts, err);
+}
+
+void remote_complain(const struct remote_options *values, const struct host *host, const struct genv_error *err)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    if (values->quiet)
+        return;
+    text_addf(&line, "%s: %s", host->name, err->message);
+    if (!line.failed)
+        cli_complain(line.data);
+}
+
+size_t remote_count_answers(const struct survey *survey)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < survey->count; i++)
+        count += survey->answers[i].snapshot != NULL;
+    return count;
+}
+
+/* What a host that fails means for the command. */
+static int judge(const struct remote_options *values, const struct survey *survey, struct genv_error *err)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct survey_answer *answer = &survey->answers[i];
+
+        if (answer->snapshot || answer->err.code == ECANCELED)
+            continue;
+        if (values->strict)
+            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
+        remote_complain(values, answer->host, &answer->err);
+    }
+    if (survey->count && remote_count_answers(survey) == 0)
+        return error_set(err, EIO, "none of the hosts answered");
+    return 0;
+}
+
+int remote_survey(const struct remote_options *values, const struct host_list *hosts,
+                  const struct survey_options *looks, struct survey *ret_survey, struct genv_error *err)
+{
+    struct survey_options how = looks ? *looks : (struct survey_options){.suffices = NULL};
+    int caught = 0, r;
+
+    how.timeout_seconds = values->timeout_seconds;
+    r = survey_take(hosts, &how, ret_survey, &caught, err);
+    if (caught) {
+        /* Nothing is left to be ended: end as if the signal had come first. */
+        signal(caught, SIG_DFL);
+        raise(caught);
+    }
+    return r < 0 ? r : judge(values, ret_survey, err);
+}
+
+int remote_survey_all(const struct arguments *arguments, struct host_list *ret_hosts, struct survey *ret_survey,
+                      struct genv_error *err)
+{
+    int r = remote_hosts(arguments->above, ret_hosts, err);
+
+    return r < 0 ? r : remote_survey(arguments->above, ret_hosts, NULL, ret_survey, err);
+}
+
+const struct option remote_table_option_rows[] = {
+    TABLE_OPTION_ROWS,
+    {.name = "no-summary",
+     .type = OPTION_FLAG,
+     .help = "Leave out the line about all hosts together",
+     .offset = offsetof(struct remote_table_options, no_summary)},
+    {.name = NULL},
+};
+
+/* What a host's object is to hold: a new reference. */
+static json_t *host_to_json(const struct survey_answer *answer, const char *key,
+                            char *(*part)(const struct genv_snapshot *snapshot))
+{
+    cleanup_free char *text = part(answer->snapshot);
+    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *object = json_pack("{s:s}", "host", answer->host->name);
+
+    if (!key) {
+        json_object_update(object, value);
+        json_decref(value);
+    } else {
+        json_object_set_new(object, "hostname", json_string(answer->snapshot->hostname));
+        json_object_set_new(object, key, value);
+    }
+    return object;
+}
+
+int remote_add_json(struct text *text, const struct survey *survey, const char *key,
+                    char *(*part)(const struct genv_snapshot *snapshot), struct genv_error *err)
+{
+    cleanup_json json_t *array = json_array();
+    cleanup_free char *printed = NULL;
+
+    for (size_t i = 0; i < survey->count; i++) {
+        if (survey->answers[i].snapshot)
+            json_array_append_new(array, host_to_json(&survey->answers[i], key, part));
+    }
+    printed = json_dumps(array, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+    if (!printed)
+        return error_no_memory(err);
+    text_addf(text, "%s\n", printed);
+    return 0;
+}
+
+static const struct command *const subcommands[] = {
+    &command_remote_devices,
+    &command_remote_envs,
+    &command_remote_query,
+    &command_remote_snapshot,
+    &command_remote_activate,
+    &command_remote_run,
+    NULL,
+};
+
+static const struct example examples[] = {
+    {"genv remote -H gpu-server-1,gpu-server-2 devices", "How many devices these hosts have, and how many are free."},
+    {"genv remote --hostfile hostfile.txt activate --gpus 2",
+     "Opens a shell on a host that has two devices free, with these."},
+    {"genv remote run --gpus 1 -- python train.py", "Runs a command on such a host of the host file in force."},
+    {NULL, NULL},
+};
+
+const struct command command_remote = {
+    .name = "remote",
+    .summary = "Work with the GPUs of many machines",
+    .description =
+        "Hosts are reached with your own ssh and its configuration (keys, ports, jump hosts), and never with a "
+        "password: where 'ssh HOST true' works without one, so does this. Nothing but genv is needed there.\n\n"
+        "A host file has a host a line, as [USER@]HOST, and behind it genv=PATH if genv is not in the PATH of commands "
+        "that ssh runs; '#' begins a comment. A host that is named twice counts once.\n\n"
+        "A host that fails is reported on standard error, and the others are served. Options stand in front of the "
+        "command.",
+    .group = GROUP_MACHINES,
+    .options = options,
+    .defaults = &defaults,
+    .values_size = sizeof(defaults),
+    .operands = {.synopsis = "COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .subcommands = subcommands,
+    .examples = examples,
+};
