@@ -25,6 +25,7 @@
 /* The ssh that is running. */
 struct connection {
     pid_t pid;
+    int in; /* -1: it has our own standard input, a terminal */
     int out, err;
     int signals;   /* signalfd(2) */
     sigset_t mask; /* as it was before, and so */
@@ -91,6 +92,11 @@ static int add_words(const struct session_request *request, const char *nonce, c
     return 0;
 }
 
+static bool is_on_terminal(const struct session_request *request)
+{
+    return !request->command || request->terminal;
+}
+
 /* The words of ssh's command line, strv_free() them. */
 static int make_argv(const struct host *host, const struct session_request *request, const char *nonce,
                      char ***ret_argv, struct genv_error *err)
@@ -98,7 +104,7 @@ static int make_argv(const struct host *host, const struct session_request *requ
     struct ssh_call call = {
         .timeout_seconds = request->timeout_seconds < 1 ? 1 : (unsigned)request->timeout_seconds,
         .share = true,
-        .terminal = !request->command || request->terminal ? SSH_TERMINAL : SSH_PLAIN,
+        .terminal = is_on_terminal(request) ? SSH_TERMINAL : SSH_PLAIN,
     };
     cleanup_free char *config = NULL;
     cleanup_free const char **words = NULL;
@@ -140,38 +146,57 @@ static int watch_signals(struct connection *connection, struct genv_error *err)
     return 0;
 }
 
-static void become_ssh(char **argv, const struct connection *connection, pid_t parent, int out, int error)
+/* In the child: becomes ssh. It dies with us, so that kill -9 of genv ends the connection, and the environment. */
+static void become_ssh(char **argv, const struct connection *connection, pid_t parent, const int *standard)
 {
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* kill -9 of genv ends the connection, and with it the environment */
-    if (getppid() == parent) {
-        sigaction(SIGPIPE, &connection->pipe_action, NULL);
-        sigprocmask(SIG_SETMASK, &connection->mask, NULL);
-        if (dup2(out, STDOUT_FILENO) >= 0 && dup2(error, STDERR_FILENO) >= 0)
-            execvp(argv[0], argv);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(127);
+    sigaction(SIGPIPE, &connection->pipe_action, NULL);
+    sigprocmask(SIG_SETMASK, &connection->mask, NULL);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (standard[fd] >= 0 && dup2(standard[fd], fd) < 0)
+            _exit(127);
     }
+    execvp(argv[0], argv);
     _exit(127);
 }
 
-static int start_ssh(char **argv, struct connection *connection, struct genv_error *err)
+/* A pipe of which ssh gets one end. */
+static int make_pipe(int *ret_read, int *ret_write, struct genv_error *err)
 {
-    cleanup_close int out = -1, error = -1;
     int pair[2];
-    pid_t parent = getpid();
 
     if (pipe2(pair, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "can't start ssh");
-    connection->out = pair[0];
-    out = pair[1];
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_set_errno(err, errno, "can't start ssh");
-    connection->err = pair[0];
-    error = pair[1];
-    connection->pid = fork();
-    if (connection->pid < 0)
-        return error_set_errno(err, errno, "can't start ssh");
-    if (connection->pid == 0)
-        become_ssh(argv, connection, parent, out, error);
+    *ret_read = pair[0];
+    *ret_write = pair[1];
     return 0;
+}
+
+/* On a terminal ssh reads it itself. Otherwise we do, and only once the command runs: a host that turns out to be busy
+ * must not swallow what the next one is to read. */
+static int start_ssh(char **argv, bool terminal, struct connection *connection, struct genv_error *err)
+{
+    int standard[3] = {-1, -1, -1}, r = 0;
+    pid_t parent = getpid();
+
+    if (!terminal)
+        r = make_pipe(&standard[STDIN_FILENO], &connection->in, err);
+    if (r == 0)
+        r = make_pipe(&connection->out, &standard[STDOUT_FILENO], err);
+    if (r == 0)
+        r = make_pipe(&connection->err, &standard[STDERR_FILENO], err);
+    if (r == 0) {
+        connection->pid = fork();
+        if (connection->pid < 0)
+            r = error_set_errno(err, errno, "can't start ssh");
+        if (connection->pid == 0)
+            become_ssh(argv, connection, parent, standard);
+    }
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        cleanup_closep(&standard[fd]);
+    return r;
 }
 
 /* Learns whether ssh has ended; stops with it where the user has suspended it (~^Z), and goes on with it. */
@@ -207,7 +232,7 @@ static int end_ssh(struct connection *connection)
     int status;
 
     if (connection->pid < 0)
-        return 127;
+        return EXIT_FAILURE;
     if (!connection->exited)
         kill(connection->pid, SIGTERM);
     while (waitpid(connection->pid, &status, 0) < 0) {
@@ -221,6 +246,7 @@ static int end_ssh(struct connection *connection)
 static void close_connection(struct connection *connection)
 {
     end_ssh(connection);
+    cleanup_closep(&connection->in);
     cleanup_closep(&connection->out);
     cleanup_closep(&connection->err);
     if (connection->signals >= 0) {
@@ -322,25 +348,26 @@ static int await_greeting(struct connection *connection, struct greeting *greeti
 
 /* One direction of what is relayed. */
 struct stream {
-    int *from;
-    int to;
+    int from, to;
+    int *ours;              /* the end of it that leads to ssh: -1 once the stream has ended */
     size_t length, written; /* of @buffer */
     char buffer[GREETING_MAX + BUFFER_SIZE];
 };
 
-/* Does what poll(2) said is possible. A reader that has gone away closes our end, which ssh tells the other side. */
+/* Does what poll(2) said is possible. At the end, or where the reader has gone away, our end of the pipe is closed,
+ * which ssh tells the other side. */
 static void move(struct stream *stream)
 {
     ssize_t n;
 
     if (stream->length == 0) {
-        n = read(*stream->from, stream->buffer, BUFFER_SIZE);
+        n = read(stream->from, stream->buffer, BUFFER_SIZE);
         if (n > 0)
             stream->length = (size_t)n;
     } else {
         size_t rest = stream->length - stream->written;
 
-        /* So much fits into a pipe that takes anything: the other stream never waits for this one. */
+        /* So much fits into a pipe that takes anything: no stream waits for another. */
         n = write(stream->to, stream->buffer + stream->written, rest < PIPE_BUF ? rest : PIPE_BUF);
         if (n > 0)
             stream->written += (size_t)n;
@@ -349,24 +376,26 @@ static void move(struct stream *stream)
     }
     if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
         return;
-    close(*stream->from);
-    *stream->from = -1;
+    close(*stream->ours);
+    *stream->ours = -1;
 }
+
+enum { INPUT, OUTPUT, ERRORS, STREAMS };
 
 /* Until ssh has ended and all that it printed is passed on: somebody else may hold its pipes open, so their end is not
  * waited for. */
-static void relay(struct connection *connection, struct stream streams[static 2])
+static void relay(struct connection *connection, struct stream streams[static STREAMS])
 {
     for (;;) {
-        struct pollfd fds[3] = {{.fd = connection->signals, .events = POLLIN}};
+        struct pollfd fds[STREAMS + 1] = {[STREAMS] = {.fd = connection->signals, .events = POLLIN}};
         bool pending = !connection->exited;
         int n;
 
-        for (size_t i = 0; i < 2; i++) {
-            bool full = streams[i].length > 0, open = *streams[i].from >= 0;
+        for (size_t i = 0; i < STREAMS; i++) {
+            bool full = streams[i].length > 0, open = *streams[i].ours >= 0 && !(i == INPUT && connection->exited);
 
-            fds[1 + i].fd = !open ? -1 : full ? streams[i].to : *streams[i].from;
-            fds[1 + i].events = full ? POLLOUT : POLLIN;
+            fds[i].fd = !open ? -1 : full ? streams[i].to : streams[i].from;
+            fds[i].events = full ? POLLOUT : POLLIN;
             pending = pending || (open && full);
         }
         n = poll(fds, ARRAY_SIZE(fds), pending ? -1 : 0);
@@ -374,39 +403,42 @@ static void relay(struct connection *connection, struct stream streams[static 2]
             return;
         if (n < 0)
             continue;
-        if (fds[0].revents) {
+        if (fds[STREAMS].revents) {
             read_signals(connection);
             if (connection->signal && !connection->exited)
                 kill(connection->pid, SIGTERM);
         }
-        for (size_t i = 0; i < 2; i++) {
-            if (fds[1 + i].revents)
+        for (size_t i = 0; i < STREAMS; i++) {
+            if (fds[i].revents)
                 move(&streams[i]);
         }
     }
 }
 
-static void stream_begin(struct stream *stream, int *from, int to, const struct text *text, size_t skip)
+/* What came behind the greeting is passed on first. */
+static void stream_begin(struct stream *stream, int from, int to, int *ours, const struct text *text, size_t skip)
 {
     stream->from = from;
     stream->to = to;
-    stream->length = text->length - skip;
-    stream->written = 0;
-    if (stream->length)
+    stream->ours = ours;
+    if (text && text->length > skip) {
+        stream->length = text->length - skip;
         memcpy(stream->buffer, text->data + skip, stream->length);
+    }
 }
 
 /* Relays until the end. */
 static int serve(struct connection *connection, const struct greeting *greeting, int *ret_status,
                  struct genv_error *err)
 {
-    cleanup_free struct stream *streams = calloc(2, sizeof(*streams));
+    cleanup_free struct stream *streams = calloc(STREAMS, sizeof(*streams));
     int status;
 
     if (!streams)
         return error_no_memory(err);
-    stream_begin(&streams[0], &connection->out, STDOUT_FILENO, &greeting->out, greeting->end);
-    stream_begin(&streams[1], &connection->err, STDERR_FILENO, &greeting->err, 0);
+    stream_begin(&streams[INPUT], STDIN_FILENO, connection->in, &connection->in, NULL, 0);
+    stream_begin(&streams[OUTPUT], connection->out, STDOUT_FILENO, &connection->out, &greeting->out, greeting->end);
+    stream_begin(&streams[ERRORS], connection->err, STDERR_FILENO, &connection->err, &greeting->err, 0);
     relay(connection, streams);
     status = end_ssh(connection);
     *ret_status = connection->signal ? 128 + connection->signal : status;
@@ -451,7 +483,7 @@ static int converse(struct connection *connection, const struct host *host, cons
 
 int session_run(const struct host *host, const struct session_request *request, int *ret_status, struct genv_error *err)
 {
-    struct connection connection = {.pid = -1, .out = -1, .err = -1, .signals = -1};
+    struct connection connection = {.pid = -1, .in = -1, .out = -1, .err = -1, .signals = -1};
     struct greeting greeting = {.end = 0};
     struct termios terminal;
     bool restore = tcgetattr(STDIN_FILENO, &terminal) == 0;
@@ -465,7 +497,7 @@ int session_run(const struct host *host, const struct session_request *request, 
     if (r == 0)
         r = watch_signals(&connection, err);
     if (r == 0)
-        r = start_ssh(argv, &connection, err);
+        r = start_ssh(argv, is_on_terminal(request), &connection, err);
     if (r == 0)
         r = converse(&connection, host, request, &greeting, ret_status, err);
     close_connection(&connection);
