@@ -1,0 +1,274 @@
+#!/usr/bin/env bats
+# Hosts that fail, each in its way: its own line says what and what to do, and the others are served.
+
+load hosts
+
+setup_file() {
+    hosts_setup
+    hosts_start good 2
+    hosts_start bare 2
+    hosts_program bare
+    hosts_start slow 2
+    printf '#!/bin/sh\nsleep 1\nexec %s "$@"\n' "$GENV_BIN" >"$HOSTS/program"
+    hosts_program slow "$HOSTS/program"
+    hosts_start stuck 2
+    printf '#!/bin/sh\necho "$$" >>%s/stuck.pids\nexec sleep 1000\n' "$HOSTS" >"$HOSTS/program"
+    hosts_program stuck "$HOSTS/program"
+    install -m 666 /dev/null "$HOSTS/stuck.pids"
+    hosts_start other 2 # whatever its "genv" is to be
+    hosts_fake silent silent
+    hosts_fake hole full
+    hosts_fake closed closed
+}
+
+teardown_file() {
+    hosts_teardown
+}
+
+# Asks good and the host $1 as Alice, with the options behind it: the good one is served, and there is one line about
+# the other, which is left in $line without its name.
+ask() {
+    run --separate-stderr as_alice genv remote -H "$1,good" "${@:2}" devices --format csv --no-header --no-summary
+    echo "$stderr"
+    [[ $status == 0 && $output == good,2,2 && ${#stderr_lines[@]} == 1 && $stderr == "genv: $1: "* ]]
+    line=${stderr#"genv: $1: "}
+}
+
+# On the host "other", "genv" is the program on standard input.
+other_is() {
+    cat >"$HOSTS/program"
+    hosts_program other "$HOSTS/program"
+}
+
+@test "a name that nobody knows" {
+    ask nowhere.invalid
+    [[ $line == "its name can't be resolved"* ]]
+}
+
+@test "nobody listens" {
+    ask closed
+    [[ $line == 'it refuses the connection'* ]]
+}
+
+@test "a black hole: packets get no answer" {
+    ask hole -t 1
+    [[ $line == 'no answer within 1 second: '* ]]
+}
+
+@test "somebody accepts and never speaks" {
+    ask silent -t 2
+    [[ $line == 'no answer within 2 seconds: '* ]]
+}
+
+@test "genv there hangs, and what was started for it here ends with the time limit" {
+    ask stuck -t 1.5
+    [[ $line == 'no answer within 1.5 seconds: '* ]]
+    # A connection that is shared with others stays; but no session is left on it.
+    run bash -c 'ps -o args= --user "$1" | grep -c "^ssh .*stuck"' - "$ALICE"
+    [[ $output == 0 ]]
+}
+
+@test "a slow host is waited for, and served" {
+    run --separate-stderr as_alice genv remote -H slow,good devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == $'slow,2,2\ngood,2,2' && -z $stderr ]]
+}
+
+@test "no genv there: in bash, dash, zsh, fish and tcsh" {
+    ask bare
+    [[ $line == 'there is no genv in the PATH of commands that ssh runs there: '*'--genv PATH'* ]]
+    local shell tried=0
+    for shell in dash zsh fish tcsh; do
+        command -v "$shell" >/dev/null || continue
+        usermod --shell "$(command -v "$shell")" "$ALICE"
+        ask bare
+        [[ $line == 'there is no genv in the PATH of commands that ssh runs there: '* ]]
+        tried=$((tried + 1))
+    done
+    usermod --shell /bin/bash "$ALICE"
+    ((tried > 0))
+}
+
+@test "no genv at the path that was given, and one that is no program" {
+    printf 'good\nbare genv=~/bin/genv\n' >"$HOSTS/list"
+    run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: there is no ~/bin/genv: is that the path of genv there?" ]]
+    printf 'good\nbare genv=%s/list\n' "$HOSTS" >"$HOSTS/list"
+    run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: genv can't be executed there: $HOSTS/list is"* ]]
+}
+
+@test "a path that was given is used, under the home directory there too" {
+    ln -sf "$GENV_BIN" "$HOSTS/home/$ALICE/mine"
+    ask nowhere.invalid --genv '~/mine'
+    printf 'bare genv=%s\n' "$HOSTS/bin/genv" >"$HOSTS/list"
+    run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == bare,2,2 && -z $stderr ]]
+}
+
+@test "an old genv, which does not know the command" {
+    other_is <<'END'
+#!/usr/bin/env python3
+import argparse
+parser = argparse.ArgumentParser(prog="genv")
+commands = parser.add_subparsers(dest="command")
+for name in ("activate", "devices", "envs"):
+    commands.add_parser(name)
+parser.parse_args()
+END
+    ask other
+    [[ $line == 'genv there is too old'*update* ]]
+}
+
+@test "a genv that fails there, for a reason of its own" {
+    other_is <<'END'
+#!/bin/sh
+echo "genv: the state directory /var/tmp/genv is on fire" >&2
+exit 1
+END
+    ask other
+    [[ $line == 'the state directory /var/tmp/genv is on fire' ]]
+}
+
+@test "a genv that ends without a word, and one that a signal ends" {
+    other_is <<<$'#!/bin/sh\nexit 3'
+    ask other
+    [[ $line == 'genv there ended with status 3 and said nothing' ]]
+    other_is <<<$'#!/bin/sh\nkill -SEGV $$'
+    ask other
+    [[ -n $line ]]
+}
+
+@test "garbage instead of a snapshot" {
+    local garbage
+    for garbage in '' 'hello' '{}' '{"version": 1' '{"version": 99, "devices": []}' $'{"a":\n}' '[]' \
+        '{"version":1,"hostname":7}'; do
+        printf '#!/bin/sh\nprintf %%s %q\n' "$garbage" >"$HOSTS/program"
+        hosts_program other "$HOSTS/program"
+        ask other
+        [[ $line == *'no snapshot'* ]]
+    done
+    # Nothing of it reaches the terminal as it is.
+    other_is <<'END'
+#!/bin/sh
+printf '{"\033]0;owned\007\n}\n'
+END
+    ask other
+    [[ $line == *'no snapshot'* && $line != *[[:cntrl:]]* ]]
+    other_is <<'END'
+#!/bin/sh
+head -c 100000 /dev/urandom
+END
+    ask other
+    [[ $line == *'no snapshot'* ]]
+}
+
+@test "garbage without end" {
+    other_is <<'END'
+#!/bin/sh
+exec yes '{'
+END
+    ask other
+    [[ $line == *'printed more than 8 MiB' ]]
+    other_is <<'END'
+#!/bin/sh
+exec yes >&2
+END
+    ask other -t 2
+    [[ $line == 'no answer within 2 seconds'* ]]
+}
+
+@test "start-up files that print something are no garbage" {
+    printf 'echo "{welcome}"; echo "{"; echo oops >&2\n' >"$HOSTS/home/$ALICE/.bashrc"
+    chown "$ALICE:" "$HOSTS/home/$ALICE/.bashrc"
+    run as_alice ssh good true
+    [[ $output == *welcome* ]]
+    run --separate-stderr as_alice genv remote -H good devices --format csv --no-header --no-summary
+    rm "$HOSTS/home/$ALICE/.bashrc"
+    [[ $status == 0 && $output == good,2,2 && -z $stderr ]]
+}
+
+@test "the key is rejected" {
+    hosts_start strict 2 # a connection to it is not shared yet
+    mv "$HOSTS/$ALICE.keys" "$HOSTS/keys.aside"
+    run --separate-stderr as_alice genv remote -H strict devices
+    mv "$HOSTS/keys.aside" "$HOSTS/$ALICE.keys"
+    [[ $status == 1 && ${stderr_lines[0]} == "genv: strict: ssh does not let $ALICE@"*' in without a password: '* ]]
+    # The other user is let in, and this one by another name is not.
+    run --separate-stderr as_alice genv remote -H strict,good -l root devices --format csv --no-header --no-summary
+    [[ $status == 1 && ${stderr_lines[0]} == 'genv: strict: ssh does not let root@'* ]]
+}
+
+@test "the host key is not known, has changed, is right again" {
+    hosts_start keyed 2
+    cp "$HOSTS/known_hosts" "$HOSTS/known_hosts.aside"
+    grep -vF "[$(hosts_address keyed)]" "$HOSTS/known_hosts.aside" >"$HOSTS/known_hosts"
+    ask keyed
+    [[ $line == "its host key is not known yet: connect once with 'ssh keyed'"* ]]
+    # Nothing was added on the way.
+    run ! grep -F "[$(hosts_address keyed)]" "$HOSTS/known_hosts"
+    hosts_stop keyed
+    rm "$HOSTS/keyed/key"*
+    ssh-keygen -q -t ed25519 -N '' -C '' -f "$HOSTS/keyed/key"
+    mv "$HOSTS/known_hosts.aside" "$HOSTS/known_hosts"
+    hosts_start keyed 2
+    ask keyed
+    [[ $line == 'its host key has changed: '*"($HOSTS/known_hosts:"* ]]
+    hosts_know keyed
+    run --separate-stderr as_alice genv remote -H keyed devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == keyed,2,2 && -z $stderr ]]
+}
+
+@test "ssh's own configuration is wrong" {
+    local config=$HOSTS/home/$ALICE/.ssh/config
+    cp "$config" "$HOSTS/config.aside"
+    echo 'Colour blue' >>"$config"
+    run --separate-stderr as_alice genv remote -H good devices
+    cp "$HOSTS/config.aside" "$config"
+    [[ $status == 1 && ${stderr_lines[0]} == 'genv: good: ssh failed: '*bad\ configuration* ]]
+}
+
+@test "ssh is not installed" {
+    run --separate-stderr as_alice PATH=/nowhere "$GENV_BIN" remote -H good devices
+    [[ $status == 1 && $stderr == 'genv: ssh is not in the PATH: install it'* ]]
+}
+
+@test "-e fails for the host that fails, -q says nothing of it" {
+    run --separate-stderr as_alice genv remote -e -H closed,good devices
+    [[ $status == 1 && -z $output && ${#stderr_lines[@]} == 1 && $stderr == 'genv: closed: '* ]]
+    run --separate-stderr as_alice genv remote -q -H closed,good devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == good,2,2 && -z $stderr ]]
+}
+
+@test "hosts in the order given, however fast they answer" {
+    run --separate-stderr as_alice genv remote -H slow,a.good,closed,b.good devices --format csv --no-header --no-summary
+    [[ $status == 0 && $output == $'slow,2,2\na.good,2,2\nb.good,2,2' && $stderr == 'genv: closed: '* ]]
+}
+
+@test "what the user configured for ssh holds, and a connection is shared" {
+    local config=$HOSTS/home/$ALICE/.ssh/config sockets
+    hosts_start shared 2
+    cat >>"$config" <<END
+Host shared
+    RemoteCommand exit 7
+    RequestTTY force
+    LocalCommand echo local
+    PermitLocalCommand yes
+END
+    run --separate-stderr as_alice genv remote -H shared devices --format csv --no-header --no-summary
+    echo "$output $stderr"
+    [[ $status == 0 && $output == shared,2,2 && -z $stderr ]]
+    as_alice genv remote -H shared devices
+    as_alice genv remote -H shared envs
+    run grep -c 'Accepted publickey' "$HOSTS/shared/log"
+    [[ $output == 1 ]]
+    sockets=$(find "$HOSTS/run/$ALICE/genv-ssh" -type s | wc -l)
+    ((sockets > 0))
+    # Another user shares nothing of it.
+    as_bob genv remote -H shared devices
+    run grep -c 'Accepted publickey' "$HOSTS/shared/log"
+    [[ $output == 2 ]]
+    # His own path for shared connections wins.
+    sed -i "s|^Include|ControlPath $HOSTS/home/$BOB/own-%C\nInclude|" "$HOSTS/home/$BOB/.ssh/config"
+    as_bob genv remote -H shared devices
+    [[ -n $(find "$HOSTS/home/$BOB" -name 'own-*' -type s) ]]
+}
