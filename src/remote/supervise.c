@@ -108,12 +108,14 @@ static bool read_signals(const struct supervision *supervision)
     return lost;
 }
 
-/* Waits until the child has ended (false) or the connection is gone (true). */
+/* Waits until the child has ended (false) or the connection is gone (true). Standard error says nothing: behind a
+ * shared connection sshd keeps its end open. Nor does one of the others alone: input that has ended, output into `|
+ * head`. */
 static bool wait_for_end(const struct supervision *supervision)
 {
     struct pollfd fds[] = {
+        {.fd = is_connection(STDIN_FILENO) ? STDIN_FILENO : -1},
         {.fd = is_connection(STDOUT_FILENO) ? STDOUT_FILENO : -1},
-        {.fd = is_connection(STDERR_FILENO) ? STDERR_FILENO : -1},
         {.fd = supervision->signals, .events = POLLIN},
     };
     int open = (fds[0].fd >= 0) + (fds[1].fd >= 0);
@@ -128,7 +130,6 @@ static bool wait_for_end(const struct supervision *supervision)
         for (size_t i = 0; i < 2; i++) {
             if (fds[i].fd < 0 || !(fds[i].revents & (POLLHUP | POLLERR)))
                 continue;
-            /* One alone may be closed by `| head`; what goes on writing to it notices by itself. */
             fds[i].fd = -1;
             if (--open == 0)
                 return true;
@@ -162,16 +163,29 @@ static bool signal_session(const struct supervision *supervision, int signal)
     return any;
 }
 
-static void end_session(const struct supervision *supervision)
+/* Whether the session has ended by itself within @limit_ms. */
+static bool await_session(const struct supervision *supervision, int limit_ms)
 {
     const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 
-    for (int waited = 0; waited < GRACE_MS; waited += STEP_MS) {
-        if (!signal_session(supervision, 0))
-            return;
+    for (int waited = 0; signal_session(supervision, 0); waited += STEP_MS) {
+        if (waited >= limit_ms)
+            return false;
         nanosleep(&step, NULL);
     }
-    signal_session(supervision, SIGKILL);
+    return true;
+}
+
+static void end_session(const struct supervision *supervision)
+{
+    /* What wrote to a closed pipe is about to say so by its exit status. */
+    if (!supervision->terminal && await_session(supervision, 2 * STEP_MS))
+        return;
+    if (!signal_session(supervision, SIGHUP))
+        kill(-supervision->child, SIGHUP); /* no /proc */
+    signal_session(supervision, SIGCONT);
+    if (!await_session(supervision, GRACE_MS))
+        signal_session(supervision, SIGKILL);
 }
 
 static int reap(pid_t child)
@@ -189,11 +203,6 @@ int supervise_wait(struct supervision *supervision, void (*ended)(void *data), v
 {
     bool lost = wait_for_end(supervision);
 
-    if (lost) {
-        if (!signal_session(supervision, SIGHUP))
-            kill(-supervision->child, SIGHUP); /* no /proc */
-        signal_session(supervision, SIGCONT);
-    }
     ended(data);
     if (lost)
         end_session(supervision);
