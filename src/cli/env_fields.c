@@ -29,7 +29,6 @@ void env_add_pids(struct text *cell, const struct genv_env *env)
 }
 
 enum {
-    QUERY_HOSTNAME,
     QUERY_EID,
     QUERY_CREATION,
     QUERY_UID,
@@ -39,10 +38,10 @@ enum {
     QUERY_GPU_MEMORY,
     QUERY_PIDS,
     QUERY_KERNEL_IDS,
+    QUERY_HOSTNAME,
 };
 
 const char *const env_query_fields[] = {
-    [QUERY_HOSTNAME] = "hostname",
     [QUERY_EID] = "eid",
     [QUERY_CREATION] = "creation",
     [QUERY_UID] = "uid",
@@ -52,6 +51,7 @@ const char *const env_query_fields[] = {
     [QUERY_GPU_MEMORY] = "config.gpu_memory",
     [QUERY_PIDS] = "pids",
     [QUERY_KERNEL_IDS] = "kernel_ids",
+    [QUERY_HOSTNAME] = "hostname",
     NULL,
 };
 

@@ -145,5 +145,5 @@ type_all() {
     run in_fish 'genv lock -w 5 printen'
     [[ $output == *printenv* ]]
     run in_fish 'genv '
-    [ "${#lines[@]}" -eq 19 ]
+    [ "${#lines[@]}" -eq "$(genv complete -- '' | wc -l)" ]
 }

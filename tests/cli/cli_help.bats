@@ -13,12 +13,14 @@ all_commands() {
     top_commands
     genv complete -- envs '' | cut -f 1 | sed "s/^/envs /"
     genv complete -- devices '' | cut -f 1 | sed "s/^/devices /"
+    genv complete -- remote '' | cut -f 1 | sed "s/^/remote /"
 }
 
 @test "the commands that are documented, and no others" {
-    diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot shell init \
+    diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot remote shell init \
         root doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
-        'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query') <(all_commands)
+        'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' \
+        'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run') <(all_commands)
 }
 
 @test "genv alone, --help, -h and help say the same" {
