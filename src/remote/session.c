@@ -2,37 +2,20 @@
 #include "remote/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 
-#include "base/file.h"
 #include "base/text.h"
+#include "remote/connection.h"
 #include "remote/ssh.h"
 
 #define GREETING_MAX 65536 /* bytes that start-up files may print, on each stream */
 #define BUFFER_SIZE  65536
 #define WORDS_MAX    8 /* of our own, in front of the command */
-
-/* The ssh that is running. */
-struct connection {
-    pid_t pid;
-    int in; /* -1: it has our own standard input, a terminal */
-    int out, err;
-    int signals;   /* signalfd(2) */
-    sigset_t mask; /* as it was before, and so */
-    struct sigaction pipe_action;
-    int signal; /* that asked us to end; 0: none */
-    bool exited;
-};
 
 /* What came before the shell or the command, and the beginning of what it printed itself. */
 struct greeting {
@@ -128,134 +111,6 @@ static int make_argv(const struct host *host, const struct session_request *requ
     return r;
 }
 
-static int watch_signals(struct connection *connection, struct genv_error *err)
-{
-    struct sigaction ignore = {.sa_handler = SIG_IGN}; /* a closed standard output is an error like others */
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGCHLD);
-    connection->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (connection->signals < 0)
-        return error_set_errno(err, errno, "can't watch signals");
-    sigaction(SIGPIPE, &ignore, &connection->pipe_action);
-    sigprocmask(SIG_BLOCK, &set, &connection->mask);
-    return 0;
-}
-
-/* In the child: becomes ssh. It dies with us, so that kill -9 of genv ends the connection, and the environment. */
-static void become_ssh(char **argv, const struct connection *connection, pid_t parent, const int *standard)
-{
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(127);
-    sigaction(SIGPIPE, &connection->pipe_action, NULL);
-    sigprocmask(SIG_SETMASK, &connection->mask, NULL);
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (standard[fd] >= 0 && dup2(standard[fd], fd) < 0)
-            _exit(127);
-    }
-    execvp(argv[0], argv);
-    _exit(127);
-}
-
-/* A pipe of which ssh gets one end. */
-static int make_pipe(int *ret_read, int *ret_write, struct genv_error *err)
-{
-    int pair[2];
-
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_set_errno(err, errno, "can't start ssh");
-    *ret_read = pair[0];
-    *ret_write = pair[1];
-    return 0;
-}
-
-/* On a terminal ssh reads it itself. Otherwise we do, and only once the command runs: a host that turns out to be busy
- * must not swallow what the next one is to read. */
-static int start_ssh(char **argv, bool terminal, struct connection *connection, struct genv_error *err)
-{
-    int standard[3] = {-1, -1, -1}, r = 0;
-    pid_t parent = getpid();
-
-    if (!terminal)
-        r = make_pipe(&standard[STDIN_FILENO], &connection->in, err);
-    if (r == 0)
-        r = make_pipe(&connection->out, &standard[STDOUT_FILENO], err);
-    if (r == 0)
-        r = make_pipe(&connection->err, &standard[STDERR_FILENO], err);
-    if (r == 0) {
-        connection->pid = fork();
-        if (connection->pid < 0)
-            r = error_set_errno(err, errno, "can't start ssh");
-        if (connection->pid == 0)
-            become_ssh(argv, connection, parent, standard);
-    }
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        cleanup_closep(&standard[fd]);
-    return r;
-}
-
-/* Learns whether ssh has ended; stops with it where the user has suspended it (~^Z), and goes on with it. */
-static void look_at_ssh(struct connection *connection)
-{
-    siginfo_t info = {.si_pid = 0};
-
-    if (waitid(P_PID, (id_t)connection->pid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-        return;
-    if (info.si_code != CLD_STOPPED) {
-        connection->exited = true;
-    } else if (info.si_status == SIGTSTP) {
-        raise(SIGSTOP);
-        kill(connection->pid, SIGCONT);
-    }
-}
-
-static void read_signals(struct connection *connection)
-{
-    struct signalfd_siginfo info;
-
-    while (read(connection->signals, &info, sizeof(info)) == sizeof(info)) {
-        if (info.ssi_signo == SIGCHLD)
-            look_at_ssh(connection);
-        else if (connection->signal == 0)
-            connection->signal = (int)info.ssi_signo;
-    }
-}
-
-/* Ends ssh unless it has ended by itself; returns its exit status. */
-static int end_ssh(struct connection *connection)
-{
-    int status;
-
-    if (connection->pid < 0)
-        return EXIT_FAILURE;
-    if (!connection->exited)
-        kill(connection->pid, SIGTERM);
-    while (waitpid(connection->pid, &status, 0) < 0) {
-        if (errno != EINTR)
-            return EXIT_FAILURE;
-    }
-    connection->pid = -1;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static void close_connection(struct connection *connection)
-{
-    end_ssh(connection);
-    cleanup_closep(&connection->in);
-    cleanup_closep(&connection->out);
-    cleanup_closep(&connection->err);
-    if (connection->signals >= 0) {
-        close(connection->signals);
-        sigaction(SIGPIPE, &connection->pipe_action, NULL);
-        sigprocmask(SIG_SETMASK, &connection->mask, NULL);
-    }
-}
-
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -327,7 +182,7 @@ static int await_greeting(struct connection *connection, struct greeting *greeti
 
         left = deadline - now_ms();
         n = poll(fds, ARRAY_SIZE(fds), connection->exited || left < 0 ? 0 : (int)left);
-        read_signals(connection);
+        connection_read_signals(connection);
         if (connection->signal)
             return error_set(err, EINTR, "interrupted");
         if (n == 0 && connection->exited)
@@ -341,8 +196,6 @@ static int await_greeting(struct connection *connection, struct greeting *greeti
         r = read_greeting(greeting, err);
         if (r != -EAGAIN)
             return r;
-        if (connection->out < 0)
-            return -ECONNRESET;
     }
 }
 
@@ -404,7 +257,7 @@ static void relay(struct connection *connection, struct stream streams[static ST
         if (n < 0)
             continue;
         if (fds[STREAMS].revents) {
-            read_signals(connection);
+            connection_read_signals(connection);
             if (connection->signal && !connection->exited)
                 kill(connection->pid, SIGTERM);
         }
@@ -440,7 +293,7 @@ static int serve(struct connection *connection, const struct greeting *greeting,
     stream_begin(&streams[OUTPUT], connection->out, STDOUT_FILENO, &connection->out, &greeting->out, greeting->end);
     stream_begin(&streams[ERRORS], connection->err, STDERR_FILENO, &connection->err, &greeting->err, 0);
     relay(connection, streams);
-    status = end_ssh(connection);
+    status = connection_end(connection);
     *ret_status = connection->signal ? 128 + connection->signal : status;
     return 0;
 }
@@ -449,22 +302,11 @@ static int serve(struct connection *connection, const struct greeting *greeting,
 static int explain(struct connection *connection, const struct host *host, struct greeting *greeting,
                    struct genv_error *err)
 {
-    int status;
+    int status = connection_end(connection);
 
-    while (connection->err >= 0) {
-        struct pollfd fd = {.fd = connection->err, .events = POLLIN};
-
-        if (poll(&fd, 1, 0) <= 0)
-            break;
-        gather(&connection->err, &greeting->err);
-    }
-    status = end_ssh(connection);
-    text_add(&greeting->err, ""); /* a text even if nothing came */
-    if (greeting->err.failed)
-        return error_no_memory(err);
     if (status == 0)
         return error_set(err, EPROTO, "what is called genv there does not answer as genv does");
-    return ssh_explain(host, status, greeting->err.data, err);
+    return ssh_explain(host, status, greeting->err.data ? greeting->err.data : "", err);
 }
 
 static int converse(struct connection *connection, const struct host *host, const struct session_request *request,
@@ -483,7 +325,7 @@ static int converse(struct connection *connection, const struct host *host, cons
 
 int session_run(const struct host *host, const struct session_request *request, int *ret_status, struct genv_error *err)
 {
-    struct connection connection = {.pid = -1, .in = -1, .out = -1, .err = -1, .signals = -1};
+    struct connection connection = CONNECTION_INIT;
     struct greeting greeting = {.end = 0};
     struct termios terminal;
     bool restore = tcgetattr(STDIN_FILENO, &terminal) == 0;
@@ -494,13 +336,13 @@ int session_run(const struct host *host, const struct session_request *request, 
         return r;
     snprintf(greeting.marker, sizeof(greeting.marker), "genv-session %s ", nonce);
     r = make_argv(host, request, nonce, &argv, err);
+    /* On a terminal ssh reads it itself. Otherwise we do, once the command runs: a host that turns out to be busy must
+     * not swallow what the next one is to read. */
     if (r == 0)
-        r = watch_signals(&connection, err);
-    if (r == 0)
-        r = start_ssh(argv, is_on_terminal(request), &connection, err);
+        r = connection_start(&connection, argv, !is_on_terminal(request), err);
     if (r == 0)
         r = converse(&connection, host, request, &greeting, ret_status, err);
-    close_connection(&connection);
+    connection_close(&connection);
     if (restore && tcgetpgrp(STDIN_FILENO) == getpgrp())
         tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal); /* should ssh have been killed */
     strv_free(argv);
