@@ -4,7 +4,8 @@
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
  * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
  * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
- * the state directory's lock is held, -ENODEV no such device, -EINVAL a value out of range. */
+ * the state directory's lock is held, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a value out
+ * of range. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -18,6 +19,7 @@ struct genv;
 
 struct genv_options {
     const char *state_dir;                         /* NULL: $GENV_TMPDIR, or /var/tmp/genv */
+    const char *limits_file;                       /* NULL: /etc/genv/limits.conf */
     void (*warn)(const char *message, void *data); /* NULL: warnings are dropped; a message is one line */
     void *warn_data;
 };
@@ -68,9 +70,9 @@ struct genv_attach_request {
         .count = -1, .index = -1                                                                                       \
     }
 
-/* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV) the environment is left detached from all; an
- * index that can't be had, and a driver that does not answer, change nothing. @ret_env, which may be NULL, is the
- * environment as it is then; genv_env_free() it. */
+/* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV, -EDQUOT) the environment is left detached from
+ * all; an index that can't be had, and a driver that does not answer, change nothing. @ret_env, which may be NULL, is
+ * the environment as it is then; genv_env_free() it. */
 int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request, struct genv_env **ret_env,
                 struct genv_error *err);
 

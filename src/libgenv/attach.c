@@ -8,6 +8,7 @@
 #include "driver/driver.h"
 #include "driver/survey.h"
 #include "libgenv/handle.h"
+#include "libgenv/quota.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
@@ -109,7 +110,13 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
         busy[d] = strangers[d] != 0;
     env_resolve_indices(env, devices, device_count);
     r = decide(&view, request, &selection, err);
-    if ((r == -EBUSY || r == -ENODEV) && request->index < 0 && env->attachment_count) {
+    if (r == 0)
+        r = quota_check(g, envs, env, selection.attachments, selection.count, devices, device_count, err);
+    if (r < 0) {
+        free(selection.attachments);
+        selection = (struct selection){0};
+    }
+    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && request->index < 0 && env->attachment_count) {
         take_selection(env, &selection); /* a count that can't be met leaves nothing attached */
         store_save(g->store, env, NULL);
     }

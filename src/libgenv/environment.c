@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "libgenv/handle.h"
+#include "libgenv/quota.h"
 #include "policy/select.h"
 
 #define DEFAULT_EID_TRIES 1000
@@ -244,8 +245,9 @@ static void set_fields(struct genv_config *config, const struct genv_config *fro
 }
 
 /* What is attached follows the capacity, so that a reservation and its configuration always agree. */
-static int apply_capacity(const struct env_list *list, struct genv_env *env, const struct genv_device *devices,
-                          size_t device_count, uint64_t capacity, struct genv_error *err)
+static int apply_capacity(const struct genv *g, const struct env_list *list, struct genv_env *env,
+                          const struct genv_device *devices, size_t device_count, uint64_t capacity,
+                          struct genv_error *err)
 {
     struct select_view view = {.devices = devices, .device_count = device_count, .envs = list, .self = env};
     struct selection selection;
@@ -253,6 +255,11 @@ static int apply_capacity(const struct env_list *list, struct genv_env *env, con
 
     if (r < 0)
         return r;
+    r = quota_check(g, list, env, selection.attachments, selection.count, devices, device_count, err);
+    if (r < 0) {
+        free(selection.attachments);
+        return r;
+    }
     free(env->attachments);
     env->attachments = selection.attachments;
     env->attachment_count = selection.count;
@@ -279,7 +286,7 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
     if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory &&
         env->attachment_count)
         r = known < 0 ? error_set(err, -known, "%s", no_devices.message)
-                      : apply_capacity(&list, env, devices, device_count, config->gpu_memory, err);
+                      : apply_capacity(g, &list, env, devices, device_count, config->gpu_memory, err);
     if (r == 0) {
         set_fields(&env->config, config, fields);
         r = store_save(g->store, env, err);

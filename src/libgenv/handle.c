@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "driver/driver.h"
+#include "model/limits.h"
 #include "model/snapshot.h"
 #include "store/directory.h"
 #include "store/inventory.h"
@@ -33,8 +34,12 @@ GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_
         g->warn = options->warn;
         g->warn_data = options->warn_data;
     }
-    r = store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err);
+    g->limits_file = strdup(options && options->limits_file ? options->limits_file : LIMITS_FILE);
+    r = g->limits_file
+            ? store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err)
+            : error_no_memory(err);
     if (r < 0) {
+        free(g->limits_file);
         free(g);
         return r;
     }
@@ -47,6 +52,7 @@ GENV_PUBLIC void genv_close(struct genv *g)
     if (!g)
         return;
     store_free(g->store);
+    free(g->limits_file);
     free(g);
 }
 

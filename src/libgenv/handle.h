@@ -10,6 +10,7 @@
 
 struct genv {
     struct store *store;
+    char *limits_file;
     uid_t uid; /* effective: who owns the records that are written */
     void (*warn)(const char *message, void *data);
     void *warn_data;

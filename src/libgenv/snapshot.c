@@ -200,7 +200,5 @@ GENV_PUBLIC char *genv_snapshot_devices_to_json(const struct genv_snapshot *snap
 
 GENV_PUBLIC const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid)
 {
-    const struct env_list list = {snapshot->envs, snapshot->env_count};
-
-    return env_list_find(&list, eid);
+    return snapshot_env(snapshot, eid);
 }

@@ -245,3 +245,12 @@ void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_S
     else
         snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s of %s", env->eid, user);
 }
+
+const struct genv_attachment *env_attachment_at(const struct genv_env *env, unsigned index)
+{
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        if (env->attachments[i].index == (int)index)
+            return &env->attachments[i];
+    }
+    return NULL;
+}

@@ -47,6 +47,8 @@ bool env_remove_kernel(struct genv_env *env, const char *id);
 
 /* The attachment to the device, or NULL. */
 const struct genv_attachment *env_attachment(const struct genv_env *env, const char *uuid);
+/* The one whose device has that index, or NULL. */
+const struct genv_attachment *env_attachment_at(const struct genv_env *env, unsigned index);
 void env_sort_attachments(struct genv_env *env); /* by index */
 /* Gives each attachment the index that its device has in @devices, -1 where it is gone, and sorts by index. */
 void env_resolve_indices(struct genv_env *env, const struct genv_device *devices, size_t device_count);

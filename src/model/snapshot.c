@@ -30,6 +30,13 @@ void snapshot_free(struct genv_snapshot *snapshot)
     free(snapshot);
 }
 
+const struct genv_env *snapshot_env(const struct genv_snapshot *snapshot, const char *eid)
+{
+    const struct env_list list = {snapshot->envs, snapshot->env_count};
+
+    return env_list_find(&list, eid);
+}
+
 static json_t *text_or_null(const char *text)
 {
     return *text ? json_string(text) : json_null();

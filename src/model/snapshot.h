@@ -11,6 +11,9 @@ extern const char *const snapshot_states[SNAPSHOT_STATE_COUNT]; /* enum genv_dev
 
 void snapshot_free(struct genv_snapshot *snapshot); /* NULL is fine */
 
+/* The environment @eid, or NULL. */
+const struct genv_env *snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
+
 /* JSON texts with a final newline, free() them; NULL: out of memory. The parts are arrays. */
 char *snapshot_to_json(const struct genv_snapshot *snapshot);
 char *snapshot_envs_to_json(const struct genv_snapshot *snapshot);

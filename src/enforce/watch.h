@@ -1,0 +1,13 @@
+/* Notices at once when environments change. */
+#ifndef ENFORCE_WATCH_H
+#define ENFORCE_WATCH_H
+
+#include "base/error.h"
+
+/* A descriptor that becomes readable when a record in the state directory @path is made, changed or removed; also when
+ * the directory comes to be later. close() it. */
+int watch_open(const char *path, int *ret_fd, struct genv_error *err);
+/* Takes what there is; afterwards only new changes make it readable. */
+void watch_drain(int fd);
+
+#endif

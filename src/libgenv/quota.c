@@ -1,0 +1,73 @@
+/* What a user may hold, as the administrator says: attaching respects it, so that nobody meets enforcement unawares. */
+#include "libgenv/quota.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/amount.h"
+#include "base/user.h"
+#include "policy/holding.h"
+#include "store/limits.h"
+
+static int collect(const struct env_list *envs, const struct genv_env *self, const struct genv_device *devices,
+                   size_t device_count, struct holding *holding)
+{
+    int r = holding_add(holding, 0, self, devices, device_count);
+
+    for (size_t i = 0; r == 0 && i < envs->count; i++) {
+        const struct genv_env *env = &envs->envs[i];
+
+        if (env->uid == self->uid && strcmp(env->eid, self->eid) != 0)
+            r = holding_add(holding, 0, env, devices, device_count);
+    }
+    return r;
+}
+
+static int refuse(const struct genv *g, const char *username, enum limit_kind kind, uint64_t wanted, uint64_t maximum,
+                  struct genv_error *err)
+{
+    char had[AMOUNT_SIZE], allowed[AMOUNT_SIZE] = "none";
+
+    if (kind == LIMIT_DEVICES)
+        return error_set(err, EDQUOT,
+                         "%s would hold %llu devices, and may hold %llu: detach some, or ask the administrator (%s)",
+                         username, (unsigned long long)wanted, (unsigned long long)maximum, g->limits_file);
+    amount_format(wanted, had);
+    if (maximum)
+        amount_format(maximum, allowed);
+    return error_set(
+        err, EDQUOT,
+        "%s would hold %s of device memory, and may hold %s: detach some, ask for less with gpu-memory, or "
+        "ask the administrator (%s)",
+        username, had, allowed, g->limits_file);
+}
+
+int quota_check(const struct genv *g, const struct env_list *envs, const struct genv_env *self,
+                const struct genv_attachment *attachments, size_t count, const struct genv_device *devices,
+                size_t device_count, struct genv_error *err)
+{
+    struct genv_env changed = *self;
+    cleanup_limits struct limits limits = {0};
+    cleanup_holding struct holding before = {0}, after = {0};
+    char username[GENV_USERNAME_SIZE];
+    struct allowance allowance;
+    int r = limits_load(g->limits_file, &limits, err);
+
+    if (r < 0 || limits.count == 0)
+        return r;
+    user_name(self->uid, username, sizeof(username));
+    allowance = limits_allowance(&limits, username);
+    changed.attachments = (struct genv_attachment *)attachments;
+    changed.attachment_count = count;
+    if (collect(envs, self, devices, device_count, &before) < 0 ||
+        collect(envs, &changed, devices, device_count, &after) < 0)
+        return error_no_memory(err);
+    for (enum limit_kind kind = 0; kind < LIMIT_KIND_COUNT; kind++) {
+        uint64_t wanted = holding_total(&after, kind), maximum = allowance.maximum[kind];
+
+        /* Less than before is right even where it is still too much. */
+        if (wanted > maximum && wanted > holding_total(&before, kind))
+            return refuse(g, username, kind, wanted, maximum, err);
+    }
+    return 0;
+}

@@ -1,0 +1,310 @@
+/* Which rules are broken, and what would mend it: pure decisions over the snapshots of one machine or many. */
+#include "policy/enforce.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "model/env.h"
+#include "model/snapshot.h"
+#include "policy/holding.h"
+
+/* What a decision about one host looks at. */
+struct look {
+    const struct genv_snapshot *snapshot;
+    size_t host;
+    struct violation_list *found;
+};
+
+static int add_process(const struct look *look, enum enforce_rule rule, const struct genv_gpu_process *process,
+                       unsigned device, uint64_t used, uint64_t allowed)
+{
+    struct violation violation = {
+        .rule = rule,
+        .remedy = REMEDY_TERMINATE,
+        .host = look->host,
+        .device = device,
+        .uid = process->uid,
+        .pid = process->pid,
+        .start_time = process->start_time,
+        .used = used,
+        .allowed = allowed,
+    };
+
+    gpu_process_username(process, violation.username);
+    copy_string(violation.eid, sizeof(violation.eid), process->eid);
+    copy_string(violation.command, sizeof(violation.command), process->command);
+    return violation_list_add(look->found, &violation);
+}
+
+static int decide_non_env(const struct look *look)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < look->snapshot->process_count; i++) {
+        const struct genv_gpu_process *process = &look->snapshot->processes[i];
+
+        if (!*process->eid && process->usage_count)
+            r = add_process(look, RULE_NON_ENV_PROCESSES, process, process->usages[0].index, 0, 0);
+    }
+    return r;
+}
+
+static int decide_env_devices(const struct look *look)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < look->snapshot->process_count; i++) {
+        const struct genv_gpu_process *process = &look->snapshot->processes[i];
+        const struct genv_env *env = *process->eid ? snapshot_env(look->snapshot, process->eid) : NULL;
+
+        for (size_t k = 0; env && r == 0 && k < process->usage_count; k++) {
+            if (!env_attachment_at(env, process->usages[k].index))
+                r = add_process(look, RULE_ENV_DEVICES, process, process->usages[k].index, 0, 0);
+        }
+    }
+    return r;
+}
+
+struct use {
+    const struct genv_gpu_process *process;
+    uint64_t memory;
+};
+
+static int compare_uses(const void *left, const void *right)
+{
+    const struct use *a = left, *b = right;
+
+    if (a->memory != b->memory)
+        return a->memory > b->memory ? -1 : 1;
+    return a->process->pid > b->process->pid ? -1 : 1; /* the youngest, most likely */
+}
+
+/* The processes of @env on the device, largest first. Returns how much they use together. */
+static uint64_t collect_uses(const struct genv_snapshot *snapshot, const char *eid, unsigned device, struct use *uses,
+                             size_t *ret_count)
+{
+    uint64_t total = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->process_count; i++) {
+        const struct genv_gpu_process *process = &snapshot->processes[i];
+
+        for (size_t k = 0; strcmp(process->eid, eid) == 0 && k < process->usage_count; k++) {
+            uint64_t memory = process->usages[k].used_memory;
+
+            if (process->usages[k].index != device || memory == GENV_UNKNOWN_U64)
+                continue;
+            uses[count++] = (struct use){process, memory};
+            total += memory;
+            break;
+        }
+    }
+    if (count)
+        qsort(uses, count, sizeof(*uses), compare_uses);
+    *ret_count = count;
+    return total;
+}
+
+static int decide_memory_of(const struct look *look, const struct genv_env *env,
+                            const struct genv_attachment *attachment, struct use *uses)
+{
+    unsigned device = (unsigned)attachment->index;
+    size_t count;
+    uint64_t used = collect_uses(look->snapshot, env->eid, device, uses, &count), left = used;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count && left > attachment->gpu_memory; i++) {
+        r = add_process(look, RULE_ENV_MEMORY, uses[i].process, device, used, attachment->gpu_memory);
+        left -= uses[i].memory;
+    }
+    return r;
+}
+
+static int decide_env_memory(const struct look *look)
+{
+    cleanup_free struct use *uses = calloc(look->snapshot->process_count + 1, sizeof(*uses));
+    int r = uses ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < look->snapshot->env_count; i++) {
+        const struct genv_env *env = &look->snapshot->envs[i];
+
+        for (size_t k = 0; r == 0 && k < env->attachment_count; k++) {
+            if (env->attachments[k].gpu_memory && env->attachments[k].index >= 0)
+                r = decide_memory_of(look, env, &env->attachments[k], uses);
+        }
+    }
+    return r;
+}
+
+/* The attachment of @env to the device goes, and its processes there. */
+static int add_detachment(const struct look *look, enum enforce_rule rule, const struct genv_env *env,
+                          const struct genv_attachment *attachment, uint64_t used, uint64_t allowed)
+{
+    struct violation violation = {
+        .rule = rule,
+        .remedy = REMEDY_DETACH,
+        .host = look->host,
+        .device = (unsigned)attachment->index,
+        .uid = env->uid,
+        .attached = attachment->time,
+        .used = used,
+        .allowed = allowed,
+    };
+    int r;
+
+    env_username(env, violation.username);
+    copy_string(violation.eid, sizeof(violation.eid), env->eid);
+    r = violation_list_add(look->found, &violation);
+    for (size_t i = 0; r == 0 && i < look->snapshot->process_count; i++) {
+        const struct genv_gpu_process *process = &look->snapshot->processes[i];
+
+        for (size_t k = 0; r == 0 && strcmp(process->eid, env->eid) == 0 && k < process->usage_count; k++) {
+            if (process->usages[k].index == violation.device)
+                r = add_process(look, rule, process, violation.device, used, allowed);
+        }
+    }
+    return r;
+}
+
+typedef char username_t[GENV_USERNAME_SIZE];
+
+/* A maximum under examination, for all users. */
+struct maximum {
+    const struct enforce_request *request;
+    enum enforce_rule rule;
+    struct violation_list *found;
+    username_t *owners; /* of each environment, host after host */
+    size_t *first;      /* per host, where its environments' owners begin */
+};
+
+static bool is_users(const struct maximum *maximum, size_t host, size_t env, const char *username)
+{
+    return strcmp(maximum->owners[maximum->first[host] + env], username) == 0;
+}
+
+/* All that the user has on @held goes. */
+static int release(const struct maximum *maximum, const struct held_device *held, const char *username, uint64_t used,
+                   uint64_t allowed)
+{
+    const struct look look = {maximum->request->hosts[held->host].snapshot, held->host, maximum->found};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < look.snapshot->env_count; i++) {
+        const struct genv_env *env = &look.snapshot->envs[i];
+        const struct genv_attachment *attachment = env_attachment_at(env, held->device->index);
+
+        if (attachment && is_users(maximum, held->host, i, username))
+            r = add_detachment(&look, maximum->rule, env, attachment, used, allowed);
+    }
+    return r;
+}
+
+/* The devices that a user has held for the shortest time first. */
+static int compare_held(const void *left, const void *right)
+{
+    const struct held_device *a = left, *b = right;
+
+    if (a->since.tv_sec != b->since.tv_sec)
+        return a->since.tv_sec > b->since.tv_sec ? -1 : 1;
+    if (a->since.tv_nsec != b->since.tv_nsec)
+        return a->since.tv_nsec > b->since.tv_nsec ? -1 : 1;
+    if (a->host != b->host)
+        return a->host > b->host ? -1 : 1;
+    return a->device->index > b->device->index ? -1 : 1;
+}
+
+static int collect_holding(const struct maximum *maximum, const char *username, struct holding *holding)
+{
+    int r = 0;
+
+    for (size_t h = 0; h < maximum->request->host_count; h++) {
+        const struct genv_snapshot *snapshot = maximum->request->hosts[h].snapshot;
+
+        for (size_t i = 0; r == 0 && i < snapshot->env_count; i++) {
+            if (is_users(maximum, h, i, username))
+                r = holding_add(holding, h, &snapshot->envs[i], snapshot->devices, snapshot->device_count);
+        }
+    }
+    return r;
+}
+
+static int decide_for_user(const struct maximum *maximum, const char *username)
+{
+    enum limit_kind kind = maximum->rule == RULE_MAX_DEVICES ? LIMIT_DEVICES : LIMIT_MEMORY;
+    uint64_t allowed = maximum->request->allowance(username, maximum->request->data).maximum[kind], used, left;
+    cleanup_holding struct holding holding = {0};
+    int r = collect_holding(maximum, username, &holding);
+
+    if (holding.count)
+        qsort(holding.devices, holding.count, sizeof(*holding.devices), compare_held);
+    used = left = holding_total(&holding, kind);
+    for (size_t i = 0; r == 0 && i < holding.count && left > allowed; i++) {
+        r = release(maximum, &holding.devices[i], username, used, allowed);
+        left -= held_device_share(&holding.devices[i], kind);
+    }
+    return r;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
+/* Every user who has an environment anywhere, in the order of their names. */
+static int decide_maximum(const struct enforce_request *request, enum enforce_rule rule, struct violation_list *found)
+{
+    cleanup_free size_t *first = calloc(request->host_count + 1, sizeof(*first));
+    cleanup_free username_t *owners = NULL, *users = NULL;
+    struct maximum maximum = {.request = request, .rule = rule, .found = found, .first = first};
+    size_t count = 0;
+    int r = 0;
+
+    for (size_t h = 0; first && h < request->host_count; h++) {
+        first[h] = count;
+        count += request->hosts[h].snapshot->env_count;
+    }
+    maximum.owners = owners = calloc(count + 1, sizeof(*owners));
+    users = calloc(count + 1, sizeof(*users));
+    if (!first || !owners || !users)
+        return -ENOMEM;
+    for (size_t h = 0; h < request->host_count; h++) {
+        for (size_t i = 0; i < request->hosts[h].snapshot->env_count; i++)
+            env_username(&request->hosts[h].snapshot->envs[i], owners[first[h] + i]);
+    }
+    memcpy(users, owners, count * sizeof(*users));
+    qsort(users, count, sizeof(*users), compare_names);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        if (i == 0 || strcmp(users[i - 1], users[i]) != 0)
+            r = decide_for_user(&maximum, users[i]);
+    }
+    return r;
+}
+
+int enforce_decide(const struct enforce_request *request, struct violation_list *ret_list, struct genv_error *err)
+{
+    static int (*const local[])(const struct look *look) = {
+        [RULE_NON_ENV_PROCESSES] = decide_non_env,
+        [RULE_ENV_DEVICES] = decide_env_devices,
+        [RULE_ENV_MEMORY] = decide_env_memory,
+    };
+    cleanup_violation_list struct violation_list found = {0};
+    int r = 0;
+
+    for (size_t h = 0; h < request->host_count; h++) {
+        const struct look look = {request->hosts[h].snapshot, h, &found};
+
+        for (size_t rule = 0; r == 0 && rule < ARRAY_SIZE(local); rule++) {
+            if (request->rules >> rule & 1)
+                r = local[rule](&look);
+        }
+    }
+    for (enum enforce_rule rule = RULE_MAX_DEVICES; r == 0 && rule <= RULE_MAX_MEMORY; rule++) {
+        if (request->rules >> rule & 1)
+            r = decide_maximum(request, rule, &found);
+    }
+    if (r < 0)
+        return error_no_memory(err);
+    *ret_list = found;
+    found = (struct violation_list){0};
+    return 0;
+}

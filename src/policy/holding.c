@@ -1,0 +1,76 @@
+/* What a user's environments hold, on one host or many. */
+#include "policy/holding.h"
+
+#include <errno.h>
+#include <string.h>
+
+void holding_release(struct holding *holding)
+{
+    free(holding->devices);
+    *holding = (struct holding){0};
+}
+
+static bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
+
+static struct held_device *find(const struct holding *holding, const struct genv_device *device)
+{
+    for (size_t i = 0; i < holding->count; i++) {
+        if (holding->devices[i].device == device)
+            return &holding->devices[i];
+    }
+    return NULL;
+}
+
+static struct held_device *find_or_add(struct holding *holding, size_t host, const struct genv_device *device,
+                                       struct timespec since)
+{
+    struct held_device *held = find(holding, device), *grown;
+
+    if (held)
+        return held;
+    grown = reallocarray(holding->devices, holding->count + 1, sizeof(*grown));
+    if (!grown)
+        return NULL;
+    holding->devices = grown;
+    held = &grown[holding->count++];
+    *held = (struct held_device){.host = host, .device = device, .since = since};
+    return held;
+}
+
+int holding_add(struct holding *holding, size_t host, const struct genv_env *env, const struct genv_device *devices,
+                size_t device_count)
+{
+    for (size_t d = 0; d < device_count; d++) {
+        const struct genv_attachment *attachment = *devices[d].uuid ? env_attachment(env, devices[d].uuid) : NULL;
+        uint64_t total = devices[d].total_memory, memory;
+        struct held_device *held;
+
+        if (!attachment)
+            continue;
+        held = find_or_add(holding, host, &devices[d], attachment->time);
+        if (!held)
+            return -ENOMEM;
+        if (is_before(attachment->time, held->since))
+            held->since = attachment->time;
+        memory = attachment->gpu_memory ? attachment->gpu_memory : total;
+        held->memory = memory < total - held->memory ? held->memory + memory : total;
+    }
+    return 0;
+}
+
+uint64_t held_device_share(const struct held_device *held, enum limit_kind kind)
+{
+    return kind == LIMIT_DEVICES ? 1 : held->memory;
+}
+
+uint64_t holding_total(const struct holding *holding, enum limit_kind kind)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < holding->count; i++)
+        total += held_device_share(&holding->devices[i], kind);
+    return total;
+}

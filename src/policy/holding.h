@@ -1,0 +1,33 @@
+/* What a user's environments hold, on one host or many. */
+#ifndef POLICY_HOLDING_H
+#define POLICY_HOLDING_H
+
+#include "model/env.h"
+#include "model/limits.h"
+
+/* A device that is held; it counts once, however many environments of the user share it. */
+struct held_device {
+    size_t host;
+    const struct genv_device *device;
+    struct timespec since; /* of the oldest attachment */
+    uint64_t memory;       /* capacities together, no more than the device has */
+};
+
+struct holding {
+    struct held_device *devices;
+    size_t count;
+};
+
+void holding_release(struct holding *holding);
+#define cleanup_holding cleanup_with(holding_release)
+
+/* Adds what @env holds of @devices, which @holding points into. -ENOMEM. */
+int holding_add(struct holding *holding, size_t host, const struct genv_env *env, const struct genv_device *devices,
+                size_t device_count);
+
+/* How many devices, or how much memory, that is. */
+uint64_t holding_total(const struct holding *holding, enum limit_kind kind);
+/* How much of that the one device is. */
+uint64_t held_device_share(const struct held_device *held, enum limit_kind kind);
+
+#endif

@@ -1,0 +1,59 @@
+/* A rule that is broken: by which process or attachment, and what would mend it. */
+#ifndef POLICY_VIOLATION_H
+#define POLICY_VIOLATION_H
+
+#include "base/error.h"
+#include "base/text.h"
+
+enum enforce_rule {
+    RULE_NON_ENV_PROCESSES, /* a process uses a device outside any environment */
+    RULE_ENV_DEVICES,       /* a process of an environment uses a device that is not attached to it */
+    RULE_ENV_MEMORY,        /* an environment's processes use more of a device than its capacity */
+    RULE_MAX_DEVICES,       /* a user's environments hold more devices than his maximum */
+    RULE_MAX_MEMORY,        /* or more memory of devices */
+    RULE_COUNT,
+};
+
+extern const char *const enforce_rule_names[RULE_COUNT + 1]; /* as options and the journal spell them, NULL behind */
+
+enum enforce_remedy { REMEDY_TERMINATE, REMEDY_DETACH };
+
+/* A finding, and what mends it. */
+struct violation {
+    enum enforce_rule rule;
+    enum enforce_remedy remedy;
+    size_t host;     /* position in the request's hosts */
+    unsigned device; /* index */
+    uid_t uid;
+    char username[GENV_USERNAME_SIZE];
+    char eid[GENV_EID_MAX + 1]; /* "": of a process outside environments */
+    pid_t pid;                  /* of the process to terminate; 0: it is the attachment that goes */
+    uint64_t start_time;
+    char command[GENV_COMMAND_SIZE];
+    struct timespec attached; /* when the attachment to be detached was made: which one it is */
+    uint64_t used;            /* bytes, or devices, by the rule */
+    uint64_t allowed;
+};
+
+struct violation_list {
+    struct violation *items;
+    size_t count;
+};
+
+void violation_list_release(struct violation_list *list);
+#define cleanup_violation_list cleanup_with(violation_list_release)
+
+/* Adds a copy. -ENOMEM. */
+int violation_list_add(struct violation_list *list, const struct violation *violation);
+
+/* The sentence about it: "Process 42 (python train.py) of paul uses GPU 1 outside any environment". */
+void violation_describe(const struct violation *violation, struct text *text);
+
+/* Whether a fresh look at the host still shows it: the same process, by PID and start time, or the same attachment. A
+ * remedy that was decided upon some time ago is only applied if it does. */
+bool violation_holds(const struct violation *violation, const struct genv_snapshot *snapshot);
+
+/* Whether @a and @b are the same process, or attachment, on the same host that breaks the same rule. */
+bool violation_equals(const struct violation *a, const struct violation *b);
+
+#endif

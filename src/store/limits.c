@@ -1,0 +1,107 @@
+/* The administrator's limits file, and who the users of this machine are to it. */
+#include "store/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+
+/* 0 with *ret_text NULL: there is none. Unlike what users write, it may be a link: administrators' tools make some. */
+static int read_file(const char *path, char **ret_text, struct genv_error *err)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    size_t length;
+    int r;
+
+    *ret_text = NULL;
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "can't read the limits file %s", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, EINVAL, "the limits file %s is no file", path);
+    r = file_read(fd, LIMITS_SIZE_MAX, ret_text, &length);
+    return r < 0 ? error_set_errno(err, -r, "can't read the limits file %s", path) : 0;
+}
+
+int limits_load(const char *path, struct limits *ret_limits, struct genv_error *err)
+{
+    cleanup_free char *text = NULL;
+    int r = read_file(path, &text, err);
+
+    if (r < 0)
+        return r;
+    if (!text) {
+        *ret_limits = (struct limits){0};
+        return 0;
+    }
+    r = limits_parse(text, ret_limits, err);
+    return r < 0 ? error_prefix(err, r, "%s", path) : 0;
+}
+
+/* The names of the user's groups: @names points into @storage. */
+struct groups {
+    char **names;
+    size_t count;
+};
+
+static void groups_release(struct groups *groups)
+{
+    for (size_t i = 0; i < groups->count; i++)
+        free(groups->names[i]);
+    free(groups->names);
+}
+
+static void find_groups(const char *username, gid_t primary, struct groups *groups)
+{
+    gid_t ids[256];
+    int count = (int)ARRAY_SIZE(ids);
+
+    if (getgrouplist(username, primary, ids, &count) < 0)
+        count = (int)ARRAY_SIZE(ids); /* the first of very many */
+    groups->names = calloc((size_t)count, sizeof(*groups->names));
+    for (int i = 0; groups->names && i < count; i++) {
+        char buffer[16384];
+        struct group entry, *found = NULL;
+
+        if (getgrgid_r(ids[i], &entry, buffer, sizeof(buffer), &found) == 0 && found)
+            groups->names[groups->count] = strdup(found->gr_name);
+        if (groups->names[groups->count])
+            groups->count++;
+    }
+}
+
+struct allowance limits_allowance(const struct limits *limits, const char *username)
+{
+    cleanup_with(groups_release) struct groups groups = {0};
+    char buffer[4096];
+    struct passwd entry, *found = NULL;
+    bool any_group = false;
+
+    for (size_t i = 0; i < limits->count; i++)
+        any_group = any_group || limits->items[i].subject == LIMIT_GROUP;
+    if (any_group && getpwnam_r(username, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+        find_groups(username, found->pw_gid, &groups);
+    return limits_of(limits, username, (const char *const *)groups.names, groups.count);
+}
+
+int limits_check_subjects(const struct limits *limits, struct genv_error *err)
+{
+    for (size_t i = 0; i < limits->count; i++) {
+        const struct limit *limit = &limits->items[i];
+        bool user = limit->subject == LIMIT_USER;
+
+        if (limit->subject == LIMIT_ANYONE || (user ? getpwnam(limit->name) != NULL : getgrnam(limit->name) != NULL))
+            continue;
+        if (limit->line)
+            return error_set(err, EINVAL, "line %u: there is no %s %s here", limit->line, user ? "user" : "group",
+                             limit->name);
+        return error_set(err, EINVAL, "there is no %s %s here", user ? "user" : "group", limit->name);
+    }
+    return 0;
+}

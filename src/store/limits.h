@@ -1,0 +1,16 @@
+/* The administrator's limits file, and who the users of this machine are to it. */
+#ifndef STORE_LIMITS_H
+#define STORE_LIMITS_H
+
+#include "model/limits.h"
+
+/* Reads the file at @path; none says nothing, and limits nothing. -EINVAL names the line that is wrong. */
+int limits_load(const char *path, struct limits *ret_limits, struct genv_error *err);
+
+/* What the user @username of this machine, with the groups that he is in here, may hold. */
+struct allowance limits_allowance(const struct limits *limits, const char *username);
+
+/* -EINVAL, with the line: a user or group that this machine does not know. */
+int limits_check_subjects(const struct limits *limits, struct genv_error *err);
+
+#endif
