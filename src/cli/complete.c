@@ -119,7 +119,7 @@ static void pass(struct position *at, const char *word, int position)
     if (option && strcmp(word, "=") == 0) /* bash takes "--format=csv" apart */
         return;
     if (option || (at->list && word[0] != '-')) {
-        at->list = option && option->type == OPTION_CHOICES ? option : at->list;
+        at->list = option && (option->type == OPTION_CHOICES || option->type == OPTION_WORDS) ? option : at->list;
         at->option = NULL;
         return;
     }

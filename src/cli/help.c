@@ -127,7 +127,7 @@ static void add_synopsis_option(struct text *text, const struct option *option, 
         return;
     text_add(text, " ");
     add_marked(text, style->italic, option->argument, style);
-    if (option->type == OPTION_CHOICES)
+    if (option->type == OPTION_CHOICES || option->type == OPTION_WORDS)
         text_add(text, "...");
 }
 
@@ -183,7 +183,7 @@ void help_add_option(struct text *text, const struct option *option, const struc
     if (option->argument) {
         text_add(text, " ");
         add_marked(text, style->italic, option->argument, style);
-        text_add(text, option->type == OPTION_CHOICES ? "..." : "");
+        text_add(text, option->type == OPTION_CHOICES || option->type == OPTION_WORDS ? "..." : "");
     }
 }
 

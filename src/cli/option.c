@@ -95,6 +95,20 @@ static int parse_choices(const char *const *choices, const char *text, struct op
     }
 }
 
+static int parse_word(const char *text, struct option_words *list, struct genv_error *err)
+{
+    if (list->count == OPTION_CHOICES_MAX)
+        return error_set(err, EINVAL, "more than %d words", OPTION_CHOICES_MAX);
+    list->items[list->count++] = text;
+    return 0;
+}
+
+/* Whether words that follow belong to it. */
+static bool takes_more(const struct option *option)
+{
+    return option->type == OPTION_CHOICES || option->type == OPTION_WORDS;
+}
+
 int option_parse_value(const struct option *option, const char *text, void *target, struct genv_error *err)
 {
     uint64_t number = 0;
@@ -126,6 +140,8 @@ int option_parse_value(const struct option *option, const char *text, void *targ
         return parse_choice(option->choices, text, strlen(text), target, err);
     case OPTION_CHOICES:
         return parse_choices(option->choices, text, target, err);
+    case OPTION_WORDS:
+        return parse_word(text, target, err);
     case OPTION_EID:
         r = genv_eid_validate(text, err);
         break;
@@ -178,8 +194,7 @@ static int take(struct parser *parser, const struct option *option, const char *
     if (!value)
         value = parser->words[parser->next++];
     r = option_parse_value(option, value, target, err);
-    while (r == 0 && option->type == OPTION_CHOICES && parser->next < parser->count &&
-           parser->words[parser->next][0] != '-')
+    while (r == 0 && takes_more(option) && parser->next < parser->count && parser->words[parser->next][0] != '-')
         r = option_parse_value(option, parser->words[parser->next++], target, err);
     return r < 0 ? error_prefix(err, r, "--%s", option->name) : 0;
 }

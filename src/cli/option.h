@@ -22,10 +22,16 @@ enum option_type {
     OPTION_TEXT,    /* const char *, anything */
     OPTION_CHOICE,  /* int: position in @choices */
     OPTION_CHOICES, /* struct option_choices: this word and those that follow, or comma-separated */
+    OPTION_WORDS,   /* struct option_words: this word and those that follow */
 };
 
 struct option_choices {
     int items[OPTION_CHOICES_MAX]; /* positions in @choices */
+    size_t count;
+};
+
+struct option_words {
+    const char *items[OPTION_CHOICES_MAX];
     size_t count;
 };
 

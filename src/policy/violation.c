@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/amount.h"
+#include "base/clock.h"
 #include "model/env.h"
 #include "model/snapshot.h"
 
@@ -165,4 +166,90 @@ bool violation_equals(const struct violation *a, const struct violation *b)
     return a->rule == b->rule && a->remedy == b->remedy && a->host == b->host && a->device == b->device &&
            a->pid == b->pid && a->start_time == b->start_time && a->attached.tv_sec == b->attached.tv_sec &&
            a->attached.tv_nsec == b->attached.tv_nsec && strcmp(a->eid, b->eid) == 0;
+}
+
+char *violation_to_word(const struct violation *violation)
+{
+    char attached[RFC3339_SIZE];
+    struct text word = TEXT_INIT;
+
+    rfc3339_format(violation->attached, attached);
+    text_addf(&word, "%s:%u:%d:%llu:%s:%s/%llu/%llu", enforce_rule_names[violation->rule], violation->device,
+              (int)violation->pid, (unsigned long long)violation->start_time, violation->eid, attached,
+              (unsigned long long)violation->used, (unsigned long long)violation->allowed);
+    return text_take(&word);
+}
+
+/* Cuts the part before @separator off *@rest. NULL: there is no separator. */
+static const char *cut(char **rest, char separator)
+{
+    char *part = *rest, *end = part ? strchr(part, separator) : NULL;
+
+    if (!end)
+        return NULL;
+    *end = '\0';
+    *rest = end + 1;
+    return part;
+}
+
+static int rule_from_name(const char *name, enum enforce_rule *ret_rule)
+{
+    for (enum enforce_rule rule = 0; name && rule < RULE_COUNT; rule++) {
+        if (strcmp(enforce_rule_names[rule], name) == 0) {
+            *ret_rule = rule;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static int number_from(const char *text, uint64_t max, uint64_t *ret_number)
+{
+    return text ? text_to_u64(text, max, ret_number) : -EINVAL;
+}
+
+int violation_from_word(const char *word, struct violation *ret_violation)
+{
+    cleanup_free char *copy = strdup(word);
+    char *rest = copy;
+    struct violation violation = {.remedy = REMEDY_TERMINATE, .uid = (uid_t)-1};
+    uint64_t device, pid;
+    const char *eid, *attached;
+
+    if (!copy)
+        return -ENOMEM;
+    if (rule_from_name(cut(&rest, ':'), &violation.rule) < 0 ||
+        number_from(cut(&rest, ':'), DEVICE_COUNT_MAX, &device) < 0 ||
+        number_from(cut(&rest, ':'), INT32_MAX, &pid) < 0 ||
+        number_from(cut(&rest, ':'), UINT64_MAX, &violation.start_time) < 0)
+        return -EINVAL;
+    eid = cut(&rest, ':');
+    attached = cut(&rest, '/');
+    if (!eid || (*eid && eid_validate(eid, NULL) < 0) || !attached || rfc3339_parse(attached, &violation.attached) < 0)
+        return -EINVAL;
+    if (number_from(cut(&rest, '/'), UINT64_MAX, &violation.used) < 0 ||
+        text_to_u64(rest, UINT64_MAX, &violation.allowed) < 0)
+        return -EINVAL;
+    copy_string(violation.eid, sizeof(violation.eid), eid);
+    violation.device = (unsigned)device;
+    violation.pid = (pid_t)pid;
+    if (pid == 0)
+        violation.remedy = REMEDY_DETACH;
+    *ret_violation = violation;
+    return 0;
+}
+
+void violation_complete(struct violation *violation, const struct genv_snapshot *snapshot)
+{
+    const struct genv_env *env = *violation->eid ? snapshot_env(snapshot, violation->eid) : NULL;
+    const struct genv_gpu_process *process = violation->pid ? find_process(snapshot, violation) : NULL;
+
+    if (process) {
+        violation->uid = process->uid;
+        gpu_process_username(process, violation->username);
+        copy_string(violation->command, sizeof(violation->command), process->command);
+    } else if (env) {
+        violation->uid = env->uid;
+        env_username(env, violation->username);
+    }
 }

@@ -20,7 +20,8 @@ LAYERS = {
     "shell": ["base"],
     "shim": ["base"],
     "remote": ["base", "policy"],
-    "cli": ["base", "shell", "shim", "remote"],
+    "enforce": ["base", "model", "policy", "store"],
+    "cli": ["base", "shell", "shim", "remote", "enforce"],
 }
 PROGRAMS = {"shim", "cli"}
 

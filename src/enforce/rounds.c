@@ -1,0 +1,118 @@
+/* Looking again and again: what breaks the rules now, since when, and what is due to be mended. */
+#include "enforce/rounds.h"
+
+#include <errno.h>
+#include <time.h>
+
+int64_t rounds_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct allowance allowance_of(const char *username, void *data)
+{
+    return limits_allowance(data, username);
+}
+
+static struct pending *find_pending(const struct rounds *rounds, const struct violation *violation)
+{
+    for (size_t i = 0; i < rounds->pending_count; i++) {
+        if (violation_equals(&rounds->pending[i].violation, violation))
+            return &rounds->pending[i];
+    }
+    return NULL;
+}
+
+static int add_pending(struct rounds *rounds, const struct violation *violation, int64_t now, struct genv_error *err)
+{
+    struct pending *grown = reallocarray(rounds->pending, rounds->pending_count + 1, sizeof(*rounds->pending));
+
+    if (!grown)
+        return error_no_memory(err);
+    rounds->pending = grown;
+    grown[rounds->pending_count++] = (struct pending){.violation = *violation, .since_ms = now, .seen = true};
+    return 0;
+}
+
+/* Forgets what is over. */
+static void sweep(struct rounds *rounds)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rounds->pending_count; i++) {
+        if (!rounds->pending[i].seen)
+            continue;
+        rounds->pending[kept] = rounds->pending[i];
+        rounds->pending[kept++].seen = false;
+    }
+    rounds->pending_count = kept;
+}
+
+static int64_t grace_ms(const struct rounds *rounds)
+{
+    return (int64_t)(rounds->grace_seconds * 1000);
+}
+
+int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t host_count,
+                struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err)
+{
+    const struct enforce_request request = {
+        .hosts = hosts,
+        .host_count = host_count,
+        .rules = rounds->rules,
+        .allowance = allowance_of,
+        .data = (void *)rounds->limits,
+    };
+    cleanup_violation_list struct violation_list found = {0};
+    int64_t now = rounds_now_ms();
+    int r = enforce_decide(&request, &found, err);
+
+    for (size_t i = 0; r == 0 && i < found.count; i++) {
+        const struct violation *violation = &found.items[i];
+        struct pending *pending = find_pending(rounds, violation);
+
+        if (pending) {
+            pending->seen = true;
+            continue;
+        }
+        r = add_pending(rounds, violation, now, err);
+        if (r == 0 && violation_list_add(ret_new, violation) < 0)
+            r = error_no_memory(err);
+    }
+    sweep(rounds);
+    for (size_t i = 0; r == 0 && i < rounds->pending_count; i++) {
+        struct pending *pending = &rounds->pending[i];
+
+        if (pending->acted || now - pending->since_ms < grace_ms(rounds))
+            continue;
+        pending->acted = true;
+        if (violation_list_add(ret_due, &pending->violation) < 0)
+            r = error_no_memory(err);
+    }
+    return r;
+}
+
+int64_t rounds_next_ms(const struct rounds *rounds)
+{
+    int64_t now = rounds_now_ms(), next = -1;
+
+    for (size_t i = 0; i < rounds->pending_count; i++) {
+        int64_t left = rounds->pending[i].since_ms + grace_ms(rounds) - now;
+
+        if (rounds->pending[i].acted)
+            continue;
+        left = left < 0 ? 0 : left;
+        next = next < 0 || left < next ? left : next;
+    }
+    return next;
+}
+
+void rounds_release(struct rounds *rounds)
+{
+    free(rounds->pending);
+    rounds->pending = NULL;
+    rounds->pending_count = 0;
+}
