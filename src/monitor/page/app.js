@@ -1,5 +1,5 @@
 /* The dashboard: fetches what the monitor knows, again and again, and shows it. */
-import {limitedList, setText, sync} from './dom.js';
+import {el, limitedList, setText, sync} from './dom.js';
 import {count, ago, describe, news, seconds, select, troubles} from './model.js';
 import {envTable, hostView, processTable, tileView, troubleView} from './views.js';
 
@@ -24,7 +24,7 @@ const page = {
 };
 
 const show = {
-    tiles: limitedList($('free-hosts'), $('free-all'), 24, 'hosts'),
+    tiles: limitedList($('free-hosts'), $('free-all'), 12, 'hosts'),
     troubles: limitedList($('troubles'), $('troubles-all'), 10, 'problems'),
     envs: envTable(page),
     processes: processTable(),
@@ -71,6 +71,7 @@ function render() {
     const hosts = select(state.model, filter);
     const envs = hosts.flatMap(host => host.envs), processes = hosts.flatMap(host => host.processes);
     page.time = state.model.time;
+    document.body.classList.toggle('single', state.model.hosts.length === 1);
     showFree(hosts, filtered);
     showTroubles(hosts);
     showHosts(hosts);
@@ -113,15 +114,17 @@ async function fetchJson(path, read) {
     }
 }
 
+/* The last ones stay until there are others, for those who read slowly. */
+function announce(sentences) {
+    if (sentences.length)
+        $('news').replaceChildren(...sentences.map(sentence => el('p', {}, sentence)));
+}
+
 async function fetchOverview() {
     const {json: model, date} = await fetchJson('api/v1/overview', describe);
     const isNew = model.time !== state.model?.time;
     if (isNew && state.model)
-        $('news').replaceChildren(...news(state.model, model).map(text => {
-            const line = document.createElement('p');
-            line.textContent = text;
-            return line;
-        }));
+        announce(news(state.model, model));
     Object.assign(state, {model, failure: '', ageAtFetch: Math.max(0, (date || model.time) - model.time), fetchedAt: performance.now()});
     return isNew;
 }

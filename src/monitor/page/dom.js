@@ -91,7 +91,7 @@ export function limitedList(parent, button, limit, noun) {
 /* A table that also reads as a list of cards on narrow screens; the roles keep it a table there. */
 export function table(label, titles) {
     const body = el('tbody', {role: 'rowgroup'});
-    const head = el('tr', {role: 'row'}, ...titles.map(title => el('th', {role: 'columnheader', scope: 'col'}, title)));
+    const head = el('tr', {role: 'row'}, ...titles.map(title => el('th', {role: 'columnheader', scope: 'col', 'data-title': title}, title)));
     return {
         root: el('table', {role: 'table', 'aria-label': label}, el('thead', {role: 'rowgroup'}, head), body),
         head, body,

@@ -1,32 +1,40 @@
 /* What the overview means, as plain objects and words; nothing here touches the document. */
 
-const GIB = 2 ** 30;
+const MIB = 2 ** 20, GIB = 2 ** 30;
 const STATES = {
     lost: 'Lost: it fell off the bus, or needs a reset',
     forbidden: 'The monitor may not open it',
     failed: 'The driver does not answer for it',
 };
 
-export function gib(bytes) {
-    const amount = bytes / GIB;
-    return (amount >= 100 || Number.isInteger(amount) ? amount.toFixed(0) : amount.toFixed(1)) + ' GiB';
+/* An amount of memory: tenths below 100 GiB, MiB below 1 GiB. */
+export function amount(bytes) {
+    if (bytes > 0 && bytes < GIB)
+        return `${Math.ceil(bytes / MIB)} MiB`;
+    const gib = bytes / GIB;
+    return `${gib >= 100 ? Math.round(gib) : Math.round(gib * 10) / 10} GiB`;
 }
 
-export function ofGib(used, total) {
+export function amountOf(used, total) {
+    const part = used === null ? 'unknown' : amount(used);
     if (total === null)
-        return used === null ? 'unknown' : gib(used);
-    return used === null ? `unknown of ${gib(total)}` : `${gib(used).slice(0, -4)} of ${gib(total)}`;
+        return part;
+    const whole = amount(total);
+    return `${part.endsWith(whole.slice(-4)) ? part.slice(0, -4) : part} of ${whole}`;
 }
 
 export const count = (number, noun, nouns = `${noun}s`) => `${number.toLocaleString('en')} ${number === 1 ? noun : nouns}`;
 
 const UNITS = [['week', 604800], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
-export function ago(seconds) {
+/* A duration in its largest unit: "27 minutes". */
+export function span(seconds) {
     const whole = Math.max(0, Math.floor(seconds));
     const [unit, length] = UNITS.find(([, size]) => whole >= size) ?? ['second', 1];
-    return `${count(Math.floor(whole / length), unit)} ago`;
+    return count(Math.floor(whole / length), unit);
 }
+
+export const ago = seconds => seconds < 1 ? 'just now' : `${span(seconds)} ago`;
 
 /* [0, 1, 2, 5] as "0–2, 5". */
 export function ranges(indices) {
@@ -44,7 +52,11 @@ export function ranges(indices) {
 /* A time of the API, whether seconds or RFC 3339, in seconds. */
 export const seconds = time => typeof time === 'number' ? time : Date.parse(time) / 1000;
 
-const sum = numbers => numbers.reduce((total, number) => total + (number ?? 0), 0);
+/* null where all of them are unknown. */
+function sum(numbers) {
+    const known = numbers.filter(number => number !== null);
+    return numbers.length && !known.length ? null : known.reduce((total, number) => total + number, 0);
+}
 
 const lower = (...words) => words.filter(word => word !== null && word !== undefined).join('\n').toLowerCase();
 
@@ -105,7 +117,7 @@ function describeEnv(env, host, devices, processes) {
         user: env.username,
         host: host.name,
         devices: held.map(device => device.index),
-        memory: held.length ? ofGib(used, sum(bytes)) : '',
+        memory: held.length ? amountOf(used, sum(bytes)) : '',
         created: env.created,
         members: [...env.pids.map(String), ...env.kernel_ids.map(id => `kernel ${id}`)],
         text: lower(host.name, env.eid, env.name, env.username, held.length ? 'attached' : 'detached', ...env.pids,
@@ -122,7 +134,7 @@ function describeProcess(process, host) {
         eid: process.eid,
         managed: host.managed,
         host: host.name,
-        usage: process.usage.map(usage => `${usage.index}: ${usage.used_memory === null ? 'unknown' : gib(usage.used_memory)}`),
+        usage: process.usage.map(usage => `${usage.index}: ${usage.used_memory === null ? 'unknown' : amount(usage.used_memory)}`),
         text: lower(host.name, process.pid, process.command, process.username, process.eid ?? 'none',
             ...process.usage.map(usage => `device ${usage.index}`)),
     };
@@ -173,7 +185,7 @@ export function troubles(hosts) {
                 say(`${count(device.strangers, 'process', 'processes')} of no environment`);
             for (const holder of device.holders)
                 if (holder.capacity !== null && holder.used > holder.capacity)
-                    say(`environment ${holder.name ?? holder.eid} uses more than its ${gib(holder.capacity)}`);
+                    say(`environment ${holder.name ?? holder.eid} uses more than its ${amount(holder.capacity)}`);
         }
         return list;
     });

@@ -1,13 +1,13 @@
 /* The parts of the page, each a view: {root, update(item)}. */
 import {chart} from './chart.js';
 import {el, limitedList, row, setAttribute, setText, sync, table} from './dom.js';
-import {ago, count, gib, ofGib, ranges, seconds} from './model.js';
+import {ago, amount, amountOf, count, ranges, seconds, span} from './model.js';
 
 const percent = value => value === null ? 'unknown' : `${Math.round(value)} %`;
 const known = value => value !== null && value !== undefined;
 
-/* When it was: relative to the moment of the data, exact in the tooltip. */
-function timeView() {
+/* When it was: relative to the moment of the data, in the form that @word gives it; exact in the tooltip. */
+function timeView(word = ago) {
     const root = el('time');
     return {
         root,
@@ -15,21 +15,21 @@ function timeView() {
             const at = new Date(seconds(time) * 1000);
             setAttribute(root, 'datetime', at.toISOString());
             setAttribute(root, 'title', at.toLocaleString());
-            setText(root, ago(now - at / 1000));
+            setText(root, word(now - at / 1000));
         },
     };
 }
 
 /* Who holds a device, how much of it and since when. */
 function holderView(page) {
-    const user = el('bdi', {class: 'user'}), name = el('bdi'), share = el('span'), since = timeView();
+    const user = el('bdi', {class: 'user'}), name = el('bdi'), share = el('span'), since = timeView(span);
     return {
-        root: el('li', {}, user, ' · ', name, el('br'), share, ', since ', since.root),
+        root: el('li', {}, user, ' · ', name, el('br'), share, ', for ', since.root),
         update(holder) {
             setText(user, holder.user ?? 'unknown user');
             setText(name, holder.name === null ? holder.eid : `${holder.name} (${holder.eid})`);
             setText(share, holder.capacity === null
-                ? 'the whole device' : `${gib(holder.used)} in use of its ${gib(holder.capacity)}`);
+                ? 'the whole device' : `${holder.used === null ? 'unknown' : amount(holder.used)} in use of its ${amount(holder.capacity)}`);
             since.update(holder.since, page.time);
         },
     };
@@ -43,14 +43,16 @@ function figure(title, kind, format) {
 
 export function deviceView(page) {
     const index = el('span', {class: 'index'}), model = el('bdi'), badge = el('span', {class: 'badge'});
-    const busy = figure('Utilisation', 'busy', percent), memory = figure('Memory', 'memory', gib);
-    const facts = el('p', {class: 'facts'}), note = el('p', {class: 'warn'}), holders = el('ul', {class: 'holders'});
+    const busy = figure('Utilisation', 'busy', percent), memory = figure('Memory', 'memory', amount);
+    const facts = el('p'), room = el('p', {class: 'room'}), note = el('p', {class: 'warn'}), holders = el('ul', {class: 'holders'});
+    const axis = el('p', {class: 'axis', 'aria-hidden': 'true'}, el('span', {}, '1 hour ago'), el('span', {}, 'now'));
     const root = el('article', {class: 'device'}, el('h4', {}, index, ' ', model, ' ', badge), note, busy.root, memory.root,
-        el('p', {class: 'axis', 'aria-hidden': 'true'}, el('span', {}, '1 hour ago'), el('span', {}, 'now')), facts, holders);
+        axis, facts, room, holders);
     let device;
 
     function draw() {
         const {step, times, series} = page.history(device.host, device.index);
+        busy.root.hidden = memory.root.hidden = axis.hidden = device.problem !== null;
         busy.drawn.update({times, step, values: series.utilization, scale: 100});
         memory.drawn.update({times, step, values: series.memory, scale: device.total});
     }
@@ -65,12 +67,12 @@ export function deviceView(page) {
             setText(note, [item.problem, item.strangers
                 && `Used by ${count(item.strangers, 'process', 'processes')} of no environment`].filter(Boolean).join('. '));
             setText(busy.value, percent(item.utilization));
-            setText(memory.value, ofGib(item.used, item.total));
+            setText(memory.value, amountOf(item.used, item.total));
             setText(facts, [
                 known(item.temperature) && `${item.temperature} °C`,
                 known(item.power) && `${Math.round(item.power)} W`,
-                item.room > 0 && `${gib(item.room)} left to share`,
             ].filter(Boolean).join(' · '));
+            setText(room, item.room > 0 ? `${amount(item.room)} left to share` : '');
             sync(holders, item.holders, holder => holder.eid, () => holderView(page));
             holders.hidden = !item.holders.length;
             draw();
@@ -136,10 +138,12 @@ export function hostView(page) {
     };
 }
 
+const listed = devices => `${devices.length > 1 ? 'Devices' : 'Device'} ${ranges(devices.map(device => device.index))}`;
+
 /* The devices of a host that can be had, in a tile. */
 export function tileView() {
     const name = el('bdi'), number = el('strong'), total = el('span'), kinds = el('ul');
-    const root = el('li', {}, el('h3', {}, name), el('p', {}, number, ' ', total), kinds);
+    const root = el('li', {}, el('div', {}, el('h3', {}, name), el('p', {}, number, ' ', total)), kinds);
     const kindView = () => {
         const kind = el('li');
         return {root: kind, update: text => setText(kind, text)};
@@ -148,11 +152,10 @@ export function tileView() {
         root,
         update(host) {
             const free = host.devices.filter(device => device.free);
-            const models = Map.groupBy(free, device => `${device.model}, ${device.total === null ? 'memory unknown' : gib(device.total)}`);
-            const list = [...models].map(([model, devices]) =>
-                `${devices.length > 1 ? 'Devices' : 'Device'} ${ranges(devices.map(device => device.index))}: ${model}`);
-            for (const device of host.devices.filter(item => item.room > 0))
-                list.push(`Device ${device.index}: ${gib(device.room)} left to share`);
+            const models = Map.groupBy(free, device => `${device.model}, ${device.total === null ? 'memory unknown' : amount(device.total)}`);
+            const list = [...models].map(([model, devices]) => `${listed(devices)}: ${model}`);
+            const shared = Map.groupBy(host.devices.filter(device => device.room > 0), device => amount(device.room));
+            list.push(...[...shared].map(([room, devices]) => `${listed(devices)}: ${room} left to share`));
             setText(name, host.name);
             setText(number, String(free.length));
             setText(total, `of ${host.devices.length} free`);

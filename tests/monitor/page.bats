@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# The dashboard in a real Chromium: against a stub that can be anything, and against the monitor itself.
+
+PLAYWRIGHT=playwright-core@1.65.1
+AXE=axe-core@4.14.1
+
+# Into the build folder, once; what is missing is left in the file "missing".
+setup_file() {
+    export GENV_PAGE_FOLDER=$GENV_SOURCE/src/monitor/page GENV_PAGE_MODULES=$GENV_BUILD/tests/monitor/page
+    mkdir -p "$GENV_PAGE_MODULES"
+    : >"$BATS_FILE_TMPDIR/missing"
+    GENV_PAGE_CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
+        echo 'Chromium is not installed' >"$BATS_FILE_TMPDIR/missing"
+    export GENV_PAGE_CHROMIUM
+    command -v npm >/dev/null || echo 'npm is not installed' >"$BATS_FILE_TMPDIR/missing"
+    [[ ! -s $BATS_FILE_TMPDIR/missing ]] || return 0
+    [[ -e $GENV_PAGE_MODULES/$PLAYWRIGHT && -e $GENV_PAGE_MODULES/$AXE ]] && return 0
+    if npm install --prefix "$GENV_PAGE_MODULES" --ignore-scripts --no-audit --no-fund --no-save "$PLAYWRIGHT" "$AXE" \
+        >"$GENV_PAGE_MODULES/npm.log" 2>&1 3>&-; then
+        touch "$GENV_PAGE_MODULES/$PLAYWRIGHT" "$GENV_PAGE_MODULES/$AXE"
+    else
+        echo "playwright-core and axe-core can't be had from npm: $GENV_PAGE_MODULES/npm.log says why" \
+            >"$BATS_FILE_TMPDIR/missing"
+    fi
+}
+
+setup() {
+    if [[ -s $BATS_FILE_TMPDIR/missing ]]; then
+        skip "$(<"$BATS_FILE_TMPDIR/missing")"
+    fi
+    # What Chromium leaves behind goes with the test.
+    export HOME=$BATS_TEST_TMPDIR TMPDIR=$BATS_TEST_TMPDIR
+}
+
+page() { node "$GENV_SOURCE/tests/monitor/page.mjs" "$@" 3>&-; }
+
+@test "the page shows what is free, hosts, devices, who holds them, environments and processes" { page shows; }
+@test "a change appears without reloading, and is announced" { page live; }
+@test "focus, selection, scroll position and what is typed survive updates" { page keeps; }
+@test "old data are said to be old, with the reason, until there are new ones" { page old; }
+@test "updates pause and go on" { page pause; }
+@test "the filter finds by words, stays in the address, and says what matches" { page filter; }
+@test "quotes, markup, backslashes and UTF-8 are shown as text" { page text; }
+@test "charts show the last hour, with gaps, and say it in words" { page charts; }
+@test "everything is reached with the keyboard, and the focus shows" { page keyboard; }
+@test "axe finds nothing, in both colour schemes, wide and narrow" { page accessible; }
+@test "axe finds nothing while the data are old or paused" { page accessible_when_old; }
+@test "the page follows the colour scheme and the wish for less motion" { page schemes; }
+@test "nothing scrolls sideways, whatever the width and the names" { page phone; }
+@test "a hundred hosts with eight devices each stay usable" { page many; }
