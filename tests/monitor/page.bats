@@ -48,3 +48,7 @@ page() { node "$GENV_SOURCE/tests/monitor/page.mjs" "$@" 3>&-; }
 @test "the page follows the colour scheme and the wish for less motion" { page schemes; }
 @test "nothing scrolls sideways, whatever the width and the names" { page phone; }
 @test "a hundred hosts with eight devices each stay usable" { page many; }
+
+@test "what happens on the machine is on the page of genv monitor within an interval" {
+    node "$GENV_SOURCE/tests/monitor/page_monitor.mjs" "$BATS_TEST_TMPDIR" 3>&-
+}

@@ -257,6 +257,7 @@ const cases = {
     async phone({browser, server, world, problems}) {
         const {page, problems: more} = await open(browser, server.url, PHONE);
         assert.ok(await noSideways(page));
+        assert.ok((await page.getByRole('cell', {name: 'python train.py'}).first().boundingBox()).height < 30, 'on one line');
         const long = 'x'.repeat(128);
         const [alpha] = world.hosts, {devices, envs, processes} = alpha.snapshot;
         alpha.name = long;
@@ -295,7 +296,7 @@ const cases = {
         await page.locator('#filter').fill('gpu-042 device 3');
         assert.match(await text(page, '#matches'), /^1 device/);
         assert.equal(await page.locator('.device').count(), 1);
-        /* The history is five megabytes here, and not fetched with every update. */
+        /* The history is megabytes here, and not fetched with every update. */
         assert.ok(server.requests.filter(path => path === '/api/v1/history').length <= asked + 1);
     },
 };

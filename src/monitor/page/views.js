@@ -44,23 +44,26 @@ function figure(title, kind, format) {
 export function deviceView(page) {
     const index = el('span', {class: 'index'}), model = el('bdi'), badge = el('span', {class: 'badge'});
     const busy = figure('Utilisation', 'busy', percent), memory = figure('Memory', 'memory', amount);
-    const facts = el('p'), room = el('p', {class: 'room'}), note = el('p', {class: 'warn'}), holders = el('ul', {class: 'holders'});
+    const facts = el('p'), room = el('p', {class: 'room'}), note = el('p', {class: 'warn'}), holders = el('ul', {class: 'holders', 'aria-label': 'Held by'});
     const axis = el('p', {class: 'axis', 'aria-hidden': 'true'}, el('span', {}, '1 hour ago'), el('span', {}, 'now'));
     const root = el('article', {class: 'device'}, el('h4', {}, index, ' ', model, ' ', badge), note, busy.root, memory.root,
         axis, facts, room, holders);
-    let device;
+    let device, drawn = null;
 
     function draw() {
         const {step, times, series} = page.history(device.host, device.index);
-        busy.root.hidden = memory.root.hidden = axis.hidden = device.problem !== null;
+        if (series === drawn)
+            return;
+        drawn = series;
         busy.drawn.update({times, step, values: series.utilization, scale: 100});
         memory.drawn.update({times, step, values: series.memory, scale: device.total});
     }
     return {
-        root, draw,
+        root,
         update(item) {
             device = item;
             setAttribute(root, 'data-status', item.status);
+            busy.root.hidden = memory.root.hidden = axis.hidden = item.problem !== null;
             setText(index, `${item.index}`);
             setText(model, item.mig ? `${item.model}, MIG` : item.model);
             setText(badge, item.status);
@@ -212,7 +215,7 @@ export function envTable(page) {
     });
 }
 
-const PROCESS_TITLES = ['Process', 'Command', 'User', 'Environment', 'Host', 'Device: memory'];
+const PROCESS_TITLES = ['Process', 'Command', 'User', 'Environment', 'Host', 'Devices'];
 
 export function processTable() {
     return listTable('processes', 'Processes', PROCESS_TITLES, 'processes', () => {
