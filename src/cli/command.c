@@ -27,6 +27,7 @@ const struct command *const commands[] = {
     &command_devices,
     &command_snapshot,
     &command_enforce,
+    &command_monitor,
     &command_remote,
     &command_shell,
     &command_init,

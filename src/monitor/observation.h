@@ -40,11 +40,10 @@ struct idle_entry {
     char eid[GENV_EID_MAX + 1];
     struct timespec created; /* of the environment: another one may take the identifier */
     struct timespec since;
-    bool seen;
 };
 
 struct idle {
-    struct idle_entry *entries;
+    struct idle_entry *entries; /* ascending by host and identifier */
     size_t count;
 };
 

@@ -1,0 +1,33 @@
+/* What the server answers: paths, headers and contents. Of the server's thread. */
+#ifndef MONITOR_ANSWER_H
+#define MONITOR_ANSWER_H
+
+#include "monitor/watch.h"
+
+#include <microhttpd.h>
+
+enum { ANSWER_METRICS, ANSWER_OPENMETRICS, ANSWER_SNAPSHOT, ANSWER_OVERVIEW, ANSWER_HISTORY, ANSWER_COUNT };
+
+struct answers {
+    struct watch *watch;
+    bool remote;
+    double interval_seconds;
+    const char *host; /* NULL, or: answers only who asks for this name or for one of the loopback's */
+    /* Those that were made of the latest look, for all who ask until the next one. */
+    struct MHD_Response *made[ANSWER_COUNT];
+    uint64_t number; /* of that look */
+};
+
+/* Answers a request without a body. */
+enum MHD_Result answer(struct answers *answers, struct MHD_Connection *connection, const char *method,
+                       const char *path);
+/* Answers a request that has a body, and closes the connection. */
+enum MHD_Result answer_body(struct MHD_Connection *connection, const char *method);
+void answers_release(struct answers *answers);
+
+/* Whether the header Accept (NULL: there is none) asks for OpenMetrics rather than for Prometheus' own text. */
+bool answer_is_openmetrics(const char *accept);
+/* Whether @host, a header Host with or without a port, names this machine's loopback. */
+bool answer_is_loopback(const char *host);
+
+#endif

@@ -1,0 +1,104 @@
+/* genv-monitor, what `genv monitor` becomes. Its options are those of that command, checked there and all of them
+ * given: --host ADDR --port PORT --interval SECONDS [--config-dir DIR]. */
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "monitor/server.h"
+
+struct options {
+    struct server_options server;
+    const char *config_dir;
+};
+
+static void complain(const char *message)
+{
+    fprintf(stderr, "genv: %s\n", message);
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+    static const struct option rows[] = {
+        {"host", required_argument, NULL, 'H'},
+        {"port", required_argument, NULL, 'p'},
+        {"interval", required_argument, NULL, 'i'},
+        {"config-dir", required_argument, NULL, 'c'},
+        {0},
+    };
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "", rows, NULL)) != -1) {
+        switch (letter) {
+        case 'H':
+            options->server.address = optarg;
+            break;
+        case 'p':
+            options->server.port = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'i':
+            options->server.interval_seconds = strtod(optarg, NULL);
+            break;
+        case 'c':
+            options->config_dir = optarg;
+            break;
+        default:
+            return -1;
+        }
+    }
+    return optind == argc ? 0 : -1;
+}
+
+static void say_where(const struct server *server, const char *address)
+{
+    bool six = strchr(address, ':');
+
+    printf("Serving http://%s%s%s:%u/ and http://%s%s%s:%u/metrics\n", six ? "[" : "", address, six ? "]" : "",
+           server_port(server), six ? "[" : "", address, six ? "]" : "", server_port(server));
+    fflush(stdout);
+}
+
+/* Returns the exit status. */
+static int serve(struct source *source, const struct options *options, const sigset_t *ending)
+{
+    struct server *server = NULL;
+    struct genv_error err = {0};
+    int signal;
+
+    if (server_start(source, &options->server, &server, &err) < 0) {
+        complain(err.message);
+        source->close(source);
+        return EXIT_FAILURE;
+    }
+    say_where(server, options->server.address);
+    sigwait(ending, &signal);
+    if (server_stop(server))
+        source->close(source);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.server = {.address = "127.0.0.1", .port = 8000, .interval_seconds = 10}};
+    struct source *source = NULL;
+    struct genv_error err = {0};
+    sigset_t ending;
+
+    if (parse(argc, argv, &options) < 0) {
+        complain("genv-monitor is part of genv: run 'genv monitor'");
+        return 2;
+    }
+    mallopt(M_ARENA_MAX, 1); /* each thread's own heap would cost more than waiting for the one */
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGHUP);
+    sigprocmask(SIG_BLOCK, &ending, NULL); /* in the threads too: only sigwait() takes them */
+    if (source_open_local(&source, &err) < 0) {
+        complain(err.message);
+        return EXIT_FAILURE;
+    }
+    return serve(source, &options, &ending);
+}

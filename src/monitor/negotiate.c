@@ -1,0 +1,77 @@
+/* Reads the headers Accept and Host. */
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "monitor/answer.h"
+
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+        length--;
+    return strlen(word) == length && strncasecmp(text, word, length) == 0;
+}
+
+/* The weight among the parameters of a media range, in thousandths. */
+static int weight(const char *parameters, const char *end)
+{
+    while (parameters < end) {
+        const char *name = parameters + 1 + strspn(parameters + 1, " \t");
+        int thousandths = 0, place = 100;
+
+        parameters = name + strcspn(name, ";,");
+        if (strncasecmp(name, "q=", 2) != 0)
+            continue;
+        if (name[2] == '1')
+            return 1000;
+        for (const char *digit = name + 4; name[2] == '0' && name[3] == '.' && *digit >= '0' && *digit <= '9';
+             digit++) {
+            thousandths += (*digit - '0') * place;
+            place /= 10;
+        }
+        return thousandths;
+    }
+    return 1000;
+}
+
+static int most(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+bool answer_is_openmetrics(const char *accept)
+{
+    int open = 0, plain = 0;
+
+    while (accept && *accept) {
+        const char *type = accept + strspn(accept, " \t,");
+        size_t length = strcspn(type, ";,");
+
+        accept = type + strcspn(type, ",");
+        if (is_word(type, length, "application/openmetrics-text"))
+            open = most(open, weight(type + length, accept));
+        else if (is_word(type, length, "text/plain") || is_word(type, length, "text/*") || is_word(type, length, "*/*"))
+            plain = most(plain, weight(type + length, accept));
+    }
+    return open > 0 && open >= plain;
+}
+
+bool answer_is_loopback(const char *host)
+{
+    bool bracket = *host == '[';
+    size_t length = bracket ? strcspn(host + 1, "]") : strcspn(host, ":");
+    char name[64];
+    struct in_addr in;
+    struct in6_addr in6;
+
+    if (length >= sizeof(name))
+        return false;
+    memcpy(name, host + bracket, length);
+    name[length] = '\0';
+    if (bracket)
+        return inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
+    if (strcasecmp(name, "localhost") == 0)
+        return true;
+    return inet_pton(AF_INET, name, &in) == 1 && ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
+}

@@ -1,0 +1,62 @@
+/* Observations of this machine. */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "monitor/observation.h"
+
+struct local {
+    struct source source;
+    struct genv *genv;
+};
+
+/* A machine that can't tell its state is one that is not up. */
+static int observe(struct source *source, struct observation *ret_observation, struct genv_error *err)
+{
+    const struct local *local = (const struct local *)source;
+    struct observed_host *host = calloc(1, sizeof(*host));
+    struct genv_error reason = {0};
+    struct timespec begin, end;
+
+    if (!host)
+        return error_no_memory(err);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    host->has_genv = true;
+    host->up = genv_snapshot_take(local->genv, GENV_DEPTH_LIVE, &host->snapshot, &reason) == 0;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    if (gethostname(host->name, sizeof(host->name) - 1) < 0)
+        copy_string(host->name, sizeof(host->name), "localhost");
+    copy_string(host->reason, sizeof(host->reason), host->up ? "" : reason.message);
+    *ret_observation = (struct observation){
+        .time = clock_now(),
+        .duration_seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9,
+        .hosts = host,
+        .host_count = 1,
+    };
+    return 0;
+}
+
+static void close_local(struct source *source)
+{
+    struct local *local = (struct local *)source;
+
+    genv_close(local->genv);
+    free(local);
+}
+
+int source_open_local(struct source **ret_source, struct genv_error *err)
+{
+    struct local *local = calloc(1, sizeof(*local));
+    int r;
+
+    if (!local)
+        return error_no_memory(err);
+    local->source = (struct source){.observe = observe, .close = close_local};
+    r = genv_open(NULL, &local->genv, err);
+    if (r < 0) {
+        free(local);
+        return r;
+    }
+    *ret_source = &local->source;
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* Looks at what is monitored, in a thread of its own, and keeps the latest look for whoever asks. */
+#ifndef MONITOR_WATCH_H
+#define MONITOR_WATCH_H
+
+#include "monitor/history.h"
+
+enum {
+    /* The longest that somebody who asks waits for a look that is under way: those of one machine take less. */
+    WATCH_WAIT_MS = 100,
+    /* A look that takes longer than this, or three intervals, makes the one before it too old to be told. */
+    WATCH_STALE_SECONDS = 60,
+};
+
+struct watch;
+
+/* What the latest look found. */
+struct watched {
+    const struct observation *observation;
+    const struct idle *idle;
+    const struct history *history;
+    uint64_t number; /* of the look, from 1 on */
+};
+
+/* Begins to look. One machine is looked at when somebody asks and an interval has passed, and every HISTORY_SECONDS /
+ * HISTORY_POINTS seconds (or each interval if that is longer) when nobody does; many machines once an interval. */
+int watch_start(struct source *source, double interval_seconds, struct watch **ret_watch, struct genv_error *err);
+
+/* Asks for the latest look, which nobody replaces before watch_end(). -EAGAIN, with a sentence: there is none yet, or
+ * it is too old; then watch_end() is not to be called. */
+int watch_begin(struct watch *watch, struct watched *ret_watched, struct genv_error *err);
+void watch_end(struct watch *watch);
+
+/* Ends looking. False: a look is under way and does not end; @watch and its source are in use until the process ends.
+ */
+bool watch_stop(struct watch *watch);
+
+#endif
