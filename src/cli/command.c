@@ -26,6 +26,7 @@ const struct command *const commands[] = {
     &command_envs,
     &command_devices,
     &command_snapshot,
+    &command_top,
     &command_enforce,
     &command_monitor,
     &command_remote,

@@ -21,9 +21,10 @@ LAYERS = {
     "shim": ["base"],
     "remote": ["base", "policy"],
     "enforce": ["base", "model", "policy", "store"],
+    "top": ["base"],
     "cli": ["base", "shell", "shim", "remote", "enforce"],
 }
-PROGRAMS = {"shim", "cli"}
+PROGRAMS = {"shim", "top", "cli"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)

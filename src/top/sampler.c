@@ -1,0 +1,226 @@
+/* Snapshots, taken by a process of its own, which answers each byte that it gets with one. */
+#include "top/sampler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+#define ANSWER_MAX ((size_t)256 << 20)
+#define REAP_MS    100 /* for a killed process to end */
+
+/* Ahead of the snapshot's JSON. */
+struct answer {
+    struct genv_error err; /* code 0: there is a snapshot */
+    char warning[SAMPLER_WARNING_SIZE];
+    size_t length; /* of the JSON */
+};
+
+struct sampler {
+    pid_t pid; /* 0: there is none */
+    int fd;    /* -1: there is none */
+    bool busy;
+    struct text received;
+};
+
+int sampler_open(struct sampler **ret_sampler, struct genv_error *err)
+{
+    struct sampler *sampler = calloc(1, sizeof(*sampler));
+
+    if (!sampler)
+        return error_no_memory(err);
+    sampler->fd = -1;
+    *ret_sampler = sampler;
+    return 0;
+}
+
+/* Waits a moment: a process that hangs in the kernel stays, and is init's. */
+static void stop(struct sampler *sampler)
+{
+    const struct timespec millisecond = {.tv_nsec = 1000000};
+
+    if (sampler->fd >= 0)
+        close(sampler->fd);
+    sampler->fd = -1;
+    sampler->busy = false;
+    text_release(&sampler->received);
+    if (!sampler->pid)
+        return;
+    kill(sampler->pid, SIGKILL);
+    for (int i = 0; i < REAP_MS && waitpid(sampler->pid, NULL, WNOHANG) == 0; i++)
+        nanosleep(&millisecond, NULL);
+    sampler->pid = 0;
+}
+
+void sampler_close(struct sampler *sampler)
+{
+    if (!sampler)
+        return;
+    stop(sampler);
+    free(sampler);
+}
+
+static void keep_first_warning(const char *message, void *data)
+{
+    struct answer *answer = data;
+
+    if (!*answer->warning)
+        copy_string(answer->warning, sizeof(answer->warning), message);
+}
+
+static int answer_once(int fd)
+{
+    struct answer answer = {.length = 0};
+    const struct genv_options options = {.warn = keep_first_warning, .warn_data = &answer};
+    struct genv_snapshot *snapshot = NULL;
+    cleanup_free char *json = NULL;
+    struct genv *g = NULL;
+    int r = genv_open(&options, &g, &answer.err);
+
+    if (r == 0)
+        r = genv_snapshot_take(g, GENV_DEPTH_LIVE, &snapshot, &answer.err);
+    if (r == 0 && !(json = genv_snapshot_to_json(snapshot)))
+        error_no_memory(&answer.err);
+    answer.length = json ? strlen(json) : 0;
+    genv_snapshot_free(snapshot);
+    genv_close(g);
+    r = file_write(fd, &answer, sizeof(answer));
+    return r < 0 ? r : file_write(fd, json ? json : "", answer.length);
+}
+
+/* The terminal is the parent's: what the driver's library prints, and the keys that end a program, are kept off. */
+static _Noreturn void work(int fd, pid_t parent)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
+    char request;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || getppid() != parent)
+        _exit(1);
+    while (read(fd, &request, 1) == 1) {
+        if (answer_once(fd) < 0)
+            break;
+    }
+    _exit(0);
+}
+
+static int start(struct sampler *sampler, struct genv_error *err)
+{
+    pid_t parent = getpid(), pid;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+        return error_set_errno(err, errno, "can't ask for a snapshot");
+    pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        work(fds[1], parent);
+    }
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return error_set_errno(err, errno, "can't start a process that takes snapshots");
+    }
+    sampler->pid = pid;
+    sampler->fd = fds[0];
+    return 0;
+}
+
+int sampler_ask(struct sampler *sampler, struct genv_error *err)
+{
+    int r = 0;
+
+    if (sampler->busy)
+        return 0;
+    if (sampler->fd < 0)
+        r = start(sampler, err);
+    if (r < 0)
+        return r;
+    if (send(sampler->fd, "", 1, MSG_NOSIGNAL) != 1) {
+        stop(sampler);
+        return error_set(err, EIO, "the process that takes snapshots has ended");
+    }
+    sampler->busy = true;
+    return 0;
+}
+
+bool sampler_is_busy(const struct sampler *sampler)
+{
+    return sampler->busy;
+}
+
+int sampler_fd(const struct sampler *sampler)
+{
+    return sampler->busy ? sampler->fd : -1;
+}
+
+/* How the process ended, which was not asked to. */
+static int explain_end(struct sampler *sampler, struct genv_error *err)
+{
+    int status = 0;
+    pid_t ended = waitpid(sampler->pid, &status, WNOHANG);
+
+    if (ended == sampler->pid)
+        sampler->pid = 0;
+    stop(sampler);
+    if (ended > 0 && WIFSIGNALED(status))
+        return error_set(err, EIO, "the process that asks the driver was ended by signal %d (%s)", WTERMSIG(status),
+                         strsignal(WTERMSIG(status)));
+    return error_set(err, EIO, "the process that asks the driver has ended");
+}
+
+/* All that has come; -EAGAIN when nothing more has. */
+static int receive(struct sampler *sampler, struct genv_error *err)
+{
+    char bytes[16384];
+    ssize_t n = recv(sampler->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return -EAGAIN;
+    if (n <= 0)
+        return explain_end(sampler, err);
+    text_add_bytes(&sampler->received, bytes, (size_t)n);
+    return sampler->received.failed || sampler->received.length > ANSWER_MAX ? error_no_memory(err) : 0;
+}
+
+int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, char *ret_warning,
+                 struct genv_error *err)
+{
+    struct answer answer = {.length = 0};
+    int r = 0;
+
+    while (r == 0) {
+        if (sampler->received.length >= sizeof(answer))
+            memcpy(&answer, sampler->received.data, sizeof(answer));
+        if (sampler->received.length >= sizeof(answer) && sampler->received.length == sizeof(answer) + answer.length)
+            break;
+        r = receive(sampler, err);
+    }
+    if (r == -EAGAIN)
+        return r;
+    sampler->busy = false;
+    if (r == 0 && answer.err.code) {
+        r = -answer.err.code;
+        if (err)
+            *err = answer.err;
+    }
+    if (r == 0)
+        r = genv_snapshot_from_json(sampler->received.data + sizeof(answer), answer.length, ret_snapshot, err);
+    if (r == 0)
+        copy_string(ret_warning, SAMPLER_WARNING_SIZE, answer.warning);
+    text_release(&sampler->received);
+    return r;
+}
