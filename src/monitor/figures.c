@@ -9,7 +9,7 @@ static void add_known(uint64_t *sum, uint64_t amount)
     *sum = *sum == GENV_UNKNOWN_U64 || amount == GENV_UNKNOWN_U64 ? GENV_UNKNOWN_U64 : *sum + amount;
 }
 
-static uint64_t held_memory(const struct genv_snapshot *snapshot, const struct genv_attachment *attachment)
+uint64_t figures_held(const struct genv_snapshot *snapshot, const struct genv_attachment *attachment)
 {
     if (attachment->gpu_memory)
         return attachment->gpu_memory;
@@ -41,7 +41,7 @@ static void count_attachments(const struct genv_snapshot *snapshot, struct env_f
         if (attachment->index < 0)
             continue;
         env->attached++;
-        add_known(&env->held, held_memory(snapshot, attachment));
+        add_known(&env->held, figures_held(snapshot, attachment));
     }
 }
 

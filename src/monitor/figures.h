@@ -40,6 +40,9 @@ int figures_of(const struct observation *observation, const struct idle *idle, c
                struct figures *ret_figures);
 void figures_release(struct figures *figures);
 
+/* What the attachment holds of its device's memory. */
+uint64_t figures_held(const struct genv_snapshot *snapshot, const struct genv_attachment *attachment);
+
 /* Whether some environment is attached to the device. */
 bool figures_attached(const struct figures *figures, const struct genv_device *device);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "monitor/config.h"
 #include "monitor/server.h"
 
 struct options {
@@ -59,6 +60,23 @@ static void say_where(const struct server *server, const char *address)
     fflush(stdout);
 }
 
+/* Serving does without the files, unless somebody says where they are to be. */
+static int write_config(const struct options *options, unsigned port)
+{
+    const struct config_options config = {
+        .directory = options->config_dir,
+        .address = options->server.address,
+        .port = port,
+        .interval_seconds = options->server.interval_seconds,
+    };
+    struct genv_error err = {0};
+    int r = config_write(&config, &err);
+
+    if (r < 0)
+        complain(err.message);
+    return options->config_dir ? r : 0;
+}
+
 /* Returns the exit status. */
 static int serve(struct source *source, const struct options *options, const sigset_t *ending)
 {
@@ -69,6 +87,11 @@ static int serve(struct source *source, const struct options *options, const sig
     if (server_start(source, &options->server, &server, &err) < 0) {
         complain(err.message);
         source->close(source);
+        return EXIT_FAILURE;
+    }
+    if (write_config(options, server_port(server)) < 0) {
+        if (server_stop(server))
+            source->close(source);
         return EXIT_FAILURE;
     }
     say_where(server, options->server.address);

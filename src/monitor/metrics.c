@@ -21,6 +21,7 @@ struct metric {
     double (*host)(const struct figures *figures);
     double (*device)(const struct figures *figures, const struct genv_device *device);
     double (*env)(const struct env_figures *env);
+    double (*attachment)(const struct genv_snapshot *snapshot, const struct genv_attachment *attachment);
     double (*process)(const struct genv_gpu_process *process);
     double (*usage)(const struct genv_usage *usage);
     double (*user)(const struct user_figures *user);
@@ -156,6 +157,11 @@ static double env_idle(const struct env_figures *env)
     return env->idle_seconds;
 }
 
+static double attachment_held(const struct genv_snapshot *snapshot, const struct genv_attachment *attachment)
+{
+    return known(figures_held(snapshot, attachment));
+}
+
 static double process_devices(const struct genv_gpu_process *process)
 {
     return (double)process->usage_count;
@@ -212,6 +218,7 @@ static double user_used(const struct user_figures *user)
     X("genv_environment_processes_total", UNTYPED, "Processes of the environment that use devices.", .env = env_processes) \
     X("genv_environment_attached_devices_total", UNTYPED, "Devices that the environment is attached to.", .env = env_attached) \
     X("genv_environment_memory_held_bytes", GAUGE, "Memory that the environment holds: its capacity on each attached device, or all of it.", .env = env_held) \
+    X("genv_environment_device_memory_held_bytes", GAUGE, "Memory of the device that the environment holds.", .attachment = attachment_held) \
     X("genv_environment_memory_used_bytes", GAUGE, "Memory of devices that the environment's processes use.", .env = env_used) \
     X("genv_environment_idle_seconds", GAUGE, "Time that the environment has been attached without using its devices; 0 while it uses them or is detached.", .env = env_idle) \
     X("genv_process_devices_total", UNTYPED, "Devices that the process uses.", .process = process_devices) \
@@ -341,6 +348,24 @@ static void add_envs(struct exposition *x, const struct figures *figures)
     }
 }
 
+static void add_attachments(struct exposition *x, const struct figures *figures)
+{
+    for (size_t i = 0; i < figures->env_count; i++) {
+        const struct genv_env *env = figures->envs[i].env;
+
+        for (size_t k = 0; k < env->attachment_count; k++) {
+            char device[16];
+            const struct label labels[] = {{"eid", env->eid}, {"device", device}};
+
+            if (env->attachments[k].index < 0)
+                continue;
+            snprintf(device, sizeof(device), "%d", env->attachments[k].index);
+            add_sample(x, labels, ARRAY_SIZE(labels),
+                       x->metric->attachment(figures->host->snapshot, &env->attachments[k]));
+        }
+    }
+}
+
 static void add_usages(struct exposition *x, const struct genv_gpu_process *process, const char *pid)
 {
     for (size_t i = 0; i < process->usage_count; i++) {
@@ -391,6 +416,8 @@ static void add_host(struct exposition *x, const struct figures *figures)
         add_devices(x, figures);
     if (metric->env)
         add_envs(x, figures);
+    if (metric->attachment)
+        add_attachments(x, figures);
     if (metric->process || metric->usage)
         add_processes(x, figures);
     if (metric->user)
