@@ -16,41 +16,78 @@ function smallWorld() {
     stub.attach(devices[2], '2048', 40 * GIB);
     Object.assign(devices[1], {utilization: 87, used_memory: 120 * GIB, temperature: 71, power: 612.4});
     Object.assign(devices[2], {utilization: 35, used_memory: 45 * GIB});
-    Object.assign(devices[3], {state: 'lost', total_memory: null, used_memory: null, utilization: null, temperature: null, power: null});
-    const processes = [stub.gpuProcess(4242, '1573', 1, 120), stub.gpuProcess(4300, '2048', 2, 45, {username: 'maria'}),
-        stub.gpuProcess(99, null, 0, 0.5, {username: 'root', command: 'Xorg'})];
-    return {interval: 1, hosts: [stub.host('alpha', devices, envs, processes), stub.down('beta', 'cannot connect: No route to host')]};
+    Object.assign(devices[3], {
+        state: 'lost',
+        total_memory: null,
+        used_memory: null,
+        utilization: null,
+        temperature: null,
+        power: null,
+    });
+    const processes = [
+        stub.gpuProcess(4242, '1573', 1, 120),
+        stub.gpuProcess(4300, '2048', 2, 45, {username: 'maria'}),
+        stub.gpuProcess(99, null, 0, 0.5, {username: 'root', command: 'Xorg'}),
+    ];
+    return {
+        interval: 1,
+        hosts: [
+            stub.host('alpha', devices, envs, processes, {idle: {2048: 7300}}),
+            stub.down('beta', 'cannot connect: No route to host'),
+        ],
+    };
 }
 
-const manyHosts = () => [...Array(100).keys()].map(number => number === 17
-    ? stub.down('gpu-017', 'it does not answer') : stub.busyHost(number));
+const manyHosts = () =>
+    [...Array(100).keys()].map(number =>
+        number === 17 ? stub.down('gpu-017', 'it does not answer') : stub.busyHost(number),
+    );
 
 /* Waits for @path to be asked for again, and for the page to have used the answer. */
 async function nextUpdate(page, server) {
     const asked = () => server.requests.filter(path => path === '/api/v1/overview').length;
     const before = asked();
-    while (asked() < before + 2)
-        await page.waitForTimeout(50);
+    while (asked() < before + 2) await page.waitForTimeout(50);
 }
 
 const text = (page, selector) => page.locator(selector).innerText();
-const noSideways = page => page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
+const noSideways = page =>
+    page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth);
 
 const cases = {
     async shows({page}) {
         assert.match(await text(page, '#free'), /1\s+of 4 devices is free, 1 of 2 hosts is up/);
-        assert.match(await text(page, '#free-hosts'), /alpha\s+1 of 4 free\s+Device 0: NVIDIA H200, 141 GiB\s+Device 2: 81 GiB left to share/);
+        assert.match(
+            await text(page, '#free-hosts'),
+            /alpha\s+1 of 4 free\s+Device 0: NVIDIA H200, 141 GiB\s+Device 2: 81 GiB left to share/,
+        );
         assert.match(await text(page, '#troubles'), /beta is down: cannot connect: No route to host/);
         assert.match(await text(page, '#troubles'), /device 2: environment 2048 uses more than its 40 GiB/);
         assert.match(await text(page, '#troubles'), /device 0: 1 process of no environment/);
         const held = await text(page, '.device >> nth=1');
-        for (const part of ['Held', '87 %', '120 of 141 GiB', '71 °C · 612 W', 'paul · training (1573)', 'the whole device, for 25 minutes'])
+        for (const part of [
+            'Held',
+            '87 %',
+            '120 of 141 GiB',
+            '71 °C · 612 W',
+            'paul · training (1573)',
+            'the whole device, for 25 minutes',
+        ])
             assert.ok(held.includes(part), `${part} is not in ${held}`);
-        assert.match(await text(page, '.device >> nth=2'), /maria · 2048\s+45 GiB in use of its 40 GiB, for 25 minutes/);
+        assert.match(
+            await text(page, '.device >> nth=2'),
+            /maria · 2048\s+45 GiB in use of its 40 GiB, for 25 minutes, idle for 2 hours/,
+        );
+        assert.match(
+            await text(page, '#troubles'),
+            /alpha environment 2048 of maria holds device 2 and has been idle for 2 hours/,
+        );
         assert.match(await text(page, '.device >> nth=3'), /Failed[^]*fell off the bus/);
         const rows = await page.getByRole('table', {name: 'Environments'}).getByRole('row').allInnerTexts();
-        assert.deepEqual(rows[1].split('\t').map(cell => cell.trim()),
-            ['1573', 'training', 'paul', 'alpha', '1, 2', '120 of 161 GiB', '27 minutes ago', '1573']);
+        assert.deepEqual(
+            rows[1].split('\t').map(cell => cell.trim()),
+            ['1573', 'training', 'paul', 'alpha', '1, 2', '120 of 161 GiB', '27 minutes ago', '1573'],
+        );
         const cells = page.getByRole('table', {name: 'Processes'}).getByRole('row', {name: 'Xorg'}).getByRole('cell');
         assert.deepEqual(await cells.allInnerTexts(), ['Xorg', 'root', 'none', 'alpha', '0: 512 MiB']);
     },
@@ -66,7 +103,7 @@ const cases = {
         assert.match(news, /beta is up again\..*Device 0 of alpha is now held, by maria\./);
         assert.equal(await page.locator('#news').getAttribute('aria-live'), 'polite');
         world.hosts[0].snapshot.envs.length = 0;
-        world.hosts[0].snapshot.devices.forEach(device => device.attachments.length = 0);
+        world.hosts[0].snapshot.devices.forEach(device => (device.attachments.length = 0));
         await nextUpdate(page, server);
         assert.match(await text(page, '#envs'), /No environment is active\./);
     },
@@ -77,11 +114,12 @@ const cases = {
         await device.locator('.holders').scrollIntoViewIfNeeded();
         await page.locator('summary >> nth=1').focus();
         await page.evaluate(() => getSelection().selectAllChildren(document.querySelector('.device .holders bdi')));
-        const look = () => page.evaluate(() => [getSelection().toString(), scrollY, document.activeElement.textContent]);
+        const look = () =>
+            page.evaluate(() => [getSelection().toString(), scrollY, document.activeElement.textContent]);
         const before = await look();
         assert.equal(before[0], 'paul');
         for (let i = 0; i < 2; i++) {
-            world.hosts[0].snapshot.devices.forEach(item => item.utilization = 10 + i);
+            world.hosts[0].snapshot.devices.forEach(item => (item.utilization = 10 + i));
             world.hosts[0].snapshot.processes.unshift(stub.gpuProcess(10 - i, '1573', 1, 1));
             world.hosts[0].snapshot.envs.unshift(stub.env(`new-${i}`));
             await nextUpdate(page, server);
@@ -91,10 +129,13 @@ const cases = {
         await page.locator('#filter').fill('alp');
         await page.locator('#filter').evaluate(input => input.setSelectionRange(1, 2));
         await nextUpdate(page, server);
-        assert.deepEqual(await page.evaluate(() => {
-            const input = document.activeElement;
-            return [input.id, input.value, input.selectionStart, input.selectionEnd];
-        }), ['filter', 'alp', 1, 2]);
+        assert.deepEqual(
+            await page.evaluate(() => {
+                const input = document.activeElement;
+                return [input.id, input.value, input.selectionStart, input.selectionEnd];
+            }),
+            ['filter', 'alp', 1, 2],
+        );
         /* What had the focus disappears: its section gets it, not the top of the page. */
         await page.locator('#filter').fill('');
         await page.locator('summary >> nth=1').focus();
@@ -109,8 +150,11 @@ const cases = {
         world.broken = 503;
         await alert.filter({hasText: 'These data are old: the monitor answers 503. The page keeps trying.'}).waitFor();
         assert.ok(problems.every(problem => problem.includes('503')));
-        problems.length = 0;
+        world.answer = '{"error": "No look at all."}';
+        await alert.filter({hasText: 'the monitor answers “No look at all.”'}).waitFor();
         delete world.broken;
+        await nextUpdate(page, server);
+        problems.length = 0;
         await page.waitForFunction(() => document.getElementById('alert').textContent === '');
         world.time = stub.now() - 3600;
         await alert.filter({hasText: 'the monitor answers, but has nothing newer'}).waitFor();
@@ -154,12 +198,18 @@ const cases = {
     /* Nothing that a user, a host or a driver names is ever markup. */
     async text({page, server, world}) {
         const evil = `<img src=x onerror="alert(1)">'"\\ </script><b>日本語 naïve & &amp; ${'\u202e'}rtl`;
-        const [alpha] = world.hosts, {devices, envs, processes} = alpha.snapshot;
+        const [alpha] = world.hosts,
+            {devices, envs, processes} = alpha.snapshot;
         Object.assign(devices[1], {name: evil});
         Object.assign(envs[0], {name: evil, username: evil});
         Object.assign(processes[0], {command: evil, username: evil});
         alpha.snapshot.driver = evil;
-        world.hosts = [alpha, stub.down(evil, evil), stub.host('__proto__', [stub.device(0, {uuid: null})]), stub.host('constructor', [])];
+        world.hosts = [
+            alpha,
+            stub.down(evil, evil),
+            stub.host('__proto__', [stub.device(0, {uuid: null})]),
+            stub.host('constructor', []),
+        ];
         await nextUpdate(page, server);
         assert.equal(await page.locator('main :is(img, b, script)').count(), 0);
         for (const part of ['#troubles', '.device >> nth=1', '#envs-table', '#processes-table', '#host-list'])
@@ -170,33 +220,47 @@ const cases = {
     async charts({page, server, world}) {
         const label = () => page.locator('.device >> nth=1').getByRole('img').first().getAttribute('aria-label');
         const times = [...Array(360).keys()].map(i => stub.now() - (359 - i) * 10);
-        const values = times.map((_, i) => i < 100 || (i > 200 && i < 220) ? null : i === 300 ? 99 : i === 301 ? 1 : 50);
+        const values = times.map((_, i) =>
+            i < 100 || (i > 200 && i < 220) ? null : i === 300 ? 99 : i === 301 ? 1 : 50,
+        );
         world.history = {step: 10, times, hosts: {alpha: {1: {utilization: values, memory: values.map(() => null)}}}};
         await nextUpdate(page, server);
-        assert.equal(await label(), 'Utilisation over the last hour: now 50 %, lowest 1 %, highest 99 %, on average 50 %');
+        assert.equal(
+            await label(),
+            'Utilisation over the last hour: now 50 %, lowest 1 %, highest 99 %, on average 50 %',
+        );
         const path = await page.locator('.device >> nth=1').locator('.busy .line').getAttribute('d');
         assert.equal(path.match(/M/g).length, 2); // a gap where nothing is known
         assert.match(path, /^M1010 50\.0/);
         assert.match(path, /L3600 50\.0$/);
         assert.match(path, /L3010 1\.0L3020 99\.0/);
-        assert.equal(await page.locator('.device >> nth=1').getByRole('img').nth(1).getAttribute('aria-label'),
-            'Memory over the last hour: unknown');
+        assert.equal(
+            await page.locator('.device >> nth=1').getByRole('img').nth(1).getAttribute('aria-label'),
+            'Memory over the last hour: unknown',
+        );
     },
 
     async keyboard({page}) {
-        const focused = () => page.evaluate(() => {
-            const node = document.activeElement, style = getComputedStyle(node), box = node.getBoundingClientRect();
-            return {
-                name: node.id || node.textContent.trim().slice(0, 20),
-                outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
-                seen: box.width > 8 && box.height > 8,
-            };
-        });
+        const focused = () =>
+            page.evaluate(() => {
+                const node = document.activeElement,
+                    style = getComputedStyle(node),
+                    box = node.getBoundingClientRect();
+                return {
+                    name: node.id || node.textContent.trim().slice(0, 20),
+                    outlined: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
+                    seen: box.width > 8 && box.height > 8,
+                };
+            });
         const walked = [];
         for (;;) {
             await page.keyboard.press('Tab');
             const at = await focused();
-            if (at.name === '' || walked.includes(at.name) || await page.evaluate(() => document.activeElement === document.body))
+            if (
+                at.name === '' ||
+                walked.includes(at.name) ||
+                (await page.evaluate(() => document.activeElement === document.body))
+            )
                 break;
             assert.ok(at.outlined && at.seen, `the focus does not show on ${at.name}`);
             walked.push(at.name);
@@ -244,22 +308,37 @@ const cases = {
     async schemes({browser, server}) {
         const seen = [];
         for (const scheme of ['light', 'dark']) {
-            const {page} = await open(browser, server.url, {colorScheme: scheme, reducedMotion: scheme === 'dark' ? 'reduce' : 'no-preference'});
-            seen.push(await page.evaluate(() => {
-                const [page, text] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
-                return [page + text > 255, getComputedStyle(document.querySelector('.pulse > span > span')).transitionDuration];
-            }));
+            const {page} = await open(browser, server.url, {
+                colorScheme: scheme,
+                reducedMotion: scheme === 'dark' ? 'reduce' : 'no-preference',
+            });
+            seen.push(
+                await page.evaluate(() => {
+                    const [page, text] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+                    return [
+                        page + text > 255,
+                        getComputedStyle(document.querySelector('.pulse > span > span')).transitionDuration,
+                    ];
+                }),
+            );
             await page.context().close();
         }
-        assert.deepEqual(seen, [[true, '0.4s'], [false, '0s']]);
+        assert.deepEqual(seen, [
+            [true, '0.4s'],
+            [false, '0s'],
+        ]);
     },
 
     async phone({browser, server, world, problems}) {
         const {page, problems: more} = await open(browser, server.url, PHONE);
         assert.ok(await noSideways(page));
-        assert.ok((await page.getByRole('cell', {name: 'python train.py'}).first().boundingBox()).height < 30, 'on one line');
+        assert.ok(
+            (await page.getByRole('cell', {name: 'python train.py'}).first().boundingBox()).height < 30,
+            'on one line',
+        );
         const long = 'x'.repeat(128);
-        const [alpha] = world.hosts, {devices, envs, processes} = alpha.snapshot;
+        const [alpha] = world.hosts,
+            {devices, envs, processes} = alpha.snapshot;
         alpha.name = long;
         Object.assign(devices[1], {name: long});
         Object.assign(envs[0], {name: long, username: long, eid: long, pids: [...Array(50).keys()]});
@@ -281,7 +360,7 @@ const cases = {
         assert.match(await text(page, '#free'), /396\s+of 792 devices are free, 99 of 100 hosts are up/);
         assert.equal(await page.locator('.host').count(), 100);
         assert.equal(await page.locator('.device').count(), 0);
-        assert.ok(await page.evaluate(() => document.querySelectorAll('*').length) < 8000);
+        assert.ok((await page.evaluate(() => document.querySelectorAll('*').length)) < 8000);
         await page.locator('summary', {hasText: 'gpu-042'}).click();
         await page.locator('.device >> nth=7').waitFor();
         assert.equal(await page.locator('.device').count(), 8);

@@ -8,8 +8,15 @@ const {chromium} = require('playwright-core');
 export async function startBrowser() {
     return chromium.launch({
         executablePath: process.env.GENV_PAGE_CHROMIUM,
-        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-            '--disable-component-update', '--disable-sync'],
+        args: [
+            '--no-sandbox',
+            '--disable-gpu',
+            '--disable-quic',
+            '--no-first-run',
+            '--disable-background-networking',
+            '--disable-component-update',
+            '--disable-sync',
+        ],
     });
 }
 
@@ -19,8 +26,7 @@ export async function open(browser, url, options = {}) {
     const page = await context.newPage();
     const problems = [];
     page.on('console', message => {
-        if (['error', 'warning'].includes(message.type()))
-            problems.push(`console: ${message.text()}`);
+        if (['error', 'warning'].includes(message.type())) problems.push(`console: ${message.text()}`);
     });
     page.on('pageerror', error => problems.push(`error: ${error.stack}`));
     page.on('dialog', dialog => {
@@ -31,8 +37,11 @@ export async function open(browser, url, options = {}) {
         if (!request.url().startsWith(new URL(url).origin) && !request.url().startsWith('data:'))
             problems.push(`asked elsewhere: ${request.url()}`);
     });
-    await page.addInitScript(() => addEventListener('securitypolicyviolation',
-        event => console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`)));
+    await page.addInitScript(() =>
+        addEventListener('securitypolicyviolation', event =>
+            console.error(`security policy: ${event.violatedDirective} ${event.blockedURI}`),
+        ),
+    );
     await page.goto(url);
     await page.waitForFunction(() => document.getElementById('free-count').textContent !== '–');
     return {page, problems};
@@ -42,5 +51,11 @@ export async function open(browser, url, options = {}) {
 export async function axe(page) {
     await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
     const {violations} = await page.evaluate(() => globalThis.axe.run(document));
-    return violations.map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(node => node.html).slice(0, 3).join(' ')}`);
+    return violations.map(
+        ({id, help, nodes}) =>
+            `${id}: ${help}: ${nodes
+                .map(node => node.html)
+                .slice(0, 3)
+                .join(' ')}`,
+    );
 }

@@ -3,14 +3,22 @@ import {el, limitedList, setText, sync} from './dom.js';
 import {count, ago, describe, news, seconds, select, troubles} from './model.js';
 import {envTable, hostView, processTable, tileView, troubleView} from './views.js';
 
-const OPEN_HOSTS = 4;       // so many, and all of them are open
-const MANY_DEVICES = 64;    // from here on the history is large, and fetched more rarely
+const OPEN_HOSTS = 4; // so many, and all of them are open
+const MANY_DEVICES = 64; // from here on the history is large, and fetched more rarely
 const RARELY = 60;
-const PATIENCE = 10000;     // milliseconds for an answer
+const PATIENCE = 10000; // milliseconds for an answer
 const $ = id => document.getElementById(id);
 
 const NO_SERIES = {memory: [], utilization: []};
-const state = {model: null, history: null, historyAt: -Infinity, failure: '', ageAtFetch: 0, fetchedAt: 0, paused: false};
+const state = {
+    model: null,
+    history: null,
+    historyAt: -Infinity,
+    failure: '',
+    ageAtFetch: 0,
+    fetchedAt: 0,
+    paused: false,
+};
 
 /* What the views need to know. */
 const page = {
@@ -37,10 +45,18 @@ function showFree(hosts, filtered) {
     const freeOn = host => host.devices.filter(device => device.free).length;
     const up = hosts.filter(host => host.up).length;
     setText($('free-count'), String(free));
-    setText($('free-total'), `of ${count(devices.length, filtered ? 'matching device' : 'device')} ${free === 1 ? 'is' : 'are'} free` +
-        (hosts.length > 1 ? `, ${up} of ${count(hosts.length, 'host')} ${up === 1 ? 'is' : 'are'} up` : ''));
-    show.tiles(hosts.filter(host => host.devices.some(device => device.free || device.room > 0))
-        .sort((a, b) => freeOn(b) - freeOn(a)), host => host.name, tileView);
+    setText(
+        $('free-total'),
+        `of ${count(devices.length, filtered ? 'matching device' : 'device')} ${free === 1 ? 'is' : 'are'} free` +
+            (hosts.length > 1 ? `, ${up} of ${count(hosts.length, 'host')} ${up === 1 ? 'is' : 'are'} up` : ''),
+    );
+    show.tiles(
+        hosts
+            .filter(host => host.devices.some(device => device.free || device.room > 0))
+            .sort((a, b) => freeOn(b) - freeOn(a)),
+        host => host.name,
+        tileView,
+    );
     document.title = `${free} free · GPUs`;
 }
 
@@ -53,23 +69,26 @@ function showTroubles(hosts) {
 function showHosts(hosts) {
     page.openByDefault = hosts.length <= OPEN_HOSTS;
     $('unfold').hidden = hosts.length < 2;
-    sync($('host-list'), hosts, host => host.name, host => {
-        const view = hostView(page);
-        hostViews.set(host.name, view);
-        return view;
-    });
-    for (const [name, view] of hostViews)
-        if (!view.root.isConnected)
-            hostViews.delete(name);
+    sync(
+        $('host-list'),
+        hosts,
+        host => host.name,
+        host => {
+            const view = hostView(page);
+            hostViews.set(host.name, view);
+            return view;
+        },
+    );
+    for (const [name, view] of hostViews) if (!view.root.isConnected) hostViews.delete(name);
 }
 
 function render() {
-    if (!state.model)
-        return;
+    if (!state.model) return;
     const filter = $('filter').value;
     const filtered = filter.trim() !== '';
     const hosts = select(state.model, filter);
-    const envs = hosts.flatMap(host => host.envs), processes = hosts.flatMap(host => host.processes);
+    const envs = hosts.flatMap(host => host.envs),
+        processes = hosts.flatMap(host => host.processes);
     page.time = state.model.time;
     document.body.classList.toggle('single', state.model.hosts.length === 1);
     showFree(hosts, filtered);
@@ -78,8 +97,16 @@ function render() {
     show.envs(envs, filtered ? 'No environment matches the filter.' : 'No environment is active.');
     show.processes(processes, filtered ? 'No process matches the filter.' : 'No process uses a device.');
     const devices = hosts.reduce((total, host) => total + host.devices.length, 0);
-    setText($('matches'), filtered ? [count(devices, 'device'), count(envs.length, 'environment'),
-        count(processes.length, 'process', 'processes')].join(', ') : '');
+    setText(
+        $('matches'),
+        filtered
+            ? [
+                  count(devices, 'device'),
+                  count(envs.length, 'environment'),
+                  count(processes.length, 'process', 'processes'),
+              ].join(', ')
+            : '',
+    );
 }
 
 /* Seconds since the data were taken, by the server's own clock and then by a clock that nobody sets. */
@@ -93,8 +120,13 @@ function showAge() {
     const old = !state.paused && age() > 2 * state.model.interval + 5;
     document.body.classList.toggle('old', old);
     setText($('age'), `${state.paused ? 'Paused; taken' : 'Taken'} ${ago(age())}`);
-    setText($('alert'), old ? `These data are old: ${state.failure || 'the monitor answers, but has nothing newer'}. ` +
-        'The page keeps trying.' : '');
+    setText(
+        $('alert'),
+        old
+            ? `These data are old: ${state.failure || 'the monitor answers, but has nothing newer'}. ` +
+                  'The page keeps trying.'
+            : '',
+    );
 }
 
 /* What is at @path, as @read understands it, and the server's time. */
@@ -105,8 +137,10 @@ async function fetchJson(path, read) {
     } catch {
         throw new Error('the monitor does not answer');
     }
-    if (!response.ok)
-        throw new Error(`the monitor answers ${response.status}`);
+    if (!response.ok) {
+        const {error} = await response.json().catch(() => ({}));
+        throw new Error(`the monitor answers ${error ? `“${error}”` : response.status}`);
+    }
     try {
         return {json: read(await response.json()), date: Date.parse(response.headers.get('date')) / 1000};
     } catch {
@@ -116,24 +150,26 @@ async function fetchJson(path, read) {
 
 /* The last ones stay until there are others, for those who read slowly. */
 function announce(sentences) {
-    if (sentences.length)
-        $('news').replaceChildren(...sentences.map(sentence => el('p', {}, sentence)));
+    if (sentences.length) $('news').replaceChildren(...sentences.map(sentence => el('p', {}, sentence)));
 }
 
 async function fetchOverview() {
     const {json: model, date} = await fetchJson('api/v1/overview', describe);
     const isNew = model.time !== state.model?.time;
-    if (isNew && state.model)
-        announce(news(state.model, model));
-    Object.assign(state, {model, failure: '', ageAtFetch: Math.max(0, (date || model.time) - model.time), fetchedAt: performance.now()});
+    if (isNew && state.model) announce(news(state.model, model));
+    Object.assign(state, {
+        model,
+        failure: '',
+        ageAtFetch: Math.max(0, (date || model.time) - model.time),
+        fetchedAt: performance.now(),
+    });
     return isNew;
 }
 
 async function fetchHistory() {
     const devices = state.model.hosts.reduce((total, host) => total + host.devices.length, 0);
     const pause = devices > MANY_DEVICES ? RARELY : 0;
-    if (performance.now() - state.historyAt < pause * 1000)
-        return;
+    if (performance.now() - state.historyAt < pause * 1000) return;
     const {json} = await fetchJson('api/v1/history', history => ({...history, times: history.times.map(seconds)}));
     state.history = json;
     state.historyAt = performance.now();
@@ -144,8 +180,7 @@ async function refresh() {
     const interval = state.model?.interval ?? 2;
     try {
         const isNew = await fetchOverview();
-        if (isNew)
-            await fetchHistory().catch(() => null); // charts can wait
+        if (isNew) await fetchHistory().catch(() => null); // charts can wait
         render();
         const left = state.model.interval - age() + 0.2;
         return left > 0.5 || !isNew ? Math.min(state.model.interval, Math.max(0.5, left)) : 1;
@@ -163,8 +198,7 @@ async function run() {
     clearTimeout(timer);
     const wait = await refresh();
     clearTimeout(timer);
-    if (!state.paused)
-        timer = setTimeout(run, wait * 1000);
+    if (!state.paused) timer = setTimeout(run, wait * 1000);
 }
 
 function setPaused(paused) {
@@ -172,17 +206,14 @@ function setPaused(paused) {
     $('pause').setAttribute('aria-pressed', String(paused));
     clearTimeout(timer);
     showAge();
-    if (!paused)
-        run();
+    if (!paused) run();
 }
 
 function filterChanged() {
     const url = new URL(location.href);
     const filter = $('filter').value.trim();
-    if (filter)
-        url.searchParams.set('q', filter);
-    else
-        url.searchParams.delete('q');
+    if (filter) url.searchParams.set('q', filter);
+    else url.searchParams.delete('q');
     history.replaceState(null, '', url);
     render();
 }

@@ -14,9 +14,8 @@ function runs(times, values, scale, step) {
             last = null;
             return;
         }
-        if (last === null || x - last > 3 * step)
-            list.push([]);
-        list.at(-1).push([x, 100 - Math.min(100, value / scale * 100)]);
+        if (last === null || x - last > 3 * step) list.push([]);
+        list.at(-1).push([x, 100 - Math.min(100, (value / scale) * 100)]);
         last = x;
     });
     return list;
@@ -29,19 +28,25 @@ const area = points => `${line(points)}L${points.at(-1)[0].toFixed(0)} 100L${poi
 
 function sentence(what, values, format) {
     const known = values.filter(value => value !== null);
-    if (!known.length)
-        return `${what} over the last hour: unknown`;
+    if (!known.length) return `${what} over the last hour: unknown`;
     const mean = known.reduce((total, value) => total + value, 0) / known.length;
-    return `${what} over the last hour: now ${format(known.at(-1))}, lowest ${format(Math.min(...known))}, ` +
-        `highest ${format(Math.max(...known))}, on average ${format(mean)}`;
+    return (
+        `${what} over the last hour: now ${format(known.at(-1))}, lowest ${format(Math.min(...known))}, ` +
+        `highest ${format(Math.max(...known))}, on average ${format(mean)}`
+    );
 }
 
 /* A view: update({times, values, scale, step}); no values: nothing is known yet. */
 export function chart(what, kind, format) {
     const fill = svg('path', {class: 'area'});
     const path = svg('path', {class: 'line'});
-    const root = svg('svg', {class: `chart ${kind}`, role: 'img', viewBox: '0 0 3600 100', preserveAspectRatio: 'none'},
-        svg('path', {class: 'grid', d: 'M0 50H3600M1200 0V100M2400 0V100'}), fill, path);
+    const root = svg(
+        'svg',
+        {class: `chart ${kind}`, role: 'img', viewBox: '0 0 3600 100', preserveAspectRatio: 'none'},
+        svg('path', {class: 'grid', d: 'M0 50H3600M1200 0V100M2400 0V100'}),
+        fill,
+        path,
+    );
     return {
         root,
         update({times, values, scale, step}) {

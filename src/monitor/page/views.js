@@ -3,7 +3,7 @@ import {chart} from './chart.js';
 import {el, limitedList, row, setAttribute, setText, sync, table} from './dom.js';
 import {ago, amount, amountOf, count, ranges, seconds, span} from './model.js';
 
-const percent = value => value === null ? 'unknown' : `${Math.round(value)} %`;
+const percent = value => (value === null ? 'unknown' : `${Math.round(value)} %`);
 const known = value => value !== null && value !== undefined;
 
 /* When it was: relative to the moment of the data, in the form that @word gives it; exact in the tooltip. */
@@ -22,38 +22,63 @@ function timeView(word = ago) {
 
 /* Who holds a device, how much of it and since when. */
 function holderView(page) {
-    const user = el('bdi', {class: 'user'}), name = el('bdi'), share = el('span'), since = timeView(span);
+    const user = el('bdi', {class: 'user'}),
+        name = el('bdi'),
+        share = el('span'),
+        since = timeView(span),
+        idle = el('span');
     return {
-        root: el('li', {}, user, ' · ', name, el('br'), share, ', for ', since.root),
+        root: el('li', {}, user, ' · ', name, el('br'), share, ', for ', since.root, idle),
         update(holder) {
             setText(user, holder.user ?? 'unknown user');
             setText(name, holder.name === null ? holder.eid : `${holder.name} (${holder.eid})`);
-            setText(share, holder.capacity === null
-                ? 'the whole device' : `${holder.used === null ? 'unknown' : amount(holder.used)} in use of its ${amount(holder.capacity)}`);
+            const used = holder.used === null ? 'unknown' : amount(holder.used);
+            setText(
+                share,
+                holder.capacity === null ? 'the whole device' : `${used} in use of its ${amount(holder.capacity)}`,
+            );
             since.update(holder.since, page.time);
+            setText(idle, holder.idle >= 60 ? `, idle for ${span(holder.idle)}` : '');
         },
     };
 }
 
 function figure(title, kind, format) {
-    const value = el('span', {class: 'value'}), drawn = chart(title, kind, format);
+    const value = el('span', {class: 'value'}),
+        drawn = chart(title, kind, format);
     const root = el('div', {class: 'figure'}, el('p', {}, el('span', {}, title), value), drawn.root);
     return {root, value, drawn};
 }
 
 export function deviceView(page) {
-    const index = el('span', {class: 'index'}), model = el('bdi'), badge = el('span', {class: 'badge'});
-    const busy = figure('Utilisation', 'busy', percent), memory = figure('Memory', 'memory', amount);
-    const facts = el('p'), room = el('p', {class: 'room'}), note = el('p', {class: 'warn'}), holders = el('ul', {class: 'holders', 'aria-label': 'Held by'});
+    const index = el('span', {class: 'index'}),
+        model = el('bdi'),
+        badge = el('span', {class: 'badge'});
+    const busy = figure('Utilisation', 'busy', percent),
+        memory = figure('Memory', 'memory', amount);
+    const facts = el('p'),
+        room = el('p', {class: 'room'}),
+        note = el('p', {class: 'warn'}),
+        holders = el('ul', {class: 'holders', 'aria-label': 'Held by'});
     const axis = el('p', {class: 'axis', 'aria-hidden': 'true'}, el('span', {}, '1 hour ago'), el('span', {}, 'now'));
-    const root = el('article', {class: 'device'}, el('h4', {}, index, ' ', model, ' ', badge), note, busy.root, memory.root,
-        axis, facts, room, holders);
-    let device, drawn = null;
+    const root = el(
+        'article',
+        {class: 'device'},
+        el('h4', {}, index, ' ', model, ' ', badge),
+        note,
+        busy.root,
+        memory.root,
+        axis,
+        facts,
+        room,
+        holders,
+    );
+    let device,
+        drawn = null;
 
     function draw() {
         const {step, times, series} = page.history(device.host, device.index);
-        if (series === drawn)
-            return;
+        if (series === drawn) return;
         drawn = series;
         busy.drawn.update({times, step, values: series.utilization, scale: 100});
         memory.drawn.update({times, step, values: series.memory, scale: device.total});
@@ -67,16 +92,33 @@ export function deviceView(page) {
             setText(index, `${item.index}`);
             setText(model, item.mig ? `${item.model}, MIG` : item.model);
             setText(badge, item.status);
-            setText(note, [item.problem, item.strangers
-                && `Used by ${count(item.strangers, 'process', 'processes')} of no environment`].filter(Boolean).join('. '));
+            setText(
+                note,
+                [
+                    item.problem,
+                    item.strangers && `Used by ${count(item.strangers, 'process', 'processes')} of no environment`,
+                ]
+                    .filter(Boolean)
+                    .join('. '),
+            );
             setText(busy.value, percent(item.utilization));
             setText(memory.value, amountOf(item.used, item.total));
-            setText(facts, [
-                known(item.temperature) && `${item.temperature} °C`,
-                known(item.power) && `${Math.round(item.power)} W`,
-            ].filter(Boolean).join(' · '));
+            setText(
+                facts,
+                [
+                    known(item.temperature) && `${item.temperature} °C`,
+                    known(item.power) && `${Math.round(item.power)} W`,
+                ]
+                    .filter(Boolean)
+                    .join(' · '),
+            );
             setText(room, item.room > 0 ? `${amount(item.room)} left to share` : '');
-            sync(holders, item.holders, holder => holder.eid, () => holderView(page));
+            sync(
+                holders,
+                item.holders,
+                holder => holder.eid,
+                () => holderView(page),
+            );
             holders.hidden = !item.holders.length;
             draw();
         },
@@ -85,7 +127,8 @@ export function deviceView(page) {
 
 /* A bar for each device, as high as it is busy: what the words beside it say, at a glance. */
 function pulseView() {
-    const fill = el('span'), root = el('span', {}, fill);
+    const fill = el('span'),
+        root = el('span', {}, fill);
     return {
         root,
         update(device) {
@@ -96,30 +139,41 @@ function pulseView() {
 }
 
 function hostSummary(host) {
-    if (!host.up)
-        return 'down';
+    if (!host.up) return 'down';
     const free = host.devices.filter(device => device.free).length;
     const busy = host.devices.map(device => device.utilization).filter(known);
     const mean = busy.reduce((total, value) => total + value, 0) / busy.length;
-    const parts = [host.managed ? `${free} of ${count(host.devices.length, 'device')} free`
-        : `${count(host.devices.length, 'device')}, without genv`];
-    if (busy.length)
-        parts.push(`${percent(mean)} busy`);
+    const parts = [
+        host.managed
+            ? `${free} of ${count(host.devices.length, 'device')} free`
+            : `${count(host.devices.length, 'device')}, without genv`,
+    ];
+    if (busy.length) parts.push(`${percent(mean)} busy`);
     return parts.join(', ');
 }
 
 /* A host, which is opened to see its devices: those of a closed one are not in the document. */
 export function hostView(page) {
-    const name = el('bdi'), words = el('span', {class: 'words'}), pulse = el('span', {class: 'pulse', 'aria-hidden': 'true'});
-    const reason = el('span', {class: 'warn'}), devices = el('div', {class: 'devices'}), driver = el('p', {class: 'note'});
+    const name = el('bdi'),
+        words = el('span', {class: 'words'}),
+        pulse = el('span', {class: 'pulse', 'aria-hidden': 'true'});
+    const reason = el('span', {class: 'warn'}),
+        devices = el('div', {class: 'devices'}),
+        driver = el('p', {class: 'note'});
     const summary = el('summary', {}, el('h3', {}, name), pulse, words, reason);
     const root = el('details', {class: 'host'}, summary, driver, devices);
-    let host, chosen = null;
+    let host,
+        chosen = null;
 
     function fill() {
-        sync(devices, root.open ? host.devices : [], device => device.key, () => deviceView(page));
+        sync(
+            devices,
+            root.open ? host.devices : [],
+            device => device.key,
+            () => deviceView(page),
+        );
     }
-    summary.addEventListener('click', () => chosen = !root.open);
+    summary.addEventListener('click', () => (chosen = !root.open));
     root.addEventListener('toggle', fill);
     return {
         root,
@@ -133,8 +187,14 @@ export function hostView(page) {
             setText(words, hostSummary(host));
             setText(reason, host.up ? '' : host.reason);
             sync(pulse, host.devices, device => device.key, pulseView);
-            setText(driver, !host.up ? 'Nothing is known of its devices while it is down.'
-                : host.devices.length ? `Driver ${host.driver ?? 'unknown'}` : 'There are no devices here.');
+            setText(
+                driver,
+                !host.up
+                    ? 'Nothing is known of its devices while it is down.'
+                    : host.devices.length
+                      ? `Driver ${host.driver ?? 'unknown'}`
+                      : 'There are no devices here.',
+            );
             root.open = chosen ?? page.openByDefault;
             fill();
         },
@@ -145,7 +205,10 @@ const listed = devices => `${devices.length > 1 ? 'Devices' : 'Device'} ${ranges
 
 /* The devices of a host that can be had, in a tile. */
 export function tileView() {
-    const name = el('bdi'), number = el('strong'), total = el('span'), kinds = el('ul');
+    const name = el('bdi'),
+        number = el('strong'),
+        total = el('span'),
+        kinds = el('ul');
     const root = el('li', {}, el('div', {}, el('h3', {}, name), el('p', {}, number, ' ', total)), kinds);
     const kindView = () => {
         const kind = el('li');
@@ -155,9 +218,15 @@ export function tileView() {
         root,
         update(host) {
             const free = host.devices.filter(device => device.free);
-            const models = Map.groupBy(free, device => `${device.model}, ${device.total === null ? 'memory unknown' : amount(device.total)}`);
+            const models = Map.groupBy(
+                free,
+                device => `${device.model}, ${device.total === null ? 'memory unknown' : amount(device.total)}`,
+            );
             const list = [...models].map(([model, devices]) => `${listed(devices)}: ${model}`);
-            const shared = Map.groupBy(host.devices.filter(device => device.room > 0), device => amount(device.room));
+            const shared = Map.groupBy(
+                host.devices.filter(device => device.room > 0),
+                device => amount(device.room),
+            );
             list.push(...[...shared].map(([room, devices]) => `${listed(devices)}: ${room} left to share`));
             setText(name, host.name);
             setText(number, String(free.length));
@@ -168,7 +237,8 @@ export function tileView() {
 }
 
 export function troubleView() {
-    const host = el('bdi', {class: 'user'}), text = el('span');
+    const host = el('bdi', {class: 'user'}),
+        text = el('span');
     return {
         root: el('li', {}, host, ' ', text),
         update(trouble) {
@@ -197,7 +267,10 @@ const ENV_TITLES = ['Environment', 'Name', 'User', 'Host', 'Devices', 'Memory in
 export function envTable(page) {
     return listTable('envs', 'Environments', ENV_TITLES, 'environments', () => {
         const [eid, name, user, host] = ['eid', 'name', 'user', 'host'].map(() => el('bdi'));
-        const devices = el('span'), memory = el('span'), members = el('span'), created = timeView();
+        const devices = el('span'),
+            memory = el('span'),
+            members = el('span'),
+            created = timeView();
         return {
             root: row(ENV_TITLES, [eid, name, user, host, devices, memory, created.root, members]),
             update(env) {
@@ -207,8 +280,12 @@ export function envTable(page) {
                 setText(host, env.host);
                 setText(devices, ranges(env.devices) || 'detached');
                 setText(memory, env.memory || '–');
-                setText(members, env.members.length > 4
-                    ? `${env.members.slice(0, 3).join(', ')} and ${env.members.length - 3} more` : env.members.join(', '));
+                setText(
+                    members,
+                    env.members.length > 4
+                        ? `${env.members.slice(0, 3).join(', ')} and ${env.members.length - 3} more`
+                        : env.members.join(', '),
+                );
                 created.update(env.created, page.time);
             },
         };
@@ -224,8 +301,14 @@ export function processTable() {
         return {
             root,
             update(process) {
-                const texts = [process.pid, process.command, process.user,
-                    process.eid ?? (process.managed ? 'none' : 'not known'), process.host, process.usage.join(', ')];
+                const texts = [
+                    process.pid,
+                    process.command,
+                    process.user,
+                    process.eid ?? (process.managed ? 'none' : 'not known'),
+                    process.host,
+                    process.usage.join(', '),
+                ];
                 nodes.forEach((node, i) => setText(node, String(texts[i])));
             },
         };
