@@ -66,9 +66,15 @@ static int look(struct cli *cli, struct enforcement *enforcement, struct acts *a
     return r;
 }
 
-static int watcher_open(struct watcher *watcher, struct genv_error *err)
+static const char *state_path(void)
 {
     const char *state = getenv("GENV_TMPDIR");
+
+    return state && *state ? state : "/var/tmp/genv";
+}
+
+static int watcher_open(struct watcher *watcher, struct genv_error *err)
+{
     sigset_t set;
 
     sigemptyset(&set);
@@ -78,7 +84,7 @@ static int watcher_open(struct watcher *watcher, struct genv_error *err)
     watcher->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watcher->signals < 0)
         return error_set_errno(err, errno, "can't watch signals");
-    return watch_open(state && *state ? state : "/var/tmp/genv", &watcher->changes, err);
+    return watch_open(state_path(), &watcher->changes, err);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -112,7 +118,7 @@ static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct
         struct genv_error reason = {0};
 
         if (changed || rounds_now_ms() - looked >= interval || rounds_next_ms(&enforcement->rounds) == 0) {
-            watch_drain(watcher.changes);
+            watch_drain(watcher.changes, state_path());
             looked = rounds_now_ms();
             if (look(cli, enforcement, acts, &reason) < 0)
                 cli_complain(reason.message); /* the driver may answer again next time */

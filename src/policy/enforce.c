@@ -159,8 +159,11 @@ static int add_detachment(const struct look *look, enum enforce_rule rule, const
         const struct genv_gpu_process *process = &look->snapshot->processes[i];
 
         for (size_t k = 0; r == 0 && strcmp(process->eid, env->eid) == 0 && k < process->usage_count; k++) {
-            if (process->usages[k].index == violation.device)
-                r = add_process(look, rule, process, violation.device, used, allowed);
+            if (process->usages[k].index != violation.device)
+                continue;
+            r = add_process(look, rule, process, violation.device, used, allowed);
+            if (r == 0)
+                look->found->items[look->found->count - 1].attached = attachment->time;
         }
     }
     return r;
