@@ -12,6 +12,7 @@
 
 /* Changes come in bursts, and each look asks the driver. */
 #define LEAST_MS 200
+#define STEP_MS  20 /* between looks whether a process has ended */
 
 struct watcher {
     int changes; /* of the state directory */
@@ -145,7 +146,7 @@ static int look_once(struct cli *cli, struct enforcement *enforcement, struct ac
         r = look(cli, enforcement, acts, err);
     }
     while (r == 0 && acts_next_ms(acts) >= 0) {
-        poll(NULL, 0, acts_next_ms(acts));
+        poll(NULL, 0, (int)least(acts_next_ms(acts), STEP_MS));
         r = acts_continue(acts, err);
     }
     return r < 0 ? r : enforcement->failed ? EXIT_FAILURE : 0;

@@ -43,7 +43,8 @@ static int decide_non_env(const struct look *look)
     for (size_t i = 0; r == 0 && i < look->snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &look->snapshot->processes[i];
 
-        if (!*process->eid && process->usage_count)
+        /* Who can't be seen, in another PID namespace or by hidepid, can't be judged. */
+        if (!*process->eid && process->usage_count && process->start_time)
             r = add_process(look, RULE_NON_ENV_PROCESSES, process, process->usages[0].index, 0, 0);
     }
     return r;
