@@ -15,7 +15,6 @@
 static _Noreturn void execute(char **argv, int out, int err, pid_t parent)
 {
     sigset_t none;
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
@@ -23,29 +22,37 @@ static _Noreturn void execute(char **argv, int out, int err, pid_t parent)
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent || null < 0)
-        _exit(127);
-    /* Numbers above 2 first, so that none is overwritten where the caller had closed its own. */
-    null = fcntl(null, F_DUPFD_CLOEXEC, 3);
-    out = fcntl(out, F_DUPFD_CLOEXEC, 3);
-    err = fcntl(err, F_DUPFD_CLOEXEC, 3);
-    if (dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
+    if (getppid() != parent || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(127);
     closefrom(3);
+    close(STDIN_FILENO);
+    if (open("/dev/null", O_RDONLY) != STDIN_FILENO)
+        _exit(127);
     execvp(argv[0], argv);
     dprintf(STDERR_FILENO, "can't run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
+/* The end to write to is none of the three that it will replace, also where the caller has closed his own. */
 static int make_pipe(int *ret_read, int *ret_write)
 {
+    cleanup_close int out = -1, in = -1;
     int fds[2];
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    *ret_read = fds[0];
-    *ret_write = fds[1];
+    out = fds[0], in = fds[1];
+    fcntl(out, F_SETFL, O_NONBLOCK);
+    if (in <= STDERR_FILENO) {
+        int higher = fcntl(in, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+        if (higher < 0)
+            return -errno;
+        close(in);
+        in = higher;
+    }
+    *ret_read = steal_fd(&out);
+    *ret_write = steal_fd(&in);
     return 0;
 }
 

@@ -389,15 +389,14 @@ static int take_signals(sigset_t *ret_before)
 
 static int run(struct fanout *fanout, struct genv_error *err)
 {
-    struct sigaction plain = {.sa_handler = SIG_DFL},
-                     before_child; /* where it is ignored, nobody is to be waited for */
+    struct sigaction plain = {.sa_handler = SIG_DFL}, before_child;
     sigset_t before;
     int r;
 
     fanout->signals = take_signals(&before);
     if (fanout->signals < 0)
         return error_set_errno(err, -fanout->signals, "can't wait for signals");
-    sigaction(SIGCHLD, &plain, &before_child);
+    sigaction(SIGCHLD, &plain, &before_child); /* where it is ignored no child can be waited for */
     r = loop(fanout, err);
     sigaction(SIGCHLD, &before_child, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
