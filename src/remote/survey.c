@@ -178,8 +178,8 @@ int survey_take(const struct host_list *hosts, const struct survey_options *opti
         r = fanout_run(jobs.list, jobs.count, &fanout, ret_signal, err);
     if (r < 0)
         return r;
-    *ret_survey = survey;
-    survey = (struct survey){0};
+    ret_survey->answers = STEAL_POINTER(survey.answers);
+    ret_survey->count = hosts->count;
     return 0;
 }
 
