@@ -251,6 +251,19 @@ static const struct {
     {255, EACCES, "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures\r\n",
      "IdentitiesOnly"},
     {255, EKEYREJECTED,
+     "No ED25519 host key is known for gpu-1 and you have requested strict checking.\r\nHost key verification "
+     "failed.\r\n",
+     "not known yet: connect once with 'ssh paul@gpu-1'"},
+    {255, EKEYREJECTED,
+     "@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nOffending ED25519 key in "
+     "/home/paul/.ssh/known_hosts:3\r\nHost key verification failed.\r\n",
+     "has changed: it was installed anew, or somebody is in between; if you know that it is right, remove the old key "
+     "(/home/paul/.ssh/known_hosts:3)"},
+    {255, EIO,
+     "/home/paul/.ssh/config: line 1: Bad configuration option: colour\r\n/home/paul/.ssh/config: terminating, 1 bad "
+     "configuration options\r\n",
+     "bad configuration"},
+    {255, EKEYREJECTED,
      "@       WARNING: REVOKED HOST KEY DETECTED!               @\r\nHost key verification failed.\r\n", "revoked"},
     {255, ECONNRESET,
      "kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 1.2.3.4 port 22\r\n",
