@@ -31,19 +31,26 @@ static const char *find_end(const char *text)
     return found ? found : end;
 }
 
-/* The snapshot in @output: from a line that begins with a brace. Start-up files may have printed something before. */
+/* The next place where a snapshot could begin: a brace that begins or ends a line. NULL: there is none. */
+static const char *find_start(const char *text, const char *from)
+{
+    for (const char *brace = strchr(from, '{'); brace; brace = strchr(brace + 1, '{')) {
+        if (brace == text || brace[-1] == '\n' || brace[1] == '\n')
+            return brace;
+    }
+    return NULL;
+}
+
+/* The snapshot in @output. Start-up files may have printed something before, and not even ended the line. */
 static int parse(const struct text *output, struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
-    const char *text = output->data ? output->data : "", *end = find_end(text);
+    const char *text = output->data ? output->data : "", *end = find_end(text), *start = find_start(text, text);
     struct genv_error reason = {0};
 
-    for (int starts = 0; starts < STARTS_MAX && text && text < end; text = strchr(text, '\n')) {
-        text += *text == '\n';
-        if (*text != '{')
-            continue;
-        starts++;
-        if (genv_snapshot_from_json(text, (size_t)(end - text), ret_snapshot, &reason) == 0)
+    for (int starts = 0; starts < STARTS_MAX && start && start < end; starts++) {
+        if (genv_snapshot_from_json(start, (size_t)(end - start), ret_snapshot, &reason) == 0)
             return 0;
+        start = find_start(text, start + 1);
     }
     if (!*reason.message)
         return error_set(err, EPROTO, "what answers there is not this genv: it printed no snapshot");

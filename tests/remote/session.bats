@@ -212,6 +212,11 @@ teardown() {
 @test "kill -9 of genv frees the devices" { lost "$kill_genv" "$obeys"; }
 @test "kill -9 of genv ends a command that ignores hang-ups" { lost "$kill_genv" "$ignores"; }
 
+# shellcheck disable=SC2016 # lost() evaluates it
+@test "kill -9 of what watches the connection there frees the devices" {
+    lost 'kill -KILL "$(sed -n "s/^PPid:\t//p" "/proc/$pid/status")"' 'echo begun $$; exec sleep 1000'
+}
+
 @test "the same on a connection of its own" {
     without_sharing
     lost "$kill_ssh" "$obeys"
