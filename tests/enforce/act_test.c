@@ -8,23 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define NON_ENV (1U << RULE_NON_ENV_PROCESSES)
-#define DEVICES (1U << RULE_ENV_DEVICES)
-#define MEMORY  (1U << RULE_ENV_MEMORY)
-#define MAXIMUM (1U << RULE_MAX_DEVICES)
-
-/* Surveys, lets @between happen, and acts. */
-static void survey_and_act(struct genv *g, struct acts *acts, unsigned rules, void (*between)(pid_t pid), pid_t pid)
-{
-    cleanup_violation_list struct violation_list found = {0};
-    struct genv_error err = {0};
-
-    world_survey(g, rules, 1, &found);
-    if (between)
-        between(pid);
-    if (acts_apply(acts, found.items, found.count, &err) < 0)
-        fail_msg("%s", err.message);
-}
+#include "base/proc.h"
 
 static void a_process_outside_environments_is_terminated(void **state)
 {
@@ -34,7 +18,7 @@ static void a_process_outside_environments_is_terminated(void **state)
 
     (void)state;
     world_use(1, guilty, GIB);
-    survey_and_act(g, acts, NON_ENV, NULL, 0);
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0);
     world_check(1, guilty, ACT_TERMINATED);
     assert_int_equal(unit_wait(guilty), -SIGTERM);
     assert_true(world_lives(idle));
@@ -72,18 +56,18 @@ static void what_is_over_by_then_is_left_alone(void **state)
 
     (void)state;
     world_use(0, ended, GIB);
-    survey_and_act(g, acts, NON_ENV, end_and_reap, ended);
+    world_survey_and_act(g, acts, NON_ENV, end_and_reap, ended);
     world_check(1, ended, ACT_GONE);
     world_use_nothing();
     world_use(0, zombie, GIB);
-    survey_and_act(g, acts, NON_ENV, end_and_leave, zombie);
+    world_survey_and_act(g, acts, NON_ENV, end_and_leave, zombie);
     world_check(1, zombie, ACT_GONE);
-    survey_and_act(g, acts, NON_ENV, NULL, 0); /* a zombie at the time of the survey too */
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0); /* a zombie at the time of the survey too */
     world_check(1, zombie, ACT_GONE);
     unit_wait(zombie);
     world_use_nothing();
     world_use(0, better, GIB);
-    survey_and_act(g, acts, NON_ENV, stop_using, better);
+    world_survey_and_act(g, acts, NON_ENV, stop_using, better);
     world_check(1, better, ACT_GONE);
     assert_true(world_lives(better));
     assert_int_equal(acts_next_ms(acts), -1);
@@ -91,6 +75,8 @@ static void what_is_over_by_then_is_left_alone(void **state)
     acts_free(acts);
     genv_close(g);
 }
+
+#define LEFT_SECONDS 60
 
 static int turned[2]; /* a pipe: who turned into something else says so */
 
@@ -138,7 +124,7 @@ static void an_exec_makes_no_other_process_of_it(void **state)
     pid = unit_start((uid_t)-1, wait_to_become, NULL);
     assert_int_equal(read(turned[0], &ready, 1), 1);
     world_use(0, pid, GIB);
-    survey_and_act(g, acts, NON_ENV, let_it_exec, pid);
+    world_survey_and_act(g, acts, NON_ENV, let_it_exec, pid);
     world_check(1, pid, ACT_TERMINATED);
     assert_int_equal(unit_wait(pid), -SIGTERM);
     close(turned[0]), close(turned[1]);
@@ -152,7 +138,7 @@ static void fork_once(int number)
 
     (void)number;
     if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, 0);
+        alarm(LEFT_SECONDS); /* it outlives its parent, and no test that failed */
         while (pause() < 0)
             ;
     }
@@ -192,7 +178,7 @@ static void a_child_does_not_answer_for_its_parent(void **state)
     pid = unit_start((uid_t)-1, wait_to_fork, NULL);
     assert_int_equal(read(turned[0], &none, sizeof(none)), sizeof(none));
     world_use(0, pid, GIB);
-    survey_and_act(g, acts, NON_ENV, let_it_fork, pid);
+    world_survey_and_act(g, acts, NON_ENV, let_it_fork, pid);
     world_check(1, pid, ACT_TERMINATED);
     assert_int_equal(unit_wait(pid), -SIGTERM);
     assert_true(world_lives(forked));
@@ -253,6 +239,7 @@ static int become_user(void *data)
     (void)data;
     require(read(turned[0], &go, 1) == 1);
     require(setresuid(0, 0, 0) == 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* another user's: that is unset */
     while (pause() < 0)
         ;
     return 0;
@@ -265,21 +252,16 @@ static int wait_privileged(void *data)
     return become_user(data);
 }
 
+static void wait_for_user(pid_t pid, uid_t uid)
+{
+    while (proc_uid(pid) != uid)
+        usleep(1000);
+}
+
 static void let_it_become_root(pid_t pid)
 {
-    cleanup_free char *path = NULL;
-    char line[256];
-    unsigned uid = USER_A;
-
-    assert_true(asprintf(&path, "/proc/%d/status", (int)pid) > 0);
     assert_int_equal(write(turned[1], "g", 1), 1);
-    while (uid != 0) {
-        cleanup_fclose FILE *file = fopen(path, "re");
-
-        assert_non_null(file);
-        while (fgets(line, sizeof(line), file) && sscanf(line, "Uid: %u", &uid) != 1)
-            ;
-    }
+    wait_for_user(pid, 0);
 }
 
 static int act_on_the_changed(void *data)
@@ -288,7 +270,7 @@ static int act_on_the_changed(void *data)
     struct genv *g = world_open();
     struct acts *acts = world_acts(g, false, 60);
 
-    survey_and_act(g, acts, NON_ENV, let_it_become_root, pid);
+    world_survey_and_act(g, acts, NON_ENV, let_it_become_root, pid);
     require(world_matches(1, pid, ACT_FORBIDDEN));
     acts_free(acts);
     genv_close(g);
@@ -303,6 +285,7 @@ static void a_process_that_changed_its_user_is_out_of_reach(void **state)
     skip_unless_root();
     assert_int_equal(pipe(turned), 0);
     pid = unit_start((uid_t)-1, wait_privileged, NULL);
+    wait_for_user(pid, USER_A);
     world_use(0, pid, GIB);
     assert_int_equal(unit_fork(USER_A, act_on_the_changed, &pid), 0);
     assert_true(world_lives(pid));
@@ -318,10 +301,10 @@ static void who_ignores_it_is_killed(void **state)
 
     (void)state;
     world_use(0, pid, GIB);
-    survey_and_act(g, acts, NON_ENV, NULL, 0);
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0);
     world_check(1, pid, ACT_TERMINATED);
     assert_in_range(acts_next_ms(acts), 0, 50);
-    survey_and_act(g, acts, NON_ENV, NULL, 0); /* it was told: nothing new */
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0); /* it was told: nothing new */
     world_check(0, 0, ACT_GONE);
     while (acts_next_ms(acts) > 0)
         usleep(1000);
@@ -342,11 +325,11 @@ static void but_not_before_its_time_nor_if_it_has_mended_its_ways(void **state)
 
     (void)state;
     world_use(0, pid, GIB);
-    survey_and_act(g, acts, NON_ENV, NULL, 0);
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0);
     world_check(1, pid, ACT_TERMINATED);
     assert_int_equal(acts_continue(acts, NULL), 0);
     world_check(0, 0, ACT_GONE);
-    survey_and_act(g, hasty, NON_ENV, NULL, 0);
+    world_survey_and_act(g, hasty, NON_ENV, NULL, 0);
     world_check(1, pid, ACT_TERMINATED);
     assert_int_equal(acts_next_ms(hasty), 0);
     world_use_nothing();
@@ -392,268 +375,12 @@ static void a_process_without_its_first_thread_is_no_zombie(void **state)
     pid = unit_start((uid_t)-1, live_on_in_a_thread, NULL);
     assert_int_equal(read(turned[0], &ready, 1), 1);
     world_use(0, pid, GIB);
-    survey_and_act(g, acts, NON_ENV, NULL, 0);
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0);
     world_check(1, pid, ACT_TERMINATED);
     assert_int_equal(acts_continue(acts, NULL), 0);
     world_check(1, pid, ACT_KILLED);
     assert_int_equal(unit_wait(pid), -SIGKILL);
     close(turned[0]), close(turned[1]);
-    acts_free(acts);
-    genv_close(g);
-}
-
-static void the_largest_go_first_and_no_more_than_it_takes(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-    pid_t large = world_start((uid_t)-1), medium = world_start((uid_t)-1), small = world_start((uid_t)-1);
-
-    (void)state;
-    world_activate(g, "memory", 1, 4 * GIB);
-    world_use(0, small, 2 * GIB);
-    world_use(0, large, 5 * GIB);
-    world_use(0, medium, 3 * GIB);
-    survey_and_act(g, acts, MEMORY, NULL, 0);
-    world_check(2, medium, ACT_TERMINATED);
-    assert_int_equal(unit_wait(large), -SIGTERM);
-    assert_int_equal(unit_wait(medium), -SIGTERM);
-    assert_true(world_lives(small));
-    world_end(small);
-    acts_free(acts);
-    genv_close(g);
-}
-
-static pid_t helped;
-
-static void let_another_end(pid_t pid)
-{
-    (void)pid;
-    world_use(0, helped, 0);
-}
-
-static void what_became_superfluous_is_spared(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-    pid_t large = world_start((uid_t)-1), medium = world_start((uid_t)-1);
-
-    (void)state;
-    helped = world_start((uid_t)-1);
-    world_activate(g, "memory", 1, 4 * GIB);
-    world_use(0, large, 5 * GIB);
-    world_use(0, medium, 3 * GIB);
-    world_use(0, helped, 2 * GIB);
-    survey_and_act(g, acts, MEMORY, let_another_end, 0); /* 10 GiB at the survey, 8 now: without the largest it fits */
-    world_check(2, medium, ACT_GONE);
-    assert_int_equal(unit_wait(large), -SIGTERM);
-    assert_true(world_lives(medium));
-    world_end(medium);
-    world_end(helped);
-    acts_free(acts);
-    genv_close(g);
-}
-
-/* The first apply tells the largest to end, which takes its time: the second counts it as gone. */
-static void what_was_told_to_end_counts_as_gone(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-    cleanup_violation_list struct violation_list before = {0};
-    pid_t large = world_start_stubborn(), medium = world_start((uid_t)-1);
-
-    (void)state;
-    world_activate(g, "memory", 1, 4 * GIB);
-    world_use(0, large, 3 * GIB);
-    world_use(0, medium, 2 * GIB);
-    survey_and_act(g, acts, MEMORY, NULL, 0);
-    world_check(1, large, ACT_TERMINATED);
-    world_use(0, medium, 5 * GIB); /* now it is the larger one, and alone too much */
-    survey_and_act(g, acts, MEMORY, NULL, 0);
-    world_check(1, medium, ACT_TERMINATED);
-    assert_int_equal(unit_wait(medium), -SIGTERM);
-    world_end(large);
-    acts_free(acts);
-    genv_close(g);
-}
-
-static void remember_nothing(pid_t pid)
-{
-    world_use(0, pid, GENV_UNKNOWN_U64);
-}
-
-static void an_unknown_amount_is_no_reason(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-    pid_t pid = world_start((uid_t)-1);
-
-    (void)state;
-    world_activate(g, "memory", 1, 4 * GIB);
-    world_use(0, pid, 5 * GIB);
-    survey_and_act(g, acts, MEMORY, remember_nothing, pid);
-    world_check(1, pid, ACT_GONE);
-    assert_true(world_lives(pid));
-    world_end(pid);
-    acts_free(acts);
-    genv_close(g);
-}
-
-static void each_process_is_told_once_whatever_it_breaks(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60), *dry = world_acts(g, true, 60);
-    pid_t pid = world_start((uid_t)-1);
-
-    (void)state;
-    world_activate(g, "both", 1, GIB);
-    world_use(0, pid, 2 * GIB);
-    world_use(1, pid, 2 * GIB);
-    survey_and_act(g, dry, DEVICES | MEMORY, NULL, 0);
-    world_check(1, pid, ACT_WITHHELD);
-    assert_true(world_lives(pid));
-    assert_int_equal(acts_next_ms(dry), -1);
-    survey_and_act(g, acts, DEVICES | MEMORY, NULL, 0);
-    world_check(1, pid, ACT_TERMINATED);
-    assert_int_equal(unit_wait(pid), -SIGTERM);
-    acts_free(acts);
-    acts_free(dry);
-    genv_close(g);
-}
-
-static void a_maximum_takes_the_attachment_and_its_processes(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60), *dry = world_acts(g, true, 60);
-    pid_t first = world_start((uid_t)-1), second = world_start((uid_t)-1);
-
-    (void)state;
-    world_activate(g, "old", 1, 0);
-    usleep(2000); /* times are in milliseconds */
-    world_activate(g, "new", 1, 0);
-    world_use(0, first, GIB);
-    survey_and_act(g, dry, MAXIMUM, NULL, 0);
-    world_check(1, 0, ACT_WITHHELD);
-    assert_int_equal(world_attached(g, "new"), 1);
-    /* Both processes are old's, the first environment in which this process is: its own device is another. */
-    world_use(1, second, GIB);
-    survey_and_act(g, acts, MAXIMUM, NULL, 0);
-    world_check(1, 0, ACT_DETACHED);
-    assert_int_equal(world_attached(g, "new"), 0);
-    assert_int_equal(world_attached(g, "old"), 1);
-    assert_true(world_lives(first) && world_lives(second));
-    world_end(first);
-    world_end(second);
-    acts_free(acts);
-    acts_free(dry);
-    genv_close(g);
-}
-
-static struct genv *changing;
-
-static void attach_anew(pid_t pid)
-{
-    const struct genv_attach_request request = GENV_ATTACH_INIT;
-
-    (void)pid;
-    assert_int_equal(genv_detach(changing, "one", -1, NULL, NULL), 0);
-    usleep(2000);
-    assert_int_equal(genv_attach(changing, "one", &request, NULL, NULL), 0);
-}
-
-static void an_attachment_that_was_made_anew_is_another(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-    cleanup_violation_list struct violation_list found = {0};
-    pid_t pid = world_start((uid_t)-1);
-
-    (void)state;
-    changing = g;
-    world_activate(g, "one", 2, 0);
-    world_use(0, pid, GIB);
-    world_use(1, pid, GIB);
-    world_survey(g, MAXIMUM, 0, &found);
-    assert_int_equal(found.count, 4);
-    attach_anew(0);
-    assert_int_equal(acts_apply(acts, found.items, found.count, NULL), 0);
-    world_check(4, pid, ACT_GONE);
-    assert_int_equal(world_attached(g, "one"), 2);
-    assert_true(world_lives(pid));
-    violation_list_release(&found);
-    survey_and_act(g, acts, MAXIMUM, NULL, 0); /* one of the two, and who is there */
-    world_check(2, pid, ACT_TERMINATED);
-    assert_int_equal(world_attached(g, "one"), 1);
-    assert_int_equal(unit_wait(pid), -SIGTERM);
-    acts_free(acts);
-    genv_close(g);
-}
-
-static int detach_as_a_user(void *data)
-{
-    const struct violation_list *found = data;
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-
-    require(acts_apply(acts, found->items, found->count, NULL) == 0);
-    require(world_matches(1, 0, ACT_FORBIDDEN));
-    require(world_attached(g, "root") == 2);
-    acts_free(acts);
-    genv_close(g);
-    return 0;
-}
-
-static void nobody_detaches_what_is_not_his(void **state)
-{
-    struct genv *g = world_open();
-    cleanup_violation_list struct violation_list found = {0};
-
-    (void)state;
-    skip_unless_root();
-    world_activate(g, "root", 2, 0);
-    world_survey(g, MAXIMUM, 1, &found);
-    assert_int_equal(found.count, 1);
-    assert_int_equal(unit_fork(USER_A, detach_as_a_user, &found), 0);
-    genv_close(g);
-}
-
-#define CROWD 150
-
-static void a_crowd_is_terminated_to_the_last_one(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, false, 60);
-    pid_t pids[CROWD];
-
-    (void)state;
-    for (size_t i = 0; i < CROWD; i++) {
-        pids[i] = world_start((uid_t)-1);
-        world_use(0, pids[i], GIB / 64);
-    }
-    survey_and_act(g, acts, NON_ENV, NULL, 0);
-    world_check(CROWD, pids[CROWD - 1], ACT_TERMINATED);
-    for (size_t i = 0; i < CROWD; i++)
-        assert_int_equal(unit_wait(pids[i]), -SIGTERM);
-    acts_free(acts);
-    genv_close(g);
-}
-
-/* Also where the members of a memory rule are more than are held at once. */
-static void no_more_of_a_crowd_than_it_takes(void **state)
-{
-    struct genv *g = world_open();
-    struct acts *acts = world_acts(g, true, 60);
-    pid_t pids[CROWD];
-
-    (void)state;
-    world_activate(g, "crowd", 1, 10 * (GIB / 64));
-    for (size_t i = 0; i < CROWD; i++) {
-        pids[i] = world_start((uid_t)-1);
-        world_use(0, pids[i], GIB / 64);
-    }
-    survey_and_act(g, acts, MEMORY, NULL, 0);
-    world_check(CROWD - 10, pids[10], ACT_WITHHELD); /* of equals the youngest first */
-    for (size_t i = 0; i < CROWD; i++)
-        world_end(pids[i]);
     acts_free(acts);
     genv_close(g);
 }
@@ -696,16 +423,6 @@ static const struct CMUnitTest tests[] = {
     TEST(who_ignores_it_is_killed),
     TEST(but_not_before_its_time_nor_if_it_has_mended_its_ways),
     TEST(a_process_without_its_first_thread_is_no_zombie),
-    TEST(the_largest_go_first_and_no_more_than_it_takes),
-    TEST(what_became_superfluous_is_spared),
-    TEST(what_was_told_to_end_counts_as_gone),
-    TEST(an_unknown_amount_is_no_reason),
-    TEST(each_process_is_told_once_whatever_it_breaks),
-    TEST(a_maximum_takes_the_attachment_and_its_processes),
-    TEST(an_attachment_that_was_made_anew_is_another),
-    TEST(nobody_detaches_what_is_not_his),
-    TEST(a_crowd_is_terminated_to_the_last_one),
-    TEST(no_more_of_a_crowd_than_it_takes),
     TEST(without_a_look_nothing_is_done),
 };
 

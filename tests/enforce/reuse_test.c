@@ -109,7 +109,7 @@ static int act_in_rounds(struct stage *stage)
 
         order(stage, MAKE_GUILTY);
         wait_for(stage, IDLE);
-        world_survey(g, 1U << RULE_NON_ENV_PROCESSES, 0, &found);
+        world_survey(g, NON_ENV, 0, &found);
         require(found.count == 1);
         stage->delay_us = round % 3 ? (unsigned)(unit_random(&seed) % 400) : 0;
         order(stage, REPLACE);

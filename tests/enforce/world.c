@@ -1,6 +1,7 @@
 /* What the tests of enforcement share. */
 #include "world.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,7 +154,10 @@ void world_survey(struct genv *g, unsigned rules, uint64_t devices, struct viola
 
 static int wait_for_signals(void *data)
 {
-    (void)data;
+    const int *ready = data;
+
+    require(write(ready[1], "r", 1) == 1);
+    close(ready[0]), close(ready[1]);
     while (pause() < 0)
         ;
     return 0;
@@ -161,7 +165,15 @@ static int wait_for_signals(void *data)
 
 pid_t world_start(uid_t uid)
 {
-    return unit_start(uid, wait_for_signals, NULL);
+    int ready[2];
+    pid_t pid;
+    char byte;
+
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid = unit_start(uid, wait_for_signals, ready);
+    assert_int_equal(read(ready[0], &byte, 1), 1); /* it is that user's by now */
+    close(ready[0]), close(ready[1]);
+    return pid;
 }
 
 pid_t world_start_stubborn(void)
@@ -221,4 +233,16 @@ bool world_matches(size_t count, pid_t pid, enum act_outcome outcome)
             count, act_outcome_names[outcome], (int)pid, reports ? act_outcome_names[world.last.outcome] : "none",
             reports ? (int)world.last.violation->pid : 0, world.last.err.message);
     return false;
+}
+
+void world_survey_and_act(struct genv *g, struct acts *acts, unsigned rules, void (*between)(pid_t pid), pid_t pid)
+{
+    cleanup_violation_list struct violation_list found = {0};
+    struct genv_error err = {0};
+
+    world_survey(g, rules, 1, &found);
+    if (between)
+        between(pid);
+    if (acts_apply(acts, found.items, found.count, &err) < 0)
+        fail_msg("%s", err.message);
 }

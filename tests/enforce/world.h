@@ -10,6 +10,11 @@
 #include "enforce/act.h"
 #include "policy/enforce.h"
 
+#define NON_ENV (1U << RULE_NON_ENV_PROCESSES)
+#define DEVICES (1U << RULE_ENV_DEVICES)
+#define MEMORY  (1U << RULE_ENV_MEMORY)
+#define MAXIMUM (1U << RULE_MAX_DEVICES)
+
 #define GIB (UINT64_C(1) << 30)
 
 /* Set-up and teardown of a test; *state is the test's directory, "state" in it the one of genv. */
@@ -41,6 +46,8 @@ bool world_lives(pid_t pid);
 void world_end(pid_t pid);
 
 struct acts *world_acts(struct genv *g, bool dry_run, double kill_after_seconds);
+/* Surveys, lets @between happen to @pid (NULL: nothing), and acts; for the maxima, everyone may hold one device. */
+void world_survey_and_act(struct genv *g, struct acts *acts, unsigned rules, void (*between)(pid_t pid), pid_t pid);
 /* Whether @count reports were made since the last call, the last of @pid (0: a detachment) with that outcome. */
 bool world_matches(size_t count, pid_t pid, enum act_outcome outcome);
 #define world_check(count, pid, outcome) assert_true(world_matches(count, pid, outcome))
