@@ -239,6 +239,8 @@ int violation_from_word(const char *word, struct violation *ret_violation)
     attached = cut(&rest, '/');
     if (!eid || (*eid && eid_validate(eid, NULL) < 0) || !attached || rfc3339_parse(attached, &violation.attached) < 0)
         return -EINVAL;
+    if (pid == 0 && violation.rule != RULE_MAX_DEVICES && violation.rule != RULE_MAX_MEMORY)
+        return -EINVAL;
     if (number_from(cut(&rest, '/'), UINT64_MAX, &violation.used) < 0 ||
         text_to_u64(rest, UINT64_MAX, &violation.allowed) < 0)
         return -EINVAL;
