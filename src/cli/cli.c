@@ -32,11 +32,16 @@ void cli_complain(const char *message)
         file_write(STDERR_FILENO, line.data, line.length);
 }
 
+/* What was said just before need not be said again: `genv enforce` looks every few seconds. */
 static void warn(const char *message, void *data)
 {
     cleanup_text struct text line = TEXT_INIT;
+    struct cli *cli = data;
 
-    (void)data;
+    if (cli->last_warning && strcmp(cli->last_warning, message) == 0)
+        return;
+    free(cli->last_warning);
+    cli->last_warning = strdup(message);
     text_addf(&line, "warning: %s", message);
     if (!line.failed)
         cli_complain(line.data);
@@ -44,7 +49,7 @@ static void warn(const char *message, void *data)
 
 int cli_open(struct cli *cli, struct genv_error *err)
 {
-    const struct genv_options options = {.warn = warn};
+    const struct genv_options options = {.warn = warn, .warn_data = cli};
 
     return cli->genv ? 0 : genv_open(&options, &cli->genv, err);
 }

@@ -15,6 +15,7 @@ struct cli {
     bool in_shell;      /* called by the shell function; @shell and @shell_pid say which */
     enum shell_kind shell;
     pid_t shell_pid;
+    char *last_warning; /* that was printed */
     int failure_status; /* exit status of a command that fails */
 };
 

@@ -12,6 +12,7 @@
 
 /* Changes come in bursts, and each look asks the driver. */
 #define LEAST_MS 200
+#define STEP_MS  20 /* between looks whether a process has ended */
 
 struct watcher {
     int changes; /* of the state directory */
@@ -66,9 +67,15 @@ static int look(struct cli *cli, struct enforcement *enforcement, struct acts *a
     return r;
 }
 
-static int watcher_open(struct watcher *watcher, struct genv_error *err)
+static const char *state_path(void)
 {
     const char *state = getenv("GENV_TMPDIR");
+
+    return state && *state ? state : "/var/tmp/genv";
+}
+
+static int watcher_open(struct watcher *watcher, struct genv_error *err)
+{
     sigset_t set;
 
     sigemptyset(&set);
@@ -78,7 +85,7 @@ static int watcher_open(struct watcher *watcher, struct genv_error *err)
     watcher->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watcher->signals < 0)
         return error_set_errno(err, errno, "can't watch signals");
-    return watch_open(state && *state ? state : "/var/tmp/genv", &watcher->changes, err);
+    return watch_open(state_path(), &watcher->changes, err);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -112,7 +119,7 @@ static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct
         struct genv_error reason = {0};
 
         if (changed || rounds_now_ms() - looked >= interval || rounds_next_ms(&enforcement->rounds) == 0) {
-            watch_drain(watcher.changes);
+            watch_drain(watcher.changes, state_path());
             looked = rounds_now_ms();
             if (look(cli, enforcement, acts, &reason) < 0)
                 cli_complain(reason.message); /* the driver may answer again next time */
@@ -139,7 +146,7 @@ static int look_once(struct cli *cli, struct enforcement *enforcement, struct ac
         r = look(cli, enforcement, acts, err);
     }
     while (r == 0 && acts_next_ms(acts) >= 0) {
-        poll(NULL, 0, acts_next_ms(acts));
+        poll(NULL, 0, (int)least(acts_next_ms(acts), STEP_MS));
         r = acts_continue(acts, err);
     }
     return r < 0 ? r : enforcement->failed ? EXIT_FAILURE : 0;

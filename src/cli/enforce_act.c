@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "cli/enforcement.h"
 
+#define STEP_MS 20 /* between looks whether a process has ended */
+
 struct values {
     bool warn;
     bool dry_run;
@@ -81,7 +83,7 @@ static int act(struct cli *cli, const struct values *values, const struct violat
     if (r == 0)
         r = acts_apply(acts, list->items, list->count, err);
     while (r == 0 && acts_next_ms(acts) >= 0) {
-        poll(NULL, 0, acts_next_ms(acts));
+        poll(NULL, 0, acts_next_ms(acts) < STEP_MS ? acts_next_ms(acts) : STEP_MS);
         r = acts_continue(acts, err);
     }
     acts_free(acts);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -93,7 +94,7 @@ const struct option enforcement_option_rows[] = {
     {.name = "log",
      .type = OPTION_TEXT,
      .argument = "FILE",
-     .help = "The journal; by default enforcement.log in the state directory",
+     .help = "The journal; by default, for root, enforcement.log in the state directory",
      .offset = offsetof(struct enforcement_options, log)},
     {.name = "history",
      .type = OPTION_FLAG,
@@ -182,6 +183,12 @@ static unsigned choose_rules(const struct enforcement_options *options, const st
     return rules;
 }
 
+/* Only root's enforcement has a journal unless one is named: the state directory's is root's. */
+static bool has_journal(const struct enforcement_options *options)
+{
+    return options->log || geteuid() == 0;
+}
+
 /* The journal's path; free() it. */
 static char *journal_path(const struct enforcement_options *options)
 {
@@ -207,12 +214,9 @@ int enforcement_begin(struct enforcement *enforcement, const struct enforcement_
     if (!path)
         return error_no_memory(err);
     r = collect_limits(options, &enforcement->limits, err);
-    if (r == 0 && local) {
-        r = limits_check_subjects(&enforcement->limits, err);
-        if (r < 0)
-            error_prefix(err, r, "%s", options->limits_file ? options->limits_file : LIMITS_FILE);
-    }
-    if (r == 0)
+    if (r == 0 && local)
+        r = limits_check_subjects(&enforcement->limits, options->limits_file ? options->limits_file : LIMITS_FILE, err);
+    if (r == 0 && has_journal(options))
         r = journal_open(path, &enforcement->journal, err);
     enforcement->rounds.rules = choose_rules(options, &enforcement->limits);
     enforcement->rounds.limits = &enforcement->limits;
@@ -243,7 +247,7 @@ void enforcement_tell_entry(struct enforcement *enforcement, json_t *entry)
     }
     if (!line.failed)
         file_write(STDOUT_FILENO, line.data, line.length); /* at once: whoever reads along wants to know now */
-    if (journal_write(enforcement->journal, entry, &err) < 0) {
+    if (enforcement->journal && journal_write(enforcement->journal, entry, &err) < 0) {
         enforcement->failed = true;
         cli_complain(err.message);
     }

@@ -184,6 +184,7 @@ int main(int argc, char **argv)
     occupy_standard_descriptors();
     status = finish(&cli, run(&cli, argc, argv, &err), &err);
     genv_close(cli.genv);
+    free(cli.last_warning);
     text_release(&cli.output);
     text_release(&cli.code);
     return status;

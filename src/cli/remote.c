@@ -181,6 +181,7 @@ static const struct command *const subcommands[] = {
     &command_remote_snapshot,
     &command_remote_activate,
     &command_remote_run,
+    &command_remote_enforce,
     NULL,
 };
 

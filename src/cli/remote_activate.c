@@ -120,6 +120,8 @@ static int try_hosts(const struct remote_options *remote, const struct session_r
         r = session_run(host, request, ret_status, &reason);
         if (r == 0 || r == -EINTR)
             return r;
+        if (r == -E2BIG) /* so it is for every host */
+            return error_set(err, E2BIG, "%s", reason.message);
         if (r != -EBUSY && remote->strict)
             return error_set(err, -r, "%s: %s", host->name, reason.message);
         if (r != -EBUSY)

@@ -43,7 +43,8 @@ static int decide_non_env(const struct look *look)
     for (size_t i = 0; r == 0 && i < look->snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &look->snapshot->processes[i];
 
-        if (!*process->eid && process->usage_count)
+        /* Who can't be seen, in another PID namespace or by hidepid, can't be judged. */
+        if (!*process->eid && process->usage_count && process->start_time)
             r = add_process(look, RULE_NON_ENV_PROCESSES, process, process->usages[0].index, 0, 0);
     }
     return r;
@@ -159,8 +160,11 @@ static int add_detachment(const struct look *look, enum enforce_rule rule, const
         const struct genv_gpu_process *process = &look->snapshot->processes[i];
 
         for (size_t k = 0; r == 0 && strcmp(process->eid, env->eid) == 0 && k < process->usage_count; k++) {
-            if (process->usages[k].index == violation.device)
-                r = add_process(look, rule, process, violation.device, used, allowed);
+            if (process->usages[k].index != violation.device)
+                continue;
+            r = add_process(look, rule, process, violation.device, used, allowed);
+            if (r == 0)
+                look->found->items[look->found->count - 1].attached = attachment->time;
         }
     }
     return r;

@@ -45,7 +45,7 @@ int holding_add(struct holding *holding, size_t host, const struct genv_env *env
 {
     for (size_t d = 0; d < device_count; d++) {
         const struct genv_attachment *attachment = *devices[d].uuid ? env_attachment(env, devices[d].uuid) : NULL;
-        uint64_t total = devices[d].total_memory, memory;
+        uint64_t total = devices[d].total_memory, memory, most;
         struct held_device *held;
 
         if (!attachment)
@@ -56,7 +56,8 @@ int holding_add(struct holding *holding, size_t host, const struct genv_env *env
         if (is_before(attachment->time, held->since))
             held->since = attachment->time;
         memory = attachment->gpu_memory ? attachment->gpu_memory : total;
-        held->memory = memory < total - held->memory ? held->memory + memory : total;
+        most = total ? total : UINT64_MAX; /* unknown: a capacity counts nevertheless */
+        held->memory = memory < most - held->memory ? held->memory + memory : most;
     }
     return 0;
 }

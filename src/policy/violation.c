@@ -9,6 +9,8 @@
 #include "model/env.h"
 #include "model/snapshot.h"
 
+#define COMMAND_SIZE 81 /* of a command in a sentence: so much says which one it is */
+
 const char *const enforce_rule_names[RULE_COUNT + 1] = {
     [RULE_NON_ENV_PROCESSES] = "non-env-processes",
     [RULE_ENV_DEVICES] = "env-devices",
@@ -45,9 +47,12 @@ static const char *user_of(const struct violation *violation)
 
 static void describe_process(const struct violation *violation, struct text *text)
 {
+    char command[COMMAND_SIZE];
+
+    copy_string(command, sizeof(command), violation->command);
     text_addf(text, "Process %d", (int)violation->pid);
-    if (*violation->command)
-        text_addf(text, " (%.80s)", violation->command);
+    if (*command)
+        text_addf(text, " (%s)", command);
     if (*violation->eid)
         text_addf(text, " of environment %s", violation->eid);
     text_addf(text, " of %s", user_of(violation));
@@ -98,12 +103,19 @@ void violation_describe(const struct violation *violation, struct text *text)
     }
 }
 
+static bool is_same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
 /* Whether @process still uses the device, or any where that does not matter to the rule. */
 static bool uses_device(const struct genv_gpu_process *process, const struct violation *violation)
 {
     for (size_t i = 0; i < process->usage_count; i++) {
-        if (process->usages[i].index == violation->device || violation->rule == RULE_NON_ENV_PROCESSES)
+        if (violation->rule == RULE_NON_ENV_PROCESSES)
             return true;
+        if (process->usages[i].index == violation->device)
+            return violation->rule != RULE_ENV_MEMORY || process->usages[i].used_memory != GENV_UNKNOWN_U64;
     }
     return false;
 }
@@ -143,16 +155,16 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
     const struct genv_attachment *attachment = env ? env_attachment_at(env, violation->device) : NULL;
 
     if (violation->remedy == REMEDY_DETACH)
-        return attachment && attachment->time.tv_sec == violation->attached.tv_sec &&
-               attachment->time.tv_nsec == violation->attached.tv_nsec;
+        return attachment && is_same_time(attachment->time, violation->attached);
     if (!find_process(snapshot, violation))
         return false;
     switch (violation->rule) {
     case RULE_NON_ENV_PROCESSES:
-    case RULE_MAX_DEVICES: /* the attachment may have gone a moment ago: that was the remedy's first part */
-    case RULE_MAX_MEMORY:
     case RULE_COUNT:
         break;
+    case RULE_MAX_DEVICES: /* the attachment may have gone a moment ago: that was the remedy's first part */
+    case RULE_MAX_MEMORY:
+        return !attachment || is_same_time(attachment->time, violation->attached);
     case RULE_ENV_DEVICES:
         return env && !attachment;
     case RULE_ENV_MEMORY:
@@ -164,8 +176,8 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
 bool violation_equals(const struct violation *a, const struct violation *b)
 {
     return a->rule == b->rule && a->remedy == b->remedy && a->host == b->host && a->device == b->device &&
-           a->pid == b->pid && a->start_time == b->start_time && a->attached.tv_sec == b->attached.tv_sec &&
-           a->attached.tv_nsec == b->attached.tv_nsec && strcmp(a->eid, b->eid) == 0;
+           a->pid == b->pid && a->start_time == b->start_time && is_same_time(a->attached, b->attached) &&
+           strcmp(a->eid, b->eid) == 0;
 }
 
 char *violation_to_word(const struct violation *violation)
@@ -226,6 +238,8 @@ int violation_from_word(const char *word, struct violation *ret_violation)
     eid = cut(&rest, ':');
     attached = cut(&rest, '/');
     if (!eid || (*eid && eid_validate(eid, NULL) < 0) || !attached || rfc3339_parse(attached, &violation.attached) < 0)
+        return -EINVAL;
+    if (pid == 0 && violation.rule != RULE_MAX_DEVICES && violation.rule != RULE_MAX_MEMORY)
         return -EINVAL;
     if (number_from(cut(&rest, '/'), UINT64_MAX, &violation.used) < 0 ||
         text_to_u64(rest, UINT64_MAX, &violation.allowed) < 0)

@@ -30,7 +30,7 @@ struct violation {
     pid_t pid;                  /* of the process to terminate; 0: it is the attachment that goes */
     uint64_t start_time;
     char command[GENV_COMMAND_SIZE];
-    struct timespec attached; /* when the attachment to be detached was made: which one it is */
+    struct timespec attached; /* of a maximum: when the attachment that goes was made, which says which one it is */
     uint64_t used;            /* bytes, or devices, by the rule */
     uint64_t allowed;
 };

@@ -3,16 +3,14 @@
 #include "remote/fanout.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+
+#include "remote/child.h"
 
 #define DESCRIPTORS      3  /* of a child: two pipes and a pidfd */
 #define SPARE            24 /* descriptors for everything else, while a child starts too */
@@ -23,8 +21,9 @@
 #define RERUN_LONGEST_MS 1000
 #define START_FAILURES   20 /* in a row, with nothing running */
 #define START_PAUSE_MS   100
-#define READS_MAX        64 /* in a row: more than a pipe holds */
-#define LOOK_MS          20 /* between looks where there are no pidfds */
+#define READS_MAX        64   /* in a row: more than a pipe holds */
+#define LATELY_MS        2000 /* enough to connect, as a rule */
+#define LOOK_MS          20   /* between looks where there are no pidfds */
 #define NEVER            INT64_MAX
 
 enum state {
@@ -36,11 +35,11 @@ enum state {
 
 struct task {
     enum state state;
-    pid_t pid;
-    int out, err, pidfd;
+    struct child child;
     unsigned runs;      /* that have ended */
     int64_t not_before; /* to run it again; milliseconds, as all times here */
     int64_t deadline;   /* from its first start */
+    int64_t started;    /* last */
     int64_t next;       /* when to send the next signal, or to give it up */
 };
 
@@ -49,7 +48,8 @@ struct fanout {
     struct task *tasks;
     size_t count;
     const struct fanout_options *options;
-    size_t bound;
+    size_t most;  /* that run at once */
+    size_t bound; /* that have begun lately and run */
     size_t fresh; /* the tasks from here on have never run */
     size_t *running, running_count;
     size_t *again, again_count; /* those that wait for another run */
@@ -96,79 +96,19 @@ size_t fanout_bound(size_t wanted)
     return bound > 0 ? bound : 1;
 }
 
-/* The child: nothing of the caller's but its standard input's absence, its directory and its variables. A shared
- * connection that ssh leaves behind would otherwise hold the caller's locks and pipes. */
-static _Noreturn void execute(char **argv, int out, int err, pid_t parent)
-{
-    sigset_t none;
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent || null < 0)
-        _exit(127);
-    /* Numbers above 2 first, so that none is overwritten where the caller had closed its own. */
-    null = fcntl(null, F_DUPFD_CLOEXEC, 3);
-    out = fcntl(out, F_DUPFD_CLOEXEC, 3);
-    err = fcntl(err, F_DUPFD_CLOEXEC, 3);
-    if (dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
-        _exit(127);
-    closefrom(3);
-    execvp(argv[0], argv);
-    dprintf(STDERR_FILENO, "can't run %s: %s\n", argv[0], strerror(errno));
-    _exit(127);
-}
-
-static int make_pipe(int *ret_read, int *ret_write)
-{
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return -errno;
-    fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    *ret_read = fds[0];
-    *ret_write = fds[1];
-    return 0;
-}
-
 /* Starts the job's child. -EAGAIN, -EMFILE and the like: not now. */
 static int start(struct fanout_job *job, struct task *task)
 {
-    cleanup_close int out = -1, out_write = -1, err = -1, err_write = -1;
-    pid_t parent = getpid(), pid;
-    int r = make_pipe(&out, &out_write);
+    int r = child_start(job->argv, &task->child);
 
-    if (r == 0)
-        r = make_pipe(&err, &err_write);
     if (r < 0)
         return r;
-    pid = fork();
-    if (pid < 0)
-        return -errno;
-    if (pid == 0)
-        execute(job->argv, out_write, err_write, parent);
     text_release(&job->out);
     text_release(&job->err);
     job->status = -1;
     job->timed_out = job->too_long = false;
-    task->pid = pid;
-    task->out = steal_fd(&out);
-    task->err = steal_fd(&err);
-    task->pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* -1: the loop looks after it by and by */
     task->state = RUNNING;
     return 0;
-}
-
-static void close_task(struct task *task)
-{
-    cleanup_closep(&task->out);
-    cleanup_closep(&task->err);
-    cleanup_closep(&task->pidfd);
-    task->out = task->err = task->pidfd = -1;
 }
 
 /* Ends the child by and by: SIGTERM lets ssh remove what it made. */
@@ -176,8 +116,8 @@ static void end(struct task *task, int64_t now)
 {
     if (task->state != RUNNING)
         return;
-    kill(-task->pid, SIGTERM);
-    kill(task->pid, SIGTERM); /* before it has a group of its own */
+    kill(-task->child.pid, SIGTERM);
+    kill(task->child.pid, SIGTERM); /* before it has a group of its own */
     task->state = ASKED;
     task->next = now + GRACE_MS;
 }
@@ -205,10 +145,10 @@ static void read_task(struct fanout *fanout, size_t index, int64_t now)
     struct fanout_job *job = &fanout->jobs[index];
     struct task *task = &fanout->tasks[index];
 
-    if (task->out >= 0 && !read_stream(task->out, &job->out, fanout->options->output_max, &job->too_long))
-        close(steal_fd(&task->out));
-    if (task->err >= 0 && !read_stream(task->err, &job->err, fanout->options->output_max, NULL))
-        close(steal_fd(&task->err));
+    if (task->child.out >= 0 && !read_stream(task->child.out, &job->out, fanout->options->output_max, &job->too_long))
+        close(steal_fd(&task->child.out));
+    if (task->child.err >= 0 && !read_stream(task->child.err, &job->err, fanout->options->output_max, NULL))
+        close(steal_fd(&task->child.err));
     if (job->too_long)
         end(task, now);
 }
@@ -219,13 +159,13 @@ static bool reap(struct task *task, int *ret_status)
     siginfo_t info = {0};
     int status;
 
-    if (waitid(P_PID, (id_t)task->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+    if (waitid(P_PID, (id_t)task->child.pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
         return errno != EINTR;
     if (info.si_pid == 0)
         return false;
     if (task->state != RUNNING)
-        kill(-task->pid, SIGKILL);
-    if (waitpid(task->pid, &status, 0) < 0)
+        kill(-task->child.pid, SIGKILL);
+    if (waitpid(task->child.pid, &status, 0) < 0)
         return true;
     if (task->state == RUNNING)
         *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -246,7 +186,7 @@ static void tell(struct fanout *fanout, size_t index, int64_t now)
     if (left != FANOUT_AGAIN)
         return;
     if (fanout->bound > PARALLEL_LEAST)
-        fanout->bound--;
+        fanout->bound -= fanout->bound > PARALLEL_LEAST + 1 ? 2 : 1;
     /* Not all at the same moment, nor at the moments when others come back. */
     left = RERUN_FIRST_MS << (task->runs < 4 ? task->runs : 4);
     left = left / 2 + (int64_t)((uint64_t)now * 2654435761U % (uint64_t)left) + (int64_t)(index % 16);
@@ -270,8 +210,8 @@ static void attend(struct fanout *fanout, size_t position, int64_t now)
     } else if (!over && task->state == RUNNING && (now >= fanout->deadline || fanout->signal)) {
         end(task, now);
     } else if (!over && task->state == ASKED && now >= task->next) {
-        kill(-task->pid, SIGKILL);
-        kill(task->pid, SIGKILL);
+        kill(-task->child.pid, SIGKILL);
+        kill(task->child.pid, SIGKILL);
         task->state = KILLED;
         task->next = now + GRACE_MS;
     } else if (task->state == KILLED && now >= task->next) {
@@ -279,15 +219,24 @@ static void attend(struct fanout *fanout, size_t position, int64_t now)
     }
     if (!over)
         return;
-    close_task(task);
+    child_close(&task->child);
     fanout->jobs[index].status = fanout->jobs[index].too_long ? -1 : status;
     fanout->running[position] = fanout->running[--fanout->running_count];
     tell(fanout, index, now);
 }
 
-/* Starts task @index. Returns whether it is no longer to be started; otherwise now is not the time, or @ret_result is
- * negative. */
-static bool try_start(struct fanout *fanout, size_t index, int64_t now, int *ret_result)
+/* Whether one more may run. Those that hang do not count for long: they are not connecting any more. */
+static bool has_room(const struct fanout *fanout, int64_t now)
+{
+    size_t lately = 0;
+
+    for (size_t i = 0; i < fanout->running_count; i++)
+        lately += fanout->tasks[fanout->running[i]].started + LATELY_MS > now;
+    return fanout->running_count < fanout->most && lately < fanout->bound;
+}
+
+/* Starts task @index, or finds its time up. -EAGAIN and the like: not now. */
+static int try_start(struct fanout *fanout, size_t index, int64_t now)
 {
     struct task *task = &fanout->tasks[index];
     int r;
@@ -295,46 +244,61 @@ static bool try_start(struct fanout *fanout, size_t index, int64_t now, int *ret
     if (task->runs == 0)
         task->deadline = fanout->options->timeout_ms < NEVER - now ? now + fanout->options->timeout_ms : NEVER;
     if (now >= task->deadline)
-        return true;
+        return 0;
     r = start(&fanout->jobs[index], task);
-    if (r == 0) {
-        fanout->running[fanout->running_count++] = index;
-        fanout->failures = 0;
-        return true;
-    }
-    if (fanout->running_count)
-        fanout->bound = fanout->running_count;
-    else if (++fanout->failures >= START_FAILURES)
-        *ret_result = r;
-    return false;
+    if (r < 0)
+        return r;
+    task->started = now;
+    fanout->running[fanout->running_count++] = index;
+    return 0;
 }
 
 /* Starts what there is room for: first what was turned away. */
-static int start_more(struct fanout *fanout, int64_t now)
+static int start_while_room(struct fanout *fanout, int64_t now)
 {
     int r = 0;
 
-    if (fanout->signal || now >= fanout->deadline) {
-        fanout->fresh = fanout->count;
-        fanout->again_count = 0;
-        return 0;
-    }
-    for (size_t i = 0; i < fanout->again_count && fanout->running_count < fanout->bound;) {
+    for (size_t i = 0; r == 0 && i < fanout->again_count && has_room(fanout, now);) {
         size_t index = fanout->again[i];
 
         if (now < fanout->tasks[index].not_before) {
             i++;
             continue;
         }
-        if (!try_start(fanout, index, now, &r))
-            return r;
-        fanout->again[i] = fanout->again[--fanout->again_count];
+        r = try_start(fanout, index, now);
+        if (r == 0)
+            fanout->again[i] = fanout->again[--fanout->again_count];
     }
-    while (fanout->fresh < fanout->count && fanout->running_count < fanout->bound) {
-        if (!try_start(fanout, fanout->fresh, now, &r))
-            return r;
-        fanout->fresh++;
+    while (r == 0 && fanout->fresh < fanout->count && has_room(fanout, now)) {
+        r = try_start(fanout, fanout->fresh, now);
+        if (r == 0)
+            fanout->fresh++;
     }
+    return r;
+}
+
+static void start_no_more(struct fanout *fanout)
+{
+    fanout->fresh = fanout->count;
+    fanout->again_count = 0;
+}
+
+/* Returns a negative errno if nothing can be started, and nothing runs that would make room by its end. */
+static int start_more(struct fanout *fanout, int64_t now)
+{
+    int r;
+
+    if (fanout->signal || now >= fanout->deadline) {
+        start_no_more(fanout);
+        return 0;
+    }
+    r = start_while_room(fanout, now);
+    if (r == 0)
+        fanout->failures = 0;
+    else if (fanout->running_count)
+        fanout->most = fanout->running_count; /* until the end: others take what is there */
+    else if (++fanout->failures >= START_FAILURES)
+        return r;
     return 0;
 }
 
@@ -352,12 +316,15 @@ static int64_t next_moment(const struct fanout *fanout, int64_t now)
         const struct task *task = &fanout->tasks[fanout->running[i]];
 
         moment = earlier(moment, task->state == RUNNING ? earlier(task->deadline, fanout->deadline) : task->next);
-        if (task->pidfd < 0)
+        if (task->child.pidfd < 0)
             moment = earlier(moment, now + LOOK_MS);
     }
-    for (size_t i = 0; i < fanout->again_count && fanout->running_count < fanout->bound; i++)
+    for (size_t i = 0; i < fanout->again_count; i++)
         moment = earlier(moment, earlier(fanout->tasks[fanout->again[i]].not_before, fanout->deadline));
-    return moment;
+    if (moment <= now && fanout->again_count) /* there was no room */
+        return now + LOOK_MS;
+    return fanout->fresh < fanout->count && fanout->running_count < fanout->most ? earlier(moment, now + LOOK_MS)
+                                                                                 : moment;
 }
 
 /* Waits until something happens; remembers the first signal. */
@@ -371,9 +338,9 @@ static void wait_for_something(struct fanout *fanout)
     for (size_t i = 0; i < fanout->running_count; i++) {
         const struct task *task = &fanout->tasks[fanout->running[i]];
 
-        *next++ = (struct pollfd){.fd = task->out, .events = POLLIN};
-        *next++ = (struct pollfd){.fd = task->err, .events = POLLIN};
-        *next++ = (struct pollfd){.fd = task->pidfd, .events = POLLIN};
+        *next++ = (struct pollfd){.fd = task->child.out, .events = POLLIN};
+        *next++ = (struct pollfd){.fd = task->child.err, .events = POLLIN};
+        *next++ = (struct pollfd){.fd = task->child.pidfd, .events = POLLIN};
     }
     poll(fanout->pollfds, (nfds_t)(next - fanout->pollfds), moment == NEVER ? -1 : (int)earlier(left, INT32_MAX));
     if (read(fanout->signals, &info, sizeof(info)) == sizeof(info) && !fanout->signal)
@@ -387,11 +354,8 @@ static int loop(struct fanout *fanout, struct genv_error *err)
     for (;;) {
         if (r == 0)
             r = start_more(fanout, now_ms());
-        if (r < 0) { /* what runs is ended all the same */
-            fanout->fresh = fanout->count;
-            fanout->again_count = 0;
-            fanout->deadline = 0;
-        }
+        if (r < 0)
+            start_no_more(fanout);
         if (!fanout->running_count && !fanout->again_count && fanout->fresh == fanout->count)
             break;
         wait_for_something(fanout);
@@ -425,15 +389,14 @@ static int take_signals(sigset_t *ret_before)
 
 static int run(struct fanout *fanout, struct genv_error *err)
 {
-    struct sigaction plain = {.sa_handler = SIG_DFL},
-                     before_child; /* where it is ignored, nobody is to be waited for */
+    struct sigaction plain = {.sa_handler = SIG_DFL}, before_child;
     sigset_t before;
     int r;
 
     fanout->signals = take_signals(&before);
     if (fanout->signals < 0)
         return error_set_errno(err, -fanout->signals, "can't wait for signals");
-    sigaction(SIGCHLD, &plain, &before_child);
+    sigaction(SIGCHLD, &plain, &before_child); /* where it is ignored no child can be waited for */
     r = loop(fanout, err);
     sigaction(SIGCHLD, &before_child, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -453,6 +416,7 @@ int fanout_run(struct fanout_job *jobs, size_t count, const struct fanout_option
         .tasks = tasks,
         .count = count,
         .options = options,
+        .most = bound > 0 ? bound : 1,
         .bound = bound > 0 ? bound : 1,
         .running = running,
         .again = again,
@@ -464,7 +428,7 @@ int fanout_run(struct fanout_job *jobs, size_t count, const struct fanout_option
     if (!tasks || !running || !again || !pollfds)
         return error_no_memory(err);
     for (size_t i = 0; i < count; i++) {
-        tasks[i].out = tasks[i].err = tasks[i].pidfd = -1;
+        tasks[i].child = CHILD_NONE;
         jobs[i].status = -1;
     }
     r = run(&fanout, err);

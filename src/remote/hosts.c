@@ -191,7 +191,9 @@ int hosts_read(const char *path, const struct host_defaults *defaults, struct ho
     char *rest, *line;
     int r;
 
-    r = fd < 0 ? -errno : file_read(fd, FILE_MAX, &text, &length);
+    if (fd < 0)
+        return error_set_errno(err, errno, "can't read the host file %s", path);
+    r = file_read(fd, FILE_MAX, &text, &length);
     if (r < 0)
         return error_set_errno(err, -r, "can't read the host file %s", path);
     if (strlen(text) != length)

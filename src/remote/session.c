@@ -188,7 +188,8 @@ static int await_greeting(struct connection *connection, struct greeting *greeti
         if (n == 0 && connection->exited)
             return -ECONNRESET;
         if (n == 0)
-            return error_set(err, ETIMEDOUT, "no answer within %g seconds", timeout_seconds);
+            return error_set(err, ETIMEDOUT, "no answer within %g second%s", timeout_seconds,
+                             timeout_seconds == 1 ? "" : "s");
         if (fds[2].revents)
             gather(&connection->err, &greeting->err);
         if (fds[1].revents)

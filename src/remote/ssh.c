@@ -217,7 +217,7 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
     if (call->terminal == SSH_NO_INPUT) {
         add_option(&argv, "ClearAllForwardings=yes");
         add_option(&argv, "PermitLocalCommand=no");
-        add_option(&argv, "LogLevel=ERROR");
+        add_option(&argv, "LogLevel=INFO"); /* below it some failures are silent */
         add_word(&argv, "-ax");
     }
     if (!call->share)

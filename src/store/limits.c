@@ -90,7 +90,7 @@ struct allowance limits_allowance(const struct limits *limits, const char *usern
     return limits_of(limits, username, (const char *const *)groups.names, groups.count);
 }
 
-int limits_check_subjects(const struct limits *limits, struct genv_error *err)
+int limits_check_subjects(const struct limits *limits, const char *path, struct genv_error *err)
 {
     for (size_t i = 0; i < limits->count; i++) {
         const struct limit *limit = &limits->items[i];
@@ -98,10 +98,8 @@ int limits_check_subjects(const struct limits *limits, struct genv_error *err)
 
         if (limit->subject == LIMIT_ANYONE || (user ? getpwnam(limit->name) != NULL : getgrnam(limit->name) != NULL))
             continue;
-        if (limit->line)
-            return error_set(err, EINVAL, "line %u: there is no %s %s here", limit->line, user ? "user" : "group",
-                             limit->name);
-        return error_set(err, EINVAL, "there is no %s %s here", user ? "user" : "group", limit->name);
+        error_set(err, EINVAL, "there is no %s %s here", user ? "user" : "group", limit->name);
+        return limit->line ? error_prefix(err, -EINVAL, "%s: line %u", path, limit->line) : -EINVAL;
     }
     return 0;
 }

@@ -131,6 +131,16 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
         remote run --gpus 3 -- true
 }
 
+@test "start-up files that print before the answer, and do not even end the line" {
+    echo 'printf "welcome { to\n{ this host"; echo >&2 noise' >"$HOSTS/home/$ALICE/.bashrc"
+    says 'gpu-server-1,1,1' as_alice genv remote -H gpu-server-1 devices --format csv --no-header
+    rm "$HOSTS/home/$ALICE/.bashrc"
+}
+
+@test "a command that is too long is refused once, and nowhere started" {
+    refuses 1 'too long' remote run -- true "$(printf 'a b%.0s' {1..30000})"
+}
+
 @test "which hosts: the option, the variable, the user's file" {
     mkdir -p "$HOSTS/home/$ALICE/.config/genv"
     echo gpu-server-1 >"$HOSTS/home/$ALICE/.config/genv/hostfile"

@@ -99,6 +99,7 @@ other_is() {
 
 @test "a path that was given is used, under the home directory there too" {
     ln -sf "$GENV_BIN" "$HOSTS/home/$ALICE/mine"
+    # shellcheck disable=SC2088 # it is for the shell there
     ask nowhere.invalid --genv '~/mine'
     printf 'bare genv=%s\n' "$HOSTS/bin/genv" >"$HOSTS/list"
     run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary

@@ -13,6 +13,7 @@
 #   hosts_program NAME FILE          on this host, "genv" is FILE; without FILE there is none
 #   hosts_genv NAME ARGUMENTS...     runs genv as it is there, as root, without ssh
 #   as_alice, as_bob COMMAND...      runs it as that user, in a login's variables; genv of the build is in the PATH
+#   hosts_end_processes USER         ends all that runs as that user, shared connections of ssh included
 #   hosts_teardown                   ends it all and removes users and files
 # shellcheck shell=bash
 
@@ -227,20 +228,25 @@ hosts_processes_of() {
     done
 }
 
-hosts_remove_user() {
-    local pid i
+# Ends all processes of user NAME, shared connections of his ssh included.
+hosts_end_processes() {
+    local pid left i
     # What hangs up may start something more.
-    for ((i = 0; i < 50; i++)); do
-        local left=0
+    for ((i = 0; i < 100; i++)); do
+        left=0
         for pid in $(hosts_processes_of "$1"); do
             if hosts_lives "$pid"; then
                 left=1
                 kill -KILL "$pid" 2>/dev/null || true
             fi
         done
-        ((left)) || break
+        ((left)) || return 0
         sleep 0.02
     done
+}
+
+hosts_remove_user() {
+    hosts_end_processes "$1"
     userdel --force "$1" >/dev/null 2>&1 || true
     if getent group "$1" >/dev/null; then
         groupdel "$1" || true

@@ -1,0 +1,290 @@
+/* genv remote enforce: makes the agreement hold on many machines, a user's maximum over all of them together. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+#include "base/json.h"
+#include "cli/enforcement.h"
+#include "cli/remote.h"
+#include "remote/ask.h"
+
+#define WORDS_OWN 8   /* of the command in front of the violations */
+#define AT_ONCE   500 /* violations a host is told of at once: a command line holds so many */
+
+/* What goes on, over all rounds. */
+struct course {
+    const struct remote_options *remote;
+    struct enforcement *enforcement;
+    const struct host_list *hosts;
+    bool *failing; /* per host: that it fails was said */
+};
+
+/* What one host is told. */
+struct errand {
+    struct question question;
+    char **words; /* the violations, owned; the words in front of them are not */
+    size_t own, count;
+};
+
+struct errands {
+    struct course *course;
+    struct errand *list;
+    struct question *questions;
+    size_t count;
+};
+
+static void errands_release(struct errands *errands)
+{
+    for (size_t i = 0; i < errands->count; i++) {
+        for (size_t k = errands->list[i].own; k < errands->list[i].count; k++)
+            free(errands->list[i].words[k]);
+        free(errands->list[i].words);
+    }
+    free(errands->list);
+    free(errands->questions);
+}
+
+/* The words for @host: those of @front, then the violations that are its own. */
+static int make_errand(struct errand *errand, const char *const *front, const struct violation_list *list, size_t host,
+                       struct genv_error *err)
+{
+    errand->words = calloc(WORDS_OWN + list->count + 1, sizeof(*errand->words));
+    if (!errand->words)
+        return error_no_memory(err);
+    for (; front[errand->own]; errand->own++)
+        errand->words[errand->own] = (char *)front[errand->own];
+    errand->count = errand->own;
+    for (size_t i = 0; i < list->count && errand->count - errand->own < AT_ONCE; i++) {
+        if (list->items[i].host != host)
+            continue;
+        errand->words[errand->count] = violation_to_word(&list->items[i]);
+        if (!errand->words[errand->count])
+            return error_no_memory(err);
+        errand->count++;
+    }
+    return 0;
+}
+
+/* An errand for each host that @list is about. */
+static int make_errands(struct errands *errands, const char *const *front, const struct violation_list *list,
+                        struct genv_error *err)
+{
+    const struct host_list *hosts = errands->course->hosts;
+
+    errands->list = calloc(hosts->count + 1, sizeof(*errands->list));
+    errands->questions = calloc(hosts->count + 1, sizeof(*errands->questions));
+    if (!errands->list || !errands->questions)
+        return error_no_memory(err);
+    for (size_t h = 0; h < hosts->count; h++) {
+        struct errand *errand = &errands->list[errands->count];
+        int r = make_errand(errand, front, list, h, err);
+
+        if (r == 0 && errand->count == errand->own) {
+            free(STEAL_POINTER(errand->words));
+            *errand = (struct errand){.own = 0};
+            continue;
+        }
+        errands->questions[errands->count++] =
+            (struct question){.host = &hosts->hosts[h], .words = (const char *const *)errand->words};
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* A host's lines, each an entry of its own journal. */
+static int take(size_t index, const struct text *output, void *data, struct genv_error *err)
+{
+    struct errands *errands = data;
+    struct enforcement *enforcement = errands->course->enforcement;
+    cleanup_free char *copy = strdup(output->data ? output->data : "");
+    char *rest = copy, *line;
+
+    if (!copy)
+        return error_no_memory(err);
+    while ((line = strsep(&rest, "\n"))) {
+        cleanup_json json_t *entry = *line == '{' ? json_parse(line, strlen(line), NULL) : NULL;
+        const char *event = json_string_value(json_object_get(entry, "event"));
+
+        if (!event)
+            continue; /* start-up files talk */
+        if (strcmp(event, act_outcome_names[ACT_FORBIDDEN]) == 0 || strcmp(event, act_outcome_names[ACT_FAILED]) == 0)
+            enforcement->failed = true;
+        json_object_set_new(entry, "host", json_string(errands->questions[index].host->name));
+        enforcement_tell_entry(enforcement, entry);
+    }
+    return 0;
+}
+
+/* Sends every host what concerns it. @seconds more than an answer takes otherwise. */
+static int run_errands(struct course *course, const char *const *front, const struct violation_list *list,
+                       double seconds, int *ret_signal, struct genv_error *err)
+{
+    cleanup_with(errands_release) struct errands errands = {.course = course};
+    const struct ask_options how = {
+        .timeout_seconds = course->remote->timeout_seconds + seconds, .take = take, .data = &errands};
+    int r = make_errands(&errands, front, list, err);
+
+    if (r == 0 && errands.count)
+        r = ask_hosts(errands.questions, errands.count, &how, ret_signal, err);
+    for (size_t i = 0; r == 0 && i < errands.count; i++) {
+        if (!errands.questions[i].err.code)
+            continue;
+        course->enforcement->failed = true;
+        remote_complain(course->remote, errands.questions[i].host, &errands.questions[i].err);
+    }
+    return r;
+}
+
+static int warn(struct course *course, const struct violation_list *list, int *ret_signal, struct genv_error *err)
+{
+    char grace[32];
+    const char *front[] = {"enforce-act", "--warn", "--grace", grace, NULL};
+
+    snprintf(grace, sizeof(grace), "%g", course->enforcement->options->grace_seconds);
+    return run_errands(course, front, list, 0, ret_signal, err);
+}
+
+static int act(struct course *course, const struct violation_list *list, int *ret_signal, struct genv_error *err)
+{
+    char seconds[32];
+    const char *front[] = {"enforce-act", "--kill-after", seconds, course->enforcement->dry_run ? "--dry-run" : NULL,
+                           NULL};
+
+    snprintf(seconds, sizeof(seconds), "%g", course->enforcement->options->kill_after_seconds);
+    return run_errands(course, front, list, course->enforcement->options->kill_after_seconds, ret_signal, err);
+}
+
+/* Says once that a host fails, and again only after it has answered. */
+static void complain(struct course *course, const struct survey *survey)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct survey_answer *answer = &survey->answers[i];
+
+        if (!answer->snapshot && !course->failing[i])
+            remote_complain(course->remote, answer->host, &answer->err);
+        course->failing[i] = !answer->snapshot;
+    }
+}
+
+static int refuse_failure(const struct survey *survey, struct genv_error *err)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct survey_answer *answer = &survey->answers[i];
+
+        if (!answer->snapshot)
+            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
+    }
+    return 0;
+}
+
+/* One look at all hosts, and what follows from it. A host that does not answer breaks no rule. */
+static int look(struct course *course, int *ret_signal, struct genv_error *err)
+{
+    static const struct genv_snapshot nothing;
+    const struct survey_options how = {.timeout_seconds = course->remote->timeout_seconds};
+    cleanup_violation_list struct violation_list found = {0}, due = {0};
+    cleanup_free struct enforce_host *hosts = calloc(course->hosts->count + 1, sizeof(*hosts));
+    cleanup_survey struct survey survey = {0};
+    int r = hosts ? survey_take(course->hosts, &how, &survey, ret_signal, err) : error_no_memory(err);
+
+    if (r == 0 && course->remote->strict)
+        r = refuse_failure(&survey, err);
+    if (r < 0)
+        return r;
+    complain(course, &survey);
+    for (size_t i = 0; i < survey.count; i++) {
+        const struct genv_snapshot *snapshot = survey.answers[i].snapshot;
+
+        hosts[i] = (struct enforce_host){survey.answers[i].host->name, snapshot ? snapshot : &nothing};
+    }
+    r = enforcement_look(course->enforcement, hosts, survey.count, &found, &due, err);
+    if (r == 0 && course->enforcement->options->grace_seconds > 0 && !course->enforcement->dry_run)
+        r = warn(course, &found, ret_signal, err);
+    if (r == 0)
+        r = act(course, &due, ret_signal, err);
+    if (r == 0 && course->enforcement->options->interval_seconds <= 0 && remote_count_answers(&survey) == 0)
+        return error_set(err, EIO, "none of the hosts answered");
+    return r;
+}
+
+/* Waits for the next round. Returns the signal that says to end, or 0. */
+static int wait_ms(int64_t left_ms)
+{
+    const struct timespec timeout = {.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+    sigset_t set;
+    int caught;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    caught = sigtimedwait(&set, NULL, &timeout);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    return caught > 0 ? caught : 0;
+}
+
+static int keep_looking(struct course *course, int *ret_signal, struct genv_error *err)
+{
+    const struct rounds *rounds = &course->enforcement->rounds;
+    const int64_t interval = (int64_t)(course->enforcement->options->interval_seconds * 1000);
+
+    for (;;) {
+        int64_t next = rounds_now_ms() + interval, left;
+        int r = look(course, ret_signal, err);
+
+        if (*ret_signal || (r < 0 && course->remote->strict))
+            return r;
+        if (r < 0)
+            cli_complain(err->message);
+        if (interval == 0 && rounds_next_ms(rounds) < 0)
+            return r < 0 ? r : course->enforcement->failed ? EXIT_FAILURE : 0;
+        left = next - rounds_now_ms();
+        if (rounds_next_ms(rounds) >= 0 && (interval == 0 || rounds_next_ms(rounds) < left))
+            left = rounds_next_ms(rounds);
+        *ret_signal = wait_ms(left > 0 ? left : 0);
+        if (*ret_signal)
+            return 0;
+    }
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct enforcement_options *options = arguments->values;
+    cleanup_host_list struct host_list hosts = {0};
+    struct enforcement enforcement = {.options = options};
+    struct course course = {.remote = arguments->above, .enforcement = &enforcement, .hosts = &hosts};
+    int caught = 0, r;
+
+    if (options->history)
+        return enforcement_print_history(options, &cli->output, err);
+    r = remote_hosts(course.remote, &hosts, err);
+    if (r == 0)
+        r = enforcement_begin(&enforcement, options, false, err);
+    course.failing = calloc(hosts.count + 1, sizeof(*course.failing));
+    if (r == 0)
+        r = course.failing ? keep_looking(&course, &caught, err) : error_no_memory(err);
+    free(course.failing);
+    enforcement_end(&enforcement);
+    return r == -EINTR ? 0 : r;
+}
+
+static const struct example examples[] = {
+    {"genv remote -l root enforce --max-devices-per-user 4", "No more than four devices each, on all hosts together."},
+    {NULL, NULL},
+};
+
+const struct command command_remote_enforce = {
+    .name = "remote enforce",
+    .summary = "Terminate what breaks the rules of sharing, on all hosts",
+    .description =
+        "As 'genv enforce', which see: a user's maximum counts over all hosts together. Each host looks again for "
+        "itself, just before it acts. To mend what others do there takes root (-l root). A host that does not answer "
+        "is named, and the others are served.",
+    .options = enforcement_option_rows,
+    .defaults = &enforcement_defaults,
+    .values_size = sizeof(struct enforcement_options),
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,160 @@
+#!/usr/bin/env bats
+# genv remote enforce over real sshds: hosts with simulated GPUs, and processes of two users on them.
+# shellcheck disable=SC2154 # set by bats
+
+load ../remote/hosts
+
+setup_file() {
+    [[ $GENV_SANITIZE == none ]] || skip 'the simulated NVML is loaded into a sanitized program: see the C tests'
+    hosts_setup
+    for name in one two three; do
+        hosts_start "$name"
+        # As root there reaches the devices: a simulated machine of two GPUs.
+        cat >"$HOSTS/program" <<END
+#!/bin/sh
+unset GENV_DEVICES
+export GENV_SIMULATOR=$HOSTS/$name/world.json LD_LIBRARY_PATH=$GENV_BUILD/tests/simulator
+exec $GENV_BIN "\$@"
+END
+        hosts_program "$name" "$HOSTS/program"
+    done
+    # Alice administrates: her key opens root's door too.
+    cp "$HOSTS/$ALICE.keys" "$HOSTS/root.keys"
+}
+
+teardown_file() {
+    hosts_teardown
+}
+
+setup() {
+    bats_require_minimum_version 1.5.0
+    members=()
+    local name
+    for name in one two three; do
+        world "$name" ''
+    done
+}
+
+teardown() {
+    local pid
+    for pid in "${members[@]}"; do
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+}
+
+# On host $1 the processes $2, words PID:GIGABYTES, use device 0.
+world() {
+    local word list=
+    for word in $2; do
+        list+=${list:+,}"{\"pid\":${word%:*},\"used_memory\":\"${word#*:}g\"}"
+    done
+    echo "{\"devices\":[{\"uuid\":\"GPU-$1-0\",\"processes\":[$list]},{\"uuid\":\"GPU-$1-1\"}]}" >"$HOSTS/$1/world.new"
+    mv "$HOSTS/$1/world.new" "$HOSTS/$1/world.json"
+}
+
+# genv as it is on host $1, as root.
+there() {
+    GENV_TMPDIR=$HOSTS/$1/state "$HOSTS/$1/bin/genv" "${@:2}"
+}
+
+# A process of Bob's; its PID is in $member.
+start_member() {
+    setpriv --reuid "$BOB" --regid "$BOB" --clear-groups sleep 1000 3>&- &
+    member=$!
+    members+=("$member")
+}
+
+# Environment $2 of Bob's on host $1, with $3 devices.
+make_env() {
+    start_member
+    there "$1" envs activate --eid "$2" --uid "$(id -u "$BOB")" --pid "$member"
+    there "$1" devices attach --eid "$2" --count "$3" >/dev/null
+    sleep 0.01
+}
+
+enforce() {
+    as_alice genv remote -H one,two,three -l root enforce --interval 0 "$@"
+}
+
+lives() {
+    hosts_lives "$1"
+}
+
+@test "findings and actions carry the host" {
+    start_member
+    local stranger=$member
+    world two "$stranger:1"
+    run enforce --non-env-processes
+    echo "$output"
+    [[ $status == 0 && ${#lines[@]} == 2 ]]
+    [[ ${lines[0]} == "[two] Process $stranger (sleep 1000) of $BOB uses GPU 0 outside any environment" ]]
+    [[ ${lines[1]} == "[two] Terminated process $stranger (sleep 1000) of $BOB" ]]
+    run ! lives "$stranger"
+}
+
+@test "a maximum counts over all hosts together, and the newest go" {
+    make_env three first 1
+    make_env one second 1
+    make_env two third 2
+    local third=$member
+    world two "$third:1"
+    run enforce --max-devices-per-user 4
+    [[ $status == 0 && -z $output ]]
+    run enforce --max-devices-per-user 2 --dry-run
+    [[ $output == *"[two] Would detach GPU 0 from environment third of $BOB"* ]]
+    run enforce --max-devices-per-user 2
+    echo "$output"
+    [[ $status == 0 ]]
+    [[ $output == *"[two] Environment third of $BOB holds GPU 1, and $BOB holds 4 devices, of at most 2"* ]]
+    [[ $output == *"[two] Detached GPU 0 from environment third of $BOB"* ]]
+    [[ $output == *"[two] Detached GPU 1 from environment third of $BOB"* ]]
+    [[ $output == *"[two] Terminated process $third (sleep 1000) of $BOB"* ]]
+    [[ $(there one devices find --eid second) == 0 && $(there three devices find --eid first) == 0 ]]
+}
+
+@test "a host that does not answer weakens no other" {
+    hosts_fake dark silent
+    start_member
+    world three "$member:1"
+    run --separate-stderr as_alice genv remote -H dark,three -l root -t 2 enforce --interval 0 --non-env-processes
+    echo "$output $stderr"
+    [[ $status == 0 && $stderr == 'genv: dark: no answer within 2 seconds'* && ${#stderr_lines[@]} == 1 ]]
+    run ! lives "$member"
+}
+
+@test "without the right to, it says so and fails" {
+    start_member
+    world one "$member:1"
+    run as_alice genv remote -H one enforce --interval 0 --non-env-processes
+    echo "$output"
+    [[ $status == 1 && $output == *"[one] Cannot terminate process $member (sleep 1000) of $BOB: run as root"* ]]
+    lives "$member"
+}
+
+@test "the host looks for itself: what has changed since the survey is left alone" {
+    make_env one late 1
+    local word
+    # What a survey of long ago would send: another start time, another attachment.
+    for word in "non-env-processes:0:$member:1::1970-01-01T00:00:00Z/0/0" \
+        "max-devices-per-user:0:0:0:late:2020-01-01T00:00:00Z/2/1"; do
+        run there one enforce-act "$word"
+        echo "$output"
+        [[ $status == 0 && $(jq -r .event <<<"$output") == gone ]]
+    done
+    lives "$member"
+    [[ $(there one devices find --eid late) == 0 ]]
+    run there one enforce-act 'rm -rf /'
+    [[ $status == 2 ]]
+}
+
+@test "as a service it keeps looking, and ends when told to" {
+    as_alice genv remote -H one,two -l root enforce --interval 0.5 --non-env-processes >"$HOSTS/log" 2>&1 3>&- &
+    local service=$!
+    sleep 1
+    start_member
+    world two "$member:1"
+    hosts_wait_for 'grep -q "^\[two\] Terminated process $member" "$HOSTS/log"'
+    kill "$(pgrep -P "$service" -x genv || echo "$service")"
+    wait "$service"
+}

@@ -1,0 +1,296 @@
+#!/usr/bin/env bats
+# genv remote activate, typed into on a real terminal: each login shell, whatever its start-up files do.
+# shellcheck disable=SC2154 # set by bats
+
+load hosts
+
+setup_file() {
+    hosts_setup
+    hosts_start one 2
+    # What hosts_as() does, as a program for tmux.
+    {
+        echo '#!/usr/bin/env bash'
+        declare -f hosts_as
+        echo "HOSTS=$HOSTS HOSTS_SHELL=/bin/bash"
+        echo "hosts_as $ALICE "'"$@"'
+    } >"$HOSTS/as_alice"
+    chmod 755 "$HOSTS/as_alice"
+}
+
+teardown_file() {
+    hosts_teardown
+}
+
+setup() {
+    bats_require_minimum_version 1.5.0
+    command -v tmux >/dev/null || skip 'tmux is not installed'
+    TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
+    home=$HOSTS/home/$ALICE
+    as_alice mkdir -p .config/fish
+    as_alice rm -f .bash_profile .bash_login .profile .bashrc .zshenv .zprofile .zshrc .zlogin .config/fish/config.fish
+}
+
+teardown() {
+    if [[ -S $TMUX_SOCKET ]]; then
+        tmux -S "$TMUX_SOCKET" kill-server
+    fi
+    hosts_wait_for is_free
+}
+
+is_free() {
+    ! hosts_genv one devices --format csv --no-header | grep -q -v '^[0-9]*,,,'
+}
+
+is_taken() {
+    ! is_free
+}
+
+use_shell() {
+    local shell
+    shell=$(command -v "$1") || skip "$1 is not installed"
+    usermod --shell "$shell" "$ALICE"
+}
+
+# What the user's own start-up files are to hold: a prompt that can be waited for, and $1 behind it.
+start_up_files() {
+    printf '%s\n' "PS1='ready> '" "$1" | as_alice tee .bash_profile .zshrc >/dev/null
+    printf '%s\n' 'set fish_greeting' 'function fish_prompt; echo -n "ready> "; end' "${2-$1}" |
+        as_alice tee .config/fish/config.fish >/dev/null
+}
+
+# Opens a terminal with `genv remote -H one "$@"` in it, whose end it shows.
+open_terminal() {
+    tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x 150 -y 40 \
+        "$HOSTS/as_alice genv remote -H one $*; echo \"ended: \$?\"; stty -a | grep -o '.echo ' ; exec sleep 1000"
+}
+
+type_in() {
+    tmux -S "$TMUX_SOCKET" send-keys -l -- "$1"
+    tmux -S "$TMUX_SOCKET" send-keys Enter
+}
+
+press() {
+    tmux -S "$TMUX_SOCKET" send-keys "$1"
+}
+
+# Waits until a line of the terminal matches.
+see() {
+    local i
+    for ((i = 0; i < 200; i++)); do
+        tmux -S "$TMUX_SOCKET" capture-pane -p >"$BATS_TEST_TMPDIR/screen"
+        ! grep -q -E -e "$1" "$BATS_TEST_TMPDIR/screen" || return 0
+        sleep 0.05
+    done
+    echo "no '$1' in"
+    cat "$BATS_TEST_TMPDIR/screen"
+    return 1
+}
+
+session() {
+    use_shell "$1"
+    start_up_files "${2-}" "${3-${2-}}"
+    open_terminal activate --gpus 2 --name "it\'s"
+    see '^\(genv\) ready> *$'
+    is_taken
+    type_in 'genv status'
+    see "^   Name: it's$"
+    see '^Attached to GPUs at indices 0,1$'
+    type_in 'echo "devices: $CUDA_VISIBLE_DEVICES"; env | grep -c -E "^(GENV_LOGIN_|ZDOTDIR)"'
+    see '^devices: 0,1$'
+    see '^0$'
+    type_in 'clear'
+    type_in 'genv deactivate'
+    see '^ready> *$'
+    hosts_wait_for is_free
+    type_in 'env | grep -c -E "^(GENV_ENV|CUDA_)"; genv status'
+    see '^0$'
+    see '^Environment is not active$'
+    type_in 'genv activate --gpus 1'
+    see '^\(genv\) ready> *$'
+    is_taken
+    type_in 'exit 3'
+    see '^ended: 3$'
+    see '^ echo'
+    is_free
+}
+
+@test "a session in bash" { session bash; }
+@test "a session in zsh" { session zsh; }
+@test "a session in fish" { session fish; }
+
+noise='echo noise; echo more >&2'
+@test "start-up files that print: bash" { session bash "$noise"; }
+@test "start-up files that print: zsh" { session zsh "$noise"; }
+@test "start-up files that print: fish" { session fish "$noise"; }
+
+init='eval "$(genv shell --init)"'
+@test "start-up files that set genv up: bash" { session bash "$init"; }
+@test "start-up files that set genv up: zsh" { session zsh "$init"; }
+@test "start-up files that set genv up: fish" { session fish 'genv shell --init fish | source'; }
+
+@test "strict start-up files: bash" { session bash 'set -u; set -o pipefail; shopt -s failglob; alias genv=false'; }
+@test "strict start-up files: zsh" { session zsh 'setopt nounset shwordsplit ksharrays globsubst; alias genv=false'; }
+
+failing() {
+    use_shell "$1"
+    start_up_files "$2"
+    open_terminal activate --gpus 2
+    see '^ended: 9$'
+    hosts_wait_for is_free
+}
+
+@test "start-up files that end the shell: bash" { failing bash 'exit 9'; }
+@test "start-up files that end the shell: zsh" { failing zsh 'exit 9'; }
+@test "start-up files that end the shell: fish" { failing fish "status is-interactive; and exec sh -c 'exit 9'"; }
+
+@test "all files of a login are read: bash" {
+    use_shell bash
+    echo 'MINE=profile; . ~/.bashrc' | as_alice tee .profile >/dev/null
+    echo 'MINE=$MINE-rc; PS1="ready> "' | as_alice tee .bashrc >/dev/null
+    open_terminal activate --gpus 1
+    see '^\(genv\) ready> *$'
+    type_in 'echo "it is $MINE"; logout'
+    see '^it is profile-rc$'
+    see '^ended: 0$'
+}
+
+@test "all files of a login are read: zsh" {
+    use_shell zsh
+    as_alice mkdir -p dots
+    echo 'export ZDOTDIR=$HOME/dots; MINE=env' | as_alice tee .zshenv >/dev/null
+    echo 'MINE=$MINE-profile' | as_alice tee dots/.zprofile >/dev/null
+    echo 'MINE=$MINE-rc; PS1="ready> "' | as_alice tee dots/.zshrc >/dev/null
+    echo 'MINE=$MINE-login' | as_alice tee dots/.zlogin >/dev/null
+    open_terminal activate --gpus 1
+    see '^\(genv\) ready> *$'
+    type_in '[[ -o login ]] && echo "it is $MINE in ${ZDOTDIR#$HOME}"; logout'
+    see '^it is env-profile-rc-login in /dots$'
+    see '^ended: 0$'
+}
+
+@test "another shell starts inside the environment: dash" {
+    use_shell dash
+    open_terminal activate --gpus 1
+    see '^\$ *$'
+    is_taken
+    type_in 'echo "devices: $CUDA_VISIBLE_DEVICES, $(env | grep -c GENV_LOGIN_)"'
+    see '^devices: 0, 0$'
+    type_in 'exit 4'
+    see '^ended: 4$'
+    is_free
+}
+
+@test "another shell in place of the login shell is inside the environment too" {
+    use_shell bash
+    printf '%s\n' 'PS1="ready> "' 'exec sh' | as_alice tee .bash_profile >/dev/null
+    open_terminal activate --gpus 1
+    see '^\$ *$'
+    type_in 'echo "devices: $CUDA_VISIBLE_DEVICES"'
+    see '^devices: 0$'
+    type_in 'exit'
+    see '^ended: 0$'
+    is_free
+}
+
+without_prompt() {
+    use_shell "$1"
+    start_up_files ''
+    open_terminal activate --gpus 1 --no-prompt
+    see '^ready> *$'
+    type_in 'genv status'
+    see '^Attached to GPUs at indices 0$'
+}
+
+@test "the prompt stays as it is if asked for: bash" { without_prompt bash; }
+@test "the prompt stays as it is if asked for: zsh" { without_prompt zsh; }
+@test "the prompt stays as it is if asked for: fish" { without_prompt fish; }
+
+terminal() {
+    use_shell "$1"
+    start_up_files ''
+    open_terminal activate --gpus 1
+    see '^\(genv\) ready> *$'
+    type_in 'stty size'
+    see '^40 150$'
+    tmux -S "$TMUX_SOCKET" resize-window -x 101 -y 33
+    type_in 'stty size'
+    see '^33 101$'
+    # An interrupt ends the command, a stop is the shell's affair, and the session goes on.
+    type_in 'sh -c "echo begun; exec sleep 1000"'
+    see '^begun$'
+    press C-c
+    type_in 'echo "after C-c"'
+    see '^after C-c$'
+    type_in 'sh -c "echo stop me; exec sleep 1000"'
+    see '^stop me$'
+    press C-z
+    type_in 'echo "after C-z"; kill %1'
+    see '^after C-z$'
+    type_in 'exit 5'
+    # zsh and fish ask again where a job has just been stopped
+    tmux -S "$TMUX_SOCKET" capture-pane -p | grep -q '^ended: ' || type_in 'exit 5'
+    see '^ended: 5$'
+}
+
+@test "the terminal in bash" { terminal bash; }
+@test "the terminal in zsh" { terminal zsh; }
+@test "the terminal in fish" { terminal fish; }
+
+# The foreground command has a process group of its own, and ignores the hang-up.
+closed() {
+    local pid
+    use_shell "$1"
+    start_up_files ''
+    open_terminal activate --gpus 2
+    see '^\(genv\) ready> *$'
+    type_in "sh -c 'trap \"\" HUP; echo \$\$ >pid; sleep 1000; sleep 1000'"
+    hosts_wait_for '[[ -s $home/pid ]]'
+    pid=$(<"$home/pid")
+    rm "$home/pid"
+    tmux -S "$TMUX_SOCKET" kill-server
+    hosts_wait_for is_free
+    hosts_wait_for "! hosts_lives $pid"
+}
+
+@test "a closed terminal frees the devices, and ends what ignores it: bash" { closed bash; }
+@test "a closed terminal frees the devices, and ends what ignores it: zsh" { closed zsh; }
+@test "a closed terminal frees the devices, and ends what ignores it: fish" { closed fish; }
+
+@test "a lost connection leaves a terminal that works" {
+    use_shell bash
+    start_up_files ''
+    open_terminal activate --gpus 2
+    see '^\(genv\) ready> *$'
+    hosts_hang_up one
+    see 'ended: 255$'
+    see '^ echo'
+    hosts_wait_for is_free
+}
+
+@test "a killed ssh leaves a terminal that works" {
+    local pid
+    use_shell bash
+    start_up_files ''
+    open_terminal activate --gpus 2
+    see '^\(genv\) ready> *$'
+    # Not the one that holds the shared connection.
+    for pid in $(hosts_processes_of "$ALICE"); do
+        [[ $(tr '\0' ' ' <"/proc/$pid/cmdline" || true) != 'ssh -F '*' -tt '* ]] || kill -KILL "$pid"
+    done
+    see 'ended: 137$'
+    see '^ echo'
+    hosts_wait_for is_free
+}
+
+@test "a command on a terminal: size, interrupt, status" {
+    use_shell bash
+    open_terminal "run --gpus 1 --tty -- sh -c 'trap \"echo caught; exit 6\" INT; stty size; echo begun; while :; do sleep 0.1; done'"
+    see '^40 150$'
+    see '^begun$'
+    press C-z
+    press C-c
+    see 'caught'
+    see '^ended: 6$'
+    see '^ echo'
+    is_free
+}

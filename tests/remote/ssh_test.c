@@ -1,0 +1,313 @@
+/* How ssh is called, where its shared connections lie, and what its failures are said to mean. */
+#include "../unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "remote/ssh.h"
+
+static char *read_text(const char *path)
+{
+    char *text = NULL;
+
+    assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 16, &text, NULL), 0);
+    return text;
+}
+
+/* The user's own first: in ssh's configuration the first value counts. */
+static bool is_ordered(const char *text)
+{
+    static const char *const parts[] = {"/.ssh/config\"\n", "Include /etc/ssh/ssh_config\n", "\nHost *\n",
+                                        "ControlMaster auto\n"};
+
+    for (size_t i = 0; text && i < ARRAY_SIZE(parts); i++)
+        text = strstr(text, parts[i]);
+    return text != NULL;
+}
+
+static void prepare(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "genv-ssh/config"), *config = NULL, *again = NULL, *text = NULL;
+    struct stat first, second;
+
+    setenv("XDG_RUNTIME_DIR", *state, 1);
+    assert_int_equal(ssh_prepare(&config, NULL), 0);
+    assert_string_equal(config, path);
+    text = read_text(config);
+    assert_true(is_ordered(text));
+    assert_int_equal(stat(path, &first), 0);
+    assert_int_equal(first.st_mode & 07777, 0600);
+    /* Written only when it is another. */
+    assert_int_equal(ssh_prepare(&again, NULL), 0);
+    assert_int_equal(stat(path, &second), 0);
+    assert_true(first.st_ino == second.st_ino && first.st_mtim.tv_nsec == second.st_mtim.tv_nsec);
+    free(STEAL_POINTER(again));
+    unit_write(*state, "genv-ssh/config", "Host *\n    ProxyCommand id\n");
+    assert_int_equal(ssh_prepare(&again, NULL), 0);
+    free(STEAL_POINTER(text));
+    text = read_text(again);
+    assert_null(strstr(text, "ProxyCommand"));
+}
+
+/* The directory of the home that passwd(5) names, whatever $HOME says: there ssh looks. */
+static void home(void **state)
+{
+    cleanup_free char *config = NULL, *text = NULL, *line = NULL;
+    const struct passwd *entry = getpwuid(geteuid());
+
+    setenv("XDG_RUNTIME_DIR", *state, 1);
+    setenv("HOME", "/nowhere", 1);
+    assert_non_null(entry);
+    assert_int_equal(ssh_prepare(&config, NULL), 0);
+    text = read_text(config);
+    assert_true(asprintf(&line, "\nInclude \"%s/.ssh/config\"\n", entry->pw_dir) > 0);
+    assert_non_null(strstr(text, line));
+}
+
+/* A directory that others can write to is made private; one of theirs, or a link to it, is not used. */
+static void private_directory(void **state)
+{
+    cleanup_free char *folder = unit_path(*state, "genv-ssh"), *config = NULL;
+    struct stat st;
+
+    setenv("XDG_RUNTIME_DIR", *state, 1);
+    assert_int_equal(mkdir(folder, 0777), 0);
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(ssh_prepare(&config, NULL), 0);
+    assert_int_equal(stat(folder, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static int prepare_elsewhere(void *data)
+{
+    char fallback[64], *config = NULL;
+
+    setenv("XDG_RUNTIME_DIR", data, 1);
+    snprintf(fallback, sizeof(fallback), "/tmp/genv-ssh-%u/config", (unsigned)geteuid());
+    require(ssh_prepare(&config, NULL) == 0);
+    require(strcmp(config, fallback) == 0);
+    unlink(config);
+    *strrchr(fallback, '/') = '\0';
+    require(rmdir(fallback) == 0);
+    return 0;
+}
+
+/* A user whom no other test has. */
+static uid_t some_user(void)
+{
+    return 70000 + (uid_t)getpid();
+}
+
+static void elsewhere(void **state)
+{
+    cleanup_free char *folder = unit_path(*state, "genv-ssh"), *longer = NULL;
+
+    skip_unless_root();
+    /* Root's runtime directory, as after su(1). */
+    assert_int_equal(mkdir(folder, 0755), 0);
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, *state), 0);
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, ""), 0);
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, "relative"), 0);
+    /* A path so long that a socket's would not fit. */
+    assert_true(asprintf(&longer, "%s/%060d", (char *)*state, 0) > 0);
+    assert_int_equal(mkdir(longer, 0777), 0);
+    assert_int_equal(chmod(longer, 0777), 0);
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, longer), 0);
+}
+
+static int expect_planted(void *data)
+{
+    struct genv_error err = {0};
+    char *config = NULL;
+
+    (void)data;
+    unsetenv("XDG_RUNTIME_DIR");
+    require(ssh_prepare(&config, &err) < 0);
+    require(!config && strstr(err.message, "/tmp/genv-ssh-"));
+    return 0;
+}
+
+/* Somebody was first under /tmp. */
+static void planted(void **state)
+{
+    char path[64];
+
+    skip_unless_root();
+    snprintf(path, sizeof(path), "/tmp/genv-ssh-%u", (unsigned)some_user());
+    assert_int_equal(mkdir(path, 0777), 0);
+    assert_int_equal(chmod(path, 0777), 0);
+    assert_int_equal(unit_fork(some_user(), expect_planted, NULL), 0);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(chmod(*state, 0777), 0);
+    assert_int_equal(symlink(*state, path), 0);
+    assert_int_equal(unit_fork(some_user(), expect_planted, NULL), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unit_count_entries(*state), 0);
+}
+
+static int expect_no_ssh(void *data)
+{
+    struct genv_error err = {0};
+    char *config;
+
+    setenv("PATH", data, 1);
+    require(ssh_prepare(&config, &err) == -ENOENT);
+    require(strstr(err.message, "openssh-client"));
+    return 0;
+}
+
+static void not_installed(void **state)
+{
+    assert_int_equal(unit_fork(-1, expect_no_ssh, *state), 0);
+}
+
+/* All of @argv, separated by '|'. */
+static char *join(char *const *argv)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+
+    assert_non_null(file);
+    for (size_t i = 0; argv[i]; i++)
+        fprintf(file, "%s%s", i ? "|" : "", argv[i]);
+    fclose(file);
+    return text;
+}
+
+static char *command(const struct ssh_call *call, const struct host *host, const char *const *words)
+{
+    cleanup_strv char **argv = NULL;
+
+    assert_int_equal(ssh_command(host, call, words, &argv, NULL), 0);
+    return join(argv);
+}
+
+static void commands(void **state)
+{
+    static const char *const words[] = {"snapshot", NULL}, *const odd[] = {"run", "a b", "$x", "", NULL};
+    const struct host host = {"gpu-1", "paul@gpu-1", "~/genv"};
+    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT};
+    cleanup_free char *query = command(&call, &host, words), *alone = NULL, *shell = NULL, *encoded = NULL;
+
+    (void)state;
+    assert_ptr_equal(strstr(query, "ssh|-F|/c|-o|BatchMode=yes|-o|ConnectTimeout=5|-o|RemoteCommand=none|"), query);
+    assert_string_equal(strstr(query, "|--|"), "|--|paul@gpu-1|~/genv snapshot");
+    assert_true(strstr(query, "ClearAllForwardings=yes") && strstr(query, "|-T|") && !strstr(query, "ControlMaster"));
+    call.share = false;
+    alone = command(&call, &host, words);
+    assert_non_null(strstr(alone, "|-o|ControlMaster=no|"));
+    call.terminal = SSH_TERMINAL;
+    shell = command(&call, &host, words);
+    assert_true(strstr(shell, "|-tt|") && !strstr(shell, "|-T|") && !strstr(shell, "ClearAllForwardings"));
+    call.terminal = SSH_PLAIN;
+    encoded = command(&call, &host, odd);
+    assert_true(strstr(encoded, "|-T|") && !strstr(encoded, "ClearAllForwardings"));
+    assert_ptr_equal(strstr(strstr(encoded, "|--|"), "|--|paul@gpu-1|~/genv --encoded run "), strstr(encoded, "|--|"));
+    assert_null(strpbrk(strstr(encoded, "--encoded"), "$'\"\\`;"));
+}
+
+static void too_long(void **state)
+{
+    const struct host host = {"gpu-1", "gpu-1", "genv"};
+    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN};
+    cleanup_free char *word = malloc(100 * 1024 + 1);
+    const char *words[] = {"run", word, NULL};
+    cleanup_strv char **argv = NULL;
+    struct genv_error err = {0};
+
+    (void)state;
+    assert_non_null(word);
+    memset(word, 'x', 100 * 1024);
+    word[100 * 1024] = '\0';
+    assert_int_equal(ssh_command(&host, &call, words, &argv, &err), -E2BIG);
+    assert_true(strstr(err.message, "100 KiB") && !argv);
+    word[100 * 1024 - 100] = '\0';
+    assert_int_equal(ssh_command(&host, &call, words, &argv, &err), 0);
+    /* Encoded, spaces take three bytes. */
+    memset(word, ' ', 40 * 1024);
+    word[40 * 1024] = '\0';
+    strv_free(STEAL_POINTER(argv));
+    assert_int_equal(ssh_command(&host, &call, words, &argv, &err), -E2BIG);
+}
+
+static const struct {
+    int status, code;
+    const char *output, *sentence;
+} failures[] = {
+    {255, EHOSTUNREACH, "ssh: Could not resolve hostname gpu-1: Name or service not known\r\n", "can't be resolved"},
+    {255, ECONNREFUSED, "ssh: connect to host gpu-1 port 22: Connection refused\r\n", "refuses"},
+    {255, EHOSTUNREACH, "ssh: connect to host gpu-1 port 22: No route to host\r\n", "no route"},
+    {255, EHOSTUNREACH, "ssh: connect to host gpu-1 port 22: Network is unreachable\r\n", "network"},
+    {255, ETIMEDOUT, "ssh: connect to host gpu-1 port 22: Connection timed out\r\n", "does not answer"},
+    {255, ETIMEDOUT, "Connection timed out during banner exchange\r\nConnection to 1.2.3.4 port 22 timed out\r\n",
+     "does not answer"},
+    {255, EACCES, "Welcome\r\njohn@10.0.0.1: Permission denied (publickey,password).\r\n",
+     "does not let john@10.0.0.1 in without a password: put your key there (ssh-copy-id paul@gpu-1)"},
+    {255, EACCES, "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures\r\n",
+     "IdentitiesOnly"},
+    {255, EKEYREJECTED,
+     "No ED25519 host key is known for gpu-1 and you have requested strict checking.\r\nHost key verification "
+     "failed.\r\n",
+     "not known yet: connect once with 'ssh paul@gpu-1'"},
+    {255, EKEYREJECTED,
+     "@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nOffending ED25519 key in "
+     "/home/paul/.ssh/known_hosts:3\r\nHost key verification failed.\r\n",
+     "has changed: it was installed anew, or somebody is in between; if you know that it is right, remove the old key "
+     "(/home/paul/.ssh/known_hosts:3)"},
+    {255, EIO,
+     "/home/paul/.ssh/config: line 1: Bad configuration option: colour\r\n/home/paul/.ssh/config: terminating, 1 bad "
+     "configuration options\r\n",
+     "bad configuration"},
+    {255, EKEYREJECTED,
+     "@       WARNING: REVOKED HOST KEY DETECTED!               @\r\nHost key verification failed.\r\n", "revoked"},
+    {255, ECONNRESET,
+     "kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 1.2.3.4 port 22\r\n",
+     "MaxStartups"},
+    {255, EIO, "Warning: x\r\nUnable to negotiate with 1.2.3.4 port 22: no matching host key type found.\r\n",
+     "ssh failed: Unable to negotiate with"},
+    {255, EIO, "", "ssh failed without saying why"},
+    {255, EIO, "\x1b[31mred\r\n", "?[31mred"},
+    {127, ENOENT, "bash: line 1: genv: command not found\n", "--genv PATH"},
+    {1, ENOENT, "genv: Command not found.\n", "--genv PATH"},
+    {126, ENOEXEC, "bash: line 1: /opt: Is a directory\n", "executed"},
+    {2, EPROTO, "usage: genv [-h] {activate,devices} ...\ngenv: error: argument command: invalid choice: 'snapshot'\n",
+     "too old"},
+    {2, EPROTO, "genv: there is no command snapshot\n", "too old"},
+    {1, EREMOTEIO, "noise\ngenv: no space left on device\n", "no space left on device"},
+    {1, EREMOTEIO, "Segmentation fault\n", "genv failed there: Segmentation fault"},
+    {3, EREMOTEIO, "", "status 3"},
+    {128 + 9, EINTR, "", "signal 9"},
+};
+
+static void explanations(void **state)
+{
+    const struct host host = {"gpu-1", "paul@gpu-1", "genv"}, elsewhere_installed = {"gpu-1", "gpu-1", "/opt/genv"};
+    struct genv_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+        int r = ssh_explain(&host, failures[i].status, failures[i].output, &err);
+
+        if (r != -failures[i].code || err.code != failures[i].code || !strstr(err.message, failures[i].sentence))
+            fail_msg("%s%d: %s", failures[i].output, r, err.message);
+        assert_null(strpbrk(err.message, "\r\n\x1b"));
+        assert_true(ssh_was_turned_away(failures[i].status, failures[i].output) == (failures[i].code == ECONNRESET));
+    }
+    assert_int_equal(ssh_explain(&elsewhere_installed, 127, NULL, &err), -ENOENT);
+    assert_non_null(strstr(err.message, "there is no /opt/genv"));
+    /* What a program there says is not taken for ssh's words. */
+    assert_false(ssh_was_turned_away(1, "kex_exchange_identification: read: Connection reset by peer"));
+}
+
+static const struct CMUnitTest tests[] = {
+    test_in_directory(prepare),   test_in_directory(home),    test_in_directory(private_directory),
+    test_in_directory(elsewhere), test_in_directory(planted), test_in_directory(not_installed),
+    cmocka_unit_test(commands),   cmocka_unit_test(too_long), cmocka_unit_test(explanations),
+};
+
+UNIT_MAIN(tests)
