@@ -65,7 +65,7 @@ bool answer_is_loopback(const char *host)
     struct in_addr in;
     struct in6_addr in6;
 
-    if (length >= sizeof(name))
+    if (length >= sizeof(name) || (bracket && host[length + 1] != ']'))
         return false;
     memcpy(name, host + bracket, length);
     name[length] = '\0';

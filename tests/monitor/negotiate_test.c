@@ -1,0 +1,91 @@
+/* What the headers Accept and Host ask for. */
+#include "../unit/unit.h"
+#include "monitor/answer.h"
+
+static void test_openmetrics(void **state)
+{
+    static const char *const asking[] = {
+        "application/openmetrics-text",
+        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "text/plain;q=0.3, APPLICATION/OpenMetrics-Text ; version=1.0.0 ; q=0.301",
+        "*/*, application/openmetrics-text",
+    };
+    static const char *const others[] = {
+        "",
+        "*/*",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "text/plain;version=0.0.4;q=0.6,application/openmetrics-text;q=0.5",
+        "application/openmetrics-text;q=0",
+        "application/openmetrics-text;q=0.000",
+        "application/openmetrics-textual",
+        "xapplication/openmetrics-text",
+        ",;,;q=;;",
+        "application/openmetrics-text;q",
+    };
+
+    (void)state;
+    assert_false(answer_is_openmetrics(NULL));
+    for (size_t i = 0; i < ARRAY_SIZE(asking); i++)
+        assert_true(answer_is_openmetrics(asking[i]));
+    for (size_t i = 0; i + 1 < ARRAY_SIZE(others); i++)
+        assert_false(answer_is_openmetrics(others[i]));
+    assert_true(answer_is_openmetrics(others[ARRAY_SIZE(others) - 1])); /* a weight that is none does not count */
+}
+
+static void test_loopback(void **state)
+{
+    static const char *const here[] = {"localhost",    "LocalHost:8000", "127.0.0.1",
+                                       "127.3.2.1:80", "[::1]",          "[::1]:8000"};
+    static const char *const elsewhere[] = {
+        "",
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1:8000",
+        "[::2]:80",
+        "[",
+        "[::1",
+        "0x7f.1",
+        "127.1",
+        "::1",
+        "0",
+        "[127.0.0.1]",
+        "localhostx",
+        "evil.example:localhost",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(here); i++)
+        assert_true(answer_is_loopback(here[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++) {
+        if (answer_is_loopback(elsewhere[i]))
+            fail_msg("taken for loopback: %s", elsewhere[i]);
+    }
+}
+
+/* Anything may come: nothing is read behind its end (the sanitized build sees that). */
+static void test_rubbish(void **state)
+{
+    static const char pieces[] = "aq=;, 01.*/\t[]:-";
+    uint64_t seed = 1;
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        size_t length = unit_random(&seed) % 40;
+        cleanup_free char *text = calloc(length + 1, 1);
+
+        for (size_t i = 0; i < length; i++)
+            text[i] = pieces[unit_random(&seed) % (sizeof(pieces) - 1)];
+        assert_false(answer_is_openmetrics(text));
+        answer_is_loopback(text);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_openmetrics),
+    cmocka_unit_test(test_loopback),
+    cmocka_unit_test(test_rubbish),
+};
+
+UNIT_MAIN(tests)
