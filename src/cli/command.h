@@ -58,7 +58,8 @@ extern const struct command command_envs_activate, command_envs_config, command_
     command_envs_ps, command_envs_query;
 
 extern const struct command command_remote, command_remote_activate, command_remote_devices, command_remote_enforce,
-    command_remote_envs, command_remote_query, command_remote_run, command_remote_session, command_remote_snapshot;
+    command_remote_envs, command_remote_monitor, command_remote_query, command_remote_run, command_remote_session,
+    command_remote_snapshot;
 
 extern const struct command command_devices_attach, command_devices_detach, command_devices_find, command_devices_ps,
     command_devices_query;

@@ -367,17 +367,20 @@ static int loop(struct fanout *fanout, struct genv_error *err)
     return 0;
 }
 
-/* Blocks the signals that would end this process, so that the loop gets them; ignored ones stay so. */
+/* Blocks the signals that would end this process, so that the loop gets them; ignored ones stay so, and those that the
+ * caller has blocked are his to take. */
 static int take_signals(sigset_t *ret_before)
 {
-    sigset_t mine;
+    sigset_t mine, blocked;
     int fd;
 
     sigemptyset(&mine);
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
     for (size_t i = 0; i < ARRAY_SIZE(handled); i++) {
         struct sigaction action;
 
-        if (sigaction(handled[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+        if (sigaction(handled[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
+            !sigismember(&blocked, handled[i]))
             sigaddset(&mine, handled[i]);
     }
     fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);

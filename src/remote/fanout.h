@@ -1,7 +1,7 @@
 /* Runs a command for each of many hosts at once, within a bound, and gathers what they print.
  *
- * Children die with the caller (PR_SET_PDEATHSIG). While it runs, SIGINT, SIGTERM and SIGHUP end all children; the
- * signal is then raised again by whoever called. */
+ * Children die with the caller (PR_SET_PDEATHSIG). While it runs, SIGINT, SIGTERM and SIGHUP, unless they are
+ * ignored or blocked, end all children; the signal is then raised again by whoever called. */
 #ifndef REMOTE_FANOUT_H
 #define REMOTE_FANOUT_H
 

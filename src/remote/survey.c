@@ -41,8 +41,8 @@ static const char *find_start(const char *text, const char *from)
     return NULL;
 }
 
-/* The snapshot in @output. Start-up files may have printed something before, and not even ended the line. */
-static int parse(const struct text *output, struct genv_snapshot **ret_snapshot, struct genv_error *err)
+/* The noise before it may not even end its line. */
+int survey_parse(const struct text *output, struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
     const char *text = output->data ? output->data : "", *end = find_end(text), *start = find_start(text, text);
     struct genv_error reason = {0};
@@ -61,7 +61,7 @@ static int take(size_t index, const struct text *output, void *data, struct genv
 {
     struct course *course = data;
 
-    return parse(output, &course->answers[index].snapshot, err);
+    return survey_parse(output, &course->answers[index].snapshot, err);
 }
 
 static bool suffices(size_t index, void *data)

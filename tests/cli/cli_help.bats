@@ -20,7 +20,7 @@ all_commands() {
     diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot top monitor enforce remote shell init \
         root doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
         'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' \
-        'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run' 'remote enforce') <(all_commands)
+        'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run' 'remote enforce' 'remote monitor') <(all_commands)
 }
 
 @test "genv alone, --help, -h and help say the same" {

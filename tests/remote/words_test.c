@@ -1,5 +1,5 @@
 /* Words as they pass through a login shell. */
-#include "unit.h"
+#include "../unit/unit.h"
 
 #include <errno.h>
 #include <string.h>
