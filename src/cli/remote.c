@@ -175,14 +175,8 @@ int remote_add_json(struct text *text, const struct survey *survey, const char *
 }
 
 static const struct command *const subcommands[] = {
-    &command_remote_devices,
-    &command_remote_envs,
-    &command_remote_query,
-    &command_remote_snapshot,
-    &command_remote_activate,
-    &command_remote_run,
-    &command_remote_enforce,
-    NULL,
+    &command_remote_devices,  &command_remote_envs, &command_remote_query,   &command_remote_snapshot,
+    &command_remote_activate, &command_remote_run,  &command_remote_enforce, NULL,
 };
 
 static const struct example examples[] = {
