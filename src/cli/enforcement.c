@@ -202,22 +202,34 @@ static char *journal_path(const struct enforcement_options *options)
     return text_take(&path);
 }
 
+/* Where nobody has used genv yet there is no state directory either: the journal waits for it. */
+static int open_journal(struct enforcement *enforcement, struct genv_error *err)
+{
+    const struct enforcement_options *options = enforcement->options;
+    cleanup_free char *path = journal_path(options);
+    int r;
+
+    if (!path)
+        return error_no_memory(err);
+    if (enforcement->journal || !has_journal(options))
+        return 0;
+    r = journal_open(path, &enforcement->journal, err);
+    return r == -ENOENT && !options->log ? 0 : r;
+}
+
 int enforcement_begin(struct enforcement *enforcement, const struct enforcement_options *options, bool local,
                       struct genv_error *err)
 {
     const char *terminate = getenv("GENV_TERMINATE_PROCESSES");
-    cleanup_free char *path = journal_path(options);
     int r;
 
     *enforcement = (struct enforcement){.options = options};
     enforcement->dry_run = options->dry_run || (terminate && strcmp(terminate, "0") == 0);
-    if (!path)
-        return error_no_memory(err);
     r = collect_limits(options, &enforcement->limits, err);
     if (r == 0 && local)
         r = limits_check_subjects(&enforcement->limits, options->limits_file ? options->limits_file : LIMITS_FILE, err);
-    if (r == 0 && has_journal(options))
-        r = journal_open(path, &enforcement->journal, err);
+    if (r == 0)
+        r = open_journal(enforcement, err);
     enforcement->rounds.rules = choose_rules(options, &enforcement->limits);
     enforcement->rounds.limits = &enforcement->limits;
     enforcement->rounds.grace_seconds = enforcement->dry_run ? 0 : options->grace_seconds;
@@ -247,7 +259,8 @@ void enforcement_tell_entry(struct enforcement *enforcement, json_t *entry)
     }
     if (!line.failed)
         file_write(STDOUT_FILENO, line.data, line.length); /* at once: whoever reads along wants to know now */
-    if (enforcement->journal && journal_write(enforcement->journal, entry, &err) < 0) {
+    if (open_journal(enforcement, &err) < 0 ||
+        (enforcement->journal && journal_write(enforcement->journal, entry, &err) < 0)) {
         enforcement->failed = true;
         cli_complain(err.message);
     }

@@ -119,8 +119,9 @@ int journal_open(const char *path, struct journal **ret_journal, struct genv_err
         return error_no_memory(err);
     journal->directory = journal->fd = -1;
     r = split_path(journal, path, err);
-    if (r == 0)
-        r = open_existing(journal->directory, journal->name, path, O_RDWR | O_APPEND, &journal->fd, err);
+    if (r < 0)
+        return r;
+    r = open_existing(journal->directory, journal->name, path, O_RDWR | O_APPEND, &journal->fd, err);
     if (r < 0 && r != -ENOENT)
         return r;
     *ret_journal = STEAL_POINTER(journal);

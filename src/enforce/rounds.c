@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <time.h>
 
+#define RETRY_MS 60000
+
 int64_t rounds_now_ms(void)
 {
     struct timespec now;
@@ -42,7 +44,7 @@ static void sweep(struct rounds *rounds)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < rounds->pending_count; i++) {
+    for (size_t i = 0; rounds->pending && i < rounds->pending_count; i++) {
         if (!rounds->pending[i].seen)
             continue;
         rounds->pending[kept] = rounds->pending[i];
@@ -54,6 +56,14 @@ static void sweep(struct rounds *rounds)
 static int64_t grace_ms(const struct rounds *rounds)
 {
     return (int64_t)(rounds->grace_seconds * 1000);
+}
+
+/* What could not be mended, and is still there, is tried again after a while. */
+static bool is_due(const struct rounds *rounds, const struct pending *pending, int64_t now)
+{
+    if (pending->acted_ms)
+        return now - pending->acted_ms >= RETRY_MS;
+    return now - pending->since_ms >= grace_ms(rounds);
 }
 
 int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t host_count,
@@ -86,9 +96,9 @@ int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t 
     for (size_t i = 0; r == 0 && i < rounds->pending_count; i++) {
         struct pending *pending = &rounds->pending[i];
 
-        if (pending->acted || now - pending->since_ms < grace_ms(rounds))
+        if (!is_due(rounds, pending, now))
             continue;
-        pending->acted = true;
+        pending->acted_ms = now;
         if (violation_list_add(ret_due, &pending->violation) < 0)
             r = error_no_memory(err);
     }
@@ -102,7 +112,7 @@ int64_t rounds_next_ms(const struct rounds *rounds)
     for (size_t i = 0; i < rounds->pending_count; i++) {
         int64_t left = rounds->pending[i].since_ms + grace_ms(rounds) - now;
 
-        if (rounds->pending[i].acted)
+        if (rounds->pending[i].acted_ms)
             continue;
         left = left < 0 ? 0 : left;
         next = next < 0 || left < next ? left : next;

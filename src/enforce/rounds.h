@@ -9,8 +9,8 @@
 struct pending {
     struct violation violation;
     int64_t since_ms;
-    bool seen; /* in the round that is under way */
-    bool acted;
+    bool seen;        /* in the round that is under way */
+    int64_t acted_ms; /* when it was last due; 0: not yet */
 };
 
 struct rounds {
@@ -21,8 +21,8 @@ struct rounds {
     size_t pending_count;
 };
 
-/* Finds what breaks the rules now. @ret_new: what was not there before; @ret_due: what is to be mended now, each once
- * for as long as it lasts. Both are the caller's to release. -ENOMEM. */
+/* Finds what breaks the rules now. @ret_new: what was not there before; @ret_due: what is to be mended now, each
+ * once, and again a minute later if it is still there. Both are the caller's to release. -ENOMEM. */
 int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t host_count,
                 struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err);
 

@@ -23,7 +23,7 @@ static void go_up(char *path)
     char *slash = strrchr(path, '/');
 
     if (!slash)
-        strcpy(path, ".");
+        memcpy(path, ".", sizeof(".")); /* no shorter than the name was */
     else
         slash[slash == path] = '\0';
 }
@@ -38,7 +38,7 @@ static int arm_above(int fd, const char *records)
     if (!below || !above)
         return -ENOMEM;
     while (r == -ENOENT && strcmp(above, "/") != 0 && strcmp(above, ".") != 0) {
-        strcpy(below, above);
+        memcpy(below, above, strlen(above) + 1);
         go_up(above);
         r = watch(fd, above, CAME_TO_BE);
     }

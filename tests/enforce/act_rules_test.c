@@ -60,7 +60,6 @@ static void what_was_told_to_end_counts_as_gone(void **state)
 {
     struct genv *g = world_open();
     struct acts *acts = world_acts(g, false, 60);
-    cleanup_violation_list struct violation_list before = {0};
     pid_t large = world_start_stubborn(), medium = world_start((uid_t)-1);
 
     (void)state;

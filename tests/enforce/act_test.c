@@ -83,7 +83,7 @@ static int turned[2]; /* a pipe: who turned into something else says so */
 static void become_a_sleep(int number)
 {
     (void)number;
-    execlp("sleep", "sleep", "1000", NULL);
+    execve("/bin/sleep", (char *[]){"sleep", "1000", NULL}, environ);
 }
 
 static int wait_to_become(void *data)

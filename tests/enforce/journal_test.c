@@ -407,6 +407,14 @@ static void nobody_keeps_it_from_writing(void **state)
     journal_close(journal);
 }
 
+static bool ends_in_a_line(const char *path)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char last = '\0';
+
+    return fd >= 0 && pread(fd, &last, 1, size_of(path) - 1) == 1 && last == '\n';
+}
+
 static int fill_a_disk(void *data)
 {
     cleanup_free char *path = unit_path(data, "log"), *filler = unit_path(data, "filler");
@@ -427,6 +435,7 @@ static int fill_a_disk(void *data)
         written++;
     require(r == -ENOSPC && *err.message && written > 50);
     require(write_line(journal, "no room", NULL) == -ENOSPC);
+    require(ends_in_a_line(path)); /* the half that there was room for was taken back */
     require(journal_read(path, take_entry, &reading, NULL) == 0 && reading.count == written);
     require(ftruncate(fd, 0) == 0);
     require(write_line(journal, "room again", NULL) == 0);

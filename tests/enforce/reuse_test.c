@@ -24,7 +24,7 @@ enum step { IDLE, MAKE_GUILTY, REPLACE, JUDGE, END };
 
 /* What the two processes tell each other. */
 struct stage {
-    _Atomic enum step step; /* what is to be done; IDLE: it was */
+    _Atomic int step; /* what is to be done; IDLE: it was */
     unsigned delay_us;
     unsigned wrong; /* innocents that were hit */
     unsigned hit;   /* guilty ones that were */
@@ -32,13 +32,13 @@ struct stage {
 
 static void wait_for(struct stage *stage, enum step step)
 {
-    while (stage->step != step)
+    while (stage->step != (int)step)
         usleep(20);
 }
 
 static void order(struct stage *stage, enum step step)
 {
-    stage->step = step;
+    stage->step = (int)step;
 }
 
 static pid_t start_with_pid(pid_t pid)
@@ -70,7 +70,7 @@ static int direct(struct stage *stage)
     int status;
 
     for (;;) {
-        switch (stage->step) {
+        switch ((enum step)stage->step) {
         case IDLE:
             usleep(20);
             continue;

@@ -1,0 +1,76 @@
+/* What is new, and what is due, from one look to the next. */
+#include "unit/unit.h"
+
+#include <time.h>
+
+#include "enforce/rounds.h"
+
+/* A machine on which @count processes use device 0 outside any environment. */
+struct world {
+    struct genv_usage usage;
+    struct genv_gpu_process processes[4];
+    struct genv_snapshot snapshot;
+    struct enforce_host host;
+};
+
+static void make(struct world *world, size_t count)
+{
+    *world = (struct world){.usage = {0, 1}};
+    for (size_t i = 0; i < ARRAY_SIZE(world->processes); i++)
+        world->processes[i] = (struct genv_gpu_process){
+            .pid = 100 + (pid_t)i, .start_time = 7, .uid = 0, .usages = &world->usage, .usage_count = 1};
+    world->snapshot = (struct genv_snapshot){.processes = world->processes, .process_count = count};
+    world->host = (struct enforce_host){"", &world->snapshot};
+}
+
+static void look(struct rounds *rounds, size_t processes, size_t expected_new, size_t expected_due)
+{
+    cleanup_violation_list struct violation_list found = {0}, due = {0};
+    struct world world;
+
+    make(&world, processes);
+    assert_int_equal(rounds_look(rounds, &world.host, 1, &found, &due, NULL), 0);
+    assert_int_equal(found.count, expected_new);
+    assert_int_equal(due.count, expected_due);
+}
+
+static void each_is_new_and_due_once(void **state)
+{
+    const struct limits none = {0};
+    struct rounds rounds = {.rules = 1U << RULE_NON_ENV_PROCESSES, .limits = &none};
+
+    (void)state;
+    look(&rounds, 0, 0, 0);
+    look(&rounds, 2, 2, 2);
+    look(&rounds, 2, 0, 0);
+    look(&rounds, 3, 1, 1);
+    assert_int_equal(rounds_next_ms(&rounds), -1);
+    look(&rounds, 0, 0, 0); /* it is over, so the next time is another one */
+    look(&rounds, 1, 1, 1);
+    rounds_release(&rounds);
+}
+
+static void grace_comes_between(void **state)
+{
+    const struct timespec grace = {.tv_nsec = 60000000};
+    const struct limits none = {0};
+    struct rounds rounds = {.rules = 1U << RULE_NON_ENV_PROCESSES, .limits = &none, .grace_seconds = 0.05};
+
+    (void)state;
+    look(&rounds, 1, 1, 0);
+    assert_in_range(rounds_next_ms(&rounds), 0, 50);
+    nanosleep(&grace, NULL);
+    assert_int_equal(rounds_next_ms(&rounds), 0);
+    look(&rounds, 2, 1, 1);
+    look(&rounds, 0, 0, 0);
+    nanosleep(&grace, NULL);
+    look(&rounds, 2, 2, 0); /* what ended in time has its grace anew */
+    rounds_release(&rounds);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(each_is_new_and_due_once),
+    cmocka_unit_test(grace_comes_between),
+};
+
+UNIT_MAIN(tests)
