@@ -21,6 +21,7 @@ LAYERS = {
     "shim": ["base"],
     "remote": ["base", "policy"],
     "enforce": ["base", "model", "policy", "store"],
+    "monitor": ["base", "remote"],
     "top": ["base"],
     "cli": ["base", "shell", "shim", "remote", "enforce"],
 }
