@@ -53,8 +53,7 @@ static int draw_name(struct canvas *canvas, int row, int column, enum pane pane,
                              rows->totals[pane]);
 }
 
-/* What all devices are, if they are the same. */
-static const char *common_model(const struct rows *rows)
+const char *common_model(const struct rows *rows)
 {
     const char *model = rows->counts[PANE_DEVICES] ? rows->devices[0].device->name : "";
 
@@ -120,7 +119,7 @@ static const char *nothing(const struct canvas *canvas, enum pane pane)
                                                  "No process uses a device."};
 
     if (!canvas->view->snapshot)
-        return pane == PANE_DEVICES ? "Asking the driver ..." : "";
+        return pane == PANE_DEVICES && !canvas->view->failure ? "Asking the driver ..." : "";
     return canvas->rows->totals[pane] ? "None that the filter lets through." : none[pane];
 }
 
@@ -158,7 +157,8 @@ static int draw(const struct view *view, const struct rows *rows, const struct l
     canvas.frame = frame_new(layout->width, layout->height);
     if (!canvas.frame)
         return -ENOMEM;
-    canvas.frame->ascii = view->ascii && !view->once;
+    canvas.frame->ascii = view->ascii;
+    canvas.frame->replace = view->ascii && !view->once; /* other commands print names as they are, too */
     draw_header(&canvas);
     if (view->choice->mode == MODE_HELP) {
         draw_help(&canvas);

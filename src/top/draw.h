@@ -21,6 +21,8 @@ struct canvas {
 
 /* The words for what a pane is sorted by, and its name. */
 extern const char *const pane_names[PANE_COUNT];
+/* What all devices that are shown are, "" if they differ. */
+const char *common_model(const struct rows *rows);
 const char *sort_name(enum pane pane, int sort);
 int sort_count(enum pane pane);
 
@@ -34,6 +36,8 @@ void draw_graph_title(struct canvas *canvas, int row, int column, int width, enu
 void size_format(uint64_t bytes, char text[static SIZE_TEXT]);
 /* "5.6/141Gi" */
 void sizes_format(uint64_t used, uint64_t total, char text[static 2 * SIZE_TEXT]);
+/* "312W", "19.9kW" */
+void watts_format(int64_t milliwatts, char text[static SIZE_TEXT]);
 /* "27m" */
 void age_format(struct timespec then, struct timespec now, char text[static SIZE_TEXT]);
 

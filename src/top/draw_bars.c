@@ -79,7 +79,7 @@ static void draw_sums(struct canvas *canvas)
     const struct genv_snapshot *snapshot = canvas->view->snapshot;
     int width = canvas->frame->width, bar = width >= 120 ? 20 : 10, column, percent;
     struct sums sums;
-    char text[64];
+    char text[64], watts[SIZE_TEXT];
 
     if (!snapshot || !snapshot->device_count || width < 60)
         return;
@@ -97,8 +97,9 @@ static void draw_sums(struct canvas *canvas)
         draw_graph(canvas, 1, column, bar, HISTORY_ALL);
         column += bar + GAP;
     }
-    snprintf(text, sizeof(text), "Power %lldW", (long long)(sums.power_mw + 500) / 1000);
-    column = append(canvas, 1, column, width, STYLE_PLAIN, sums.power_mw ? text : "");
+    watts_format(sums.power_mw, watts);
+    snprintf(text, sizeof(text), "Power %s", watts);
+    column = sums.power_mw ? append(canvas, 1, column, width, STYLE_PLAIN, text) : column;
     snprintf(text, sizeof(text), "%zu user%s", canvas->rows->user_count, canvas->rows->user_count == 1 ? "" : "s");
     append(canvas, 1, column, width, STYLE_PLAIN, text);
 }
@@ -131,7 +132,7 @@ static int draw_keys(struct canvas *canvas, int row, int column, int end, const 
 /* What the filters are, while there are any. */
 static int draw_filters(struct canvas *canvas, int row)
 {
-    static const struct key all[] = {{"Esc", "shows all"}, {NULL, NULL}};
+    static const struct key all[] = {{"Esc", "All"}, {NULL, NULL}};
     const struct choice *choice = canvas->view->choice;
     int column = 0, width = canvas->frame->width;
 
@@ -145,8 +146,8 @@ static int draw_filters(struct canvas *canvas, int row)
 
 void draw_footer(struct canvas *canvas)
 {
-    static const struct key browse[] = {{"q", "Quit"}, {"Tab", "Next list"}, {"s", "Sort"}, {"r", "Reverse"},
-                                        {"u", "User"}, {"e", "Environment"}, {"?", "Help"}, {NULL, NULL}};
+    static const struct key browse[] = {{"q", "Quit"},    {"?", "Help"}, {"Tab", "Next list"}, {"s", "Sort"},
+                                        {"r", "Reverse"}, {"u", "User"}, {"e", "Environment"}, {NULL, NULL}};
     static const struct key typing[] = {{"Enter", "keeps it"}, {"Esc", "shows all"}, {NULL, NULL}};
     static const struct key help[] = {{"Any key", "goes back"}, {NULL, NULL}};
     const struct choice *choice = canvas->view->choice;
@@ -172,7 +173,7 @@ static const struct key help_keys[] = {
     {"s S, Left Right", "sort by the next or the previous column"},
     {"r", "reverse the order"},
     {"u", "show one user's only: type a part of the name"},
-    {"e", "show one environment's only: a part of its identifier or name"},
+    {"e", "show one environment's only: type a part of its ID or name"},
     {"Enter", "show the environment of the selected row only"},
     {"Esc", "show all again"},
     {"Ctrl-L", "draw the screen anew"},

@@ -2,19 +2,20 @@
 #include "top/draw.h"
 
 #define LIST_GAP 2 /* columns between two lists beside each other */
-#define HOT      85
+#define ROOMY    100
+#define HOT      85 /* degrees Celsius */
 #define WARM     75
 
 enum { INDEX, MODEL, MEMORY_BAR, MEMORY, USE_BAR, USE, GRAPH, TEMPERATURE, POWER, HOLDERS, COLUMN_COUNT };
 
-static const struct column narrow[COLUMN_COUNT] = {
+static const struct column all_columns[COLUMN_COUNT] = {
     [INDEX] = {"GPU", 3, 3, 0, 0, true, DEVICE_INDEX},
     [MODEL] = {"MODEL", 16, 24, 2, 10, false, -1},
     [MEMORY_BAR] = {"MEMORY", 6, 20, 2, 6, false, DEVICE_MEMORY},
     [MEMORY] = {"MEMORY", 10, 11, 1, 2, true, DEVICE_MEMORY},
     [USE_BAR] = {"USE", 6, 20, 2, 9, false, DEVICE_USE},
     [USE] = {"USE", 4, 4, 1, 0, true, DEVICE_USE},
-    [GRAPH] = {"", 8, 40, 2, 5, false, -1},
+    [GRAPH] = {"", 10, 40, 2, 5, false, -1},
     [TEMPERATURE] = {"TEMP", 5, 5, 1, 4, true, DEVICE_TEMPERATURE},
     [POWER] = {"POWER", 5, 5, 1, 7, true, DEVICE_POWER},
     [HOLDERS] = {"HELD BY", 10, 1000, 2, 3, false, -1},
@@ -26,9 +27,13 @@ static void fit(const struct canvas *canvas, int width, struct span spans[static
     struct column columns[COLUMN_COUNT];
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
-        columns[i] = narrow[i];
+        columns[i] = all_columns[i];
     if (!canvas->view->history)
-        columns[GRAPH] = (struct column){.title = "", .gap = 0, .priority = 1000};
+        columns[GRAPH] = (struct column){.title = ""};
+    for (size_t i = MEMORY_BAR; i <= GRAPH && width < ROOMY; i++) /* who holds a device says more than a longer bar */
+        columns[i].max = columns[i].min;
+    if (*common_model(canvas->rows)) /* the title names it */
+        columns[MODEL] = (struct column){.title = ""};
     columns_fit(columns, COLUMN_COUNT, width, spans);
 }
 
@@ -37,18 +42,18 @@ static void draw_titles(struct canvas *canvas, int row, int column, const struct
     int sort = canvas->view->choice->panes[PANE_DEVICES].sort;
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        enum style style = narrow[i].sort >= 0 && narrow[i].sort == sort ? STYLE_SORTED : STYLE_HEADING;
+        enum style style = all_columns[i].sort >= 0 && all_columns[i].sort == sort ? STYLE_SORTED : STYLE_HEADING;
         int start = column + spans[i].start, width = spans[i].width;
 
         if (!width || ((i == MEMORY || i == USE) && spans[i - 1].width))
             continue;
         if (i == GRAPH)
             draw_graph_title(canvas, row, start, width, style);
-        else if (narrow[i].right)
-            frame_put(canvas->frame, row, start + width - frame_text_width(canvas->frame, narrow[i].title), width,
-                      style, narrow[i].title);
+        else if (all_columns[i].right)
+            frame_put(canvas->frame, row, start + width - frame_text_width(canvas->frame, all_columns[i].title), width,
+                      style, all_columns[i].title);
         else
-            frame_put(canvas->frame, row, start, width, style, narrow[i].title);
+            frame_put(canvas->frame, row, start, width, style, all_columns[i].title);
     }
 }
 
@@ -117,7 +122,7 @@ static void draw_figures(struct canvas *canvas, int row, int column, const struc
               : sample->temperature >= WARM ? STYLE_WARN
                                             : STYLE_PLAIN,
               text);
-    snprintf(text, sizeof(text), sample->power_mw < 0 ? "-" : "%lldW", (long long)(sample->power_mw + 500) / 1000);
+    watts_format(sample->power_mw, text);
     put_right(canvas, row, column, &spans[POWER], STYLE_PLAIN, text);
 }
 

@@ -89,14 +89,28 @@ void size_format(uint64_t bytes, char text[static SIZE_TEXT])
 
 void sizes_format(uint64_t used, uint64_t total, char text[static 2 * SIZE_TEXT])
 {
+    char small[SIZE_TEXT];
     double divisor;
     size_t unit = unit_of(total, &divisor);
     double of = (double)total / divisor, number = (double)used / divisor;
 
     if (used == GENV_UNKNOWN_U64)
         snprintf(text, (size_t)2 * SIZE_TEXT, "?/%.*f%s", decimals(of), of, units[unit]);
+    else if (number > 0 && number < 0.1 && unit) /* would be shown as nothing */
+        size_format(used, small),
+            snprintf(text, (size_t)2 * SIZE_TEXT, "%s/%.*f%s", small, decimals(of), of, units[unit]);
     else
         snprintf(text, (size_t)2 * SIZE_TEXT, "%.*f/%.*f%s", decimals(number), number, decimals(of), of, units[unit]);
+}
+
+void watts_format(int64_t milliwatts, char text[static SIZE_TEXT])
+{
+    if (milliwatts < 0)
+        snprintf(text, SIZE_TEXT, "-");
+    else if (milliwatts < 9999500)
+        snprintf(text, SIZE_TEXT, "%lldW", (long long)(milliwatts + 500) / 1000);
+    else
+        snprintf(text, SIZE_TEXT, "%.1fkW", (double)milliwatts / 1e6);
 }
 
 void age_format(struct timespec then, struct timespec now, char text[static SIZE_TEXT])

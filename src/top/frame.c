@@ -103,7 +103,7 @@ static void set(struct frame *frame, int row, int column, enum style style, cons
 static void put_character(struct frame *frame, int row, int column, int columns, enum style style, const char *text,
                           size_t length)
 {
-    bool strange = (frame->ascii && length > 1) || (length == 1 && ((unsigned char)*text < 0x20 || *text > 0x7e));
+    bool strange = (frame->replace && length > 1) || (length == 1 && (*text < 0x20 || *text > 0x7e));
 
     for (int i = 0; i < columns && strange; i++)
         set(frame, row, column + i, style, "?", 1);
@@ -123,7 +123,7 @@ int frame_put(struct frame *frame, int row, int column, int width, enum style st
 
     for (width = column + width > frame->width ? frame->width - column : width; *text; text += length) {
         length = measure(frame, text, &columns);
-        if (columns == 0 && !frame->ascii)
+        if (columns == 0 && !frame->replace)
             combine(used ? cell_at(frame, row, column + used - 1) : NULL, text, length);
         if (columns == 0)
             continue;

@@ -34,7 +34,8 @@ struct cell {
 
 struct frame {
     int width, height;
-    bool ascii; /* other characters become '?' */
+    bool ascii;   /* what the frame adds itself is ASCII */
+    bool replace; /* other characters become '?' */
     locale_t utf8;
     struct cell *cells;
 };

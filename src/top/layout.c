@@ -1,11 +1,12 @@
 /* What goes where on a screen. */
 #include "top/layout.h"
 
-#define DEVICE_WIDTH 64 /* of a list of devices beside another one */
+#define DEVICE_WIDTH 65 /* of a list of devices beside another one */
 #define LIST_ROWS    4  /* of environments and of processes, for both to be shown */
 #define SMALL        9  /* rows of a body that has room for one pane */
 #define HEADINGS     2  /* a pane's rows above its list */
 #define LIST_GAP     2
+#define GAPS         3 /* empty rows above the panes, where there is room for all of them */
 
 static int needed(const struct column *columns, size_t count, const bool *dropped)
 {
@@ -122,7 +123,8 @@ static void scroll(struct layout *layout, const struct rows *rows, const struct 
 }
 
 /* Environments above processes, or one of them, in @height rows from @row on. */
-static void put_lower(struct layout *layout, const struct rows *rows, const struct choice *choice, int row, int height)
+static void put_lower(struct layout *layout, const struct rows *rows, const struct choice *choice, int row, int height,
+                      int gap)
 {
     int envs = need(rows, PANE_ENVS), processes = need(rows, PANE_PROCESSES), half = height / 2;
 
@@ -134,7 +136,7 @@ static void put_lower(struct layout *layout, const struct rows *rows, const stru
     if (envs + processes > height)
         envs = larger(smaller(envs, half), height - processes);
     put_pane(layout, PANE_ENVS, row, envs, true);
-    put_pane(layout, PANE_PROCESSES, row + envs, height - envs, true);
+    put_pane(layout, PANE_PROCESSES, row + envs + gap, height - envs - gap, true);
 }
 
 /* What the lower panes take at least where there is much to show. */
@@ -145,19 +147,22 @@ static int lower_need(const struct rows *rows)
 
 static void put_panes(struct layout *layout, const struct rows *rows, const struct choice *choice, int height)
 {
-    int devices = need(rows, PANE_DEVICES), most = larger(height / 2, height - lower_need(rows)), columns;
+    int row = layout->header, devices = need(rows, PANE_DEVICES), columns, most;
+    int gap = height >= devices + lower_need(rows) + GAPS;
 
     if (height < SMALL) {
-        layout->tabs = height > 3 ? layout->header : -1;
-        put_pane(layout, choice->focus, layout->header + (height > 3), height - (height > 3), false);
+        layout->tabs = height > 3 ? row : -1;
+        put_pane(layout, choice->focus, row + (height > 3), height - (height > 3), false);
         return;
     }
+    most = larger(height / 2, height - lower_need(rows));
     columns = device_columns(rows, layout->width, most - HEADINGS);
     devices = HEADINGS + larger(1, ((int)rows->counts[PANE_DEVICES] + columns - 1) / columns);
     devices = smaller(devices, most);
-    put_pane(layout, PANE_DEVICES, layout->header, devices, true);
+    put_pane(layout, PANE_DEVICES, row + gap, devices, true);
     layout->panes[PANE_DEVICES].columns = columns;
-    put_lower(layout, rows, choice, layout->header + devices, height - devices);
+    row += devices + 2 * gap;
+    put_lower(layout, rows, choice, row, layout->header + height - row, gap);
 }
 
 void layout_make(const struct rows *rows, const struct choice *choice, bool message, int width, int height,
@@ -166,7 +171,7 @@ void layout_make(const struct rows *rows, const struct choice *choice, bool mess
     struct layout layout = {.width = width, .height = height, .tabs = -1, .message = -1, .footer = -1};
     int end = height;
 
-    layout.header = smaller(height, height < 16 ? 1 : 2);
+    layout.header = smaller(height, height < 16 || !rows->totals[PANE_DEVICES] ? 1 : 2);
     if (height >= 6)
         layout.footer = --end;
     if (height >= 6 && message)
@@ -179,8 +184,9 @@ void layout_make(const struct rows *rows, const struct choice *choice, bool mess
 
 void layout_make_whole(const struct rows *rows, bool message, int width, struct layout *ret_layout)
 {
-    struct layout layout = {.width = width, .header = 2, .tabs = -1, .message = -1, .footer = -1};
+    struct layout layout = {.width = width, .header = 1, .tabs = -1, .message = -1, .footer = -1};
 
+    layout.header += rows->totals[PANE_DEVICES] > 0;
     layout.height = layout.header;
     for (enum pane pane = 0; pane < PANE_COUNT; pane++) {
         int height = need(rows, pane);

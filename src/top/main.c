@@ -85,7 +85,7 @@ static void learn(struct program *program)
 
     if (r == -EAGAIN)
         return;
-    program->failure = err;
+    program->failure = r < 0 ? err : (struct genv_error){.code = 0};
     if (r < 0)
         return;
     now = seconds_now();

@@ -17,7 +17,8 @@
 
 /* Ahead of the snapshot's JSON. */
 struct answer {
-    struct genv_error err; /* code 0: there is a snapshot */
+    int result; /* 0: there is a snapshot; else a negative errno */
+    struct genv_error err;
     char warning[SAMPLER_WARNING_SIZE];
     size_t length; /* of the JSON */
 };
@@ -86,7 +87,8 @@ static int answer_once(int fd)
     if (r == 0)
         r = genv_snapshot_take(g, GENV_DEPTH_LIVE, &snapshot, &answer.err);
     if (r == 0 && !(json = genv_snapshot_to_json(snapshot)))
-        error_no_memory(&answer.err);
+        r = error_no_memory(&answer.err);
+    answer.result = r;
     answer.length = json ? strlen(json) : 0;
     genv_snapshot_free(snapshot);
     genv_close(g);
@@ -212,10 +214,9 @@ int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, c
     if (r == -EAGAIN)
         return r;
     sampler->busy = false;
-    if (r == 0 && answer.err.code) {
-        r = -answer.err.code;
-        if (err)
-            *err = answer.err;
+    if (r == 0 && answer.result < 0) {
+        r = answer.result;
+        *err = answer.err;
     }
     if (r == 0)
         r = genv_snapshot_from_json(sampler->received.data + sizeof(answer), answer.length, ret_snapshot, err);

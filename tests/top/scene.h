@@ -1,0 +1,22 @@
+/* Snapshots to draw, made of plain data. */
+#ifndef TESTS_TOP_SCENE_H
+#define TESTS_TOP_SCENE_H
+
+#include "../unit/unit.h"
+
+#include "top/draw.h"
+#include "top/keys.h"
+
+/* Two devices and a lost one; paul's environment 1573 "train" on 0 and 1, lisa's "eval" with 4 GiB on device 1, a
+ * detached one with a wide name; a process of each, and a stranger's on device 1. */
+const struct genv_snapshot *scene_small(void);
+/* So many devices, environments and processes. Until the next call. */
+const struct genv_snapshot *scene_large(size_t devices, size_t envs, size_t processes);
+
+/* The scene at noon, seen by @choice, without a history. */
+struct view scene_view(const struct genv_snapshot *snapshot, const struct choice *choice);
+
+/* The text of a screen, or (height 0) of all; free() it. */
+char *scene_draw(const struct view *view, int width, int height);
+
+#endif
