@@ -18,6 +18,9 @@ const struct help_variable help_variables_read[] = {
     {"GENV_DEVICES", "Number of devices to simulate, of 16 GiB each, on a machine without GPUs"},
     {"GENV_MOCK_DEVICE_COUNT, GENV_MOCK_DEVICE_TOTAL_MEMORY", "The same, and the memory of a simulated device: 8g"},
     {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
+    {"GENV_BYPASS", "If 1, nvidia-smi and docker of an environment are the machine's own"},
+    {"GENV_HOSTFILE", "The host file of 'genv remote'"},
+    {"GENV_TERMINATE_PROCESSES", "If 0, enforcement says what it would do, and does nothing"},
     {"NO_COLOR", "If set, nothing is highlighted on a terminal"},
     {NULL, NULL},
 };
