@@ -163,7 +163,7 @@ int frame_putf(struct frame *frame, int row, int column, int width, enum style s
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    vsnprintf(text, sizeof(text), format, args); /* NOLINT(clang-analyzer-valist.Uninitialized): it is not */
     va_end(args);
     return frame_put(frame, row, column, width, style, text);
 }

@@ -218,32 +218,43 @@ static int width_of_output(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : ONCE_WIDTH;
 }
 
-static int print_once(struct program *program, struct genv_error *err)
+static int wait_for_snapshot(struct program *program, struct genv_error *err)
 {
-    bool colours = !program->options->plain && isatty(STDOUT_FILENO);
-    cleanup_frame struct frame *frame = NULL;
-    cleanup_free char *text = NULL;
     double end = seconds_now() + ONCE_SECONDS;
-    struct view view;
     int r = sampler_ask(program->sampler, err);
 
-    while (r == 0 && sampler_is_busy(program->sampler) && seconds_now() < end) {
+    if (r < 0)
+        return r;
+    while (sampler_is_busy(program->sampler) && seconds_now() < end) {
         struct pollfd fd = {.fd = sampler_fd(program->sampler), .events = POLLIN};
 
         if (poll(&fd, 1, (int)((end - seconds_now()) * 1000) + 1) > 0)
             learn(program);
     }
-    if (r == 0 && program->failure.code) {
+    if (program->failure.code) {
         *err = program->failure;
         return -err->code;
     }
-    if (r == 0 && !program->snapshot)
-        return error_set(err, ETIMEDOUT, "the driver has not answered for %d seconds", ONCE_SECONDS);
+    return program->snapshot ? 0
+                             : error_set(err, ETIMEDOUT,
+                                         "the driver has not answered for %d seconds: see 'genv doctor'", ONCE_SECONDS);
+}
+
+static int print_once(struct program *program, struct genv_error *err)
+{
+    bool colours = !program->options->plain && isatty(STDOUT_FILENO);
+    cleanup_frame struct frame *frame = NULL;
+    cleanup_free char *text = NULL;
+    struct view view;
+    int r = wait_for_snapshot(program, err);
+
+    if (r < 0)
+        return r;
     view = view_of(program);
-    if (r == 0 && (draw_whole(&view, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours))))
+    if (draw_whole(&view, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours)))
         return error_no_memory(err);
-    r = r < 0 ? r : file_write(STDOUT_FILENO, text, strlen(text));
-    return r < 0 && !err->code ? error_set_errno(err, -r, "can't write to standard output") : r;
+    r = file_write(STDOUT_FILENO, text, strlen(text));
+    return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;
 }
 
 static int parse_interval(const char *text, double *ret_seconds)

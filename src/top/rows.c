@@ -80,9 +80,9 @@ static int allocate(const struct genv_snapshot *snapshot, struct rows *rows)
         attachments += snapshot->envs[i].attachment_count;
     rows->devices = calloc(snapshot->device_count + 1, sizeof(*rows->devices));
     rows->all_envs = calloc(snapshot->env_count + 1, sizeof(*rows->all_envs));
-    rows->envs = calloc(snapshot->env_count + 1, sizeof(*rows->envs));
+    rows->envs = calloc(snapshot->env_count + 1, sizeof(struct env_row *));
     rows->processes = calloc(snapshot->process_count + 1, sizeof(*rows->processes));
-    rows->holders = calloc(attachments + 1, sizeof(*rows->holders));
+    rows->holders = calloc(attachments + 1, sizeof(struct env_row *));
     rows->used = calloc(attachments + 1, sizeof(*rows->used));
     if (!rows->devices || !rows->all_envs || !rows->envs || !rows->processes || !rows->holders || !rows->used)
         return -ENOMEM;
@@ -198,7 +198,7 @@ static size_t count_users(struct env_row **envs, size_t count)
 {
     size_t users = 0;
 
-    qsort(envs, count, sizeof(*envs), compare_users);
+    qsort(envs, count, sizeof(struct env_row *), compare_users);
     for (size_t i = 0; i < count; i++)
         users += i == 0 || strcmp(envs[i - 1]->user, envs[i]->user) != 0;
     return users;
@@ -324,7 +324,7 @@ static void sort(struct rows *rows, const struct choice *choice)
     struct choice copy = *choice;
 
     qsort_r(rows->devices, rows->counts[PANE_DEVICES], sizeof(*rows->devices), compare_devices, &copy);
-    qsort_r(rows->envs, rows->counts[PANE_ENVS], sizeof(*rows->envs), compare_env_rows, &copy);
+    qsort_r(rows->envs, rows->counts[PANE_ENVS], sizeof(struct env_row *), compare_env_rows, &copy);
     qsort_r(rows->processes, rows->counts[PANE_PROCESSES], sizeof(*rows->processes), compare_process_rows, &copy);
 }
 
@@ -343,7 +343,7 @@ int rows_make(const struct genv_snapshot *snapshot, const struct choice *choice,
     add_envs(snapshot, &rows);
     add_holders(&rows, choice);
     rows.user_count = count_users(rows.envs, snapshot->env_count);
-    qsort(rows.envs, snapshot->env_count, sizeof(*rows.envs), compare_eids);
+    qsort(rows.envs, snapshot->env_count, sizeof(struct env_row *), compare_eids);
     for (size_t i = 0; i < snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &snapshot->processes[i];
 

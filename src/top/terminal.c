@@ -45,6 +45,7 @@ static const struct {
 static int check_terminal(struct genv_error *err)
 {
     const char *name = getenv("TERM");
+    bool places_cursor;
     int known;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -53,19 +54,23 @@ static int check_terminal(struct genv_error *err)
         return error_set(err, ENOTSUP,
                          "nothing is known here of the terminal '%s' (TERM): 'genv top --once' prints it once",
                          name ? name : "");
-    if (!tigetstr("cup") || tigetstr("cup") == (char *)-1)
-        return error_set(err, ENOTSUP, "the terminal '%s' can't place its cursor: 'genv top --once' prints it once",
-                         name);
-    return 0;
+    places_cursor = tigetstr("cup");
+    del_curterm(cur_term);
+    return places_cursor
+               ? 0
+               : error_set(err, ENOTSUP, "the terminal '%s' can't place its cursor: 'genv top --once' prints it once",
+                           name);
 }
 
 int terminal_open(bool colours, struct terminal **ret_terminal, struct genv_error *err)
 {
     cleanup_free struct terminal *terminal = calloc(1, sizeof(*terminal));
-    int r = terminal ? check_terminal(err) : error_no_memory(err);
+    int r = check_terminal(err);
 
     if (r < 0)
         return r;
+    if (!terminal)
+        return error_no_memory(err);
     terminal->screen = newterm(NULL, stdout, stdin);
     if (!terminal->screen)
         return error_set(err, ENOTSUP, "can't use the terminal '%s': 'genv top --once' prints it once", getenv("TERM"));

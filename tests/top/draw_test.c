@@ -235,6 +235,15 @@ static void test_a_text_has_every_row(void **state)
     }
 }
 
+static int count_lines(const char *text)
+{
+    int lines = 0;
+
+    for (; *text; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
 static void test_no_screen_is_too_small(void **state)
 {
     static const enum mode modes[] = {MODE_BROWSE, MODE_HELP, MODE_USER};
@@ -250,6 +259,7 @@ static void test_no_screen_is_too_small(void **state)
         choice.focus = (enum pane)(n / 3 % 3);
         view.warning = n % 5 ? NULL : "a warning that is longer than most screens of this test are wide";
         text = scene_draw(&view, 1 + n / 90, 1 + n / 3 % 30);
+        assert_int_equal(count_lines(text), 1 + n / 3 % 30);
     }
 }
 

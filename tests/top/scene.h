@@ -11,7 +11,7 @@
  * detached one with a wide name; a process of each, and a stranger's on device 1. */
 const struct genv_snapshot *scene_small(void);
 /* So many devices, environments and processes. Until the next call. */
-const struct genv_snapshot *scene_large(size_t devices, size_t envs, size_t processes);
+const struct genv_snapshot *scene_large(size_t device_count, size_t env_count, size_t process_count);
 
 /* The scene at noon, seen by @choice, without a history. */
 struct view scene_view(const struct genv_snapshot *snapshot, const struct choice *choice);
