@@ -79,7 +79,7 @@ static void draw_sums(struct canvas *canvas)
     const struct genv_snapshot *snapshot = canvas->view->snapshot;
     int width = canvas->frame->width, bar = width >= 120 ? 20 : 10, column, percent;
     struct sums sums;
-    char text[64], watts[SIZE_TEXT];
+    char text[64], used[SIZE_TEXT], total[SIZE_TEXT], watts[SIZE_TEXT];
 
     if (!snapshot || !snapshot->device_count || width < 60)
         return;
@@ -87,7 +87,9 @@ static void draw_sums(struct canvas *canvas)
     percent = sums.known ? (sums.use + sums.known / 2) / sums.known : 0;
     column = frame_put(canvas->frame, 1, 0, width, STYLE_PLAIN, "Memory ");
     draw_bar(canvas, 1, column, bar, STYLE_MEMORY, sums.used, sums.total);
-    sizes_format(sums.used, sums.total, text);
+    size_format(sums.used, used);
+    size_format(sums.total, total);
+    snprintf(text, sizeof(text), "%s/%s", used, total);
     column = append(canvas, 1, column + bar + 1, width, STYLE_PLAIN, sums.total ? text : "-");
     column += frame_put(canvas->frame, 1, column, width, STYLE_PLAIN, "Use ");
     draw_bar(canvas, 1, column, bar, STYLE_USE, (uint64_t)percent, 100);
@@ -181,6 +183,8 @@ static const struct key help_keys[] = {
     {"", ""},
     {"free, in use", "nobody holds it, but processes outside environments use it"},
     {"none", "a process that belongs to no environment"},
+    {"2!", "a process uses a device that its environment does not hold"},
+    {"5.0Gi!", "an environment uses more of a device than its capacity"},
     {NULL, NULL},
 };
 

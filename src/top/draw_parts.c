@@ -89,16 +89,14 @@ void size_format(uint64_t bytes, char text[static SIZE_TEXT])
 
 void sizes_format(uint64_t used, uint64_t total, char text[static 2 * SIZE_TEXT])
 {
-    char small[SIZE_TEXT];
     double divisor;
     size_t unit = unit_of(total, &divisor);
     double of = (double)total / divisor, number = (double)used / divisor;
 
     if (used == GENV_UNKNOWN_U64)
         snprintf(text, (size_t)2 * SIZE_TEXT, "?/%.*f%s", decimals(of), of, units[unit]);
-    else if (number > 0 && number < 0.1 && unit) /* would be shown as nothing */
-        size_format(used, small),
-            snprintf(text, (size_t)2 * SIZE_TEXT, "%s/%.*f%s", small, decimals(of), of, units[unit]);
+    else if (number > 0 && number < 0.1) /* would be shown as nothing */
+        snprintf(text, (size_t)2 * SIZE_TEXT, "<0.1/%.*f%s", decimals(of), of, units[unit]);
     else
         snprintf(text, (size_t)2 * SIZE_TEXT, "%.*f/%.*f%s", decimals(number), number, decimals(of), of, units[unit]);
 }

@@ -1,6 +1,8 @@
 /* The environments, and the processes on the devices. */
 #include "top/draw.h"
 
+#include <string.h>
+
 enum {
     ENV_COLUMN_ID,
     ENV_COLUMN_USER,
@@ -19,7 +21,7 @@ static const struct column env_columns[ENV_COLUMN_COUNT] = {
     [ENV_COLUMN_NAME] = {"NAME", 8, 40, 2, 3, false, ENV_NAME},
     [ENV_COLUMN_GPUS] = {"GPUS", 5, 24, 2, 1, false, ENV_DEVICES},
     [ENV_COLUMN_CAPACITY] = {"CAPACITY", 8, 8, 2, 6, true, -1},
-    [ENV_COLUMN_MEMORY] = {"MEMORY", 6, 6, 2, 4, true, ENV_MEMORY},
+    [ENV_COLUMN_MEMORY] = {"MEMORY", 7, 7, 2, 4, true, ENV_MEMORY},
     [ENV_COLUMN_PROCESSES] = {"PROCS", 5, 5, 2, 7, true, ENV_PROCESSES},
     [ENV_COLUMN_AGE] = {"AGE", 4, 4, 2, 5, true, ENV_AGE},
 };
@@ -61,10 +63,10 @@ static void draw_titles(struct canvas *canvas, int row, const struct column *col
                  columns[i].sort >= 0 && columns[i].sort == sort ? STYLE_SORTED : STYLE_HEADING, columns[i].title);
 }
 
-/* Adds ",3" to "0,1". */
-static size_t add_index(char *text, size_t size, size_t length, unsigned index)
+/* Adds ",3" to "0,1", and @mark. */
+static size_t add_index(char *text, size_t size, size_t length, unsigned index, const char *mark)
 {
-    int added = snprintf(text + length, size - length, "%s%u", length ? "," : "", index);
+    int added = snprintf(text + length, size - length, "%s%u%s", length ? "," : "", index, mark);
 
     return length + (size_t)added < size ? length + (size_t)added : size - 1;
 }
@@ -78,13 +80,15 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
 
     for (size_t i = 0; i < e->attachment_count; i++) {
         if (e->attachments[i].index >= 0)
-            length = add_index(gpus, sizeof(gpus), length, (unsigned)e->attachments[i].index);
+            length = add_index(gpus, sizeof(gpus), length, (unsigned)e->attachments[i].index, "");
     }
     if (e->attachment_count && e->attachments[0].gpu_memory)
         size_format(e->attachments[0].gpu_memory, capacity);
     else if (e->attachment_count)
         snprintf(capacity, sizeof(capacity), "whole");
     size_format(env->used_memory, memory);
+    if (env->over)
+        snprintf(memory + strlen(memory), sizeof(memory) - strlen(memory), "!");
     snprintf(processes, sizeof(processes), "%zu", env->process_count);
     age_format(e->created, canvas->view->now, age);
     cells[ENV_COLUMN_ID] = e->eid;
@@ -100,15 +104,30 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
                  cells[i]);
 }
 
+/* Whether the process is where its environment, if it has one, allows it. */
+static bool is_allowed(const struct process_row *process, unsigned index)
+{
+    bool allowed = !process->env;
+
+    for (size_t i = 0; process->env && i < process->env->env->attachment_count; i++)
+        allowed = allowed || process->env->env->attachments[i].index == (int)index;
+    return allowed;
+}
+
 static void draw_process(struct canvas *canvas, int row, const struct span *spans, const struct process_row *process)
 {
     const struct genv_gpu_process *p = process->process;
     const char *cells[PROCESS_COLUMN_COUNT];
     char pid[SIZE_TEXT], gpus[256] = "", memory[SIZE_TEXT];
     size_t length = 0;
+    bool allowed = true;
 
-    for (size_t i = 0; i < p->usage_count; i++)
-        length = add_index(gpus, sizeof(gpus), length, p->usages[i].index);
+    for (size_t i = 0; i < p->usage_count; i++) {
+        bool here = is_allowed(process, p->usages[i].index);
+
+        length = add_index(gpus, sizeof(gpus), length, p->usages[i].index, here ? "" : "!");
+        allowed = allowed && here;
+    }
     snprintf(pid, sizeof(pid), "%d", p->pid);
     size_format(process->used_memory, memory);
     cells[PROCESS_COLUMN_PID] = pid;
@@ -119,9 +138,11 @@ static void draw_process(struct canvas *canvas, int row, const struct span *span
     cells[PROCESS_COLUMN_GPUS] = gpus;
     cells[PROCESS_COLUMN_MEMORY] = memory;
     cells[PROCESS_COLUMN_COMMAND] = *p->command ? p->command : "?";
-    for (size_t i = 0; i < PROCESS_COLUMN_COUNT; i++)
-        put_cell(canvas, row, &process_columns[i], &spans[i],
-                 i == PROCESS_COLUMN_ENV && !process->env ? STYLE_WARN : STYLE_PLAIN, cells[i]);
+    for (size_t i = 0; i < PROCESS_COLUMN_COUNT; i++) {
+        bool odd = (i == PROCESS_COLUMN_ENV && !process->env) || (i == PROCESS_COLUMN_GPUS && !allowed);
+
+        put_cell(canvas, row, &process_columns[i], &spans[i], odd ? STYLE_WARN : STYLE_PLAIN, cells[i]);
+    }
 }
 
 /* The row that the keys act on. */

@@ -12,7 +12,7 @@
 #define GIB ((uint64_t)1 << 30)
 
 static const char golden_small[] = "genv top  gpu-1  0 of 3 GPUs free  driver 550.163.01                    12:00:00\n"
-                                   "Memory ██▎░░░░░░░ 62.0/282Gi  Use ██████▉░░░  69%  Power 625W  2 users\n"
+                                   "Memory ██▎░░░░░░░ 62.0Gi/282Gi  Use ██████▉░░░  69%  Power 625W  2 users\n"
                                    "\n"
                                    "Devices 3  by index  NVIDIA H200\n"
                                    "GPU  MEMORY             USE          TEMP POWER  HELD BY\n"
@@ -21,22 +21,22 @@ static const char golden_small[] = "genv top  gpu-1  0 of 3 GPUs free  driver 55
                                    "  2  lost: it needs a reset\n"
                                    "\n"
                                    "Environments 3  by memory\n"
-                                   "ID            USER          NAME         GPUS      CAPACITY  MEMORY  PROCS   AGE\n"
-                                   "1573          paul          train        0,1          whole  56.0Gi      1    3h\n"
-                                   "1600          lisa          eval         1            4.0Gi   5.0Gi      1    2m\n"
-                                   "1700          lisa          学習モデル   -                -       0      0    5s\n"
+                                   "ID            USER         NAME         GPUS      CAPACITY   MEMORY  PROCS   AGE\n"
+                                   "1573          paul         train        0,1          whole   56.0Gi      1    3h\n"
+                                   "1600          lisa         eval         1            4.0Gi   6.0Gi!      1    2m\n"
+                                   "1700          lisa         学習モデル   -                -        0      0    5s\n"
                                    "\n"
                                    "Processes 3  by memory\n"
                                    "    PID  USER            ENVIRONMENT       GPUS        MEMORY  COMMAND\n"
                                    "     42  paul            train             0,1         56.0Gi  python train.py\n"
-                                   "     43  lisa            eval              1            5.0Gi  ./eval\n"
+                                   "     43  lisa            eval              0!,1         6.0Gi  ./eval\n"
                                    "     44  mallory         none              1            1.0Gi  miner\n"
                                    "\n"
                                    "\n"
                                    "\n"
                                    "q Quit  ? Help  Tab Next list  s Sort  r Reverse  u User  e Environment\n";
 static const char golden_whole[] = "genv top  gpu-1  0 of 3 GPUs free  driver 550.163.01                    12:00:00\n"
-                                   "Memory ██▎░░░░░░░ 62.0/282Gi  Use ██████▉░░░  69%  Power 625W  2 users\n"
+                                   "Memory ██▎░░░░░░░ 62.0Gi/282Gi  Use ██████▉░░░  69%  Power 625W  2 users\n"
                                    "\n"
                                    "Devices 3  by index  NVIDIA H200\n"
                                    "GPU  MEMORY             USE          TEMP POWER  HELD BY\n"
@@ -45,15 +45,15 @@ static const char golden_whole[] = "genv top  gpu-1  0 of 3 GPUs free  driver 55
                                    "  2  lost: it needs a reset\n"
                                    "\n"
                                    "Environments 3  by memory\n"
-                                   "ID            USER          NAME         GPUS      CAPACITY  MEMORY  PROCS   AGE\n"
-                                   "1573          paul          train        0,1          whole  56.0Gi      1    3h\n"
-                                   "1600          lisa          eval         1            4.0Gi   5.0Gi      1    2m\n"
-                                   "1700          lisa          学習モデル   -                -       0      0    5s\n"
+                                   "ID            USER         NAME         GPUS      CAPACITY   MEMORY  PROCS   AGE\n"
+                                   "1573          paul         train        0,1          whole   56.0Gi      1    3h\n"
+                                   "1600          lisa         eval         1            4.0Gi   6.0Gi!      1    2m\n"
+                                   "1700          lisa         学習モデル   -                -        0      0    5s\n"
                                    "\n"
                                    "Processes 3  by memory\n"
                                    "    PID  USER            ENVIRONMENT       GPUS        MEMORY  COMMAND\n"
                                    "     42  paul            train             0,1         56.0Gi  python train.py\n"
-                                   "     43  lisa            eval              1            5.0Gi  ./eval\n"
+                                   "     43  lisa            eval              0!,1         6.0Gi  ./eval\n"
                                    "     44  mallory         none              1            1.0Gi  miner\n";
 
 static void test_sizes_of_memory(void **state)
@@ -82,7 +82,7 @@ static void test_sizes_of_memory(void **state)
     sizes_format(GIB / 2, 16 * GIB, both);
     assert_string_equal(both, "0.5/16.0Gi");
     sizes_format(GIB / 64, 141 * GIB, both);
-    assert_string_equal(both, "16.0Mi/141Gi");
+    assert_string_equal(both, "<0.1/141Gi");
     sizes_format(GENV_UNKNOWN_U64, 141 * GIB, both);
     assert_string_equal(both, "?/141Gi");
 }

@@ -38,10 +38,11 @@ const struct genv_snapshot *scene_small(void)
          .attachment_count = 1},
         {.eid = "1700", .username = "lisa", .created = {.tv_sec = NOON - 5}, .config = {.name = "学習モデル"}},
     };
-    static struct genv_usage first[] = {{0, 40 * GIB}, {1, 16 * GIB}}, second[] = {{1, 5 * GIB}}, third[] = {{1, GIB}};
+    static struct genv_usage first[] = {{0, 40 * GIB}, {1, 16 * GIB}}, second[] = {{0, GIB}, {1, 5 * GIB}},
+                             third[] = {{1, GIB}};
     static struct genv_gpu_process processes[] = {
         {.pid = 42, .username = "paul", .eid = "1573", .command = "python train.py", .usages = first, .usage_count = 2},
-        {.pid = 43, .username = "lisa", .eid = "1600", .command = "./eval", .usages = second, .usage_count = 1},
+        {.pid = 43, .username = "lisa", .eid = "1600", .command = "./eval", .usages = second, .usage_count = 2},
         {.pid = 44, .username = "mallory", .command = "miner", .usages = third, .usage_count = 1},
     };
     static struct genv_device devices[3];

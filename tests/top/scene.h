@@ -8,7 +8,8 @@
 #include "top/keys.h"
 
 /* Two devices and a lost one; paul's environment 1573 "train" on 0 and 1, lisa's "eval" with 4 GiB on device 1, a
- * detached one with a wide name; a process of each, and a stranger's on device 1. */
+ * detached one with a wide name; a process of each of the first two (lisa's on device 0 too), a stranger's on device 1.
+ */
 const struct genv_snapshot *scene_small(void);
 /* So many devices, environments and processes. Until the next call. */
 const struct genv_snapshot *scene_large(size_t device_count, size_t env_count, size_t process_count);
