@@ -36,7 +36,7 @@ const struct option monitor_option_rows[] = {
      .argument = "SECONDS",
      .help = "How old what is served may be, by default 10",
      .offset = offsetof(struct monitor_options, interval_seconds)},
-    {NULL},
+    {.name = NULL},
 };
 
 static int check(struct cli *cli, const struct monitor_options *options, struct genv_error *err)
@@ -78,7 +78,7 @@ int monitor_become(struct cli *cli, const struct monitor_options *options, const
     }
     for (; words && *words && count < WORDS_MAX - 1; words++)
         all[count++] = *words;
-    execv(program, (char **)(uintptr_t)all);
+    execv(program, (char **)all);
     if (errno == ENOENT)
         return error_set(err, ENOENT, "monitoring is not installed: %s is missing", program);
     return error_set_errno(err, errno, "can't execute %s", program);
