@@ -149,6 +149,27 @@ lives() {
     [[ $status == 2 ]]
 }
 
+@test "more than a command line holds, and what a host says is harmless" {
+    local program=$HOSTS/one/bin/genv
+    jq -n '{version: 1, hostname: "one", time: "2026-11-20T10:00:00Z", processes: [],
+        envs: [range(600) | {eid: ("e\(.)" + "x" * 120), uid: 0, username: "root", created: "2026-11-20T10:00:00Z", pids: [1], kernel_ids: []}]} |
+        .devices = [{index: 0, uuid: "GPU-0", attachments: [.envs[] | {eid, time: .created}]}]' >"$HOSTS/one/snapshot"
+    cp "$program" "$HOSTS/one/real"
+    cat >"$program" <<END
+#!/bin/sh
+[ "\$1" != snapshot ] || exec cat $HOSTS/one/snapshot
+for word; do
+    case \$word in max-*) echo "\$word" >>$HOSTS/one/told ;; esac
+done
+printf '{"event":"detached","message":"\\\\u001b]0;owned\\\\u0007\\\\n[two] Process 1 terminated"}\\n'
+END
+    run enforce --max-devices-per-user 0
+    mv "$HOSTS/one/real" "$program"
+    [[ $status == 0 && $(sort -u "$HOSTS/one/told" | wc -l) == 600 && $(wc -l <"$HOSTS/one/told") == 600 ]]
+    grep '^\[one\] ?]0;owned??\[two\] Process 1 terminated$' <<<"$output"
+    [[ $output != *$'\e'* && $output != *$'\n[two]'* ]]
+}
+
 @test "as a service it keeps looking, and ends when told to" {
     as_alice genv remote -H one,two -l root enforce --interval 0.5 --non-env-processes >"$HOSTS/log" 2>&1 3>&- &
     local service=$!
