@@ -20,7 +20,7 @@ struct env_query_row {
     const struct genv_env *env;
 };
 
-/* Adds a field of a struct env_query_row, for listing_add_query(). */
-void env_add_query_field(struct text *cell, int field, const void *row);
+/* Adds a field of @data, a struct env_query_row, for listing_add_query(). */
+void env_add_query_field(struct text *cell, int field, const void *data);
 
 #endif

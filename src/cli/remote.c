@@ -90,7 +90,7 @@ size_t remote_count_answers(const struct survey *survey)
 }
 
 /* What a host that fails means for the command. */
-static int judge(const struct remote_options *values, const struct survey *survey, struct genv_error *err)
+static int judge(const struct remote_options *values, const struct survey *survey, bool *named, struct genv_error *err)
 {
     for (size_t i = 0; i < survey->count; i++) {
         const struct survey_answer *answer = &survey->answers[i];
@@ -99,7 +99,10 @@ static int judge(const struct remote_options *values, const struct survey *surve
             continue;
         if (values->strict)
             return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
-        remote_complain(values, answer->host, &answer->err);
+        if (!named || !named[i])
+            remote_complain(values, answer->host, &answer->err);
+        if (named)
+            named[i] = true;
     }
     if (survey->count && remote_count_answers(survey) == 0)
         return error_set(err, EIO, "none of the hosts answered");
@@ -107,7 +110,7 @@ static int judge(const struct remote_options *values, const struct survey *surve
 }
 
 int remote_survey(const struct remote_options *values, const struct host_list *hosts,
-                  const struct survey_options *looks, struct survey *ret_survey, struct genv_error *err)
+                  const struct survey_options *looks, bool *named, struct survey *ret_survey, struct genv_error *err)
 {
     struct survey_options how = looks ? *looks : (struct survey_options){.suffices = NULL};
     int caught = 0, r;
@@ -119,7 +122,7 @@ int remote_survey(const struct remote_options *values, const struct host_list *h
         signal(caught, SIG_DFL);
         raise(caught);
     }
-    return r < 0 ? r : judge(values, ret_survey, err);
+    return r < 0 ? r : judge(values, ret_survey, named, err);
 }
 
 int remote_survey_all(const struct arguments *arguments, struct host_list *ret_hosts, struct survey *ret_survey,
@@ -127,7 +130,7 @@ int remote_survey_all(const struct arguments *arguments, struct host_list *ret_h
 {
     int r = remote_hosts(arguments->above, ret_hosts, err);
 
-    return r < 0 ? r : remote_survey(arguments->above, ret_hosts, NULL, ret_survey, err);
+    return r < 0 ? r : remote_survey(arguments->above, ret_hosts, NULL, NULL, ret_survey, err);
 }
 
 const struct option remote_table_option_rows[] = {

@@ -18,15 +18,16 @@ struct remote_options {
 };
 
 /* The hosts that the options, or else the host file in force, name. */
-int remote_hosts(const struct remote_options *options, struct host_list *ret_hosts, struct genv_error *err);
+int remote_hosts(const struct remote_options *values, struct host_list *ret_hosts, struct genv_error *err);
 
-/* Asks them all. A host that fails is complained about (options->quiet: is not), or fails the command
- * (options->strict). -EIO: none answered. @looks may be NULL: see struct survey_options. */
-int remote_survey(const struct remote_options *options, const struct host_list *hosts,
-                  const struct survey_options *looks, struct survey *ret_survey, struct genv_error *err);
+/* Asks them all. A host that fails is complained about (values->quiet: is not), or fails the command
+ * (values->strict). -EIO: none answered. @looks may be NULL: see struct survey_options. @named, which may be NULL,
+ * marks per host who was complained about, and is not again. */
+int remote_survey(const struct remote_options *values, const struct host_list *hosts,
+                  const struct survey_options *looks, bool *named, struct survey *ret_survey, struct genv_error *err);
 
-/* Complains about a host that failed, unless options->quiet. */
-void remote_complain(const struct remote_options *options, const struct host *host, const struct genv_error *err);
+/* Complains about a host that failed, unless values->quiet. */
+void remote_complain(const struct remote_options *values, const struct host *host, const struct genv_error *err);
 
 /* The hosts of the options in front of the command, and what all of them answer. */
 int remote_survey_all(const struct arguments *arguments, struct host_list *ret_hosts, struct survey *ret_survey,

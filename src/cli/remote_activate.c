@@ -145,18 +145,19 @@ static int find_and_run(const struct remote_options *remote, struct session_requ
 {
     struct survey_options looks = {.suffices = suffices, .data = &request->config};
     cleanup_host_list struct host_list hosts = {0};
-    cleanup_free bool *tried = NULL;
+    cleanup_free bool *tried = NULL, *named = NULL;
     int r = remote_hosts(remote, &hosts, err);
 
     if (r < 0)
         return r;
     tried = calloc(hosts.count + 1, sizeof(*tried));
-    if (!tried)
+    named = calloc(hosts.count + 1, sizeof(*named));
+    if (!tried || !named)
         return error_no_memory(err);
     for (;;) {
         cleanup_survey struct survey survey = {0};
 
-        r = remote_survey(remote, &hosts, &looks, &survey, err);
+        r = remote_survey(remote, &hosts, &looks, named, &survey, err);
         if (r == 0)
             r = try_hosts(remote, request, &survey, policy, tried, ret_status, err);
         if (r != -EBUSY || all_answered(&survey))

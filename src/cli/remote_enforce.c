@@ -9,8 +9,8 @@
 #include "cli/remote.h"
 #include "remote/ask.h"
 
-#define WORDS_OWN 8   /* of the command in front of the violations */
-#define AT_ONCE   500 /* violations a host is told of at once: a command line holds so many */
+#define WORDS_OWN 8           /* of the command in front of the violations */
+#define BYTES_MAX (64 * 1024) /* of violations that a host is told of at once: ssh takes no more than 100 KiB */
 
 /* What goes on, over all rounds. */
 struct course {
@@ -29,6 +29,7 @@ struct errand {
 
 struct errands {
     struct course *course;
+    bool *sent; /* per violation */
     struct errand *list;
     struct question *questions;
     size_t count;
@@ -45,23 +46,27 @@ static void errands_release(struct errands *errands)
     free(errands->questions);
 }
 
-/* The words for @host: those of @front, then the violations that are its own. */
+/* The words for @host: those of @front, then those violations that are its own and have not been sent, as many as fit.
+ */
 static int make_errand(struct errand *errand, const char *const *front, const struct violation_list *list, size_t host,
-                       struct genv_error *err)
+                       bool *sent, struct genv_error *err)
 {
-    errand->words = calloc(WORDS_OWN + list->count + 1, sizeof(*errand->words));
+    size_t bytes = 0;
+
+    errand->words = calloc(WORDS_OWN + list->count + 1, sizeof(char *));
     if (!errand->words)
         return error_no_memory(err);
     for (; front[errand->own]; errand->own++)
         errand->words[errand->own] = (char *)front[errand->own];
     errand->count = errand->own;
-    for (size_t i = 0; i < list->count && errand->count - errand->own < AT_ONCE; i++) {
-        if (list->items[i].host != host)
+    for (size_t i = 0; i < list->count && bytes < BYTES_MAX; i++) {
+        if (sent[i] || list->items[i].host != host)
             continue;
         errand->words[errand->count] = violation_to_word(&list->items[i]);
         if (!errand->words[errand->count])
             return error_no_memory(err);
-        errand->count++;
+        bytes += strlen(errand->words[errand->count++]) + 1;
+        sent[i] = true;
     }
     return 0;
 }
@@ -78,7 +83,7 @@ static int make_errands(struct errands *errands, const char *const *front, const
         return error_no_memory(err);
     for (size_t h = 0; h < hosts->count; h++) {
         struct errand *errand = &errands->list[errands->count];
-        int r = make_errand(errand, front, list, h, err);
+        int r = make_errand(errand, front, list, h, errands->sent, err);
 
         if (r == 0 && errand->count == errand->own) {
             free(STEAL_POINTER(errand->words));
@@ -93,6 +98,24 @@ static int make_errands(struct errands *errands, const char *const *front, const
     return 0;
 }
 
+/* What a host says reaches terminals and the journal: nothing of it may move a cursor or begin a line. */
+static void make_printable(json_t *entry)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(entry, next, key, value)
+    {
+        cleanup_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
+
+        if (!text)
+            continue;
+        utf8_make_printable(text);
+        json_object_set_new(entry, key, json_string(text));
+    }
+}
+
 /* A host's lines, each an entry of its own journal. */
 static int take(size_t index, const struct text *output, void *data, struct genv_error *err)
 {
@@ -105,8 +128,10 @@ static int take(size_t index, const struct text *output, void *data, struct genv
         return error_no_memory(err);
     while ((line = strsep(&rest, "\n"))) {
         cleanup_json json_t *entry = *line == '{' ? json_parse(line, strlen(line), NULL) : NULL;
-        const char *event = json_string_value(json_object_get(entry, "event"));
+        const char *event;
 
+        make_printable(entry);
+        event = json_string_value(json_object_get(entry, "event"));
         if (!event)
             continue; /* start-up files talk */
         if (strcmp(event, act_outcome_names[ACT_FORBIDDEN]) == 0 || strcmp(event, act_outcome_names[ACT_FAILED]) == 0)
@@ -117,15 +142,25 @@ static int take(size_t index, const struct text *output, void *data, struct genv
     return 0;
 }
 
-/* Sends every host what concerns it. @seconds more than an answer takes otherwise. */
-static int run_errands(struct course *course, const char *const *front, const struct violation_list *list,
-                       double seconds, int *ret_signal, struct genv_error *err)
+/* A host that failed is not told of the rest. */
+static void give_up(struct errands *errands, const struct host *host, const struct violation_list *list)
 {
-    cleanup_with(errands_release) struct errands errands = {.course = course};
+    for (size_t i = 0; i < list->count; i++) {
+        if (&errands->course->hosts->hosts[list->items[i].host] == host)
+            errands->sent[i] = true;
+    }
+}
+
+/* Sends every host as much of what concerns it as fits; @ret_sent: whether there was anything left. */
+static int run_some(struct course *course, const char *const *front, const struct violation_list *list, double seconds,
+                    bool *sent, bool *ret_sent, int *ret_signal, struct genv_error *err)
+{
+    cleanup_with(errands_release) struct errands errands = {.course = course, .sent = sent};
     const struct ask_options how = {
         .timeout_seconds = course->remote->timeout_seconds + seconds, .take = take, .data = &errands};
     int r = make_errands(&errands, front, list, err);
 
+    *ret_sent = errands.count > 0;
     if (r == 0 && errands.count)
         r = ask_hosts(errands.questions, errands.count, &how, ret_signal, err);
     for (size_t i = 0; r == 0 && i < errands.count; i++) {
@@ -133,7 +168,21 @@ static int run_errands(struct course *course, const char *const *front, const st
             continue;
         course->enforcement->failed = true;
         remote_complain(course->remote, errands.questions[i].host, &errands.questions[i].err);
+        give_up(&errands, errands.questions[i].host, list);
     }
+    return r;
+}
+
+/* Sends every host all that concerns it. @seconds more than an answer takes otherwise. */
+static int run_errands(struct course *course, const char *const *front, const struct violation_list *list,
+                       double seconds, int *ret_signal, struct genv_error *err)
+{
+    cleanup_free bool *sent = calloc(list->count + 1, sizeof(*sent));
+    bool any = true;
+    int r = sent ? 0 : error_no_memory(err);
+
+    while (r == 0 && any)
+        r = run_some(course, front, list, seconds, sent, &any, ret_signal, err);
     return r;
 }
 

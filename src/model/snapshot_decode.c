@@ -224,13 +224,13 @@ static int compare_eids(const void *left, const void *right)
 /* The environments by identifier, to be found in a text of thousands in no time. */
 static int sort_envs(const struct genv_snapshot *snapshot, struct genv_env ***ret_sorted, struct genv_error *err)
 {
-    cleanup_free struct genv_env **sorted = calloc(snapshot->env_count + 1, sizeof(*sorted));
+    cleanup_free struct genv_env **sorted = calloc(snapshot->env_count + 1, sizeof(struct genv_env *));
 
     if (!sorted)
         return error_no_memory(err);
     for (size_t i = 0; i < snapshot->env_count; i++)
         sorted[i] = &snapshot->envs[i];
-    qsort(sorted, snapshot->env_count, sizeof(*sorted), compare_eids);
+    qsort(sorted, snapshot->env_count, sizeof(struct genv_env *), compare_eids);
     for (size_t i = 1; i < snapshot->env_count; i++) {
         if (strcmp(sorted[i - 1]->eid, sorted[i]->eid) == 0)
             return error_set(err, EINVAL, "environment %s is listed twice", sorted[i]->eid);
@@ -268,7 +268,7 @@ static int convert_attachments(struct snapshot_entry *entry, struct genv_snapsho
             struct genv_attachment *attachment = &device->attachments[k].attachment;
 
             copy_string(wanted.eid, sizeof(wanted.eid), device->attachments[k].eid);
-            found = bsearch(&key, sorted, snapshot->env_count, sizeof(*sorted), compare_eids);
+            found = bsearch(&key, sorted, snapshot->env_count, sizeof(struct genv_env *), compare_eids);
             if (!found || !*device->device.uuid)
                 return error_set(err, EINVAL, "device %d is attached to nothing that is listed", device->index);
             attachment->index = device->index;

@@ -6,7 +6,7 @@
 int survey_rank(const struct survey *survey, const struct genv_config *wanted, enum placement_policy policy,
                 size_t *ret_order, size_t *ret_count)
 {
-    cleanup_free const struct genv_snapshot **snapshots = calloc(survey->count + 1, sizeof(*snapshots));
+    cleanup_free const struct genv_snapshot **snapshots = calloc(survey->count + 1, sizeof(struct genv_snapshot *));
     size_t gpus = wanted->gpus > 0 ? (size_t)wanted->gpus : 0;
 
     if (!snapshots)

@@ -99,7 +99,7 @@ int survey_take(const struct host_list *hosts, const struct survey_options *opti
     for (size_t i = 0; i < hosts->count; i++)
         survey.answers[i].err = questions[i].err;
     *ret_survey = survey;
-    survey = (struct survey){0};
+    survey.answers = NULL; /* handed over */
     return 0;
 }
 

@@ -5,8 +5,8 @@
 load ../remote/hosts
 
 setup_file() {
-    [[ $GENV_SANITIZE == none ]] || skip 'the simulated NVML is loaded into a sanitized program: see the C tests'
-    hosts_setup
+    [[ $GENV_SANITIZE == none ]] || export HOSTS_MISSING='the simulated NVML is loaded into a sanitized program'
+    hosts_setup || return 0
     for name in one two three; do
         hosts_start "$name"
         # As root there reaches the devices: a simulated machine of two GPUs.
@@ -27,6 +27,7 @@ teardown_file() {
 }
 
 setup() {
+    hosts_check
     bats_require_minimum_version 1.5.0
     members=()
     local name
@@ -146,6 +147,27 @@ lives() {
     [[ $(there one devices find --eid late) == 0 ]]
     run there one enforce-act 'rm -rf /'
     [[ $status == 2 ]]
+}
+
+@test "more than a command line holds, and what a host says is harmless" {
+    local program=$HOSTS/one/bin/genv
+    jq -n '{version: 1, hostname: "one", time: "2026-11-20T10:00:00Z", processes: [],
+        envs: [range(600) | {eid: ("e\(.)" + "x" * 120), uid: 0, username: "root", created: "2026-11-20T10:00:00Z", pids: [1], kernel_ids: []}]} |
+        .devices = [{index: 0, uuid: "GPU-0", attachments: [.envs[] | {eid, time: .created}]}]' >"$HOSTS/one/snapshot"
+    cp "$program" "$HOSTS/one/real"
+    cat >"$program" <<END
+#!/bin/sh
+[ "\$1" != snapshot ] || exec cat $HOSTS/one/snapshot
+for word; do
+    case \$word in max-*) echo "\$word" >>$HOSTS/one/told ;; esac
+done
+printf '{"event":"detached","message":"\\\\u001b]0;owned\\\\u0007\\\\n[two] Process 1 terminated"}\\n'
+END
+    run enforce --max-devices-per-user 0
+    mv "$HOSTS/one/real" "$program"
+    [[ $status == 0 && $(sort -u "$HOSTS/one/told" | wc -l) == 600 && $(wc -l <"$HOSTS/one/told") == 600 ]]
+    grep '^\[one\] ?]0;owned??\[two\] Process 1 terminated$' <<<"$output"
+    [[ $output != *$'\e'* && $output != *$'\n[two]'* ]]
 }
 
 @test "as a service it keeps looking, and ends when told to" {

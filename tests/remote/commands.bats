@@ -5,7 +5,7 @@
 load hosts
 
 setup_file() {
-    hosts_setup
+    hosts_setup || return 0
     hosts_start gpu-server-1 1
     hosts_start gpu-server-2 2
     printf '%s\n' '# where the GPUs are' '' gpu-server-1 "$ALICE@gpu-server-2 # two" gpu-server-2 >"$HOSTS/hostfile"
@@ -17,6 +17,7 @@ teardown_file() {
 }
 
 setup() {
+    hosts_check
     bats_require_minimum_version 1.5.0
     members=()
 }

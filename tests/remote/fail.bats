@@ -4,7 +4,7 @@
 load hosts
 
 setup_file() {
-    hosts_setup
+    hosts_setup || return 0
     hosts_start good 2
     hosts_start bare 2
     hosts_program bare
@@ -23,6 +23,10 @@ setup_file() {
 
 teardown_file() {
     hosts_teardown
+}
+
+setup() {
+    hosts_check
 }
 
 # Asks good and the host $1 as Alice, with the options behind it: the good one is served, and there is one line about

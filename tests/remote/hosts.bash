@@ -1,8 +1,10 @@
 # Hosts that tests reach through ssh: real sshds, each with an address, a host name, a host key, a state directory and
 # devices of its own, and two Linux users who may log in there. For setup_file() and teardown_file(), or for each test.
 #
-#   hosts_setup                      makes the users; "skip"s where it can't be. Sets HOSTS (the scratch folder), and
+#   hosts_setup                      makes the users; fails where it can't be, for "hosts_setup || return 0", since bats
+#                                    can't skip there. Sets HOSTS (the scratch folder), and
 #                                    ALICE and BOB: their names. Their homes are $HOSTS/home/$ALICE and …/$BOB.
+#   hosts_check                      skips a test where hosts_setup failed; first thing in setup()
 #   hosts_start NAME [DEVICES=2 [VARIABLE=VALUE...]]   starts a host; any user of the tests reaches it as NAME, and as
 #                                    ANYTHING.NAME: so one host has many names. Its files are in $HOSTS/NAME.
 #   hosts_address NAME               prints its address; the port of all is $HOSTS_PORT
@@ -21,10 +23,12 @@ HOSTS_PORT=2222
 
 hosts_setup() {
     bats_require_minimum_version 1.5.0
-    ((EUID == 0)) || skip 'needs root, to make users and start sshd'
-    command -v sshd >/dev/null || [[ -x /usr/sbin/sshd ]] || skip 'sshd is not installed (openssh-server)'
-    command -v ssh >/dev/null || skip 'ssh is not installed (openssh-client)'
-    command -v useradd >/dev/null || skip 'needs useradd, to make users'
+    export HOSTS_MISSING=${HOSTS_MISSING-}
+    ((EUID == 0)) || HOSTS_MISSING='needs root, to make users and start sshd'
+    command -v sshd >/dev/null || [[ -x /usr/sbin/sshd ]] || HOSTS_MISSING='sshd is not installed (openssh-server)'
+    command -v ssh >/dev/null || HOSTS_MISSING='ssh is not installed (openssh-client)'
+    command -v useradd >/dev/null || HOSTS_MISSING='needs useradd, to make users'
+    [[ -z $HOSTS_MISSING ]] || return 1
     unset "${!GENV_ENVIRONMENT_@}" "${!GENV_MOCK_@}" GENV_TMPDIR GENV_DEVICES GENV_LOCK GENV_HOSTFILE SSH_AUTH_SOCK
     mkdir -p /run/sshd
     HOSTS=$(mktemp -d /tmp/gh.XXXXXX)
@@ -46,6 +50,10 @@ Host *
 END
     hosts_add_user "$ALICE"
     hosts_add_user "$BOB"
+}
+
+hosts_check() {
+    [[ -z $HOSTS_MISSING ]] || skip "$HOSTS_MISSING"
 }
 
 # A user with a key that every host accepts.

@@ -4,7 +4,7 @@
 load hosts
 
 setup_file() {
-    hosts_setup
+    hosts_setup || return 0
     local i
     for i in 1 2 3 4; do
         hosts_start "host$i" 2
@@ -18,6 +18,10 @@ setup_file() {
 
 teardown_file() {
     hosts_teardown
+}
+
+setup() {
+    hosts_check
 }
 
 # $1 names, comma-separated, for the hosts given behind it, in turn.

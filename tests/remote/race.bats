@@ -5,7 +5,7 @@
 load hosts
 
 setup_file() {
-    hosts_setup
+    hosts_setup || return 0
     hosts_start one 1
     hosts_start two 1
 }
@@ -15,6 +15,7 @@ teardown_file() {
 }
 
 setup() {
+    hosts_check
     bats_require_minimum_version 1.5.0
     cd "$BATS_TEST_TMPDIR" || return
     mkfifo alice.in bob.in

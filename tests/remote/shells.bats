@@ -5,7 +5,7 @@
 load hosts
 
 setup_file() {
-    hosts_setup
+    hosts_setup || return 0
     hosts_start one 2
     # What hosts_as() does, as a program for tmux.
     {
@@ -22,6 +22,7 @@ teardown_file() {
 }
 
 setup() {
+    hosts_check
     bats_require_minimum_version 1.5.0
     command -v tmux >/dev/null || skip 'tmux is not installed'
     TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux

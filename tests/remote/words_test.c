@@ -79,8 +79,8 @@ static void test_random_words(void **state)
 
         for (size_t i = 0; i < length; i++) {
             /* Mostly what means something to the encoding. */
-            word[i] =
-                unit_random(&seed) % 2 ? "%=02aF: "[unit_random(&seed) % 8] : (char)(1 + unit_random(&seed) % 255);
+            word[i] = (char)(unit_random(&seed) % 2 ? (unsigned char)"%=02aF: "[unit_random(&seed) % 8]
+                                                    : 1 + unit_random(&seed) % 255);
         }
         word[length] = '\0';
         check_round_trip(word);
