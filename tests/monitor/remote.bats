@@ -5,8 +5,8 @@
 load ../remote/hosts
 
 setup_file() {
-    command -v curl >/dev/null || skip 'curl is not installed'
-    hosts_setup
+    command -v curl >/dev/null || export HOSTS_MISSING='curl is not installed'
+    hosts_setup || return 0
     hosts_start one 2
     hosts_start two 1
     hosts_start bare 1
@@ -35,6 +35,10 @@ teardown_file() {
     [[ -n ${HOSTS-} ]] || return 0
     kill "$(pgrep -u "$ALICE" -x genv-monitor)" 2>/dev/null || true
     hosts_teardown
+}
+
+setup() {
+    hosts_check
 }
 
 metrics() {
