@@ -40,7 +40,7 @@ static struct MHD_Response *make(size_t length, const void *bytes, enum MHD_Resp
                                  const char *cache)
 {
     /* The library takes a pointer to what it could change, and does not. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *)(uintptr_t)bytes, mode);
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *)bytes, mode);
 
     if (!response)
         return NULL;

@@ -321,12 +321,11 @@ static void add_monitor(struct exposition *x, const struct observation *observat
         copy_string(hostname, sizeof(hostname), "localhost");
     x->host = hostname;
     add_sample(x, labels, x->metric->type == INFO, x->metric->monitor(observation));
+    x->host = "";
 }
 
-static void add_devices(struct exposition *x, const struct figures *figures)
+static void add_devices(struct exposition *x, const struct genv_snapshot *snapshot, const struct figures *figures)
 {
-    const struct genv_snapshot *snapshot = figures->host->snapshot;
-
     for (size_t i = 0; i < snapshot->device_count; i++) {
         const struct genv_device *device = &snapshot->devices[i];
         char index[16];
@@ -348,7 +347,7 @@ static void add_envs(struct exposition *x, const struct figures *figures)
     }
 }
 
-static void add_attachments(struct exposition *x, const struct figures *figures)
+static void add_attachments(struct exposition *x, const struct genv_snapshot *snapshot, const struct figures *figures)
 {
     for (size_t i = 0; i < figures->env_count; i++) {
         const struct genv_env *env = figures->envs[i].env;
@@ -360,8 +359,7 @@ static void add_attachments(struct exposition *x, const struct figures *figures)
             if (env->attachments[k].index < 0)
                 continue;
             snprintf(device, sizeof(device), "%d", env->attachments[k].index);
-            add_sample(x, labels, ARRAY_SIZE(labels),
-                       x->metric->attachment(figures->host->snapshot, &env->attachments[k]));
+            add_sample(x, labels, ARRAY_SIZE(labels), x->metric->attachment(snapshot, &env->attachments[k]));
         }
     }
 }
@@ -377,10 +375,8 @@ static void add_usages(struct exposition *x, const struct genv_gpu_process *proc
     }
 }
 
-static void add_processes(struct exposition *x, const struct figures *figures)
+static void add_processes(struct exposition *x, const struct genv_snapshot *snapshot)
 {
-    const struct genv_snapshot *snapshot = figures->host->snapshot;
-
     for (size_t i = 0; i < snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &snapshot->processes[i];
         char pid[16];
@@ -403,23 +399,23 @@ static void add_users(struct exposition *x, const struct figures *figures)
     }
 }
 
-static void add_host(struct exposition *x, const struct figures *figures)
+static void add_host(struct exposition *x, const struct observed_host *host, const struct figures *figures)
 {
     const struct metric *metric = x->metric;
 
-    x->host = figures->host->name;
+    x->host = host->name;
     if (metric->host)
         add_sample(x, NULL, 0, metric->host(figures));
-    if (!figures->host->snapshot)
+    if (!host->snapshot)
         return;
     if (metric->device)
-        add_devices(x, figures);
+        add_devices(x, host->snapshot, figures);
     if (metric->env)
         add_envs(x, figures);
     if (metric->attachment)
-        add_attachments(x, figures);
+        add_attachments(x, host->snapshot, figures);
     if (metric->process || metric->usage)
-        add_processes(x, figures);
+        add_processes(x, host->snapshot);
     if (metric->user)
         add_users(x, figures);
 }
@@ -432,7 +428,7 @@ static void add_metrics(struct exposition *x, const struct observation *observat
         if (x->metric->monitor)
             add_monitor(x, observation);
         for (size_t k = 0; k < observation->host_count; k++)
-            add_host(x, &figures[k]);
+            add_host(x, &observation->hosts[k], &figures[k]);
     }
     if (x->format == METRICS_OPENMETRICS)
         text_add(&x->text, "# EOF\n");
@@ -441,7 +437,7 @@ static void add_metrics(struct exposition *x, const struct observation *observat
 char *metrics_render(const struct observation *observation, const struct idle *idle, bool hostnames,
                      enum metrics_format format, size_t *ret_length)
 {
-    struct exposition x = {.format = format, .hostnames = hostnames};
+    struct exposition x = {.format = format, .hostnames = hostnames, .host = ""};
     struct figures *figures = calloc(observation->host_count + 1, sizeof(*figures));
     bool failed = !figures;
     char *taken;

@@ -122,7 +122,11 @@ static int listen_at(const struct addrinfo *info, const struct server_options *o
 static int open_socket(struct server *server, const struct server_options *options, int *ret_fd, struct genv_error *err)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } address = {.in6 = {.sin6_family = AF_UNSPEC}};
     socklen_t length = sizeof(address);
     struct addrinfo *info;
     char port[16];
@@ -137,11 +141,10 @@ static int open_socket(struct server *server, const struct server_options *optio
     freeaddrinfo(info);
     if (r < 0)
         return r;
-    getsockname(*ret_fd, (struct sockaddr *)&address, &length);
-    server->port = ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                                       : ((struct sockaddr_in *)&address)->sin_port);
+    getsockname(*ret_fd, &address.any, &length);
+    server->port = ntohs(address.any.sa_family == AF_INET6 ? address.in6.sin6_port : address.in.sin_port);
     copy_string(server->host, sizeof(server->host), options->address);
-    server->answers.host = is_loopback((struct sockaddr *)&address) ? server->host : NULL;
+    server->answers.host = is_loopback(&address.any) ? server->host : NULL;
     return 0;
 }
 

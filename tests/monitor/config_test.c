@@ -45,15 +45,15 @@ static size_t check_words(const char *text)
 }
 
 /* Every query in @json, however deep: texts with the keys "expr" and "query". */
-static size_t check_queries(const json_t *json)
+static size_t check_queries(json_t *json)
 {
     size_t count = 0, index;
     const char *key;
     json_t *value;
 
-    json_array_foreach ((json_t *)(uintptr_t)json, index, value)
+    json_array_foreach (json, index, value)
         count += check_queries(value);
-    json_object_foreach ((json_t *)(uintptr_t)json, key, value) {
+    json_object_foreach (json, key, value) {
         bool query = strcmp(key, "expr") == 0 || strcmp(key, "query") == 0;
 
         if (query && json_is_string(value)) {

@@ -353,3 +353,13 @@ END
     [[ $(<"$SCRATCH/err") == "genv: $GENV_TMPDIR/metrics belongs to 65001: give another directory with --config-dir" ]]
     [[ -z $(ls -A "$GENV_TMPDIR/metrics") ]]
 }
+
+@test "the systemd unit is valid, and takes away what the monitor does without" {
+    command -v systemd-analyze >/dev/null || skip 'systemd is not installed'
+    sed "s#^ExecStart=[^ ]*#ExecStart=$GENV#; /^Documentation=/d" "$GENV_BUILD/packaging/genv-monitor.service" >"$SCRATCH/genv-monitor.service"
+    run systemd-analyze verify "$SCRATCH/genv-monitor.service"
+    echo "$output"
+    run -1 grep genv-monitor <<<"$output"
+    # Of 100: a service without any such lines has 96.
+    systemd-analyze security --offline=true --threshold=20 "$SCRATCH/genv-monitor.service"
+}
