@@ -306,10 +306,13 @@ static void add_head(struct exposition *x)
     bool open = x->format == METRICS_OPENMETRICS;
     /* OpenMetrics names the family of an info metric without its suffix. */
     size_t suffix = open && metric->type == INFO ? strlen("_info") : 0;
-    int length = (int)(strlen(metric->name) - suffix);
+    size_t length = strlen(metric->name) - suffix;
 
-    text_addf(&x->text, "# HELP %.*s %s\n", length, metric->name, metric->help);
-    text_addf(&x->text, "# TYPE %.*s %s\n", length, metric->name, (open ? open_words : words)[metric->type]);
+    text_add(&x->text, "# HELP ");
+    text_add_bytes(&x->text, metric->name, length);
+    text_addf(&x->text, " %s\n# TYPE ", metric->help);
+    text_add_bytes(&x->text, metric->name, length);
+    text_addf(&x->text, " %s\n", (open ? open_words : words)[metric->type]);
 }
 
 static void add_monitor(struct exposition *x, const struct observation *observation)
