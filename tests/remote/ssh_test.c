@@ -248,6 +248,7 @@ static const struct {
      "does not answer"},
     {255, EACCES, "Welcome\r\njohn@10.0.0.1: Permission denied (publickey,password).\r\n",
      "does not let john@10.0.0.1 in without a password: put your key there (ssh-copy-id paul@gpu-1)"},
+    {255, EACCES, "x: Permission denied (a@b)", "does not let you in without a password"},
     {255, EACCES, "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures\r\n",
      "IdentitiesOnly"},
     {255, EKEYREJECTED,
