@@ -120,6 +120,8 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
         return error_set(err, ECONNRESET,
                          "it closed the connection before it asked who you are: too many connect at once (MaxStartups "
                          "of its sshd), or it turns this address away");
+    if (!*output) /* as where the other side tells of a signal */
+        return error_set(err, EIO, "ssh failed and said nothing: most likely a signal has ended what ran there");
     return say_line(output, EIO, "ssh failed", err);
 }
 

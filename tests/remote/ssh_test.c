@@ -271,7 +271,7 @@ static const struct {
      "MaxStartups"},
     {255, EIO, "Warning: x\r\nUnable to negotiate with 1.2.3.4 port 22: no matching host key type found.\r\n",
      "ssh failed: Unable to negotiate with"},
-    {255, EIO, "", "ssh failed without saying why"},
+    {255, EIO, "", "ssh failed and said nothing: most likely a signal"},
     {255, EIO, "\x1b[31mred\r\n", "?[31mred"},
     {127, ENOENT, "bash: line 1: genv: command not found\n", "--genv PATH"},
     {1, ENOENT, "genv: Command not found.\n", "--genv PATH"},
