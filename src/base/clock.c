@@ -19,6 +19,14 @@ struct timespec clock_now(void)
     return now;
 }
 
+int64_t clock_monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 void rfc3339_format(struct timespec time, char text[static RFC3339_SIZE])
 {
     struct tm utc;

@@ -8,7 +8,8 @@
 #define RFC3339_SIZE  32 /* 2026-11-20T10:14:12.345Z */
 #define RELATIVE_SIZE 40
 
-struct timespec clock_now(void); /* CLOCK_REALTIME, in whole milliseconds: what rfc3339_format() keeps */
+struct timespec clock_now(void);  /* CLOCK_REALTIME, in whole milliseconds: what rfc3339_format() keeps */
+int64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC */
 
 /* UTC, to the millisecond. */
 void rfc3339_format(struct timespec time, char text[static RFC3339_SIZE]);

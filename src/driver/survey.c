@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -144,21 +144,13 @@ static pid_t start(int timeout_ms, int *ret_fd, struct genv_error *err)
     return supervisor;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads on until the end. -ETIMEDOUT: it has not come by @deadline (< 0: none). */
 static int read_answer(int fd, int64_t deadline, struct text *text)
 {
     char bytes[4096];
 
     for (;;) {
-        int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+        int64_t left = deadline < 0 ? -1 : deadline - clock_monotonic_ms();
         struct pollfd pollfd = {.fd = fd, .events = POLLIN};
         int ready = poll(&pollfd, 1, deadline >= 0 && left < 0 ? 0 : (int)left);
         ssize_t n;
@@ -227,7 +219,7 @@ static int read_or_end(int fd, int pidfd, pid_t supervisor, int64_t deadline, st
         return 0;
     if (pidfd >= 0)
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    if (read_answer(fd, now_ms() + GRACE_MS, &rest) < 0)
+    if (read_answer(fd, clock_monotonic_ms() + GRACE_MS, &rest) < 0)
         kill(supervisor, SIGKILL);
     text_release(&rest);
     return r;
@@ -235,7 +227,7 @@ static int read_or_end(int fd, int pidfd, pid_t supervisor, int64_t deadline, st
 
 static int ask_worker(int timeout_ms, struct driver_process **ret_processes, size_t *ret_count, struct genv_error *err)
 {
-    int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    int64_t deadline = timeout_ms < 0 ? -1 : clock_monotonic_ms() + timeout_ms;
     cleanup_text struct text text = TEXT_INIT;
     cleanup_close int fd = -1, pidfd = -1;
     pid_t supervisor = start(timeout_ms, &fd, err), worker;

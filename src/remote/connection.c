@@ -3,9 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+
+#include "base/clock.h"
+#include "remote/signals.h"
+
+#define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
 
 static int watch_signals(struct connection *connection, struct genv_error *err)
 {
@@ -13,9 +19,7 @@ static int watch_signals(struct connection *connection, struct genv_error *err)
     sigset_t set;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    signals_add_ending(&set);
     sigaddset(&set, SIGCHLD);
     connection->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (connection->signals < 0)
@@ -25,14 +29,18 @@ static int watch_signals(struct connection *connection, struct genv_error *err)
     return 0;
 }
 
-/* In the child: becomes ssh. It dies with us, so that kill -9 of genv ends the connection, and the environment. */
+/* In the child: becomes ssh. It dies with us, so that kill -9 of genv ends the connection, and the environment. What is
+ * ignored is blocked too: on a shared connection ssh would take it. */
 static void become_ssh(char **argv, const struct connection *connection, pid_t parent, const int *standard)
 {
+    sigset_t mask = connection->mask;
+
+    signals_add_ignored(&mask);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
         _exit(127);
     sigaction(SIGPIPE, &connection->pipe_action, NULL);
-    sigprocmask(SIG_SETMASK, &connection->mask, NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (standard[fd] >= 0 && dup2(standard[fd], fd) < 0)
             _exit(127);
@@ -102,14 +110,36 @@ void connection_read_signals(struct connection *connection)
     }
 }
 
+/* Whether ssh has ended within @limit_ms. */
+static bool await_exit(struct connection *connection, int limit_ms)
+{
+    int64_t deadline = clock_monotonic_ms() + limit_ms;
+
+    for (;;) {
+        struct pollfd fd = {.fd = connection->signals, .events = POLLIN};
+        int64_t left = deadline - clock_monotonic_ms();
+
+        look_at_ssh(connection);
+        if (connection->exited || left <= 0)
+            return connection->exited;
+        if (poll(&fd, 1, (int)left) > 0)
+            connection_read_signals(connection);
+    }
+}
+
 int connection_end(struct connection *connection)
 {
     int status;
 
     if (connection->pid < 0)
         return EXIT_FAILURE;
-    if (!connection->exited)
+    if (!connection->exited) {
         kill(connection->pid, SIGTERM);
+        kill(connection->pid, SIGCONT);
+        if (!await_exit(connection, GRACE_MS))
+            kill(connection->pid, SIGKILL);
+    }
+    connection->exited = true;
     while (waitpid(connection->pid, &status, 0) < 0) {
         if (errno != EINTR)
             return EXIT_FAILURE;

@@ -23,13 +23,15 @@ struct connection {
     }
 
 /* Starts @argv, which dies with us, with standard output and error as pipes, and standard input too if @input. From
- * here until connection_close() SIGINT, SIGTERM and SIGHUP are told by connection->signal, and SIGPIPE is ignored. */
+ * here until connection_close() SIGINT, SIGTERM and SIGHUP, unless they are ignored or blocked, are told by
+ * connection->signal, and SIGPIPE is ignored. */
 int connection_start(struct connection *connection, char **argv, bool input, struct genv_error *err);
 
 /* Learns what the signals say: sets @exited and @signal. Stops with ssh where the user has suspended it (~^Z). */
 void connection_read_signals(struct connection *connection);
 
-/* Ends ssh unless it has ended by itself; returns its exit status, 128+N for a signal. */
+/* Ends ssh unless it has ended by itself, also where it is stopped, and by SIGKILL what does not obey within two
+ * seconds; returns its exit status, 128+N for a signal. */
 int connection_end(struct connection *connection);
 
 /* Ends it and brings everything back as it was. */

@@ -13,6 +13,8 @@
 #define NOT_FOUND      127
 #define USAGE_ERROR    2
 
+#define DENIED ": Permission denied ("
+
 /* What is printed where sshd closes the connection before it has said what it is; newest last. */
 static const char *const turned_away[] = {
     "ssh_exchange_identification: ", "kex_exchange_identification: ", "banner exchange: ",
@@ -56,15 +58,16 @@ static int say_line(const char *output, int code, const char *what, struct genv_
 /* "paul@gpu-1: Permission denied (publickey,password)." */
 static int explain_denied(const struct host *host, const char *output, struct genv_error *err)
 {
-    cleanup_free char *line = find_line(output, ": Permission denied (");
-    char *at = line ? strchr(line, '@') : NULL;
+    cleanup_free char *line = find_line(output, DENIED);
+    bool named;
 
-    if (at)
-        *strstr(at, ": Permission denied") = '\0';
+    if (line)
+        *strstr(line, DENIED) = '\0';
+    named = line && strchr(line, '@');
     return error_set(err, EACCES,
                      "ssh does not let %s in without a password: put your key there (ssh-copy-id %s), or load it with "
                      "ssh-add",
-                     at ? line : "you", host->destination);
+                     named ? line : "you", host->destination);
 }
 
 /* "Offending ED25519 key in /home/paul/.ssh/known_hosts:3" is the line to remove. */
@@ -107,7 +110,7 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
 {
     if (has(output, "Host key verification failed") || has(output, "REMOTE HOST IDENTIFICATION HAS CHANGED"))
         return explain_host_key(host, output, err);
-    if (has(output, ": Permission denied ("))
+    if (has(output, DENIED))
         return explain_denied(host, output, err);
     for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
         if (has(output, reasons[i].pattern))
@@ -117,6 +120,8 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
         return error_set(err, ECONNRESET,
                          "it closed the connection before it asked who you are: too many connect at once (MaxStartups "
                          "of its sshd), or it turns this address away");
+    if (!*output) /* as where the other side tells of a signal */
+        return error_set(err, EIO, "ssh failed and said nothing: most likely a signal has ended what ran there");
     return say_line(output, EIO, "ssh failed", err);
 }
 

@@ -8,9 +8,10 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "remote/child.h"
+#include "remote/signals.h"
 
 #define DESCRIPTORS      3  /* of a child: two pipes and a pidfd */
 #define SPARE            24 /* descriptors for everything else, while a child starts too */
@@ -59,16 +60,6 @@ struct fanout {
     unsigned failures;          /* to start anything, in a row */
     struct pollfd *pollfds;     /* the signals', then DESCRIPTORS for each that runs */
 };
-
-static const int handled[] = {SIGINT, SIGTERM, SIGHUP};
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static size_t count_descriptors(void)
 {
@@ -330,7 +321,7 @@ static int64_t next_moment(const struct fanout *fanout, int64_t now)
 /* Waits until something happens; remembers the first signal. */
 static void wait_for_something(struct fanout *fanout)
 {
-    int64_t now = now_ms(), moment = next_moment(fanout, now), left = moment > now ? moment - now : 0;
+    int64_t now = clock_monotonic_ms(), moment = next_moment(fanout, now), left = moment > now ? moment - now : 0;
     struct pollfd *next = fanout->pollfds;
     struct signalfd_siginfo info;
 
@@ -353,36 +344,28 @@ static int loop(struct fanout *fanout, struct genv_error *err)
 
     for (;;) {
         if (r == 0)
-            r = start_more(fanout, now_ms());
+            r = start_more(fanout, clock_monotonic_ms());
         if (r < 0)
             start_no_more(fanout);
         if (!fanout->running_count && !fanout->again_count && fanout->fresh == fanout->count)
             break;
         wait_for_something(fanout);
         for (size_t i = fanout->running_count; i-- > 0;) /* downwards: attend() moves the last to where one ended */
-            attend(fanout, i, now_ms());
+            attend(fanout, i, clock_monotonic_ms());
     }
     if (r < 0)
         return error_set_errno(err, -r, "can't start %s", fanout->jobs[0].argv[0]);
     return 0;
 }
 
-/* Blocks the signals that would end this process, so that the loop gets them; ignored ones stay so, and those that the
- * caller has blocked are his to take. */
+/* Blocks the signals that would end this process, so that the loop gets them. */
 static int take_signals(sigset_t *ret_before)
 {
-    sigset_t mine, blocked;
+    sigset_t mine;
     int fd;
 
     sigemptyset(&mine);
-    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-    for (size_t i = 0; i < ARRAY_SIZE(handled); i++) {
-        struct sigaction action;
-
-        if (sigaction(handled[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
-            !sigismember(&blocked, handled[i]))
-            sigaddset(&mine, handled[i]);
-    }
+    signals_add_ending(&mine);
     fd = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return -errno;

@@ -7,15 +7,16 @@
 #include <string.h>
 #include <sys/random.h>
 #include <termios.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "remote/connection.h"
 #include "remote/ssh.h"
 
-#define GREETING_MAX 65536 /* bytes that start-up files may print, on each stream */
-#define BUFFER_SIZE  65536
-#define WORDS_MAX    8 /* of our own, in front of the command */
+#define GREETING_MAX  65536 /* bytes that start-up files may print, on each stream */
+#define BUFFER_SIZE   65536
+#define WORDS_MAX     8 /* of our own, in front of the command */
+#define TIMEOUT_MAX_S 86400
 
 /* What came before the shell or the command, and the beginning of what it printed itself. */
 struct greeting {
@@ -80,12 +81,17 @@ static bool is_on_terminal(const struct session_request *request)
     return !request->command || request->terminal;
 }
 
+static double limit_seconds(const struct session_request *request)
+{
+    return request->timeout_seconds < TIMEOUT_MAX_S ? request->timeout_seconds : TIMEOUT_MAX_S;
+}
+
 /* The words of ssh's command line, strv_free() them. */
 static int make_argv(const struct host *host, const struct session_request *request, const char *nonce,
                      char ***ret_argv, struct genv_error *err)
 {
     struct ssh_call call = {
-        .timeout_seconds = request->timeout_seconds < 1 ? 1 : (unsigned)request->timeout_seconds,
+        .timeout_seconds = request->timeout_seconds < 1 ? 1 : (unsigned)limit_seconds(request),
         .share = true,
         .terminal = is_on_terminal(request) ? SSH_TERMINAL : SSH_PLAIN,
     };
@@ -109,14 +115,6 @@ static int make_argv(const struct host *host, const struct session_request *requ
     for (size_t i = 0; i < WORDS_MAX; i++)
         free(owned[i]);
     return r;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Reads what there is from *@fd into @text, which keeps at most GREETING_MAX; at the end *@fd becomes -1. */
@@ -170,7 +168,7 @@ static int read_greeting(struct greeting *greeting, struct genv_error *err)
 static int await_greeting(struct connection *connection, struct greeting *greeting, double timeout_seconds,
                           struct genv_error *err)
 {
-    int64_t deadline = now_ms() + (int64_t)(timeout_seconds * 1000), left;
+    int64_t deadline = clock_monotonic_ms() + (int64_t)(timeout_seconds * 1000), left;
     int r, n;
 
     for (;;) {
@@ -180,7 +178,7 @@ static int await_greeting(struct connection *connection, struct greeting *greeti
             {.fd = connection->err, .events = POLLIN},
         };
 
-        left = deadline - now_ms();
+        left = deadline - clock_monotonic_ms();
         n = poll(fds, ARRAY_SIZE(fds), connection->exited || left < 0 ? 0 : (int)left);
         connection_read_signals(connection);
         if (connection->signal)
@@ -237,7 +235,7 @@ static void move(struct stream *stream)
 enum { INPUT, OUTPUT, ERRORS, STREAMS };
 
 /* Until ssh has ended and all that it printed is passed on: somebody else may hold its pipes open, so their end is not
- * waited for. */
+ * waited for. A signal ends it at once, where ssh has ended once what is taken without waiting is passed on. */
 static void relay(struct connection *connection, struct stream streams[static STREAMS])
 {
     for (;;) {
@@ -250,7 +248,7 @@ static void relay(struct connection *connection, struct stream streams[static ST
 
             fds[i].fd = !open ? -1 : full ? streams[i].to : streams[i].from;
             fds[i].events = full ? POLLOUT : POLLIN;
-            pending = pending || (open && full);
+            pending = pending || (open && full && !connection->signal);
         }
         n = poll(fds, ARRAY_SIZE(fds), pending ? -1 : 0);
         if (n == 0)
@@ -260,7 +258,7 @@ static void relay(struct connection *connection, struct stream streams[static ST
         if (fds[STREAMS].revents) {
             connection_read_signals(connection);
             if (connection->signal && !connection->exited)
-                kill(connection->pid, SIGTERM);
+                return;
         }
         for (size_t i = 0; i < STREAMS; i++) {
             if (fds[i].revents)
@@ -295,6 +293,8 @@ static int serve(struct connection *connection, const struct greeting *greeting,
     stream_begin(&streams[ERRORS], connection->err, STDERR_FILENO, &connection->err, &greeting->err, 0);
     relay(connection, streams);
     status = connection_end(connection);
+    if (connection->signal)
+        relay(connection, streams); /* what it had printed by then */
     *ret_status = connection->signal ? 128 + connection->signal : status;
     return 0;
 }
@@ -313,7 +313,7 @@ static int explain(struct connection *connection, const struct host *host, struc
 static int converse(struct connection *connection, const struct host *host, const struct session_request *request,
                     struct greeting *greeting, int *ret_status, struct genv_error *err)
 {
-    int r = await_greeting(connection, greeting, request->timeout_seconds, err);
+    int r = await_greeting(connection, greeting, limit_seconds(request), err);
 
     if (r == 0)
         return serve(connection, greeting, ret_status, err);

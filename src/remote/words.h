@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* Adds @word with every byte but letters, digits and . _ - / : , + = @ as %XX ('=' and '~' only where no shell looks:
- * not at the front); the empty word is "%". */
+/* Adds @word with every byte but letters, digits and . _ - / : , + @ as %XX, and '=' too unless it is behind a letter
+ * or a digit; the empty word is "%". */
 void word_encode(struct text *text, const char *word);
 /* Decodes @word in place. -EINVAL: not such a word. */
 int word_decode(char *word);

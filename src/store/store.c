@@ -143,7 +143,9 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
 {
     int r = open_all(store, access, err);
 
-    if (r == -ENOENT && access != STORE_WRITE) {
+    if (r == -ENOENT && access != STORE_WRITE) { /* nobody has used it yet: no error */
+        if (err)
+            *err = (struct genv_error){0};
         store_end(store);
         return 0;
     }

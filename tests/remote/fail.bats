@@ -12,9 +12,8 @@ setup_file() {
     printf '#!/bin/sh\nsleep 1\nexec %s "$@"\n' "$GENV_BIN" >"$HOSTS/program"
     hosts_program slow "$HOSTS/program"
     hosts_start stuck 2
-    printf '#!/bin/sh\necho "$$" >>%s/stuck.pids\nexec sleep 1000\n' "$HOSTS" >"$HOSTS/program"
+    printf '#!/bin/sh\nexec sleep 1000\n' >"$HOSTS/program"
     hosts_program stuck "$HOSTS/program"
-    install -m 666 /dev/null "$HOSTS/stuck.pids"
     hosts_start other 2 # whatever its "genv" is to be
     hosts_fake silent silent
     hosts_fake hole full
@@ -140,7 +139,7 @@ END
     [[ $line == 'genv there ended with status 3 and said nothing' ]]
     other_is <<<$'#!/bin/sh\nkill -SEGV $$'
     ask other
-    [[ -n $line ]]
+    [[ $line == *signal* ]]
 }
 
 @test "garbage instead of a snapshot" {

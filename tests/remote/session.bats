@@ -39,11 +39,11 @@ on_one() {
 }
 
 is_free() {
-    ! hosts_genv one devices --format csv --no-header | grep -q -v '^[0-9]*,,,'
+    [[ $(hosts_genv one devices --format csv --no-header) == $'0,,,\n1,,,' ]]
 }
 
 is_taken() {
-    ! is_free
+    hosts_genv one devices --format csv --no-header | grep -q '^[01],[0-9]'
 }
 
 # Starts `on_one "$@"` in the background, with its output in $OUT, and waits until it has printed "begun". JOB is what
@@ -189,6 +189,7 @@ lost() {
     eval "$1"
     hosts_wait_for is_free
     hosts_wait_for "! hosts_lives $pid"
+    STATUS=0
     wait "$JOB" || STATUS=$?
 }
 
@@ -239,6 +240,50 @@ teardown() {
     [[ $STATUS == 143 ]]
     lost 'kill -HUP "$GENV"' "$obeys"
     [[ $STATUS == 129 ]]
+}
+
+# shellcheck disable=SC2016 # lost() evaluates it
+@test "a signal to genv ends an ssh that is stopped" {
+    lost 'kill -STOP "$(hosts_children "$GENV")"; kill -TERM "$GENV"' "$obeys"
+    [[ $STATUS == 143 ]]
+}
+
+@test "a signal ends genv whose output nobody reads, once ssh has ended" {
+    mkfifo "$BATS_TEST_TMPDIR/stuck"
+    exec 4<>"$BATS_TEST_TMPDIR/stuck"
+    # More than a pipe holds, and less than two.
+    on_one -- sh -c 'head -c 100000 /dev/zero; echo begun >&2' >&4 2>"$ERR" 3>&- 4>&- </dev/null &
+    JOB=$!
+    hosts_wait_for 'grep -q begun "$ERR"'
+    GENV=$(hosts_children "$JOB")
+    hosts_wait_for "! hosts_lives $(hosts_children "$GENV")"
+    hosts_lives "$GENV"
+    kill -TERM "$GENV"
+    hosts_wait_for "! hosts_lives $GENV"
+    STATUS=0
+    wait "$JOB" || STATUS=$?
+    [[ $STATUS == 143 ]]
+}
+
+# ssh, too, takes what nohup ignores, where the connection is shared.
+@test "a hang-up that is ignored ends neither genv nor its ssh" {
+    local pid
+    mkfifo "$BATS_TEST_TMPDIR/input"
+    exec 4<>"$BATS_TEST_TMPDIR/input"
+    {
+        trap '' HUP INT
+        on_one --gpus 1 -- sh -c 'echo begun; read -r line; echo "$line"'
+    } <&4 >"$OUT" 2>"$ERR" 3>&- 4>&- &
+    JOB=$!
+    hosts_wait_for 'grep -q begun "$OUT"'
+    GENV=$(hosts_children "$JOB")
+    for pid in $GENV $(hosts_children "$GENV"); do
+        kill -HUP "$pid"
+        kill -INT "$pid"
+    done
+    echo 'still here' >&4
+    wait "$JOB"
+    [[ $(<"$OUT") == $'begun\nstill here' ]]
 }
 
 @test "an interrupt before the command has begun ends everything" {

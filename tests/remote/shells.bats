@@ -39,11 +39,11 @@ teardown() {
 }
 
 is_free() {
-    ! hosts_genv one devices --format csv --no-header | grep -q -v '^[0-9]*,,,'
+    [[ $(hosts_genv one devices --format csv --no-header) == $'0,,,\n1,,,' ]]
 }
 
 is_taken() {
-    ! is_free
+    hosts_genv one devices --format csv --no-header | grep -q '^[01],[0-9]'
 }
 
 use_shell() {
