@@ -53,8 +53,9 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-/* Makes the environment, with this process as its member, and attaches it. */
-static int reserve(struct cli *cli, const struct values *values, char *ret_eid, struct genv_error *err)
+/* Makes the environment, with this process and @supervisor, unless 0, as its members, and attaches it. */
+static int reserve(struct cli *cli, const struct values *values, pid_t supervisor, char *ret_eid,
+                   struct genv_error *err)
 {
     const struct genv_attach_request request = GENV_ATTACH_INIT;
     struct genv_activation activation = {
@@ -62,6 +63,7 @@ static int reserve(struct cli *cli, const struct values *values, char *ret_eid, 
         .member.pid = getpid(),
         .config = {.gpus = values->gpus, .gpu_memory = values->gpu_memory},
     };
+    char entered[GENV_EID_MAX + 1];
     bool created;
     int r;
 
@@ -70,6 +72,11 @@ static int reserve(struct cli *cli, const struct values *values, char *ret_eid, 
     r = cli_open(cli, err);
     if (r == 0)
         r = genv_activate(cli->genv, &activation, ret_eid, &created, err);
+    if (r == 0 && supervisor) {
+        activation.eid = ret_eid;
+        activation.member.pid = supervisor;
+        r = genv_activate(cli->genv, &activation, entered, &created, err);
+    }
     if (r < 0 || values->gpus < 0)
         return r;
     r = genv_attach(cli->genv, ret_eid, &request, NULL, err);
@@ -179,16 +186,23 @@ static int become_shell(struct cli *cli, const struct values *values, const stru
     return error_set_errno(err, errno, "can't start the login shell %s", shell);
 }
 
-/* In the child: reserves, says how that went, and becomes the shell or the command. */
-static int begin(struct cli *cli, const struct values *values, char **command, struct genv_error *err)
+/* Takes process @pid out of all its environments. */
+static void leave(struct cli *cli, pid_t pid)
 {
-    const struct genv_member member = {.pid = getpid()};
+    const struct genv_member member = {.pid = pid};
+
+    genv_deactivate(cli->genv, NULL, &member, NULL);
+}
+
+/* In the child: reserves, says how that went, and becomes the shell or the command. */
+static int begin(struct cli *cli, const struct values *values, char **command, pid_t supervisor, struct genv_error *err)
+{
     struct installation installation;
     char eid[GENV_EID_MAX + 1] = "";
     int r = installation_find(&installation, err);
 
     if (r == 0)
-        r = reserve(cli, values, eid, err);
+        r = reserve(cli, values, supervisor, eid, err);
     if (r == 0)
         r = variables_export(cli->genv, eid, installation.shims, err);
     announce(values->nonce, r, err);
@@ -198,7 +212,7 @@ static int begin(struct cli *cli, const struct values *values, char **command, s
         r = EXIT_FAILURE; /* without a word: the caller has it */
     }
     if (*eid)
-        genv_deactivate(cli->genv, eid, &member, NULL);
+        leave(cli, getpid());
     return r;
 }
 
@@ -211,10 +225,11 @@ struct ending {
 static void end(void *data)
 {
     const struct ending *ending = data;
-    const struct genv_member member = {.pid = ending->child};
 
-    if (cli_open(ending->cli, NULL) == 0)
-        genv_deactivate(ending->cli->genv, NULL, &member, NULL);
+    if (cli_open(ending->cli, NULL) < 0)
+        return;
+    leave(ending->cli, ending->child);
+    leave(ending->cli, getpid());
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
@@ -222,6 +237,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct values *values = arguments->values;
     struct supervision supervision;
     struct ending ending = {.cli = cli};
+    pid_t supervisor = getpid();
     int r;
 
     if (values->shell == (arguments->operand_count > 0))
@@ -231,8 +247,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         announce(values->nonce, r, err);
         return EXIT_FAILURE;
     }
+    /* A command may leave something in the background that needs the environment; a shell deactivates it by itself. */
     if (supervision.child == 0)
-        return begin(cli, values, arguments->operands, err);
+        return begin(cli, values, arguments->operands, supervision.terminal ? 0 : supervisor, err);
     ending.child = supervision.child;
     return supervise_wait(&supervision, end, &ending);
 }

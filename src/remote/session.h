@@ -3,7 +3,10 @@
  * The other side runs `genv remote-session`, which makes the environment, attaches it and then prints a line with the
  * caller's nonce on its standard output: "genv-session NONCE ready", or "… busy" (not enough is available any more), or
  * "… failed MESSAGE". What came before that line is the host's start-up files talking, and is dropped; what follows is
- * the shell's or the command's. */
+ * the shell's or the command's.
+ *
+ * What a command has left in the background keeps the environment as long as it has the command's standard output or
+ * standard error open, as it keeps ssh; one that has redirected both is on its own. */
 #ifndef REMOTE_SESSION_H
 #define REMOTE_SESSION_H
 

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -16,6 +17,7 @@
 
 #define GRACE_MS 2000 /* between SIGHUP and SIGKILL */
 #define STEP_MS  50
+#define LOOK_MS  1000 /* between looks at who still holds the connection */
 
 /* Those that tell of something, and those that a terminal sends to what is in its foreground: before the child has
  * taken that over it is us. */
@@ -108,24 +110,91 @@ static bool read_signals(const struct supervision *supervision)
     return lost;
 }
 
-/* Waits until the child has ended (false) or the connection is gone (true). Standard error says nothing: behind a
- * shared connection sshd keeps its end open. Nor does one of the others alone: input that has ended, output into `|
- * head`. */
+/* The next process in the child's session, but for us and what started us; 0: there are no more. */
+static pid_t next_of_session(const struct supervision *supervision, DIR *directory)
+{
+    pid_t session = supervision->terminal ? getsid(0) : supervision->child;
+    struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        struct proc_stat stat;
+        uint64_t number;
+        pid_t pid;
+
+        if (text_to_u64(entry->d_name, INT32_MAX, &number) < 0)
+            continue;
+        pid = (pid_t)number;
+        if (pid == getpid() || (supervision->terminal && pid == session) || getsid(pid) != session)
+            continue;
+        if (proc_stat_read(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X')
+            return pid;
+    }
+    return 0;
+}
+
+/* Whether process @pid has what our @fd leads to open, as anything but its standard input, which is the same socket. */
+static bool holds(pid_t pid, int fd)
+{
+    cleanup_closedir DIR *directory = NULL;
+    struct dirent *entry;
+    struct stat ours;
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    if (!is_connection(fd) || fstat(fd, &ours) < 0 || !(directory = opendir(path)))
+        return false;
+    while ((entry = readdir(directory))) {
+        struct stat theirs;
+
+        if (*entry->d_name != '.' && strcmp(entry->d_name, "0") != 0 &&
+            fstatat(dirfd(directory), entry->d_name, &theirs, 0) == 0 && theirs.st_dev == ours.st_dev &&
+            theirs.st_ino == ours.st_ino)
+            return true;
+    }
+    return false;
+}
+
+/* Looks for a process that the command has left behind and that can still print something; *@ret_pidfd tells of its
+ * end. A terminal's shell has seen to its jobs itself. */
+static bool find_holder(const struct supervision *supervision, int *ret_pidfd)
+{
+    cleanup_closedir DIR *directory = supervision->terminal ? NULL : opendir("/proc");
+    pid_t pid;
+
+    if (*ret_pidfd >= 0)
+        close(steal_fd(ret_pidfd));
+    while ((pid = next_of_session(supervision, directory))) {
+        if (holds(pid, STDOUT_FILENO) || holds(pid, STDERR_FILENO)) {
+            *ret_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Waits until all has ended (false) or the connection is gone (true). Standard error says nothing: behind a shared
+ * connection sshd keeps its end open. Nor does one of the others alone: input that has ended, output into `| head`. */
 static bool wait_for_end(const struct supervision *supervision)
 {
+    cleanup_close int holder = -1;
     struct pollfd fds[] = {
         {.fd = is_connection(STDIN_FILENO) ? STDIN_FILENO : -1},
         {.fd = is_connection(STDOUT_FILENO) ? STDOUT_FILENO : -1},
         {.fd = supervision->signals, .events = POLLIN},
+        {.events = POLLIN},
     };
     int open = (fds[0].fd >= 0) + (fds[1].fd >= 0);
 
     for (;;) {
+        bool ended;
+
         if (read_signals(supervision))
             return true;
-        if (child_has_ended(supervision))
+        ended = child_has_ended(supervision);
+        if (ended && !find_holder(supervision, &holder))
             return false;
-        if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+        fds[3].fd = holder;
+        if (poll(fds, ARRAY_SIZE(fds), ended ? LOOK_MS : -1) < 0)
             continue;
         for (size_t i = 0; i < 2; i++) {
             if (fds[i].fd < 0 || !(fds[i].revents & (POLLHUP | POLLERR)))
@@ -140,23 +209,11 @@ static bool wait_for_end(const struct supervision *supervision)
 /* Sends @signal to what lives in the child's session, but for us and what started us. Returns whether there is any. */
 static bool signal_session(const struct supervision *supervision, int signal)
 {
-    pid_t session = supervision->terminal ? getsid(0) : supervision->child;
     cleanup_closedir DIR *directory = opendir("/proc");
-    struct dirent *entry;
     bool any = false;
+    pid_t pid;
 
-    while (directory && (entry = readdir(directory))) {
-        struct proc_stat stat;
-        uint64_t number;
-        pid_t pid;
-
-        if (text_to_u64(entry->d_name, INT32_MAX, &number) < 0)
-            continue;
-        pid = (pid_t)number;
-        if (pid == getpid() || (supervision->terminal && pid == session) || getsid(pid) != session)
-            continue;
-        if (proc_stat_read(pid, &stat) < 0 || stat.state == 'Z' || stat.state == 'X')
-            continue;
+    while ((pid = next_of_session(supervision, directory))) {
         any = true;
         kill(pid, signal);
     }

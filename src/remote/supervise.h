@@ -17,8 +17,9 @@ struct supervision {
  * process group, without one a session of its own, so that what it starts can be found. */
 int supervise_fork(struct supervision *ret_supervision, struct genv_error *err);
 
-/* In the parent: waits until the child has ended, or until the connection is gone: standard input and standard output
- * are closed on the other side, or a SIGHUP or SIGTERM says so. Then calls @ended, once, while the child's PID is still
+/* In the parent: waits until the child has ended and, without a terminal, nothing in its session has standard output or
+ * standard error open any more; or until the connection is gone: standard input and standard output are closed on the
+ * other side, or a SIGHUP or SIGTERM says so. Then calls @ended, once, while the child's PID is still
  * its own. If the connection is gone, everything in the child's session gets SIGHUP then, and two seconds later
  * SIGKILL. Returns the child's exit status, 128+N for a signal. */
 int supervise_wait(struct supervision *supervision, void (*ended)(void *data), void *data);

@@ -181,6 +181,46 @@ words_through() {
     hosts_wait_for is_free
 }
 
+# Waits until the command has ended that begin() began with "begun ITS_PID PID"; BACKGROUND is then PID.
+begin_background() {
+    local command
+    begin --gpus 1 -- sh -c "$1"
+    read -r _ command BACKGROUND <"$OUT"
+    hosts_wait_for "! hosts_lives $command"
+}
+
+@test "what a command leaves in the background keeps the environment until it ends" {
+    begin_background 'sleep 1000 & echo begun $$ $!; exit 7'
+    # A look at all environments drops those that are over.
+    is_taken
+    hosts_lives "$GENV"
+    kill "$BACKGROUND"
+    STATUS=0
+    wait "$JOB" || STATUS=$?
+    [[ $STATUS == 7 ]]
+    is_free
+    # A pipeline of which one end has ended, too; and it all ends with the connection.
+    begin_background '(trap "" HUP; sleep 1000 | cat >&2) >/dev/null & echo begun $$ $!'
+    is_taken
+    kill -KILL "$(hosts_children "$GENV")"
+    hosts_wait_for is_free
+    hosts_wait_for "! hosts_lives $BACKGROUND"
+    wait "$JOB" || true
+}
+
+@test "a command's daemon, which prints nothing, keeps nobody waiting" {
+    local daemon
+    daemon=$(on_one --gpus 1 -- sh -c 'sleep 1000 </dev/null >/dev/null 2>&1 & echo $!')
+    is_free
+    hosts_lives "$daemon"
+    kill "$daemon"
+    # One that lets go of them later.
+    daemon=$(on_one --gpus 1 -- sh -c '(sleep 1; exec >/dev/null 2>&1; sleep 1000) </dev/null & echo $!')
+    is_free
+    hosts_lives "$daemon"
+    kill "$daemon"
+}
+
 # Whatever ends the connection, $2 being the command: the devices are free, and then the command is gone as well.
 lost() {
     local pid
