@@ -6,8 +6,8 @@ static void test_openmetrics(void **state)
 {
     static const char *const asking[] = {
         "application/openmetrics-text",
-        "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-        "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
         "text/plain;q=0.3, APPLICATION/OpenMetrics-Text ; version=1.0.0 ; q=0.301",
         "*/*, application/openmetrics-text",
     };

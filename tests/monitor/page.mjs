@@ -346,7 +346,7 @@ const cases = {
         Object.assign(processes[0], {command: long, eid: long});
         world.hosts[1].reason = long;
         await nextUpdate(page, server);
-        assert.ok((await text(page, '.device >> nth=1')).includes(long));
+        await page.waitForFunction((name) => document.querySelectorAll('.device')[1]?.textContent.includes(name), long);
         for (const width of [320, 360, 600, 961, 1280]) {
             await page.setViewportSize({width, height: 740});
             assert.ok(await noSideways(page), `scrolls sideways at ${width}`);
