@@ -214,7 +214,9 @@ static int compare_held(const void *left, const void *right)
         return a->since.tv_nsec > b->since.tv_nsec ? -1 : 1;
     if (a->host != b->host)
         return a->host > b->host ? -1 : 1;
-    return a->device->index > b->device->index ? -1 : 1;
+    if (a->device->index != b->device->index)
+        return a->device->index > b->device->index ? -1 : 1;
+    return 0;
 }
 
 static int collect_holding(const struct maximum *maximum, const char *username, struct holding *holding)
@@ -232,21 +234,61 @@ static int collect_holding(const struct maximum *maximum, const char *username, 
     return r;
 }
 
+/* A device counts once: all that the user has on it goes. */
+static int decide_devices(const struct maximum *maximum, struct holding *holding, const char *username,
+                          uint64_t allowed)
+{
+    const uint64_t used = holding_total(holding, LIMIT_DEVICES);
+    uint64_t left = used;
+    int r = 0;
+
+    if (holding->count)
+        qsort(holding->devices, holding->count, sizeof(*holding->devices), compare_held);
+    for (size_t i = 0; r == 0 && i < holding->count && left > allowed; i++, left--)
+        r = release(maximum, &holding->devices[i], username, used, allowed);
+    return r;
+}
+
+static int compare_claims(const void *left, const void *right)
+{
+    const struct claim *a = left, *b = right;
+    const struct held_device first = {.host = a->host, .device = a->device, .since = a->attachment->time};
+    const struct held_device second = {.host = b->host, .device = b->device, .since = b->attachment->time};
+    int order = compare_held(&first, &second);
+
+    return order ? order : strcmp(b->env->eid, a->env->eid);
+}
+
+/* Of the memory of one device each attachment has its part, and those that go are no more than it takes. */
+static int decide_memory(const struct maximum *maximum, struct holding *holding, uint64_t allowed)
+{
+    const uint64_t used = holding_total(holding, LIMIT_MEMORY);
+    uint64_t left = used;
+    int r = 0;
+
+    if (holding->claim_count)
+        qsort(holding->claims, holding->claim_count, sizeof(*holding->claims), compare_claims);
+    for (size_t i = 0; r == 0 && i < holding->claim_count && left > allowed; i++) {
+        const struct claim *claim = &holding->claims[i];
+        const struct look look = {maximum->request->hosts[claim->host].snapshot, claim->host, maximum->found};
+
+        r = add_detachment(&look, maximum->rule, claim->env, claim->attachment, used, allowed);
+        left -= holding_memory(holding, i, claim->device) - holding_memory(holding, i + 1, claim->device);
+    }
+    return r;
+}
+
 static int decide_for_user(const struct maximum *maximum, const char *username)
 {
-    enum limit_kind kind = maximum->rule == RULE_MAX_DEVICES ? LIMIT_DEVICES : LIMIT_MEMORY;
-    uint64_t allowed = maximum->request->allowance(username, maximum->request->data).maximum[kind], used, left;
+    const struct allowance allowance = maximum->request->allowance(username, maximum->request->data);
     cleanup_holding struct holding holding = {0};
     int r = collect_holding(maximum, username, &holding);
 
-    if (holding.count)
-        qsort(holding.devices, holding.count, sizeof(*holding.devices), compare_held);
-    used = left = holding_total(&holding, kind);
-    for (size_t i = 0; r == 0 && i < holding.count && left > allowed; i++) {
-        r = release(maximum, &holding.devices[i], username, used, allowed);
-        left -= held_device_share(&holding.devices[i], kind);
-    }
-    return r;
+    if (r < 0)
+        return r;
+    return maximum->rule == RULE_MAX_DEVICES
+               ? decide_devices(maximum, &holding, username, allowance.maximum[LIMIT_DEVICES])
+               : decide_memory(maximum, &holding, allowance.maximum[LIMIT_MEMORY]);
 }
 
 static int compare_names(const void *left, const void *right)

@@ -20,7 +20,8 @@ struct enforce_request {
 };
 
 /* Finds all violations, by host, then rule, then as they are to be mended: a memory rule's processes largest first and
- * no more of them than it takes, a maximum's attachments newest first. -ENOMEM. */
+ * no more of them than it takes, a maximum of devices' devices, or a maximum of memory's attachments, newest first
+ * until the rest fits. -ENOMEM. */
 int enforce_decide(const struct enforce_request *request, struct violation_list *ret_list, struct genv_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 void holding_release(struct holding *holding)
 {
     free(holding->devices);
+    free(holding->claims);
     *holding = (struct holding){0};
 }
 
@@ -40,24 +41,41 @@ static struct held_device *find_or_add(struct holding *holding, size_t host, con
     return held;
 }
 
+static int add_claim(struct holding *holding, const struct claim *claim)
+{
+    struct claim *grown = reallocarray(holding->claims, holding->claim_count + 1, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    holding->claims = grown;
+    grown[holding->claim_count++] = *claim;
+    return 0;
+}
+
+/* @held bytes of the device, and what the attachment takes of it; never more than it has. */
+static uint64_t add_capacity(uint64_t held, const struct genv_attachment *attachment, const struct genv_device *device)
+{
+    uint64_t total = device->total_memory, memory = attachment->gpu_memory ? attachment->gpu_memory : total;
+    uint64_t most = total ? total : UINT64_MAX; /* unknown: a capacity counts nevertheless */
+
+    return memory < most - held ? held + memory : most;
+}
+
 int holding_add(struct holding *holding, size_t host, const struct genv_env *env, const struct genv_device *devices,
                 size_t device_count)
 {
     for (size_t d = 0; d < device_count; d++) {
         const struct genv_attachment *attachment = *devices[d].uuid ? env_attachment(env, devices[d].uuid) : NULL;
-        uint64_t total = devices[d].total_memory, memory, most;
         struct held_device *held;
 
         if (!attachment)
             continue;
         held = find_or_add(holding, host, &devices[d], attachment->time);
-        if (!held)
+        if (!held || add_claim(holding, &(struct claim){host, &devices[d], env, attachment}) < 0)
             return -ENOMEM;
         if (is_before(attachment->time, held->since))
             held->since = attachment->time;
-        memory = attachment->gpu_memory ? attachment->gpu_memory : total;
-        most = total ? total : UINT64_MAX; /* unknown: a capacity counts nevertheless */
-        held->memory = memory < most - held->memory ? held->memory + memory : most;
+        held->memory = add_capacity(held->memory, attachment, &devices[d]);
     }
     return 0;
 }
@@ -74,4 +92,15 @@ uint64_t holding_total(const struct holding *holding, enum limit_kind kind)
     for (size_t i = 0; i < holding->count; i++)
         total += held_device_share(&holding->devices[i], kind);
     return total;
+}
+
+uint64_t holding_memory(const struct holding *holding, size_t first, const struct genv_device *device)
+{
+    uint64_t memory = 0;
+
+    for (size_t i = first; i < holding->claim_count; i++) {
+        if (holding->claims[i].device == device)
+            memory = add_capacity(memory, holding->claims[i].attachment, device);
+    }
+    return memory;
 }

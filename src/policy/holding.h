@@ -13,15 +13,25 @@ struct held_device {
     uint64_t memory;       /* capacities together, no more than the device has */
 };
 
+/* An attachment that holds a device, with others perhaps. */
+struct claim {
+    size_t host;
+    const struct genv_device *device;
+    const struct genv_env *env;
+    const struct genv_attachment *attachment;
+};
+
 struct holding {
     struct held_device *devices;
     size_t count;
+    struct claim *claims;
+    size_t claim_count;
 };
 
 void holding_release(struct holding *holding);
 #define cleanup_holding cleanup_with(holding_release)
 
-/* Adds what @env holds of @devices, which @holding points into. -ENOMEM. */
+/* Adds what @env holds of @devices; @holding points into both. -ENOMEM. */
 int holding_add(struct holding *holding, size_t host, const struct genv_env *env, const struct genv_device *devices,
                 size_t device_count);
 
@@ -29,5 +39,7 @@ int holding_add(struct holding *holding, size_t host, const struct genv_env *env
 uint64_t holding_total(const struct holding *holding, enum limit_kind kind);
 /* How much of that the one device is. */
 uint64_t held_device_share(const struct held_device *held, enum limit_kind kind);
+/* How much memory of the device the claims from @first on hold together. */
+uint64_t holding_memory(const struct holding *holding, size_t first, const struct genv_device *device);
 
 #endif

@@ -347,8 +347,28 @@ static void device_memory_has_a_maximum_too(void **state)
     allowed.maximum[LIMIT_MEMORY] = 12 * GIB;
     check(MAX_MEMORY, "1/0:0 0/1:2 ");
     allowed.maximum[LIMIT_MEMORY] = 12 * GIB - 1;
-    check(MAX_MEMORY, "1/0:0 0/1:2 0/0:0 0/0:1 ");
+    check(MAX_MEMORY, "1/0:0 0/1:2 0/0:1 ");
+    allowed.maximum[LIMIT_MEMORY] = 6 * GIB - 1;
+    check(MAX_MEMORY, "1/0:0 0/1:2 0/0:1 0/0:0 ");
     check(MAX_DEVICES, "");
+}
+
+static void of_a_device_only_so_many_attachments_go_as_it_takes(void **state)
+{
+    (void)state;
+    attach(0, 0, 0, 4 * GIB, 10);
+    attach(0, 1, 0, 8 * GIB, 20);
+    use(0, 7, "0", 0, GIB);
+    use(0, 8, "1", 0, GIB);
+    allowed.maximum[LIMIT_MEMORY] = 11 * GIB;
+    check(MAX_MEMORY, "0/0:1 0/0/8 ");
+    allowed.maximum[LIMIT_MEMORY] = 4 * GIB - 1;
+    check(MAX_MEMORY, "0/0:1 0/0/8 0/0:0 0/0/7 ");
+    attach(0, 2, 0, 0, 30); /* all of it: without it the others still hold 12 */
+    allowed.maximum[LIMIT_MEMORY] = 12 * GIB;
+    check(MAX_MEMORY, "0/0:2 ");
+    allowed.maximum[LIMIT_MEMORY] = 11 * GIB;
+    check(MAX_MEMORY, "0/0:2 0/0:1 0/0/8 ");
 }
 
 static void findings_come_by_host_and_rule(void **state)
@@ -378,6 +398,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_device_that_one_shares_with_oneself_counts_once),
     TEST(others_on_a_shared_device_are_left_alone),
     TEST(device_memory_has_a_maximum_too),
+    TEST(of_a_device_only_so_many_attachments_go_as_it_takes),
     TEST(findings_come_by_host_and_rule),
 };
 
