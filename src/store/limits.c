@@ -10,6 +10,10 @@
 
 #include "base/file.h"
 
+#define ENTRY_SIZE      4096 /* bytes of a user or a group, at first */
+#define ENTRY_SIZE_MAX  (64 << 20)
+#define GROUP_COUNT_MAX 65536 /* that the kernel lets a process be in */
+
 /* 0 with *ret_text NULL: there is none. Unlike what users write, it may be a link: administrators' tools make some. */
 static int read_file(const char *path, char **ret_text, struct genv_error *err)
 {
@@ -57,20 +61,65 @@ static void groups_release(struct groups *groups)
     free(groups->names);
 }
 
+/* Twice as many of the @size bytes at *@buffer. False: too many, or out of memory. */
+static bool grow(char **buffer, size_t *size)
+{
+    char *grown = *size < ENTRY_SIZE_MAX ? realloc(*buffer, *size * 2) : NULL;
+
+    if (!grown)
+        return false;
+    *buffer = grown;
+    *size *= 2;
+    return true;
+}
+
+/* The name of a group, which may have thousands of members that come with it. NULL: it has none. */
+static char *find_group_name(gid_t gid)
+{
+    size_t size = ENTRY_SIZE;
+    cleanup_free char *buffer = malloc(size);
+    struct group entry, *found = NULL;
+    int r = buffer ? getgrgid_r(gid, &entry, buffer, size, &found) : ENOMEM;
+
+    while (r == ERANGE && grow(&buffer, &size))
+        r = getgrgid_r(gid, &entry, buffer, size, &found);
+    return r == 0 && found ? strdup(found->gr_name) : NULL;
+}
+
+static bool find_primary_group(const char *username, gid_t *ret_gid)
+{
+    size_t size = ENTRY_SIZE;
+    cleanup_free char *buffer = malloc(size);
+    struct passwd entry, *found = NULL;
+    int r = buffer ? getpwnam_r(username, &entry, buffer, size, &found) : ENOMEM;
+
+    while (r == ERANGE && grow(&buffer, &size))
+        r = getpwnam_r(username, &entry, buffer, size, &found);
+    if (r != 0 || !found)
+        return false;
+    *ret_gid = found->pw_gid;
+    return true;
+}
+
 static void find_groups(const char *username, gid_t primary, struct groups *groups)
 {
-    gid_t ids[256];
-    int count = (int)ARRAY_SIZE(ids);
+    int room = 256, count = room;
+    cleanup_free gid_t *ids = calloc((size_t)room, sizeof(*ids));
 
-    if (getgrouplist(username, primary, ids, &count) < 0)
-        count = (int)ARRAY_SIZE(ids); /* the first of very many */
-    groups->names = calloc((size_t)count, sizeof(*groups->names));
+    while (ids && getgrouplist(username, primary, ids, &count) < 0) {
+        gid_t *grown = NULL;
+
+        room = count > room ? count : 2 * room;
+        if (room <= GROUP_COUNT_MAX)
+            grown = reallocarray(ids, (size_t)room, sizeof(*ids));
+        if (!grown)
+            return;
+        ids = grown;
+        count = room;
+    }
+    groups->names = ids ? calloc((size_t)count + 1, sizeof(*groups->names)) : NULL;
     for (int i = 0; groups->names && i < count; i++) {
-        char buffer[16384];
-        struct group entry, *found = NULL;
-
-        if (getgrgid_r(ids[i], &entry, buffer, sizeof(buffer), &found) == 0 && found)
-            groups->names[groups->count] = strdup(found->gr_name);
+        groups->names[groups->count] = find_group_name(ids[i]);
         if (groups->names[groups->count])
             groups->count++;
     }
@@ -79,14 +128,13 @@ static void find_groups(const char *username, gid_t primary, struct groups *grou
 struct allowance limits_allowance(const struct limits *limits, const char *username)
 {
     cleanup_with(groups_release) struct groups groups = {0};
-    char buffer[4096];
-    struct passwd entry, *found = NULL;
     bool any_group = false;
+    gid_t primary;
 
     for (size_t i = 0; i < limits->count; i++)
         any_group = any_group || limits->items[i].subject == LIMIT_GROUP;
-    if (any_group && getpwnam_r(username, &entry, buffer, sizeof(buffer), &found) == 0 && found)
-        find_groups(username, found->pw_gid, &groups);
+    if (any_group && find_primary_group(username, &primary))
+        find_groups(username, primary, &groups);
     return limits_of(limits, username, (const char *const *)groups.names, groups.count);
 }
 

@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "model/env.h"
 #include "store/limits.h"
 
@@ -236,6 +239,53 @@ static void users_are_in_the_groups_of_this_machine(void **state)
     assert_true(limits_allowance(&limits, "65001").maximum[LIMIT_MEMORY] == LIMIT_NONE);
 }
 
+#define MEMBERS 5000
+#define GROUPS  300
+
+/* Root's groups: one of very many members, and very many of his own. */
+static void write_groups(const char *directory)
+{
+    struct text text = TEXT_INIT;
+
+    text_add(&text, "root:x:0:\ncrowd:x:70000:");
+    for (int i = 0; i < MEMBERS; i++)
+        text_addf(&text, "user%d,", i);
+    text_add(&text, "root\n");
+    for (int i = 1; i <= GROUPS; i++)
+        text_addf(&text, "group%d:x:%d:root\n", i, 70000 + i);
+    assert_non_null(text.data);
+    unit_write(directory, "group", text.data);
+    text_release(&text);
+}
+
+static int look_among_these_groups(void *data)
+{
+    cleanup_free char *path = unit_path(data, "group");
+    struct limits limits = {0};
+
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(path, "/etc/group", NULL, MS_BIND, NULL) < 0)
+        return 77;
+    require(limits_parse("* devices 1\n@crowd devices 3\n@group300 memory 5g", &limits, NULL) == 0);
+    require(limits_allowance(&limits, "root").maximum[LIMIT_DEVICES] == 3);
+    require(limits_allowance(&limits, "root").maximum[LIMIT_MEMORY] == 5000000000);
+    limits_release(&limits);
+    return 0;
+}
+
+static void crowds_are_groups_too(void **state)
+{
+    const struct passwd *user = getpwnam("root");
+    int status;
+
+    skip_unless_root();
+    skip_unless(user && user->pw_uid == 0, "there is no root here");
+    write_groups(*state);
+    status = unit_fork((uid_t)-1, look_among_these_groups, *state);
+    skip_unless(status != 77, "nothing can be mounted over /etc/group here");
+    assert_int_equal(status, 0);
+}
+
 static void unknown_users_and_groups_are_refused(void **state)
 {
     cleanup_limits struct limits known = parse("* devices 1\n"), user = parse("\nno-such-user devices 1");
@@ -264,6 +314,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(a_file_is_read_or_missing),
     test_in_directory(what_is_no_file_is_refused),
     cmocka_unit_test(users_are_in_the_groups_of_this_machine),
+    test_in_directory(crowds_are_groups_too),
     cmocka_unit_test(unknown_users_and_groups_are_refused),
 };
 
