@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #define RECORD_VERSION 1
+#define NS_A_MS        1000000
 
 static const struct json_field process_fields[] = {
     {.key = "pid", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_process, pid)},
@@ -121,6 +122,14 @@ static int validate(struct record *record, struct genv_error *err)
     return validate_attachments(env, err);
 }
 
+/* Times are in whole milliseconds everywhere, so that an attachment is known by its own on another host too. */
+static void cut_times(struct genv_env *env)
+{
+    env->created.tv_nsec -= env->created.tv_nsec % NS_A_MS;
+    for (size_t i = 0; i < env->attachment_count; i++)
+        env->attachments[i].time.tv_nsec -= env->attachments[i].time.tv_nsec % NS_A_MS;
+}
+
 int record_decode(const char *text, size_t length, struct record *ret_record, struct genv_error *err)
 {
     cleanup_json json_t *json = NULL;
@@ -133,6 +142,7 @@ int record_decode(const char *text, size_t length, struct record *ret_record, st
     r = json_decode(json, &record_table, ret_record, err);
     if (r < 0)
         return r;
+    cut_times(&ret_record->env);
     return validate(ret_record, err);
 }
 

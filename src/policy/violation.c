@@ -68,8 +68,8 @@ static void describe_maximum(const struct violation *violation, struct text *tex
         text_addf(text, "Environment %s of %s", violation->eid, user_of(violation));
     text_addf(text, " %s GPU %u, and %s", violation->pid ? "uses" : "holds", violation->device, user_of(violation));
     if (violation->rule == RULE_MAX_DEVICES) {
-        text_addf(text, " holds %llu devices, of at most %llu", (unsigned long long)violation->used,
-                  (unsigned long long)violation->allowed);
+        text_addf(text, " holds %llu device%s, of at most %llu", (unsigned long long)violation->used,
+                  violation->used == 1 ? "" : "s", (unsigned long long)violation->allowed);
         return;
     }
     amount_format(violation->used, used);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/record.h"
 #include "policy/violation.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -105,6 +106,9 @@ static void each_rule_has_its_sentence(void **state)
     violation = about_attachment(RULE_MAX_DEVICES);
     violation.used = 3, violation.allowed = 2;
     check_sentence(&violation, "Environment 1573 of paul holds GPU 0, and paul holds 3 devices, of at most 2");
+    violation.used = 1;
+    violation.allowed = 0;
+    check_sentence(&violation, "Environment 1573 of paul holds GPU 0, and paul holds 1 device, of at most 0");
     violation = about_process(RULE_MAX_DEVICES);
     violation.used = 3, violation.allowed = 0;
     check_sentence(&violation, "Process 42 (python train.py) of environment 1573 of paul uses GPU 0, and paul holds 3 "
@@ -270,6 +274,29 @@ static void a_word_carries_it_to_its_host(void **state)
     check_word(&violation);
 }
 
+/* A record that was edited by hand may tell nanoseconds, which no snapshot and no word carries. */
+static void an_attachment_is_known_by_its_word(void **state)
+{
+    static const char text[] =
+        "{\"version\": 1, \"boot_id\": \"b\", \"created\": \"2026-11-20T10:14:12.650456789Z\", \"attachments\": "
+        "[{\"uuid\": \"GPU-0\", \"index\": 0, \"time\": \"2026-11-20T10:14:12.650456789Z\"}]}";
+    struct violation violation = about_attachment(RULE_MAX_DEVICES), there;
+    cleanup_free char *word = NULL;
+    struct record record;
+    struct genv_error err = {0};
+
+    (void)state;
+    if (record_decode(text, strlen(text), &record, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(record.env.created.tv_nsec, 650000000);
+    violation.attached = record.env.attachments[0].time;
+    world.attachments[0].time = violation.attached;
+    word = violation_to_word(&violation);
+    assert_int_equal(violation_from_word(word, &there), 0);
+    assert_true(violation_holds(&there, &world.snapshot));
+    env_release(&record.env);
+}
+
 static void other_words_are_refused(void **state)
 {
     static const char *const words[] = {
@@ -340,6 +367,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_attachment_is_its_time),
     TEST(what_is_the_same_is_told),
     TEST(a_word_carries_it_to_its_host),
+    TEST(an_attachment_is_known_by_its_word),
     TEST(other_words_are_refused),
     TEST(the_host_completes_it),
     TEST(a_list_grows),
