@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 
-#define SSH_FAILED     255
 #define SIGNALLED      128
 #define NOT_EXECUTABLE 126
 #define NOT_FOUND      127
@@ -164,6 +163,50 @@ int ssh_explain(const struct host *host, int status, const char *output, struct 
         return error_set(err, ENOEXEC,
                          "genv can't be executed there: %s is no program, or not for that machine or user", host->genv);
     return explain_program(status, output, err);
+}
+
+static bool begins_with_any(const char *line, size_t length, const char *const *beginnings)
+{
+    for (; *beginnings; beginnings++) {
+        if (length >= strlen(*beginnings) && memcmp(line, *beginnings, strlen(*beginnings)) == 0)
+            return true;
+    }
+    return false;
+}
+
+void ssh_drop_chatter(struct text *text)
+{
+    static const char *const chatter[] = {"mux_client_",    "muxclient",       "muxserver_",
+                                          "ControlSocket ", "Control socket ", NULL};
+    size_t kept = 0;
+
+    for (size_t start = 0, next; start < text->length; start = next) {
+        const char *line = text->data + start, *end = memchr(line, '\n', text->length - start);
+
+        next = end ? (size_t)(end + 1 - text->data) : text->length;
+        if (begins_with_any(line, next - start, chatter))
+            continue;
+        memmove(text->data + kept, line, next - start);
+        kept += next - start;
+    }
+    text->length = kept;
+    if (text->data)
+        text->data[kept] = '\0';
+}
+
+void ssh_drop_farewell(struct text *text)
+{
+    static const char *const farewells[] = {"Shared connection to ", "Connection to ", NULL}, end[] = " closed.\r\n";
+    size_t start;
+
+    if (text->length < strlen(end) || strcmp(text->data + text->length - strlen(end), end) != 0)
+        return;
+    for (start = text->length - strlen(end); start > 0 && text->data[start - 1] != '\n';)
+        start--;
+    if (begins_with_any(text->data + start, text->length - start, farewells)) {
+        text->length = start;
+        text->data[start] = '\0';
+    }
 }
 
 bool ssh_was_turned_away(int status, const char *output)

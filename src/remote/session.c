@@ -300,14 +300,20 @@ static int serve(struct connection *connection, const struct greeting *greeting,
 }
 
 /* ssh has ended without a word from genv. */
-static int explain(struct connection *connection, const struct host *host, struct greeting *greeting,
-                   struct genv_error *err)
+static int explain(struct connection *connection, const struct host *host, const struct session_request *request,
+                   struct greeting *greeting, struct genv_error *err)
 {
     int status = connection_end(connection);
+    struct text *said = &greeting->err;
 
     if (status == 0)
         return error_set(err, EPROTO, "what is called genv there does not answer as genv does");
-    return ssh_explain(host, status, greeting->err.data ? greeting->err.data : "", err);
+    if (is_on_terminal(request) && status != SSH_FAILED) {
+        ssh_drop_farewell(said);
+        if (greeting->out.data)
+            text_add(said, greeting->out.data); /* there the host's errors come, too */
+    }
+    return ssh_explain(host, status, said->data, err);
 }
 
 static int converse(struct connection *connection, const struct host *host, const struct session_request *request,
@@ -315,10 +321,11 @@ static int converse(struct connection *connection, const struct host *host, cons
 {
     int r = await_greeting(connection, greeting, limit_seconds(request), err);
 
+    ssh_drop_chatter(&greeting->err);
     if (r == 0)
         return serve(connection, greeting, ret_status, err);
     if (r == -ECONNRESET)
-        return explain(connection, host, greeting, err);
+        return explain(connection, host, request, greeting, err);
     if (r == -EINTR)
         *ret_status = 128 + connection->signal;
     return r;

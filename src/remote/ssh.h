@@ -2,7 +2,10 @@
 #ifndef REMOTE_SSH_H
 #define REMOTE_SSH_H
 
+#include "base/text.h"
 #include "remote/hosts.h"
+
+#define SSH_FAILED 255 /* its exit status where it fails itself */
 
 /* Prepares what all calls share: a private directory for shared connections, with a configuration that reads the user's
  * and the system's first and only then adds our own defaults (a connection is shared, and kept for a minute). free()
@@ -37,6 +40,11 @@ DEFINE_CLEANUP(char **, cleanup_strv_freep, strv_free)
  * what it wrote to standard error. Returns the negative errno: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EACCES (not
  * let in), -EKEYREJECTED (the host's key), -ENOENT (no genv there), -EPROTO (an older genv, something else). */
 int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err);
+
+/* Removes from @text the lines in which ssh says that a connection could not be shared. */
+void ssh_drop_chatter(struct text *text);
+/* Removes from the end of @text the line in which ssh says that a session on a terminal is over. */
+void ssh_drop_farewell(struct text *text);
 
 /* Whether the other side closed the connection before it asked who we are, as an sshd does to whom more connect at once
  * than it likes (MaxStartups): worth another try. */

@@ -221,6 +221,43 @@ begin_background() {
     kill "$daemon"
 }
 
+@test "a failure is explained on a terminal too" {
+    printf '#!/bin/sh\ncase $* in *remote-session*) echo "genv: the state is on fire"; exit 1 ;; esac\nexec %s "$@"\n' \
+        "$GENV_BIN" >"$HOSTS/program"
+    hosts_program two "$HOSTS/program"
+    run --separate-stderr as_alice genv remote -H two run --tty -- true
+    echo "$output $stderr"
+    hosts_program two "$GENV_BIN"
+    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: two: the state is on fire' ]]
+}
+
+@test "a command says nothing of a shared connection that has no room for it" {
+    hosts_start narrow 2
+    echo 'MaxSessions 1' >"$HOSTS/narrow/sshd_extra"
+    hosts_stop narrow
+    hosts_start narrow 2
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    exec 4<>"$BATS_TEST_TMPDIR/hold"
+    as_alice genv remote -H narrow run -- sh -c 'echo begun; read -r line' <&4 >"$OUT" 3>&- 4>&- &
+    JOB=$!
+    hosts_wait_for 'grep -q begun "$OUT"'
+    run --separate-stderr as_alice genv remote -H narrow run -- sh -c 'echo out; echo err >&2'
+    echo >&4
+    wait "$JOB"
+    echo "$output $stderr"
+    [[ $status == 0 && $output == out && $stderr == err ]]
+}
+
+@test "a time limit may be as long as one likes" {
+    printf '#!/bin/sh\ncase $* in *remote-session*) sleep 1 ;; esac\nexec %s "$@"\n' "$GENV_BIN" >"$HOSTS/program"
+    hosts_program two "$HOSTS/program"
+    # In milliseconds, 100 more than 32 bits hold.
+    run --separate-stderr as_alice genv remote -H two -t 4294967.396 run -- echo waited
+    hosts_program two "$GENV_BIN"
+    echo "$output $stderr"
+    [[ $status == 0 && $output == waited && -z $stderr ]]
+}
+
 # Whatever ends the connection, $2 being the command: the devices are free, and then the command is gone as well.
 lost() {
     local pid

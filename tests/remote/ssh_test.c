@@ -305,10 +305,42 @@ static void explanations(void **state)
     assert_false(ssh_was_turned_away(1, "kex_exchange_identification: read: Connection reset by peer"));
 }
 
+static void check_dropped(void (*drop)(struct text *text), const char *before, const char *after)
+{
+    cleanup_text struct text text = TEXT_INIT;
+
+    text_add(&text, before);
+    drop(&text);
+    assert_string_equal(text.data, after);
+    assert_int_equal(text.length, strlen(after));
+}
+
+static void dropped(void **state)
+{
+    struct text none = TEXT_INIT;
+
+    (void)state;
+    check_dropped(ssh_drop_chatter,
+                  "mux_client_request_session: session request failed: Session open refused by peer\r\n"
+                  "ControlSocket /run/x already exists, disabling multiplexing\r\n",
+                  "");
+    check_dropped(ssh_drop_chatter, "a\r\n\n ControlSocket b\nmux_client_c\r\nmux\nControlSocket",
+                  "a\r\n\n ControlSocket b\nmux\nControlSocket");
+    check_dropped(ssh_drop_farewell, "Banner\r\nShared connection to 1.2.3.4 closed.\r\n", "Banner\r\n");
+    check_dropped(ssh_drop_farewell, "Connection to 1.2.3.4 closed.\r\n", "");
+    check_dropped(ssh_drop_farewell, "Shop closed.\r\n", "Shop closed.\r\n");
+    check_dropped(ssh_drop_farewell, "Connection to 1.2.3.4 closed by remote host.\r\n",
+                  "Connection to 1.2.3.4 closed by remote host.\r\n");
+    ssh_drop_chatter(&none);
+    ssh_drop_farewell(&none);
+    assert_null(none.data);
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(prepare),   test_in_directory(home),    test_in_directory(private_directory),
     test_in_directory(elsewhere), test_in_directory(planted), test_in_directory(not_installed),
     cmocka_unit_test(commands),   cmocka_unit_test(too_long), cmocka_unit_test(explanations),
+    cmocka_unit_test(dropped),
 };
 
 UNIT_MAIN(tests)
