@@ -13,6 +13,8 @@
 #define AT_ONCE       64   /* processes held at once: each takes a descriptor */
 #define LOOK_RETRY_MS 1000 /* after a look that failed */
 
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCU /* PROC_PID_INIT_INO: that of the host */
+
 /* A process that was told to end, and has not yet. */
 struct told {
     struct violation violation;
@@ -23,6 +25,7 @@ struct told {
 struct acts {
     struct genv *g;
     struct act_options options;
+    bool foreign_pids; /* what the driver calls a process may be another one here */
     struct told *told;
     size_t count;
 };
@@ -95,6 +98,7 @@ int acts_new(struct genv *g, const struct act_options *options, struct acts **re
         return error_no_memory(err);
     acts->g = g;
     acts->options = *options;
+    acts->foreign_pids = !options->own_pids && proc_pid_namespace() != FIRST_PID_NAMESPACE;
     *ret_acts = acts;
     return 0;
 }
@@ -172,8 +176,8 @@ static void report_failure(const struct acts *acts, const struct violation *viol
         report(acts, violation, ACT_GONE, NULL);
         return;
     }
-    if (forbidden)
-        error_set(err, -r, geteuid() ? "run as root" : "root of this container has no right to");
+    if (forbidden && geteuid())
+        error_set(err, -r, "run as root");
     else if (!err->code)
         error_set_errno(err, -r, "no signal can be sent");
     report(acts, violation, forbidden ? ACT_FORBIDDEN : ACT_FAILED, err);
@@ -263,11 +267,31 @@ static int check_process(const struct task *task, const struct genv_snapshot *sn
     return violation_holds(task->violation, snapshot) ? 0 : -ESRCH;
 }
 
+/* A number that exists here may be that of an innocent: not even a dry run can say whom it would be about. */
+static void leave_alone(const struct acts *acts, struct task *task, const struct genv_snapshot *snapshot)
+{
+    struct genv_error err = {0};
+
+    task->forgot = true;
+    task->settled = violation_holds(task->violation, snapshot);
+    if (!task->settled) {
+        report(acts, task->violation, ACT_GONE, NULL);
+        return;
+    }
+    error_set(&err, EPERM, "in a PID namespace the driver's PIDs may be those of the host: run on the host");
+    report(acts, task->violation, ACT_FORBIDDEN, &err);
+}
+
 static void terminate(struct acts *acts, struct task *task, struct genv_snapshot *snapshot)
 {
     struct genv_error err = {0};
-    int r = check_process(task, snapshot, &err);
+    int r;
 
+    if (acts->foreign_pids) {
+        leave_alone(acts, task, snapshot);
+        return;
+    }
+    r = check_process(task, snapshot, &err);
     if (r == 0 && !acts->options.dry_run)
         r = task->told ? kill_now(task) : tell(acts, task);
     task->settled = r != -ESRCH;

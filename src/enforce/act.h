@@ -31,6 +31,7 @@ struct act_report {
 struct act_options {
     bool dry_run;
     double kill_after_seconds;
+    bool own_pids; /* tests only: the driver's PIDs are those of the PID namespace that this runs in */
     void (*report)(const struct act_report *report, void *data); /* each outcome, as it happens */
     void *data;
 };
@@ -42,8 +43,9 @@ int acts_new(struct genv *g, const struct act_options *options, struct acts **re
 void acts_free(struct acts *acts); /* NULL is fine */
 
 /* Takes a fresh look and mends those of @violations that still hold: detaches first, then terminates, each process once
- * however many rules it breaks, and none that was told to end already. Their @host is not looked at. Reports
- * everything; returns a negative errno only where no fresh look could be taken. */
+ * however many rules it breaks, and none that was told to end already. Their @host is not looked at. In a
+ * PID namespace other than the host's no process is touched. Reports everything; returns a negative errno only where no
+ * fresh look could be taken. */
 int acts_apply(struct acts *acts, const struct violation *violations, size_t count, struct genv_error *err);
 
 /* Milliseconds until acts_continue() has something to do: SIGKILLs that are due; -1: nothing. */

@@ -56,7 +56,9 @@ make_env() {
     [[ $status == 0 && ${#lines[@]} == 2 ]]
     [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 65001 is one of those that use 9g of GPU 0, of at most 6g" ]]
     [[ ${lines[1]} == "Terminated process $second (sleep 1000) of 65001" ]]
-    lives "$first" && lives "$third" && lives "$stranger"
+    lives "$first"
+    lives "$third"
+    lives "$stranger"
     world "$first:2 $third:3 $stranger:9" ''
     run enforce
     [[ -z $output ]]

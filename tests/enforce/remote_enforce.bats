@@ -6,6 +6,7 @@ load ../remote/hosts
 
 setup_file() {
     [[ $GENV_SANITIZE == none ]] || export HOSTS_MISSING='the simulated NVML is loaded into a sanitized program'
+    [[ $(readlink /proc/self/ns/pid) == 'pid:[4026531836]' ]] || export HOSTS_MISSING='genv terminates nobody in a PID namespace of its own'
     hosts_setup || return 0
     for name in one two three; do
         hosts_start "$name"
@@ -135,16 +136,21 @@ lives() {
 
 @test "the host looks for itself: what has changed since the survey is left alone" {
     make_env one late 1
-    local word
+    start_member
+    local stranger=$member start word
+    world one "$stranger:1" # it breaks the rule, and its start time alone is another
     # What a survey of long ago would send: another start time, another attachment.
-    for word in "non-env-processes:0:$member:1::1970-01-01T00:00:00Z/0/0" \
+    for word in "non-env-processes:0:$stranger:1::1970-01-01T00:00:00Z/0/0" \
         "max-devices-per-user:0:0:0:late:2020-01-01T00:00:00Z/2/1"; do
         run there one enforce-act "$word"
         echo "$output"
         [[ $status == 0 && $(jq -r .event <<<"$output") == gone ]]
     done
-    lives "$member"
+    lives "$stranger"
     [[ $(there one devices find --eid late) == 0 ]]
+    start=$(cut -d ' ' -f 22 "/proc/$stranger/stat")
+    run there one enforce-act "non-env-processes:0:$stranger:$start::1970-01-01T00:00:00Z/0/0"
+    [[ $status == 0 && $(jq -r .event <<<"$output") == terminated ]]
     run there one enforce-act 'rm -rf /'
     [[ $status == 2 ]]
 }

@@ -1,7 +1,8 @@
-/* A PID that is used again, between the survey and the act or in the middle of it: another process is never hit.
+/* PIDs that are not what they seem: one that is used again, between the survey and the act or in the middle of it, and
+ * those of a PID namespace that the driver knows nothing of. Another process is never hit.
  *
- * In a PID namespace of its own, where clone3(2) gives a process the PID that one wants: a second process replaces the
- * guilty one by an innocent of the same PID, which uses the same device, while the first acts. */
+ * The first: in a PID namespace of its own, where clone3(2) gives a process the PID that one wants: a second process
+ * replaces the guilty one by an innocent of the same PID, which uses the same device, while the first acts. */
 #include "world.h"
 
 #include <linux/sched.h>
@@ -128,20 +129,29 @@ static int act_in_rounds(struct stage *stage)
     return 0;
 }
 
-static int be_init(void *data)
+static int act_while_directed(void *data)
 {
-    struct stage *stage = data;
-    pid_t director;
+    pid_t director = fork();
     int status;
 
-    require(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-    require(mount("proc", "/proc", "proc", 0, NULL) == 0);
-    director = fork();
     if (director == 0)
-        _exit(direct(stage));
-    require(act_in_rounds(stage) == 0);
+        _exit(direct(data));
+    require(act_in_rounds(data) == 0);
     require(waitpid(director, &status, 0) == director && status == 0);
     return 0;
+}
+
+/* What is to be done in a PID namespace of its own. */
+struct inside {
+    int (*body)(void *data);
+    void *data;
+};
+
+static int be_init(const struct inside *inside)
+{
+    require(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    require(mount("proc", "/proc", "proc", 0, NULL) == 0);
+    return inside->body(inside->data);
 }
 
 static int enter_namespace(void *data)
@@ -160,6 +170,11 @@ static int enter_namespace(void *data)
     return status ? 1 : 0;
 }
 
+static int run_inside(int (*body)(void *data), void *data)
+{
+    return unit_fork((uid_t)-1, enter_namespace, &(struct inside){body, data});
+}
+
 static void a_pid_that_is_used_again_is_another_process(void **state)
 {
     struct stage *stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -168,7 +183,7 @@ static void a_pid_that_is_used_again_is_another_process(void **state)
     (void)state;
     skip_unless_root();
     assert_ptr_not_equal(stage, MAP_FAILED);
-    status = unit_fork((uid_t)-1, enter_namespace, stage);
+    status = run_inside(act_while_directed, stage);
     skip_unless(status != 77, "no PID namespace of one's own is to be had");
     assert_int_equal(status, 0);
     print_message("# %u rounds: %u guilty hit in time, %u innocent hit\n", ROUNDS, stage->hit, stage->wrong);
@@ -176,7 +191,44 @@ static void a_pid_that_is_used_again_is_another_process(void **state)
     munmap(stage, sizeof(*stage));
 }
 
+static int act_inside(void *data)
+{
+    struct genv *g = world_open();
+    struct acts *acts = world_acts_by_a_driver(g);
+    pid_t stranger = world_start((uid_t)-1), member;
+
+    (void)data;
+    world_use(0, stranger, GIB);
+    world_survey_and_act(g, acts, NON_ENV, NULL, 0);
+    require(world_matches(1, stranger, ACT_FORBIDDEN));
+    world_use(0, stranger, 0);
+    world_activate(g, "two", 2, 0);
+    member = world_start((uid_t)-1);
+    world_use(1, member, GIB);
+    world_survey_and_act(g, acts, MAXIMUM, NULL, 0);
+    require(world_matches(2, member, ACT_FORBIDDEN));
+    require(world_attached(g, "two") == 1);
+    require(acts_next_ms(acts) == -1 && world_lives(stranger) && world_lives(member));
+    world_end(stranger);
+    world_end(member);
+    acts_free(acts);
+    genv_close(g);
+    return 0;
+}
+
+static void where_pids_may_be_the_hosts_nobody_is_hit(void **state)
+{
+    int status;
+
+    (void)state;
+    skip_unless_root();
+    status = run_inside(act_inside, NULL);
+    skip_unless(status != 77, "no PID namespace of one's own is to be had");
+    assert_int_equal(status, 0);
+}
+
 static const struct CMUnitTest tests[] = {
+    TEST(where_pids_may_be_the_hosts_nobody_is_hit),
     TEST(a_pid_that_is_used_again_is_another_process),
 };
 

@@ -212,14 +212,24 @@ static void take_report(const struct act_report *report, void *data)
     world.reports++;
 }
 
-struct acts *world_acts(struct genv *g, bool dry_run, double kill_after_seconds)
+static struct acts *make_acts(struct genv *g, const struct act_options *options)
 {
-    const struct act_options options = {
-        .dry_run = dry_run, .kill_after_seconds = kill_after_seconds, .report = take_report};
     struct acts *acts = NULL;
 
-    assert_int_equal(acts_new(g, &options, &acts, NULL), 0);
+    assert_int_equal(acts_new(g, options, &acts, NULL), 0);
     return acts;
+}
+
+struct acts *world_acts(struct genv *g, bool dry_run, double kill_after_seconds)
+{
+    return make_acts(
+        g, &(struct act_options){
+               .dry_run = dry_run, .kill_after_seconds = kill_after_seconds, .own_pids = true, .report = take_report});
+}
+
+struct acts *world_acts_by_a_driver(struct genv *g)
+{
+    return make_acts(g, &(struct act_options){.report = take_report});
 }
 
 bool world_matches(size_t count, pid_t pid, enum act_outcome outcome)

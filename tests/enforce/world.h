@@ -45,7 +45,10 @@ bool world_lives(pid_t pid);
 /* Ends the child. */
 void world_end(pid_t pid);
 
+/* On a machine whose driver means the PIDs that the test sees, in whatever PID namespace it runs. */
 struct acts *world_acts(struct genv *g, bool dry_run, double kill_after_seconds);
+/* As genv itself makes them: a driver's PIDs are the host's. */
+struct acts *world_acts_by_a_driver(struct genv *g);
 /* Surveys, lets @between happen to @pid (NULL: nothing), and acts; for the maxima, everyone may hold one device. */
 void world_survey_and_act(struct genv *g, struct acts *acts, unsigned rules, void (*between)(pid_t pid), pid_t pid);
 /* Whether @count reports were made since the last call, the last of @pid (0: a detachment) with that outcome. */
