@@ -60,12 +60,21 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
     return -err->code;
 }
 
+/* What was printed before it failed: that much was done. */
+static void take_rest(struct course *course, size_t index, struct fanout_job *job)
+{
+    if (course->options->always && job->status != 0 && job->out.length && !job->out.failed)
+        course->options->take(index, &job->out, course->options->data, NULL);
+}
+
 static int64_t ended(size_t index, struct fanout_job *job, void *data)
 {
     struct course *course = data;
     int r = judge(course, index, job);
     bool again = r < 0 && runs_again(course, index, job);
 
+    if (r < 0)
+        take_rest(course, index, job);
     fanout_job_release(job); /* only what runs takes memory */
     if (again)
         return FANOUT_AGAIN;
