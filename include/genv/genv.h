@@ -29,6 +29,9 @@ struct genv_options {
 int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err);
 void genv_close(struct genv *g); /* NULL is fine */
 
+/* The state directory that it works on, which need not exist; lives as long as the handle. */
+const char *genv_state_directory(const struct genv *g);
+
 /* The library's version, "0.1.0". */
 const char *genv_version(void);
 

@@ -32,11 +32,9 @@ void cli_complain(const char *message)
         file_write(STDERR_FILENO, line.data, line.length);
 }
 
-/* What was said just before need not be said again: `genv enforce` looks every few seconds. */
-static void warn(const char *message, void *data)
+void cli_warn(struct cli *cli, const char *message)
 {
     cleanup_text struct text line = TEXT_INIT;
-    struct cli *cli = data;
 
     if (cli->last_warning && strcmp(cli->last_warning, message) == 0)
         return;
@@ -45,6 +43,11 @@ static void warn(const char *message, void *data)
     text_addf(&line, "warning: %s", message);
     if (!line.failed)
         cli_complain(line.data);
+}
+
+static void warn(const char *message, void *data)
+{
+    cli_warn(data, message);
 }
 
 int cli_open(struct cli *cli, struct genv_error *err)

@@ -32,6 +32,9 @@ int cli_usage_error(struct cli *cli, int code, struct genv_error *err);
 /* One line on standard error: "genv: " and @message, whatever could harm a terminal replaced by "?". */
 void cli_complain(const char *message);
 
+/* The same for a warning; one that was the last to be printed is not repeated: some commands look every few seconds. */
+void cli_warn(struct cli *cli, const char *message);
+
 /* The live environment that $GENV_ENVIRONMENT_ID names; genv_env_free() it. -ENOENT, with a sentence: none is set, or
  * it has ended. */
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err);

@@ -7,7 +7,6 @@
 
 #include "cli/enforcement.h"
 #include "cli/listing.h"
-#include "enforce/notify.h"
 #include "enforce/watch.h"
 
 /* Changes come in bursts, and each look asks the driver. */
@@ -64,17 +63,12 @@ static int look(struct cli *cli, struct enforcement *enforcement, struct acts *a
         warn_users(enforcement, snapshot, &found);
     if (r == 0 && due.count)
         r = acts_apply(acts, due.items, due.count, err);
+    if (r < 0)
+        rounds_not_done(&enforcement->rounds, &due);
     return r;
 }
 
-static const char *state_path(void)
-{
-    const char *state = getenv("GENV_TMPDIR");
-
-    return state && *state ? state : "/var/tmp/genv";
-}
-
-static int watcher_open(struct watcher *watcher, struct genv_error *err)
+static int watcher_open(struct watcher *watcher, const char *state, struct genv_error *err)
 {
     sigset_t set;
 
@@ -85,7 +79,7 @@ static int watcher_open(struct watcher *watcher, struct genv_error *err)
     watcher->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watcher->signals < 0)
         return error_set_errno(err, errno, "can't watch signals");
-    return watch_open(state_path(), &watcher->changes, err);
+    return watch_open(state, &watcher->changes, err);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -93,45 +87,79 @@ static int64_t least(int64_t a, int64_t b)
     return a < 0 ? b : b < 0 ? a : a < b ? a : b;
 }
 
-/* Waits for at most @left_ms, with @changes for changes of the state too. Returns whether it is time to end. */
-static bool wait_ms(const struct watcher *watcher, int64_t left_ms, bool changes, bool *ret_changed)
+/* Waits until @moment, with @changes for changes of the state too. Returns whether it is time to end. */
+static bool wait_until(const struct watcher *watcher, int64_t moment, bool changes, bool *ret_changed)
 {
     struct pollfd fds[] = {
         {.fd = watcher->signals, .events = POLLIN},
         {.fd = changes ? watcher->changes : -1, .events = POLLIN},
     };
+    int64_t left = moment - rounds_now_ms();
 
-    poll(fds, ARRAY_SIZE(fds), (int)(left_ms < INT32_MAX ? left_ms : INT32_MAX));
-    *ret_changed = fds[1].revents != 0;
+    poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX);
+    if (fds[1].revents)
+        *ret_changed = true;
     return fds[0].revents != 0;
 }
 
-/* Looks again whenever the state changes, a grace or the interval is over. */
-static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct acts *acts, struct genv_error *err)
+/* When to look again. */
+struct schedule {
+    int64_t earliest; /* changes come in bursts, and each look asks the driver */
+    int64_t latest;   /* by the interval */
+    bool changed;     /* the state has, since the last look */
+};
+
+/* Looks, and says when to look again: after a failure not before the interval, or it would fail as fast as it can. */
+static void look_again(struct cli *cli, struct enforcement *enforcement, struct acts *acts, struct schedule *schedule)
 {
     const int64_t interval = (int64_t)(enforcement->options->interval_seconds * 1000);
+    int64_t begin = rounds_now_ms();
+    struct genv_error reason = {0};
+
+    schedule->changed = false;
+    if (look(cli, enforcement, acts, &reason) == 0) {
+        schedule->earliest = rounds_now_ms() + LEAST_MS;
+        schedule->latest = begin + interval;
+        return;
+    }
+    cli_warn(cli, reason.message); /* the driver may answer again next time */
+    schedule->earliest = schedule->latest = rounds_now_ms() + (interval > LEAST_MS ? interval : LEAST_MS);
+}
+
+/* The next moment at which there is something to do. */
+static int64_t next_moment(const struct enforcement *enforcement, const struct acts *acts,
+                           const struct schedule *schedule)
+{
+    int64_t now = rounds_now_ms(), grace = rounds_next_ms(&enforcement->rounds), act = acts_next_ms(acts);
+    int64_t moment = schedule->changed ? schedule->earliest : schedule->latest;
+
+    if (grace >= 0 && now + grace < moment)
+        moment = now + grace;
+    if (moment < schedule->earliest)
+        moment = schedule->earliest;
+    return act >= 0 && now + act < moment ? now + act : moment;
+}
+
+/* Looks whenever the state changes, a grace or the interval is over. */
+static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct acts *acts, struct genv_error *err)
+{
     cleanup_with(watcher_close) struct watcher watcher = {-1, -1};
-    int64_t looked = 0, now, left;
-    bool changed = true, ended = false;
-    int r = watcher_open(&watcher, err);
+    struct schedule schedule = {.changed = true};
+    bool ended = false;
+    int r = watcher_open(&watcher, enforcement->state, err);
 
     while (r == 0 && !ended) {
+        int64_t now = rounds_now_ms();
         struct genv_error reason = {0};
 
-        if (changed || rounds_now_ms() - looked >= interval || rounds_next_ms(&enforcement->rounds) == 0) {
-            watch_drain(watcher.changes, state_path());
-            looked = rounds_now_ms();
-            if (look(cli, enforcement, acts, &reason) < 0)
-                cli_complain(reason.message); /* the driver may answer again next time */
+        if (now >= schedule.earliest &&
+            (schedule.changed || now >= schedule.latest || rounds_next_ms(&enforcement->rounds) == 0)) {
+            watch_drain(watcher.changes, enforcement->state);
+            look_again(cli, enforcement, acts, &schedule);
         }
         if (acts_next_ms(acts) == 0 && acts_continue(acts, &reason) < 0)
-            cli_complain(reason.message);
-        now = rounds_now_ms();
-        left = least(looked + interval - now, least(acts_next_ms(acts), rounds_next_ms(&enforcement->rounds)));
-        if (now - looked < LEAST_MS)
-            ended = wait_ms(&watcher, least(left, looked + LEAST_MS - now), false, &changed);
-        else
-            ended = wait_ms(&watcher, left, true, &changed);
+            cli_warn(cli, reason.message);
+        ended = wait_until(&watcher, next_moment(enforcement, acts, &schedule), !schedule.changed, &schedule.changed);
     }
     return r;
 }
@@ -179,8 +207,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r;
 
     if (options->history)
-        return enforcement_print_history(options, &cli->output, err);
-    r = enforcement_begin(&enforcement, options, true, err);
+        return enforcement_print_history(cli, options, err);
+    r = enforcement_begin(&enforcement, cli, options, true, err);
     if (r == 0)
         r = enforce(cli, &enforcement, err);
     enforcement_end(&enforcement);

@@ -111,7 +111,7 @@ const struct option enforcement_option_rows[] = {
 };
 
 /* "john=3" */
-static int add_user_limit(struct limits *limits, const char *word, struct genv_error *err)
+static int parse_user_limit(const char *word, struct limit *ret_limit, struct genv_error *err)
 {
     struct limit limit = {.subject = LIMIT_USER, .kind = LIMIT_DEVICES};
     const struct option count = {.type = OPTION_COUNT};
@@ -125,18 +125,23 @@ static int add_user_limit(struct limits *limits, const char *word, struct genv_e
     if (r < 0)
         return error_prefix(err, r, "--max-devices-for-user: %s", limit.name);
     limit.maximum = (uint64_t)devices;
-    return limits_set(limits, &limit, err);
+    *ret_limit = limit;
+    return 0;
 }
 
-static int refuse_twice(const struct option_words *words, struct genv_error *err)
+/* The values of --max-devices-for-user: each of that form, and no user twice. */
+static int check_words(const struct option_words *words, struct genv_error *err)
 {
-    for (size_t i = 0; i < words->count; i++) {
-        for (size_t k = 0; k < i; k++) {
-            size_t length = strcspn(words->items[i], "=");
+    struct limit limits[OPTION_CHOICES_MAX];
 
-            if (strncmp(words->items[i], words->items[k], length + 1) == 0)
-                return error_set(err, EINVAL, "--max-devices-for-user: %.*s has two maxima: give one", (int)length,
-                                 words->items[i]);
+    for (size_t i = 0; i < words->count; i++) {
+        int r = parse_user_limit(words->items[i], &limits[i], err);
+
+        if (r < 0)
+            return r;
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(limits[i].name, limits[k].name) == 0)
+                return error_set(err, EINVAL, "--max-devices-for-user: %s has two maxima: give one", limits[i].name);
         }
     }
     return 0;
@@ -145,8 +150,8 @@ static int refuse_twice(const struct option_words *words, struct genv_error *err
 /* The file's, then those of the options instead. */
 static int collect_limits(const struct enforcement_options *options, struct limits *limits, struct genv_error *err)
 {
-    struct limit anyone = {.subject = LIMIT_ANYONE};
-    int r = 0;
+    struct limit anyone = {.subject = LIMIT_ANYONE}, user;
+    int r;
 
     if (options->limits_file && access(options->limits_file, F_OK) < 0)
         return error_set_errno(err, errno, "can't read the limits file %s", options->limits_file);
@@ -161,10 +166,11 @@ static int collect_limits(const struct enforcement_options *options, struct limi
         anyone.maximum = options->max_memory;
         r = limits_set(limits, &anyone, err);
     }
-    if (r == 0)
-        r = refuse_twice(&options->max_devices_for, err);
-    for (size_t i = 0; r == 0 && i < options->max_devices_for.count; i++)
-        r = add_user_limit(limits, options->max_devices_for.items[i], err);
+    for (size_t i = 0; r == 0 && i < options->max_devices_for.count; i++) {
+        r = parse_user_limit(options->max_devices_for.items[i], &user, err);
+        if (r == 0)
+            r = limits_set(limits, &user, err);
+    }
     return r;
 }
 
@@ -190,15 +196,14 @@ static bool has_journal(const struct enforcement_options *options)
 }
 
 /* The journal's path; free() it. */
-static char *journal_path(const struct enforcement_options *options)
+static char *journal_path(const char *state, const struct enforcement_options *options)
 {
-    const char *state = getenv("GENV_TMPDIR");
     struct text path = TEXT_INIT;
 
     if (options->log)
         text_add(&path, options->log);
     else
-        text_addf(&path, "%s/" JOURNAL_NAME, state && *state ? state : "/var/tmp/genv");
+        text_addf(&path, "%s/" JOURNAL_NAME, state);
     return text_take(&path);
 }
 
@@ -206,34 +211,82 @@ static char *journal_path(const struct enforcement_options *options)
 static int open_journal(struct enforcement *enforcement, struct genv_error *err)
 {
     const struct enforcement_options *options = enforcement->options;
-    cleanup_free char *path = journal_path(options);
+    cleanup_free char *path = NULL;
     int r;
 
-    if (!path)
-        return error_no_memory(err);
     if (enforcement->journal || !has_journal(options))
         return 0;
+    path = journal_path(enforcement->state, options);
+    if (!path)
+        return error_no_memory(err);
     r = journal_open(path, &enforcement->journal, err);
     return r == -ENOENT && !options->log ? 0 : r;
 }
 
-int enforcement_begin(struct enforcement *enforcement, const struct enforcement_options *options, bool local,
-                      struct genv_error *err)
+static const char *limits_path(const struct enforcement *enforcement)
 {
-    const char *terminate = getenv("GENV_TERMINATE_PROCESSES");
+    const char *path = enforcement->options->limits_file;
+
+    return path ? path : LIMITS_FILE;
+}
+
+/* Reads the limits, over those that there are; if they are wrong these stay. */
+static int read_limits(struct enforcement *enforcement, struct genv_error *err)
+{
+    cleanup_limits struct limits limits = {0};
     int r;
 
-    *enforcement = (struct enforcement){.options = options};
-    enforcement->dry_run = options->dry_run || (terminate && strcmp(terminate, "0") == 0);
-    r = collect_limits(options, &enforcement->limits, err);
-    if (r == 0 && local)
-        r = limits_check_subjects(&enforcement->limits, options->limits_file ? options->limits_file : LIMITS_FILE, err);
+    if (stat(limits_path(enforcement), &enforcement->limits_stat) < 0)
+        enforcement->limits_stat = (struct stat){.st_ino = 0};
+    r = collect_limits(enforcement->options, &limits, err);
     if (r == 0)
-        r = open_journal(enforcement, err);
-    enforcement->rounds.rules = choose_rules(options, &enforcement->limits);
+        r = limits_check_subjects(&limits, limits_path(enforcement), enforcement->local, err);
+    if (r < 0)
+        return r;
+    limits_release(&enforcement->limits);
+    enforcement->limits = limits;
+    limits = (struct limits){0};
+    enforcement->rounds.rules = choose_rules(enforcement->options, &enforcement->limits);
+    return 0;
+}
+
+/* Attaching reads the file each time: so must who enforces. */
+static void follow_limits(struct enforcement *enforcement)
+{
+    const struct stat *before = &enforcement->limits_stat;
+    struct genv_error err = {0};
+    struct stat now;
+
+    if (stat(limits_path(enforcement), &now) < 0)
+        now = (struct stat){.st_ino = 0};
+    if (now.st_ino == before->st_ino && now.st_dev == before->st_dev && now.st_size == before->st_size &&
+        now.st_mtim.tv_sec == before->st_mtim.tv_sec && now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+        return;
+    if (read_limits(enforcement, &err) < 0) {
+        error_prefix(&err, -EINVAL, "the limits are as before");
+        cli_complain(err.message);
+    }
+}
+
+int enforcement_begin(struct enforcement *enforcement, struct cli *cli, const struct enforcement_options *options,
+                      bool local, struct genv_error *err)
+{
+    const char *terminate = getenv("GENV_TERMINATE_PROCESSES");
+    int r = check_words(&options->max_devices_for, err);
+
+    *enforcement = (struct enforcement){.cli = cli, .options = options, .local = local};
+    enforcement->dry_run = options->dry_run || (terminate && strcmp(terminate, "0") == 0);
     enforcement->rounds.limits = &enforcement->limits;
     enforcement->rounds.grace_seconds = enforcement->dry_run ? 0 : options->grace_seconds;
-    return r;
+    enforcement->rounds.retry = !enforcement->dry_run;
+    if (r < 0)
+        return cli_usage_error(cli, r, err);
+    r = cli_open(cli, err);
+    if (r < 0)
+        return r;
+    enforcement->state = genv_state_directory(cli->genv);
+    r = read_limits(enforcement, err);
+    return r < 0 ? r : open_journal(enforcement, err);
 }
 
 void enforcement_end(struct enforcement *enforcement)
@@ -278,7 +331,10 @@ void enforcement_tell(struct enforcement *enforcement, const char *host, const c
 int enforcement_look(struct enforcement *enforcement, const struct enforce_host *hosts, size_t host_count,
                      struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err)
 {
-    int r = rounds_look(&enforcement->rounds, hosts, host_count, ret_new, ret_due, err);
+    int r;
+
+    follow_limits(enforcement);
+    r = rounds_look(&enforcement->rounds, hosts, host_count, ret_new, ret_due, err);
 
     for (size_t i = 0; r == 0 && i < ret_new->count; i++) {
         const struct violation *violation = &ret_new->items[i];
@@ -332,11 +388,15 @@ static void add_history(json_t *entry, void *data)
     text_addf(history->output, "%s\n", message ? message : "?");
 }
 
-int enforcement_print_history(const struct enforcement_options *options, struct text *output, struct genv_error *err)
+int enforcement_print_history(struct cli *cli, const struct enforcement_options *options, struct genv_error *err)
 {
-    cleanup_free char *path = journal_path(options);
-    struct history history = {options, output};
-    int r = path ? journal_read(path, add_history, &history, err) : error_no_memory(err);
+    struct history history = {options, &cli->output};
+    cleanup_free char *path = NULL;
+    int r = cli_open(cli, err);
 
+    if (r < 0)
+        return r;
+    path = journal_path(genv_state_directory(cli->genv), options);
+    r = path ? journal_read(path, add_history, &history, err) : error_no_memory(err);
     return r == -ENOENT ? error_set(err, ENOENT, "there is no journal of enforcement yet: %s", path) : r;
 }

@@ -3,6 +3,8 @@
 #ifndef CLI_ENFORCEMENT_H
 #define CLI_ENFORCEMENT_H
 
+#include <sys/stat.h>
+
 #include "cli/cli.h"
 #include "enforce/act.h"
 #include "enforce/journal.h"
@@ -29,20 +31,25 @@ extern const struct option enforcement_option_rows[];
 extern const struct enforcement_options enforcement_defaults;
 
 struct enforcement {
+    struct cli *cli;
     const struct enforcement_options *options;
+    const char *state; /* directory */
+    bool local;        /* users and groups have to be known here */
     bool dry_run;
     struct limits limits;
+    struct stat limits_stat; /* of the file, as it was when it was read */
     struct rounds rounds;
     struct journal *journal;
     bool failed; /* something could not be done */
 };
 
-/* Checks the options, reads the limits and opens the journal. @local: users and groups have to be known here. */
-int enforcement_begin(struct enforcement *enforcement, const struct enforcement_options *options, bool local,
-                      struct genv_error *err);
+/* Checks the options, reads the limits and opens the journal. @local: users have to be known here; groups always have.
+ */
+int enforcement_begin(struct enforcement *enforcement, struct cli *cli, const struct enforcement_options *options,
+                      bool local, struct genv_error *err);
 void enforcement_end(struct enforcement *enforcement);
 
-/* rounds_look(), and tells what is new. */
+/* rounds_look(), and tells what is new. A limits file that has changed is read again first. */
 int enforcement_look(struct enforcement *enforcement, const struct enforce_host *hosts, size_t host_count,
                      struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err);
 
@@ -58,6 +65,6 @@ bool enforcement_warn(const struct violation *violation, const struct genv_snaps
                       struct text *sentence);
 
 /* Prints the journal, as `--history` asks. */
-int enforcement_print_history(const struct enforcement_options *options, struct text *output, struct genv_error *err);
+int enforcement_print_history(struct cli *cli, const struct enforcement_options *options, struct genv_error *err);
 
 #endif

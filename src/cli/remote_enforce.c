@@ -2,15 +2,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "base/json.h"
 #include "cli/enforcement.h"
 #include "cli/remote.h"
 #include "remote/ask.h"
+#include "remote/signals.h"
 
-#define WORDS_OWN 8           /* of the command in front of the violations */
-#define BYTES_MAX (64 * 1024) /* of violations that a host is told of at once: ssh takes no more than 100 KiB */
+#define RETRY_LEAST_MS 1000        /* after a look that failed */
+#define WORDS_OWN      8           /* of the command in front of the violations */
+#define BYTES_MAX      (64 * 1024) /* of violations that a host is told of at once: ssh takes no more than 100 KiB */
 
 /* What goes on, over all rounds. */
 struct course {
@@ -157,7 +158,7 @@ static int run_some(struct course *course, const char *const *front, const struc
 {
     cleanup_with(errands_release) struct errands errands = {.course = course, .sent = sent};
     const struct ask_options how = {
-        .timeout_seconds = course->remote->timeout_seconds + seconds, .take = take, .data = &errands};
+        .timeout_seconds = course->remote->timeout_seconds + seconds, .take = take, .always = true, .data = &errands};
     int r = make_errands(&errands, front, list, err);
 
     *ret_sent = errands.count > 0;
@@ -253,6 +254,8 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
         r = warn(course, &found, ret_signal, err);
     if (r == 0)
         r = act(course, &due, ret_signal, err);
+    if (r < 0)
+        rounds_not_done(&course->enforcement->rounds, &due);
     if (r == 0 && course->enforcement->options->interval_seconds <= 0 && remote_count_answers(&survey) == 0)
         return error_set(err, EIO, "none of the hosts answered");
     return r;
@@ -262,37 +265,45 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
 static int wait_ms(int64_t left_ms)
 {
     const struct timespec timeout = {.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
-    sigset_t set;
+    sigset_t set, before;
     int caught;
 
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    signals_add_ending(&set);
+    sigprocmask(SIG_BLOCK, &set, &before);
     caught = sigtimedwait(&set, NULL, &timeout);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return caught > 0 ? caught : 0;
+}
+
+/* When to look again, after a look that began at @begin and gave @r: one that failed is not repeated at once. */
+static int64_t next_left_ms(const struct course *course, int64_t begin, int64_t interval, int r)
+{
+    int64_t now = rounds_now_ms(), grace = rounds_next_ms(&course->enforcement->rounds);
+    int64_t left = begin + interval - now;
+
+    if (r < 0)
+        return left > RETRY_LEAST_MS ? left : RETRY_LEAST_MS;
+    if (grace >= 0 && (interval == 0 || grace < left))
+        left = grace;
+    return left > 0 ? left : 0;
 }
 
 static int keep_looking(struct course *course, int *ret_signal, struct genv_error *err)
 {
-    const struct rounds *rounds = &course->enforcement->rounds;
     const int64_t interval = (int64_t)(course->enforcement->options->interval_seconds * 1000);
 
     for (;;) {
-        int64_t next = rounds_now_ms() + interval, left;
+        int64_t begin = rounds_now_ms();
         int r = look(course, ret_signal, err);
 
-        if (*ret_signal || (r < 0 && course->remote->strict))
+        if (*ret_signal || (r < 0 && (course->remote->strict || interval == 0)))
             return r;
         if (r < 0)
-            cli_complain(err->message);
-        if (interval == 0 && rounds_next_ms(rounds) < 0)
-            return r < 0 ? r : course->enforcement->failed ? EXIT_FAILURE : 0;
-        left = next - rounds_now_ms();
-        if (rounds_next_ms(rounds) >= 0 && (interval == 0 || rounds_next_ms(rounds) < left))
-            left = rounds_next_ms(rounds);
-        *ret_signal = wait_ms(left > 0 ? left : 0);
+            cli_warn(course->enforcement->cli, err->message);
+        if (interval == 0 && rounds_next_ms(&course->enforcement->rounds) < 0)
+            return course->enforcement->failed ? EXIT_FAILURE : 0;
+        *ret_signal = wait_ms(next_left_ms(course, begin, interval, r));
         if (*ret_signal)
             return 0;
     }
@@ -307,10 +318,10 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int caught = 0, r;
 
     if (options->history)
-        return enforcement_print_history(options, &cli->output, err);
+        return enforcement_print_history(cli, options, err);
     r = remote_hosts(course.remote, &hosts, err);
     if (r == 0)
-        r = enforcement_begin(&enforcement, options, false, err);
+        r = enforcement_begin(&enforcement, cli, options, false, err);
     course.failing = calloc(hosts.count + 1, sizeof(*course.failing));
     if (r == 0)
         r = course.failing ? keep_looking(&course, &caught, err) : error_no_memory(err);
@@ -328,8 +339,9 @@ const struct command command_remote_enforce = {
     .name = "remote enforce",
     .summary = "Terminate what breaks the rules of sharing, on all hosts",
     .description =
-        "As 'genv enforce', which see: a user's maximum counts over all hosts together. Each host looks again for "
-        "itself, just before it acts. To mend what others do there takes root (-l root). A host that does not answer "
+        "As 'genv enforce', which see: a user's maximum counts over all hosts together; the limits file, and who is in "
+        "which group, are those of this machine. Each host looks again for itself, just before it acts. To mend what "
+        "others do there takes root (-l root). A host that does not answer "
         "is named, and the others are served.",
     .options = enforcement_option_rows,
     .defaults = &enforcement_defaults,

@@ -2,9 +2,10 @@
 #include "enforce/rounds.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
-#define RETRY_MS 60000
+#define RETRY_MS 600000
 
 int64_t rounds_now_ms(void)
 {
@@ -28,6 +29,37 @@ static struct pending *find_pending(const struct rounds *rounds, const struct vi
     return NULL;
 }
 
+/* Whether both are about the same thing, whichever process or attachment is to go for it. */
+static bool same_subject(const struct violation *a, const struct violation *b)
+{
+    if (a->rule != b->rule)
+        return false;
+    switch (a->rule) {
+    case RULE_ENV_DEVICES:
+    case RULE_ENV_MEMORY:
+        return a->host == b->host && a->device == b->device && strcmp(a->eid, b->eid) == 0;
+    case RULE_MAX_DEVICES:
+    case RULE_MAX_MEMORY:
+        return strcmp(a->username, b->username) == 0;
+    case RULE_NON_ENV_PROCESSES:
+    case RULE_COUNT:
+        break;
+    }
+    return violation_equals(a, b);
+}
+
+/* Since when this is so: who lets processes or attachments take turns gains no time by that. */
+static int64_t begin_of(const struct rounds *rounds, const struct violation *violation, int64_t now)
+{
+    int64_t begin = now;
+
+    for (size_t i = 0; i < rounds->pending_count; i++) {
+        if (same_subject(&rounds->pending[i].violation, violation) && rounds->pending[i].since_ms < begin)
+            begin = rounds->pending[i].since_ms;
+    }
+    return begin;
+}
+
 static int add_pending(struct rounds *rounds, const struct violation *violation, int64_t now, struct genv_error *err)
 {
     struct pending *grown = reallocarray(rounds->pending, rounds->pending_count + 1, sizeof(*rounds->pending));
@@ -35,22 +67,10 @@ static int add_pending(struct rounds *rounds, const struct violation *violation,
     if (!grown)
         return error_no_memory(err);
     rounds->pending = grown;
-    grown[rounds->pending_count++] = (struct pending){.violation = *violation, .since_ms = now, .seen = true};
+    grown[rounds->pending_count] = (struct pending){
+        .violation = *violation, .since_ms = begin_of(rounds, violation, now), .seen_ms = now, .round = rounds->round};
+    rounds->pending_count++;
     return 0;
-}
-
-/* Forgets what is over. */
-static void sweep(struct rounds *rounds)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; rounds->pending && i < rounds->pending_count; i++) {
-        if (!rounds->pending[i].seen)
-            continue;
-        rounds->pending[kept] = rounds->pending[i];
-        rounds->pending[kept++].seen = false;
-    }
-    rounds->pending_count = kept;
 }
 
 static int64_t grace_ms(const struct rounds *rounds)
@@ -58,12 +78,40 @@ static int64_t grace_ms(const struct rounds *rounds)
     return (int64_t)(rounds->grace_seconds * 1000);
 }
 
+/* Forgets what was over at the last look, and has been for as long as the grace. */
+static void sweep(struct rounds *rounds, int64_t now)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; rounds->pending && i < rounds->pending_count; i++) {
+        const struct pending *pending = &rounds->pending[i];
+
+        if (pending->round == rounds->round || now - pending->seen_ms < grace_ms(rounds))
+            rounds->pending[kept++] = *pending;
+    }
+    rounds->pending_count = kept;
+}
+
 /* What could not be mended, and is still there, is tried again after a while. */
 static bool is_due(const struct rounds *rounds, const struct pending *pending, int64_t now)
 {
+    if (pending->round != rounds->round)
+        return false;
     if (pending->acted_ms)
-        return now - pending->acted_ms >= RETRY_MS;
+        return rounds->retry && now - pending->acted_ms >= RETRY_MS;
     return now - pending->since_ms >= grace_ms(rounds);
+}
+
+/* Returns whether it was there in the round before as well; otherwise it has come back. */
+static bool see(const struct rounds *rounds, struct pending *pending, int64_t now)
+{
+    bool stayed = pending->round + 1 == rounds->round;
+
+    if (!stayed)
+        pending->acted_ms = 0;
+    pending->round = rounds->round;
+    pending->seen_ms = now;
+    return stayed;
 }
 
 int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t host_count,
@@ -80,19 +128,19 @@ int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t 
     int64_t now = rounds_now_ms();
     int r = enforce_decide(&request, &found, err);
 
+    sweep(rounds, now);
+    rounds->round++;
     for (size_t i = 0; r == 0 && i < found.count; i++) {
         const struct violation *violation = &found.items[i];
         struct pending *pending = find_pending(rounds, violation);
 
-        if (pending) {
-            pending->seen = true;
+        if (pending && see(rounds, pending, now))
             continue;
-        }
-        r = add_pending(rounds, violation, now, err);
+        if (!pending)
+            r = add_pending(rounds, violation, now, err);
         if (r == 0 && violation_list_add(ret_new, violation) < 0)
             r = error_no_memory(err);
     }
-    sweep(rounds);
     for (size_t i = 0; r == 0 && i < rounds->pending_count; i++) {
         struct pending *pending = &rounds->pending[i];
 
@@ -105,6 +153,16 @@ int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t 
     return r;
 }
 
+void rounds_not_done(struct rounds *rounds, const struct violation_list *due)
+{
+    for (size_t i = 0; i < due->count; i++) {
+        struct pending *pending = find_pending(rounds, &due->items[i]);
+
+        if (pending)
+            pending->acted_ms = 0;
+    }
+}
+
 int64_t rounds_next_ms(const struct rounds *rounds)
 {
     int64_t now = rounds_now_ms(), next = -1;
@@ -112,7 +170,7 @@ int64_t rounds_next_ms(const struct rounds *rounds)
     for (size_t i = 0; i < rounds->pending_count; i++) {
         int64_t left = rounds->pending[i].since_ms + grace_ms(rounds) - now;
 
-        if (rounds->pending[i].acted_ms)
+        if (rounds->pending[i].acted_ms || rounds->pending[i].round != rounds->round)
             continue;
         left = left < 0 ? 0 : left;
         next = next < 0 || left < next ? left : next;

@@ -56,6 +56,11 @@ GENV_PUBLIC void genv_close(struct genv *g)
     free(g);
 }
 
+GENV_PUBLIC const char *genv_state_directory(const struct genv *g)
+{
+    return store_path(g->store);
+}
+
 void handle_warn(const struct genv *g, const char *format, ...)
 {
     char line[1024];

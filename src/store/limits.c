@@ -138,13 +138,15 @@ struct allowance limits_allowance(const struct limits *limits, const char *usern
     return limits_of(limits, username, (const char *const *)groups.names, groups.count);
 }
 
-int limits_check_subjects(const struct limits *limits, const char *path, struct genv_error *err)
+int limits_check_subjects(const struct limits *limits, const char *path, bool users, struct genv_error *err)
 {
     for (size_t i = 0; i < limits->count; i++) {
         const struct limit *limit = &limits->items[i];
         bool user = limit->subject == LIMIT_USER;
 
-        if (limit->subject == LIMIT_ANYONE || (user ? getpwnam(limit->name) != NULL : getgrnam(limit->name) != NULL))
+        if (limit->subject == LIMIT_ANYONE || (user && !users))
+            continue;
+        if (user ? getpwnam(limit->name) != NULL : getgrnam(limit->name) != NULL)
             continue;
         error_set(err, EINVAL, "there is no %s %s here", user ? "user" : "group", limit->name);
         return limit->line ? error_prefix(err, -EINVAL, "%s: line %u", path, limit->line) : -EINVAL;

@@ -10,7 +10,8 @@ int limits_load(const char *path, struct limits *ret_limits, struct genv_error *
 /* What the user @username of this machine, with the groups that he is in here, may hold. */
 struct allowance limits_allowance(const struct limits *limits, const char *username);
 
-/* -EINVAL, with the line of the file at @path if it is from there: a user or group that this machine does not know. */
-int limits_check_subjects(const struct limits *limits, const char *path, struct genv_error *err);
+/* -EINVAL, with the line of the file at @path if it is from there: a group, or with @users a user, that this machine
+ * does not know. */
+int limits_check_subjects(const struct limits *limits, const char *path, bool users, struct genv_error *err);
 
 #endif

@@ -68,7 +68,52 @@ static void grace_comes_between(void **state)
     rounds_release(&rounds);
 }
 
+/* Two processes of one environment, of which the first to be listed is the larger, use more than its capacity. */
+static void take_turns(struct rounds *rounds, pid_t larger, size_t expected_due)
+{
+    struct genv_usage usages[2] = {{0, larger == 100 ? 5 : 4}, {0, larger == 100 ? 4 : 5}};
+    struct genv_gpu_process processes[2];
+    struct genv_attachment attachment = {.uuid = "GPU-0", .gpu_memory = 6};
+    struct genv_device device = {.uuid = "GPU-0", .total_memory = 16};
+    struct genv_env env = {.eid = "a", .attachments = &attachment, .attachment_count = 1};
+    struct genv_snapshot snapshot = {.devices = &device,
+                                     .device_count = 1,
+                                     .envs = &env,
+                                     .env_count = 1,
+                                     .processes = processes,
+                                     .process_count = 2};
+    struct enforce_host host = {"", &snapshot};
+    cleanup_violation_list struct violation_list found = {0}, due = {0};
+
+    for (size_t i = 0; i < 2; i++)
+        processes[i] = (struct genv_gpu_process){
+            .pid = 100 + (pid_t)i, .start_time = 7, .eid = "a", .usages = &usages[i], .usage_count = 1};
+    assert_int_equal(rounds_look(rounds, &host, 1, &found, &due, NULL), 0);
+    assert_int_equal(due.count, expected_due);
+    if (expected_due) {
+        assert_int_equal(due.items[0].pid, larger);
+        rounds_not_done(rounds, &due);
+        assert_int_equal(rounds_next_ms(rounds), 0);
+    }
+}
+
+static void taking_turns_gains_no_time(void **state)
+{
+    const struct timespec part = {.tv_nsec = 30000000};
+    const struct limits none = {0};
+    struct rounds rounds = {.rules = 1U << RULE_ENV_MEMORY, .limits = &none, .grace_seconds = 0.05};
+
+    (void)state;
+    take_turns(&rounds, 100, 0);
+    nanosleep(&part, NULL);
+    take_turns(&rounds, 101, 0);
+    nanosleep(&part, NULL);
+    take_turns(&rounds, 100, 1);
+    rounds_release(&rounds);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(taking_turns_gains_no_time),
     cmocka_unit_test(each_is_new_and_due_once),
     cmocka_unit_test(grace_comes_between),
 };

@@ -294,13 +294,14 @@ static void unknown_users_and_groups_are_refused(void **state)
     struct genv_error err = {0};
 
     (void)state;
-    assert_int_equal(limits_check_subjects(&known, "/limits", &err), 0);
-    assert_int_equal(limits_check_subjects(&user, "/limits", &err), -EINVAL);
+    assert_int_equal(limits_check_subjects(&known, "/limits", true, &err), 0);
+    assert_int_equal(limits_check_subjects(&user, "/limits", true, &err), -EINVAL);
+    assert_int_equal(limits_check_subjects(&user, "/limits", false, NULL), 0);
     assert_string_equal(err.message, "/limits: line 2: there is no user no-such-user here");
-    assert_int_equal(limits_check_subjects(&group, "/limits", &err), -EINVAL);
+    assert_int_equal(limits_check_subjects(&group, "/limits", false, &err), -EINVAL);
     assert_string_equal(err.message, "/limits: line 2: there is no group no-such-group here");
     assert_int_equal(limits_set(&option, &limit, NULL), 0);
-    assert_int_equal(limits_check_subjects(&option, "/limits", &err), -EINVAL);
+    assert_int_equal(limits_check_subjects(&option, "/limits", true, &err), -EINVAL);
     assert_string_equal(err.message, "there is no user no-such-user here");
 }
 
