@@ -1,6 +1,7 @@
 /* genv enforce-act: mends on this machine what `genv remote enforce` has found here; each after a look of its own. */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -75,8 +76,10 @@ static int read_violations(struct cli *cli, char **words, const struct genv_snap
 
 static int act(struct cli *cli, const struct values *values, const struct violation_list *list, struct genv_error *err)
 {
-    const struct act_options how = {
-        .dry_run = values->dry_run, .kill_after_seconds = values->kill_after_seconds, .report = report};
+    const char *terminate = getenv("GENV_TERMINATE_PROCESSES"); /* of this host's administrator, perhaps */
+    const struct act_options how = {.dry_run = values->dry_run || (terminate && strcmp(terminate, "0") == 0),
+                                    .kill_after_seconds = values->kill_after_seconds,
+                                    .report = report};
     struct acts *acts = NULL;
     int r = acts_new(cli->genv, &how, &acts, err);
 

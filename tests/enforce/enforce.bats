@@ -171,6 +171,16 @@ make_env() {
     run ! lives "$MEMBER"
 }
 
+@test "root without the right to is told what the system says" {
+    start_member bob
+    world "$MEMBER:1" ''
+    run setpriv --bounding-set -kill "$GENV" enforce --interval 0 --non-env-processes
+    echo "$output"
+    [[ $status == 1 ]]
+    [[ $output == *"Cannot terminate process $MEMBER (sleep 1000) of 65002: "*'Operation not permitted'* ]]
+    lives "$MEMBER"
+}
+
 @test "JSON for machines, and the journal" {
     start_member alice
     local alice=$MEMBER

@@ -149,7 +149,10 @@ lives() {
     lives "$stranger"
     [[ $(there one devices find --eid late) == 0 ]]
     start=$(cut -d ' ' -f 22 "/proc/$stranger/stat")
-    run there one enforce-act "non-env-processes:0:$stranger:$start::1970-01-01T00:00:00Z/0/0"
+    word="non-env-processes:0:$stranger:$start::1970-01-01T00:00:00Z/0/0"
+    GENV_TERMINATE_PROCESSES=0 run there one enforce-act "$word"
+    [[ $status == 0 && $(jq -r .event <<<"$output") == withheld ]]
+    run there one enforce-act "$word"
     [[ $status == 0 && $(jq -r .event <<<"$output") == terminated ]]
     run there one enforce-act 'rm -rf /'
     [[ $status == 2 ]]
