@@ -19,6 +19,7 @@ struct course {
     struct enforcement *enforcement;
     const struct host_list *hosts;
     bool *failing; /* per host: that it fails was said */
+    bool *sent;    /* per violation that hosts are being told of: this one has been */
 };
 
 /* What one host is told. */
@@ -30,7 +31,6 @@ struct errand {
 
 struct errands {
     struct course *course;
-    bool *sent; /* per violation */
     struct errand *list;
     struct question *questions;
     size_t count;
@@ -84,7 +84,7 @@ static int make_errands(struct errands *errands, const char *const *front, const
         return error_no_memory(err);
     for (size_t h = 0; h < hosts->count; h++) {
         struct errand *errand = &errands->list[errands->count];
-        int r = make_errand(errand, front, list, h, errands->sent, err);
+        int r = make_errand(errand, front, list, h, errands->course->sent, err);
 
         if (r == 0 && errand->count == errand->own) {
             free(STEAL_POINTER(errand->words));
@@ -148,15 +148,15 @@ static void give_up(struct errands *errands, const struct host *host, const stru
 {
     for (size_t i = 0; i < list->count; i++) {
         if (&errands->course->hosts->hosts[list->items[i].host] == host)
-            errands->sent[i] = true;
+            errands->course->sent[i] = true;
     }
 }
 
 /* Sends every host as much of what concerns it as fits; @ret_sent: whether there was anything left. */
 static int run_some(struct course *course, const char *const *front, const struct violation_list *list, double seconds,
-                    bool *sent, bool *ret_sent, int *ret_signal, struct genv_error *err)
+                    bool *ret_sent, int *ret_signal, struct genv_error *err)
 {
-    cleanup_with(errands_release) struct errands errands = {.course = course, .sent = sent};
+    cleanup_with(errands_release) struct errands errands = {.course = course};
     const struct ask_options how = {
         .timeout_seconds = course->remote->timeout_seconds + seconds, .take = take, .always = true, .data = &errands};
     int r = make_errands(&errands, front, list, err);
@@ -182,8 +182,9 @@ static int run_errands(struct course *course, const char *const *front, const st
     bool any = true;
     int r = sent ? 0 : error_no_memory(err);
 
+    course->sent = sent;
     while (r == 0 && any)
-        r = run_some(course, front, list, seconds, sent, &any, ret_signal, err);
+        r = run_some(course, front, list, seconds, &any, ret_signal, err);
     return r;
 }
 

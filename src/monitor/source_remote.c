@@ -64,9 +64,9 @@ static bool suffices(size_t index, void *data)
 
 static int lane_init(struct lane *lane, size_t count)
 {
-    lane->stations = calloc(count + 1, sizeof(*lane->stations));
+    lane->stations = calloc(count + 1, sizeof(struct station *));
     lane->questions = calloc(count + 1, sizeof(*lane->questions));
-    lane->snapshots = calloc(count + 1, sizeof(*lane->snapshots));
+    lane->snapshots = calloc(count + 1, sizeof(struct genv_snapshot *));
     return lane->stations && lane->questions && lane->snapshots ? 0 : -ENOMEM;
 }
 
