@@ -18,7 +18,7 @@ state() {
             declare -F
             declare -p
         fi
-    } | grep -v -E -e '^_=' -e "^(declare|typeset)( -[-a-zA-Z]+| [0-9]+)* ($volatile)(=|\$)" |
+    } | grep -v -E -e '^_=' -e "^(declare|typeset)( -[-a-zA-Z0-9]+| [0-9]+)* ($volatile)(=|\$)" |
         LC_ALL=C sort >|"$1"
 }
 # What changes all the time, or by being looked at.
