@@ -22,6 +22,7 @@ struct journal {
     char *path;
     char name[NAME_MAX + 1], rotated[NAME_MAX + 1];
     int directory, fd; /* fd is -1 until the first line */
+    bool own;          /* root's in the state directory: what others put in its place is removed */
     bool contested;    /* somebody keeps the lock: wait for him no more */
     bool stuck;        /* the file can't be rotated, which was said */
 };
@@ -110,24 +111,6 @@ static int split_path(struct journal *journal, const char *path, struct genv_err
                                   : 0;
 }
 
-int journal_open(const char *path, struct journal **ret_journal, struct genv_error *err)
-{
-    cleanup_with(cleanup_journalp) struct journal *journal = calloc(1, sizeof(*journal));
-    int r;
-
-    if (!journal)
-        return error_no_memory(err);
-    journal->directory = journal->fd = -1;
-    r = split_path(journal, path, err);
-    if (r < 0)
-        return r;
-    r = open_existing(journal->directory, journal->name, path, O_RDWR | O_APPEND, &journal->fd, err);
-    if (r < 0 && r != -ENOENT)
-        return r;
-    *ret_journal = STEAL_POINTER(journal);
-    return 0;
-}
-
 static int create(struct journal *journal)
 {
     cleanup_close int fd =
@@ -139,6 +122,72 @@ static int create(struct journal *journal)
         return -errno;
     journal->fd = steal_fd(&fd);
     return 0;
+}
+
+/* Removes what was planted in the journal's place: in a sticky directory root alone can, and only that name goes.
+ * -EISDIR: it is a directory. */
+static int remove_planted(const struct journal *journal)
+{
+    struct stat st;
+
+    if (fstatat(journal->directory, journal->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1)
+        return 0; /* another genv was quicker */
+    return unlinkat(journal->directory, journal->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* Opens the file that is there, in the place of a planted one a new one. -ENOENT: there is none; @err is not set then.
+ */
+static int open_current(struct journal *journal, struct genv_error *err)
+{
+    struct genv_error reason = {0};
+    int r = -EPERM;
+
+    for (int i = 0; r == -EPERM && i < ATTEMPTS; i++) {
+        r = open_existing(journal->directory, journal->name, journal->path, O_RDWR | O_APPEND, &journal->fd, &reason);
+        if (r != -EPERM || !journal->own || remove_planted(journal) < 0)
+            break;
+        r = create(journal);
+        if (r == -EEXIST)
+            r = -EPERM; /* planted again */
+        else if (r < 0)
+            error_set_errno(&reason, -r, "can't make the journal %s", journal->path);
+    }
+    if (r < 0 && r != -ENOENT && err)
+        *err = reason;
+    return r;
+}
+
+static int open_journal(const char *path, bool own, struct journal **ret_journal, struct genv_error *err)
+{
+    cleanup_with(cleanup_journalp) struct journal *journal = calloc(1, sizeof(*journal));
+    int r;
+
+    if (!journal)
+        return error_no_memory(err);
+    journal->directory = journal->fd = -1;
+    journal->own = own;
+    r = split_path(journal, path, err);
+    if (r < 0)
+        return r;
+    r = open_current(journal, err);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    *ret_journal = STEAL_POINTER(journal);
+    return 0;
+}
+
+int journal_open(const char *path, struct journal **ret_journal, struct genv_error *err)
+{
+    return open_journal(path, false, ret_journal, err);
+}
+
+int journal_open_default(const char *path, struct journal **ret_journal, struct genv_error *err)
+{
+    return open_journal(path, geteuid() == 0, ret_journal, err);
 }
 
 /* Whether the file that is open is still the one of that name. */
@@ -158,7 +207,7 @@ static int enter(struct journal *journal, struct genv_error *err)
         int r = 0;
 
         if (journal->fd < 0)
-            r = open_existing(journal->directory, journal->name, journal->path, O_RDWR | O_APPEND, &journal->fd, err);
+            r = open_current(journal, err);
         if (r == -ENOENT) {
             r = create(journal);
             if (r == -EEXIST)

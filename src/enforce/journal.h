@@ -14,6 +14,9 @@ struct journal;
 /* The file belongs to the caller or root and is no link, or -EPERM: the state directory is everybody's to write in. It
  * is made, mode 0644, by the first line. */
 int journal_open(const char *path, struct journal **ret_journal, struct genv_error *err);
+/* The same of the default path, where anybody may put something first: for root a file of somebody else's, a link or
+ * whatever else is no directory is removed, at once or when it is found later, and a new file made in its place. */
+int journal_open_default(const char *path, struct journal **ret_journal, struct genv_error *err);
 void journal_close(struct journal *journal); /* NULL is fine */
 
 /* An entry: "time", "event" ("found", "warned", or the outcome's name), "host" (unless it is ""), "rule", "pid",
