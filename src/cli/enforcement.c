@@ -219,7 +219,8 @@ static int open_journal(struct enforcement *enforcement, struct genv_error *err)
     path = journal_path(enforcement->state, options);
     if (!path)
         return error_no_memory(err);
-    r = journal_open(path, &enforcement->journal, err);
+    r = options->log ? journal_open(path, &enforcement->journal, err)
+                     : journal_open_default(path, &enforcement->journal, err);
     return r == -ENOENT && !options->log ? 0 : r;
 }
 
