@@ -16,6 +16,7 @@
 static int watch_signals(struct connection *connection, struct genv_error *err)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}; /* a closed standard output is an error like others */
+    struct sigaction plain = {.sa_handler = SIG_DFL};  /* where SIGCHLD is ignored no child can be waited for */
     sigset_t set;
 
     sigemptyset(&set);
@@ -25,6 +26,7 @@ static int watch_signals(struct connection *connection, struct genv_error *err)
     if (connection->signals < 0)
         return error_set_errno(err, errno, "can't watch signals");
     sigaction(SIGPIPE, &ignore, &connection->pipe_action);
+    sigaction(SIGCHLD, &plain, &connection->child_action);
     sigprocmask(SIG_BLOCK, &set, &connection->mask);
     return 0;
 }
@@ -157,6 +159,7 @@ void connection_close(struct connection *connection)
     if (connection->signals >= 0) {
         close(connection->signals);
         sigaction(SIGPIPE, &connection->pipe_action, NULL);
+        sigaction(SIGCHLD, &connection->child_action, NULL);
         sigprocmask(SIG_SETMASK, &connection->mask, NULL);
     }
 }

@@ -14,7 +14,7 @@ struct connection {
     bool exited;
     int signal;    /* that asked us to end; 0: none */
     sigset_t mask; /* as it was before, and so */
-    struct sigaction pipe_action;
+    struct sigaction pipe_action, child_action;
 };
 
 #define CONNECTION_INIT                                                                                                \

@@ -41,11 +41,31 @@ static int end_stubborn(void *data)
     return 0;
 }
 
+/* As of a caller that ignores its children. */
+static int end_ignored(void *data)
+{
+    struct connection connection = CONNECTION_INIT;
+    struct pollfd fd;
+    struct sigaction action;
+
+    (void)data;
+    signal(SIGCHLD, SIG_IGN);
+    start(&connection, "echo; exit 7");
+    fd = (struct pollfd){.fd = connection.signals, .events = POLLIN};
+    require(poll(&fd, 1, 20000) == 1);
+    connection_read_signals(&connection);
+    require(connection.exited && connection_end(&connection) == 7);
+    connection_close(&connection);
+    require(sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN);
+    return 0;
+}
+
 static void ends(void **state)
 {
     (void)state;
     assert_int_equal(unit_fork((uid_t)-1, end_stopped, NULL), 0);
     assert_int_equal(unit_fork((uid_t)-1, end_stubborn, NULL), 0);
+    assert_int_equal(unit_fork((uid_t)-1, end_ignored, NULL), 0);
 }
 
 /* What is ignored stays so; what is blocked stays the caller's; the rest is told. */
