@@ -214,8 +214,8 @@ terminal() {
     type_in 'stty size'
     see '^40 150$'
     tmux -S "$TMUX_SOCKET" resize-window -x 101 -y 33
-    type_in 'stty size'
-    see '^33 101$'
+    type_in 'sh -c "until [ \"\$(stty size)\" = \"33 101\" ]; do sleep 0.1; done; echo resized"'
+    see '^resized$'
     # An interrupt ends the command, a stop is the shell's affair, and the session goes on.
     type_in 'sh -c "echo begun; exec sleep 1000"'
     see '^begun$'
@@ -228,7 +228,8 @@ terminal() {
     type_in 'echo "after C-z"; kill %1'
     see '^after C-z$'
     type_in 'exit 5'
-    # zsh and fish ask again where a job has just been stopped
+    # A shell asks again where a job has just been stopped.
+    hosts_wait_for 'tmux -S "$TMUX_SOCKET" capture-pane -p | grep -q -e "^ended: " -e " jobs"'
     tmux -S "$TMUX_SOCKET" capture-pane -p | grep -q '^ended: ' || type_in 'exit 5'
     see '^ended: 5$'
 }
