@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "base/clock.h"
 #include "cli/enforcement.h"
 #include "cli/listing.h"
 #include "enforce/watch.h"
@@ -94,7 +95,7 @@ static bool wait_until(const struct watcher *watcher, int64_t moment, bool chang
         {.fd = watcher->signals, .events = POLLIN},
         {.fd = changes ? watcher->changes : -1, .events = POLLIN},
     };
-    int64_t left = moment - rounds_now_ms();
+    int64_t left = moment - clock_monotonic_ms();
 
     poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX);
     if (fds[1].revents)
@@ -113,24 +114,24 @@ struct schedule {
 static void look_again(struct cli *cli, struct enforcement *enforcement, struct acts *acts, struct schedule *schedule)
 {
     const int64_t interval = (int64_t)(enforcement->options->interval_seconds * 1000);
-    int64_t begin = rounds_now_ms();
+    int64_t begin = clock_monotonic_ms();
     struct genv_error reason = {0};
 
     schedule->changed = false;
     if (look(cli, enforcement, acts, &reason) == 0) {
-        schedule->earliest = rounds_now_ms() + LEAST_MS;
+        schedule->earliest = clock_monotonic_ms() + LEAST_MS;
         schedule->latest = begin + interval;
         return;
     }
     cli_warn(cli, reason.message); /* the driver may answer again next time */
-    schedule->earliest = schedule->latest = rounds_now_ms() + (interval > LEAST_MS ? interval : LEAST_MS);
+    schedule->earliest = schedule->latest = clock_monotonic_ms() + (interval > LEAST_MS ? interval : LEAST_MS);
 }
 
 /* The next moment at which there is something to do. */
 static int64_t next_moment(const struct enforcement *enforcement, const struct acts *acts,
                            const struct schedule *schedule)
 {
-    int64_t now = rounds_now_ms(), grace = rounds_next_ms(&enforcement->rounds), act = acts_next_ms(acts);
+    int64_t now = clock_monotonic_ms(), grace = rounds_next_ms(&enforcement->rounds), act = acts_next_ms(acts);
     int64_t moment = schedule->changed ? schedule->earliest : schedule->latest;
 
     if (grace >= 0 && now + grace < moment)
@@ -149,7 +150,7 @@ static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct
     int r = watcher_open(&watcher, enforcement->state, err);
 
     while (r == 0 && !ended) {
-        int64_t now = rounds_now_ms();
+        int64_t now = clock_monotonic_ms();
         struct genv_error reason = {0};
 
         if (now >= schedule.earliest &&

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/enforcement.h"
 #include "cli/remote.h"
@@ -280,7 +281,7 @@ static int wait_ms(int64_t left_ms)
 /* When to look again, after a look that began at @begin and gave @r: one that failed is not repeated at once. */
 static int64_t next_left_ms(const struct course *course, int64_t begin, int64_t interval, int r)
 {
-    int64_t now = rounds_now_ms(), grace = rounds_next_ms(&course->enforcement->rounds);
+    int64_t now = clock_monotonic_ms(), grace = rounds_next_ms(&course->enforcement->rounds);
     int64_t left = begin + interval - now;
 
     if (r < 0)
@@ -295,7 +296,7 @@ static int keep_looking(struct course *course, int *ret_signal, struct genv_erro
     const int64_t interval = (int64_t)(course->enforcement->options->interval_seconds * 1000);
 
     for (;;) {
-        int64_t begin = rounds_now_ms();
+        int64_t begin = clock_monotonic_ms();
         int r = look(course, ret_signal, err);
 
         if (*ret_signal || (r < 0 && (course->remote->strict || interval == 0)))

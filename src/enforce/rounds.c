@@ -3,17 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define RETRY_MS 600000
-
-int64_t rounds_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct allowance allowance_of(const char *username, void *data)
 {
@@ -125,7 +118,7 @@ int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t 
         .data = (void *)rounds->limits,
     };
     cleanup_violation_list struct violation_list found = {0};
-    int64_t now = rounds_now_ms();
+    int64_t now = clock_monotonic_ms();
     int r = enforce_decide(&request, &found, err);
 
     sweep(rounds, now);
@@ -165,7 +158,7 @@ void rounds_not_done(struct rounds *rounds, const struct violation_list *due)
 
 int64_t rounds_next_ms(const struct rounds *rounds)
 {
-    int64_t now = rounds_now_ms(), next = -1;
+    int64_t now = clock_monotonic_ms(), next = -1;
 
     for (size_t i = 0; i < rounds->pending_count; i++) {
         int64_t left = rounds->pending[i].since_ms + grace_ms(rounds) - now;

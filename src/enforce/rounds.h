@@ -37,7 +37,4 @@ int64_t rounds_next_ms(const struct rounds *rounds);
 
 void rounds_release(struct rounds *rounds);
 
-/* CLOCK_MONOTONIC, in milliseconds. */
-int64_t rounds_now_ms(void);
-
 #endif
