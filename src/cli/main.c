@@ -52,14 +52,41 @@ static int unknown_command(struct cli *cli, const struct command *parent, const 
 static int run_command(struct cli *cli, const struct command *command, const void *above, char **words, int count,
                        struct genv_error *err);
 
+/* The first of @words that is an option of @command and none of its @subcommand, behind which it stands; or NULL. */
+static const char *find_misplaced(const struct command *command, const struct command *subcommand, char **words,
+                                  int count)
+{
+    for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
+        const char *name = words[i] + 2;
+        bool is_long = strncmp(words[i], "--", 2) == 0, is_short = !is_long && words[i][0] == '-' && words[i][1];
+        size_t length = is_long ? strcspn(name, "=") : 0;
+
+        if (is_long && !option_find(subcommand->options, name, length) && option_find(command->options, name, length))
+            return words[i];
+        if (is_short && !option_find_letter(subcommand->options, words[i][1]) &&
+            option_find_letter(command->options, words[i][1]))
+            return words[i];
+    }
+    return NULL;
+}
+
 /* The subcommand that the first of @words names; its options are behind it. */
 static int run_subcommand(struct cli *cli, const struct command *command, const void *above, char **words, int count,
                           struct genv_error *err)
 {
     const struct command *subcommand = command_find(command, words[0]);
+    const char *misplaced;
 
     if (!subcommand)
         return unknown_command(cli, command, words[0], err);
+    misplaced = above && subcommand->operands.kind != OPERAND_COMMAND
+                    ? find_misplaced(command, subcommand, words + 1, count - 1)
+                    : NULL;
+    if (misplaced) {
+        cli->command = command;
+        error_set(err, EINVAL, "%s belongs in front of '%s'", misplaced, words[0]);
+        return cli_usage_error(cli, -EINVAL, err);
+    }
     return run_command(cli, subcommand, above, words + 1, count - 1, err);
 }
 
