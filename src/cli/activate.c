@@ -3,20 +3,19 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/fields.h"
 #include "cli/variables.h"
 
 struct values {
     const char *eid;
-    const char *name;
-    int gpus;
-    uint64_t gpu_memory;
+    struct config_options config;
     bool no_load;
     bool no_attach;
     bool no_prompt;
     bool over_subscribe;
 };
 
-static const struct values defaults = {.gpus = -1};
+static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
 
 static const struct option options[] = {
     {.name = "id",
@@ -24,21 +23,7 @@ static const struct option options[] = {
      .argument = "EID",
      .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",
      .offset = offsetof(struct values, eid)},
-    {.name = "name",
-     .type = OPTION_NAME,
-     .argument = "NAME",
-     .help = "Name of the environment",
-     .offset = offsetof(struct values, name)},
-    {.name = "gpus",
-     .type = OPTION_COUNT,
-     .argument = "N",
-     .help = "Number of devices to attach",
-     .offset = offsetof(struct values, gpus)},
-    {.name = "gpu-memory",
-     .type = OPTION_AMOUNT,
-     .argument = "AMOUNT",
-     .help = "Memory to use of each device, such as 4g or 512mi; by default all of it",
-     .offset = offsetof(struct values, gpu_memory)},
+    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach"),
     {.name = "no-load",
      .type = OPTION_FLAG,
      .help = "Do not load the saved configuration",
@@ -59,26 +44,6 @@ static const struct option options[] = {
      .offset = offsetof(struct values, over_subscribe)},
     {.name = NULL},
 };
-
-/* The configuration that the options ask for, and which fields those are. */
-static unsigned option_config(const struct values *values, struct genv_config *config)
-{
-    unsigned fields = 0;
-
-    if (values->name) {
-        copy_string(config->name, sizeof(config->name), values->name);
-        fields |= GENV_CONFIG_NAME;
-    }
-    if (values->gpus >= 0) {
-        config->gpus = values->gpus;
-        fields |= GENV_CONFIG_GPUS;
-    }
-    if (values->gpu_memory) {
-        config->gpu_memory = values->gpu_memory;
-        fields |= GENV_CONFIG_GPU_MEMORY;
-    }
-    return fields;
-}
 
 static int load(struct cli *cli, struct genv_config *config, struct genv_error *err)
 {
@@ -135,7 +100,7 @@ static int configure_and_attach(struct cli *cli, const struct values *values, co
 {
     struct genv_attach_request request = GENV_ATTACH_INIT;
     struct genv_config config = GENV_CONFIG_INIT;
-    unsigned fields = option_config(values, &config);
+    unsigned fields = config_options_apply(&values->config, &config);
     cleanup_env struct genv_env *env = NULL;
     int r = 0;
 
@@ -170,7 +135,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = load(cli, &activation.config, err);
     if (r < 0)
         return r;
-    option_config(values, &activation.config);
+    config_options_apply(&values->config, &activation.config);
     r = genv_activate(cli->genv, &activation, eid, &created, err);
     if (r < 0)
         return r;

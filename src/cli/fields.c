@@ -72,3 +72,22 @@ void fields_add(struct text *text, int field, const struct genv_config *config)
         text_addf(text, "%s\n", value.data);
     }
 }
+
+unsigned config_options_apply(const struct config_options *options, struct genv_config *config)
+{
+    unsigned fields = 0;
+
+    if (options->name) {
+        copy_string(config->name, sizeof(config->name), options->name);
+        fields |= GENV_CONFIG_NAME;
+    }
+    if (options->gpus >= 0) {
+        config->gpus = options->gpus;
+        fields |= GENV_CONFIG_GPUS;
+    }
+    if (options->gpu_memory) {
+        config->gpu_memory = options->gpu_memory;
+        fields |= GENV_CONFIG_GPU_MEMORY;
+    }
+    return fields;
+}

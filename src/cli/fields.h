@@ -21,4 +21,37 @@ int field_parse(int field, const char *value, struct genv_config *config, struct
 /* Adds one field's bare value as a line, or (@field -1) all that are configured, "gpus: 2" a line. */
 void fields_add(struct text *text, int field, const struct genv_config *config);
 
+/* What the options --name, --gpus and --gpu-memory ask for. */
+struct config_options {
+    const char *name; /* NULL: not given */
+    int gpus;         /* -1: not given, as by CONFIG_OPTIONS_INIT */
+    uint64_t gpu_memory;
+};
+
+#define CONFIG_OPTIONS_INIT                                                                                            \
+    {                                                                                                                  \
+        .gpus = -1                                                                                                     \
+    }
+
+/* Their rows, for a command whose values are a @values_type with a struct config_options named "config". */
+#define CONFIG_OPTION_ROWS(values_type, gpus_help)                                                                     \
+    {.name = "name",                                                                                                   \
+     .type = OPTION_NAME,                                                                                              \
+     .argument = "NAME",                                                                                               \
+     .help = "Name of the environment",                                                                                \
+     .offset = offsetof(values_type, config.name)},                                                                    \
+        {.name = "gpus",                                                                                               \
+         .type = OPTION_COUNT,                                                                                         \
+         .argument = "N",                                                                                              \
+         .help = (gpus_help),                                                                                          \
+         .offset = offsetof(values_type, config.gpus)},                                                                \
+    {                                                                                                                  \
+        .name = "gpu-memory", .type = OPTION_AMOUNT, .argument = "AMOUNT",                                             \
+        .help = "Memory to use of each device, such as 4g or 512mi; by default all of it",                             \
+        .offset = offsetof(values_type, config.gpu_memory)                                                             \
+    }
+
+/* Puts what was given over @config. Returns which fields that are, a mask of enum genv_config_field. */
+unsigned config_options_apply(const struct config_options *options, struct genv_config *config);
+
 #endif

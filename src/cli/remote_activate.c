@@ -3,40 +3,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/fields.h"
 #include "cli/remote.h"
 #include "remote/rank.h"
 #include "remote/session.h"
 
 struct values {
-    const char *name;
-    int gpus;
-    uint64_t gpu_memory;
+    struct config_options config;
     int policy; /* enum placement_policy */
     bool no_prompt;
     bool terminal;
     bool no_terminal;
 };
 
-static const struct values defaults = {.gpus = -1};
+static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
 
 static const char *const policies[] = {[PLACEMENT_PACK] = "pack", [PLACEMENT_SPREAD] = "spread", NULL};
 
 #define REQUEST_ROWS                                                                                                   \
-    {.name = "name",                                                                                                   \
-     .type = OPTION_NAME,                                                                                              \
-     .argument = "NAME",                                                                                               \
-     .help = "Name of the environment",                                                                                \
-     .offset = offsetof(struct values, name)},                                                                         \
-        {.name = "gpus",                                                                                               \
-         .type = OPTION_COUNT,                                                                                         \
-         .argument = "N",                                                                                              \
-         .help = "Number of devices to attach; by default none",                                                       \
-         .offset = offsetof(struct values, gpus)},                                                                     \
-        {.name = "gpu-memory",                                                                                         \
-         .type = OPTION_AMOUNT,                                                                                        \
-         .argument = "AMOUNT",                                                                                         \
-         .help = "Memory to use of each device, such as 4g or 512mi; by default all of it",                            \
-         .offset = offsetof(struct values, gpu_memory)},                                                               \
+    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),                                 \
     {                                                                                                                  \
         .name = "host-policy", .type = OPTION_CHOICE, .argument = "POLICY",                                            \
         .help = "Of the hosts that have enough, take the one with the least (pack, the default) or the most (spread) " \
@@ -172,10 +157,9 @@ static int run(const struct arguments *arguments, struct session_request *reques
     const struct values *values = arguments->values;
     int status = 0, r;
 
-    request->config = (struct genv_config){.gpus = values->gpus, .gpu_memory = values->gpu_memory};
+    request->config = (struct genv_config)GENV_CONFIG_INIT;
+    config_options_apply(&values->config, &request->config);
     request->timeout_seconds = remote->timeout_seconds;
-    if (values->name)
-        copy_string(request->config.name, sizeof(request->config.name), values->name);
     r = find_and_run(remote, request, (enum placement_policy)values->policy, &status, err);
     return r == 0 || r == -EINTR ? status : r;
 }

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/fields.h"
 #include "cli/installation.h"
 #include "cli/variables.h"
 #include "remote/supervise.h"
@@ -13,12 +14,10 @@ struct values {
     const char *nonce;
     bool shell;
     bool no_prompt;
-    const char *name;
-    int gpus;
-    uint64_t gpu_memory;
+    struct config_options config;
 };
 
-static const struct values defaults = {.gpus = -1};
+static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
 
 static const struct option options[] = {
     {.name = "nonce",
@@ -35,21 +34,7 @@ static const struct option options[] = {
      .type = OPTION_FLAG,
      .help = "Leave its prompt as it is, without \"(genv)\"",
      .offset = offsetof(struct values, no_prompt)},
-    {.name = "name",
-     .type = OPTION_NAME,
-     .argument = "NAME",
-     .help = "Name of the environment",
-     .offset = offsetof(struct values, name)},
-    {.name = "gpus",
-     .type = OPTION_COUNT,
-     .argument = "N",
-     .help = "Number of devices to attach; by default none",
-     .offset = offsetof(struct values, gpus)},
-    {.name = "gpu-memory",
-     .type = OPTION_AMOUNT,
-     .argument = "AMOUNT",
-     .help = "Memory to use of each device; by default all of it",
-     .offset = offsetof(struct values, gpu_memory)},
+    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),
     {.name = NULL},
 };
 
@@ -61,14 +46,13 @@ static int reserve(struct cli *cli, const struct values *values, pid_t superviso
     struct genv_activation activation = {
         .uid = (uid_t)-1,
         .member.pid = getpid(),
-        .config = {.gpus = values->gpus, .gpu_memory = values->gpu_memory},
+        .config = GENV_CONFIG_INIT,
     };
     char entered[GENV_EID_MAX + 1];
     bool created;
     int r;
 
-    if (values->name)
-        copy_string(activation.config.name, sizeof(activation.config.name), values->name);
+    config_options_apply(&values->config, &activation.config);
     r = cli_open(cli, err);
     if (r == 0)
         r = genv_activate(cli->genv, &activation, ret_eid, &created, err);
@@ -77,7 +61,7 @@ static int reserve(struct cli *cli, const struct values *values, pid_t superviso
         activation.member.pid = supervisor;
         r = genv_activate(cli->genv, &activation, entered, &created, err);
     }
-    if (r < 0 || values->gpus < 0)
+    if (r < 0 || values->config.gpus < 0)
         return r;
     r = genv_attach(cli->genv, ret_eid, &request, NULL, err);
     return r == -ENODEV ? -EBUSY : r; /* fewer devices than asked for: this host is none to ask again */

@@ -3,34 +3,19 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/fields.h"
 #include "cli/installation.h"
 #include "cli/variables.h"
 
 struct values {
-    const char *name;
-    int gpus;
-    uint64_t gpu_memory;
+    struct config_options config;
     bool over_subscribe;
 };
 
-static const struct values defaults = {.gpus = -1};
+static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
 
 static const struct option options[] = {
-    {.name = "name",
-     .type = OPTION_NAME,
-     .argument = "NAME",
-     .help = "Name of the environment",
-     .offset = offsetof(struct values, name)},
-    {.name = "gpus",
-     .type = OPTION_COUNT,
-     .argument = "N",
-     .help = "Number of devices to attach; by default none",
-     .offset = offsetof(struct values, gpus)},
-    {.name = "gpu-memory",
-     .type = OPTION_AMOUNT,
-     .argument = "AMOUNT",
-     .help = "Memory to use of each device, such as 4g or 512mi; by default all of it",
-     .offset = offsetof(struct values, gpu_memory)},
+    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),
     {.name = "over-subscribe",
      .alias = "allow-over-subscription",
      .letter = 'o',
@@ -47,15 +32,14 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     struct genv_activation activation = {
         .uid = (uid_t)-1,
         .member.pid = getpid(),
-        .config = {.gpus = values->gpus, .gpu_memory = values->gpu_memory},
+        .config = GENV_CONFIG_INIT,
     };
     struct installation installation;
     char eid[GENV_EID_MAX + 1];
     bool created;
     int r;
 
-    if (values->name)
-        copy_string(activation.config.name, sizeof(activation.config.name), values->name);
+    config_options_apply(&values->config, &activation.config);
     request.over_subscribe = values->over_subscribe;
     r = installation_find(&installation, err);
     if (r == 0)
@@ -64,7 +48,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = genv_activate(cli->genv, &activation, eid, &created, err);
     if (r < 0)
         return r;
-    if (values->gpus >= 0)
+    if (values->config.gpus >= 0)
         r = genv_attach(cli->genv, eid, &request, NULL, err);
     if (r == 0)
         r = variables_export(cli->genv, eid, installation.shims, err);
