@@ -120,14 +120,14 @@ name: x y' genv envs config --eid a
     [ "$(id -u)" -eq 0 ] || skip 'needs root to become two users'
     GENV_TMPDIR=$(mktemp -d) # where the other user can reach it
     chmod 1777 "$GENV_TMPDIR"
-    local as=(setpriv --reuid 65001 --regid 65001 --clear-groups)
+    local as=(setpriv --reuid 60601 --regid 60601 --clear-groups)
     "${as[@]}" sleep 600 3>&- &
     members+=("$!")
-    until [ "$(stat -c %u "/proc/$!")" = 65001 ]; do :; done
+    until [ "$(stat -c %u "/proc/$!")" = 60601 ]; do :; done
     "${as[@]}" "$GENV_BIN" version >/dev/null 2>&1 || skip 'other users can not reach the build'
-    expect_refusal 'only root' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 65002 --pid "$!"
-    expect 0 '' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 65001 --pid "$!"
-    expect 0 'x,65001,65001' genv envs query --query eid uid username
-    expect 0 "x,65001,$!" bash -c 'genv envs --format csv --no-header | cut -d, -f1,2,5'
+    expect_refusal 'only root' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 60602 --pid "$!"
+    expect 0 '' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 60601 --pid "$!"
+    expect 0 'x,60601,60601' genv envs query --query eid uid username
+    expect 0 "x,60601,$!" bash -c 'genv envs --format csv --no-header | cut -d, -f1,2,5'
     rm -r "$GENV_TMPDIR"
 }

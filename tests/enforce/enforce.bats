@@ -24,8 +24,8 @@ make_env() {
     run enforce --non-env-processes
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 2 ]]
-    [[ ${lines[0]} == "Process $alice (sleep 1000) of 65001 uses GPU 0 outside any environment" ]]
-    [[ ${lines[1]} == "Terminated process $alice (sleep 1000) of 65001" ]]
+    [[ ${lines[0]} == "Process $alice (sleep 1000) of 60601 uses GPU 0 outside any environment" ]]
+    [[ ${lines[1]} == "Terminated process $alice (sleep 1000) of 60601" ]]
     run ! lives "$alice"
 }
 
@@ -36,8 +36,8 @@ make_env() {
     world "$alice:1" "$alice:1"
     run enforce
     echo "$output"
-    [[ ${lines[0]} == "Process $alice (sleep 1000) of environment mine of 65001 uses GPU 0, which is not attached to it" ]]
-    [[ ${lines[1]} == "Terminated process $alice (sleep 1000) of 65001" && ${#lines[@]} == 2 ]]
+    [[ ${lines[0]} == "Process $alice (sleep 1000) of environment mine of 60601 uses GPU 0, which is not attached to it" ]]
+    [[ ${lines[1]} == "Terminated process $alice (sleep 1000) of 60601" && ${#lines[@]} == 2 ]]
     run ! lives "$alice"
     world "$alice:1" ''
 }
@@ -54,8 +54,8 @@ make_env() {
     run enforce
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 2 ]]
-    [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 65001 is one of those that use 9g of GPU 0, of at most 6g" ]]
-    [[ ${lines[1]} == "Terminated process $second (sleep 1000) of 65001" ]]
+    [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 60601 is one of those that use 9g of GPU 0, of at most 6g" ]]
+    [[ ${lines[1]} == "Terminated process $second (sleep 1000) of 60601" ]]
     lives "$first"
     lives "$third"
     lives "$stranger"
@@ -76,10 +76,10 @@ make_env() {
     run enforce --max-devices-per-user 1
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 4 ]]
-    [[ ${lines[0]} == "Environment new of 65001 holds GPU 1, and 65001 holds 2 devices, of at most 1" ]]
-    [[ ${lines[1]} == "Process $new (sleep 1000) of environment new of 65001 uses GPU 1, and 65001 holds 2 devices, of at most 1" ]]
-    [[ ${lines[2]} == "Detached GPU 1 from environment new of 65001" ]]
-    [[ ${lines[3]} == "Terminated process $new (sleep 1000) of 65001" ]]
+    [[ ${lines[0]} == "Environment new of 60601 holds GPU 1, and 60601 holds 2 devices, of at most 1" ]]
+    [[ ${lines[1]} == "Process $new (sleep 1000) of environment new of 60601 uses GPU 1, and 60601 holds 2 devices, of at most 1" ]]
+    [[ ${lines[2]} == "Detached GPU 1 from environment new of 60601" ]]
+    [[ ${lines[3]} == "Terminated process $new (sleep 1000) of 60601" ]]
     lives "$old"
     run ! lives "$new"
     [[ $("$GENV" devices find --eid old) == 0 ]]
@@ -130,9 +130,9 @@ make_env() {
     start_member alice
     world "$MEMBER:1" ''
     run enforce --non-env-processes --dry-run
-    [[ ${lines[1]} == "Would terminate process $MEMBER (sleep 1000) of 65001" && $status == 0 ]]
+    [[ ${lines[1]} == "Would terminate process $MEMBER (sleep 1000) of 60601" && $status == 0 ]]
     GENV_TERMINATE_PROCESSES=0 run enforce --non-env-processes
-    [[ ${lines[1]} == "Would terminate process $MEMBER (sleep 1000) of 65001" ]]
+    [[ ${lines[1]} == "Would terminate process $MEMBER (sleep 1000) of 60601" ]]
     lives "$MEMBER"
 }
 
@@ -142,7 +142,7 @@ make_env() {
     world "$MEMBER:1" ''
     run enforce --non-env-processes
     echo "$output"
-    [[ ${lines[0]} == "Process $MEMBER (sleep 1000) of 65001 uses GPU 0 outside any environment" ]]
+    [[ ${lines[0]} == "Process $MEMBER (sleep 1000) of 60601 uses GPU 0 outside any environment" ]]
     run ! lives "$MEMBER"
 }
 
@@ -165,8 +165,8 @@ make_env() {
     world "$bob:1 $MEMBER:1" ''
     run as_alice "$GENV" enforce --interval 0 --non-env-processes
     echo "$output"
-    [[ $status == 1 && $output == *"Cannot terminate process $bob (sleep 1000) of 65002: run as root"* ]]
-    [[ $output == *"Terminated process $MEMBER (sleep 1000) of 65001"* ]]
+    [[ $status == 1 && $output == *"Cannot terminate process $bob (sleep 1000) of 60602: run as root"* ]]
+    [[ $output == *"Terminated process $MEMBER (sleep 1000) of 60601"* ]]
     lives "$bob"
     run ! lives "$MEMBER"
 }
@@ -177,7 +177,7 @@ make_env() {
     run setpriv --bounding-set -kill "$GENV" enforce --interval 0 --non-env-processes
     echo "$output"
     [[ $status == 1 ]]
-    [[ $output == *"Cannot terminate process $MEMBER (sleep 1000) of 65002: "*'Operation not permitted'* ]]
+    [[ $output == *"Cannot terminate process $MEMBER (sleep 1000) of 60602: "*'Operation not permitted'* ]]
     lives "$MEMBER"
 }
 
@@ -186,12 +186,12 @@ make_env() {
     local alice=$MEMBER
     world "$alice:1" ''
     run enforce --non-env-processes --format json
-    [[ $(jq -c '[.event, .rule, .pid, .uid, .device]' <<<"$output") == "[\"found\",\"non-env-processes\",$alice,65001,0]
-[\"terminated\",\"non-env-processes\",$alice,65001,0]" ]]
+    [[ $(jq -c '[.event, .rule, .pid, .uid, .device]' <<<"$output") == "[\"found\",\"non-env-processes\",$alice,60601,0]
+[\"terminated\",\"non-env-processes\",$alice,60601,0]" ]]
     run "$GENV" enforce --history --format json
     [[ $(jq -r .event <<<"$output") == $'found\nterminated' ]]
     run "$GENV" enforce --history
-    [[ ${lines[1]} == 20*Z" Terminated process $alice (sleep 1000) of 65001" ]]
+    [[ ${lines[1]} == 20*Z" Terminated process $alice (sleep 1000) of 60601" ]]
     [[ $(stat -c '%U %a' "$GENV_TMPDIR/enforcement.log") == 'root 644' ]]
 }
 
@@ -249,12 +249,12 @@ END
 @test "a warning first, on the user's terminal; what ends in time is left alone" {
     mkfifo "$SCRATCH/hold"
     # A terminal of Alice's, with a process of hers on it.
-    script -qefc "chown 65001 \$(tty); exec setpriv --reuid 65001 --regid 65001 --clear-groups sleep 1000" \
+    script -qefc "chown 60601 \$(tty); exec setpriv --reuid 60601 --regid 60601 --clear-groups sleep 1000" \
         "$SCRATCH/typescript" >/dev/null 2>&1 <"$SCRATCH/hold" 3>&- &
     local script=$! sleeper
     exec 9>"$SCRATCH/hold"
-    wait_for 'sleeper=$(pgrep -u 65001 -P $script -x sleep)'
-    sleeper=$(pgrep -u 65001 -P "$script" -x sleep)
+    wait_for 'sleeper=$(pgrep -u 60601 -P $script -x sleep)'
+    sleeper=$(pgrep -u 60601 -P "$script" -x sleep)
     MEMBERS+=("$sleeper" "$script")
     world "$sleeper:1" ''
     start_enforcer --interval 0.2 --non-env-processes --grace 1.5

@@ -14,7 +14,7 @@ setup_file() {
         cat >"$HOSTS/program" <<END
 #!/bin/sh
 unset GENV_DEVICES
-export GENV_SIMULATOR=$HOSTS/$name/world.json LD_LIBRARY_PATH=$GENV_BUILD/tests/simulator
+export GENV_SIMULATOR=$HOSTS/$name/world.json LD_LIBRARY_PATH=$GENV_NVML
 exec $GENV_BIN "\$@"
 END
         hosts_program "$name" "$HOSTS/program"

@@ -347,10 +347,10 @@ END
 @test "a default directory of somebody else is left alone, and the monitor serves all the same" {
     ((EUID == 0)) || skip 'needs root, to act as another user'
     install -d -m 1777 "$GENV_TMPDIR"
-    install -d -o 65001 "$GENV_TMPDIR/metrics"
+    install -d -o 60601 "$GENV_TMPDIR/metrics"
     start_monitor
     [[ $(status_of "$URL/metrics") == 200 ]]
-    [[ $(<"$SCRATCH/err") == "genv: $GENV_TMPDIR/metrics belongs to 65001: give another directory with --config-dir" ]]
+    [[ $(<"$SCRATCH/err") == "genv: $GENV_TMPDIR/metrics belongs to 60601: give another directory with --config-dir" ]]
     [[ -z $(ls -A "$GENV_TMPDIR/metrics") ]]
 }
 

@@ -11,7 +11,7 @@ monitor_setup() {
     SCRATCH=$(mktemp -d /tmp/genv-test.XXXXXX)
     chmod 755 "$SCRATCH"
     export GENV_TMPDIR=$SCRATCH/state GENV_SIMULATOR=$SCRATCH/machine.json LC_ALL=C.UTF-8
-    export LD_LIBRARY_PATH=$GENV_BUILD/tests/simulator
+    export LD_LIBRARY_PATH=$GENV_NVML
     STARTED=()
     MONITOR=
     URL=

@@ -13,7 +13,7 @@ const env = {
     ...process.env,
     GENV_TMPDIR: `${scratch}/state`,
     GENV_SIMULATOR: `${scratch}/machine.json`,
-    LD_LIBRARY_PATH: `${process.env.GENV_BUILD}/tests/simulator`,
+    LD_LIBRARY_PATH: process.env.GENV_NVML,
 };
 const children = [];
 

@@ -309,7 +309,7 @@ static void few_processes(void **state)
 {
     (void)state;
     skip_unless_root();
-    assert_int_equal(unit_fork(65000 + (uid_t)(getpid() % 400) * 100 + 7, run_with_few_processes, NULL), 0);
+    assert_int_equal(unit_fork(60800 + (uid_t)(getpid() % 380), run_with_few_processes, NULL), 0);
 }
 
 /* The signal is the caller's to raise again, and everything else is as it was before. */

@@ -28,6 +28,7 @@ hosts_setup() {
     command -v sshd >/dev/null || [[ -x /usr/sbin/sshd ]] || HOSTS_MISSING='sshd is not installed (openssh-server)'
     command -v ssh >/dev/null || HOSTS_MISSING='ssh is not installed (openssh-client)'
     command -v useradd >/dev/null || HOSTS_MISSING='needs useradd, to make users'
+    unshare --uts true 2>/dev/null || HOSTS_MISSING='needs a host name of its own for each host (unshare --uts)'
     [[ -z $HOSTS_MISSING ]] || return 1
     unset "${!GENV_ENVIRONMENT_@}" "${!GENV_MOCK_@}" GENV_TMPDIR GENV_DEVICES GENV_LOCK GENV_HOSTFILE SSH_AUTH_SOCK
     mkdir -p /run/sshd
@@ -56,10 +57,22 @@ hosts_check() {
     [[ -z $HOSTS_MISSING ]] || skip "$HOSTS_MISSING"
 }
 
-# A user with a key that every host accepts.
+# Does anybody have the number $1: a user, a group, or a process without either, of a container perhaps?
+hosts_uid_is_taken() {
+    getent passwd "$1" >/dev/null || getent group "$1" >/dev/null || pgrep -U "$1" >/dev/null
+}
+
+# A user with a key that every host accepts. The number is of a range that nobody gives out (README.md of the tests);
+# of two tests that want the same one, useradd(8) lets one have it.
 hosts_add_user() {
-    local name=$1 home=$HOSTS/home/$1
-    useradd --no-log-init --create-home --home-dir "$home" --shell "${HOSTS_SHELL:-/bin/bash}" --password '*' "$name"
+    local name=$1 home=$HOSTS/home/$1 uid try
+    for ((try = 0; try < 100; try++)); do
+        uid=$((60610 + RANDOM % 190))
+        hosts_uid_is_taken "$uid" || ! useradd --no-log-init --uid "$uid" --user-group --key UID_MAX=61183 \
+            --key GID_MAX=61183 --create-home --home-dir "$home" --shell "${HOSTS_SHELL:-/bin/bash}" --password '*' \
+            "$name" 2>"$HOSTS/useradd" || break
+    done
+    id "$name" >/dev/null || cat "$HOSTS/useradd"
     mkdir -m 700 "$home/.ssh" "$HOSTS/run/$name"
     ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$home/.ssh/id_ed25519"
     cp "$home/.ssh/id_ed25519.pub" "$HOSTS/$name.keys"
@@ -227,12 +240,18 @@ hosts_as() {
 as_alice() { hosts_as "$ALICE" "$@"; }
 as_bob() { hosts_as "$BOB" "$@"; }
 
-# The PIDs of all processes of user NAME.
+# The PIDs of all processes of user NAME: those that his tests have started, since nobody else had his number before.
 hosts_processes_of() {
-    local uid folder
-    uid=$(id -u "$1")
+    hosts_processes_of_uid "$(id -u "$1")"
+}
+
+# The same by number. A container's processes are not meant, whatever their number is.
+hosts_processes_of_uid() {
+    local folder namespace
+    namespace=$(readlink /proc/self/ns/pid)
     for folder in /proc/[0-9]*; do
-        [[ $(stat -c %u "$folder" 2>/dev/null) != "$uid" ]] || echo "${folder##*/}"
+        [[ $(stat -c %u "$folder" 2>/dev/null) != "$1" || $(readlink "$folder/ns/pid") != "$namespace" ]] ||
+            echo "${folder##*/}"
     done
 }
 

@@ -32,7 +32,8 @@ setup() {
 }
 
 teardown() {
-    if [[ -S $TMUX_SOCKET ]]; then
+    [[ -z $HOSTS_MISSING ]] || return 0
+    if [[ -S ${TMUX_SOCKET-} ]]; then
         tmux -S "$TMUX_SOCKET" kill-server
     fi
     hosts_wait_for is_free

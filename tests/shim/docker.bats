@@ -176,7 +176,7 @@ becomes() {
     expect_words run --env GENV_ENVIRONMENT_ID=gone image
     GENV_ENVIRONMENT_ID='a b' refuses 'GENV_ENVIRONMENT_ID' run --gpus all image
     need_root
-    run --separate-stderr setpriv --reuid 65001 --regid 65001 --clear-groups docker run --gpus all image
+    run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups docker run --gpus all image
     [ "$status" -eq 125 ]
     [[ $stderr == "genv: environment e is another user's"* ]]
 }

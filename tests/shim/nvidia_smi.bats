@@ -307,7 +307,7 @@ expect_said() {
     [ "$output" = 'No devices were found' ]
     [[ $stderr == 'genv: environment gone has ended'* ]]
     need_root
-    run --separate-stderr setpriv --reuid 65001 --regid 65001 --clear-groups nvidia-smi
+    run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups nvidia-smi
     [ "$status" -eq 6 ]
     [ "$output" = 'No devices were found' ]
     [[ $stderr == "genv: environment e is another user's"* ]]
@@ -329,7 +329,7 @@ expect_said() {
     GENV_DEVICES=4 genv devices --format json | jq '{devices: map({uuid, name: "NVIDIA \(.index)"})}' >"$SCRATCH/machine"
     rm "$VIEW/libnvidia-ml.so.1"
     GENV_DEVICES=4 genv devices detach --eid e --index 0
-    export GENV_SIMULATOR=$SCRATCH/machine LD_LIBRARY_PATH=$GENV_BUILD/tests/simulator
+    export GENV_SIMULATOR=$SCRATCH/machine LD_LIBRARY_PATH=$GENV_NVML
     run nvidia-smi -L
     echo "$output"
     [ "$status" -eq 0 ]
@@ -351,12 +351,12 @@ expect_said() {
 @test "a program with rights of its own, which would disregard the view, falls back" {
     need_root
     chmod 1777 "$SCRATCH"
-    local alice=(setpriv --reuid 65001 --regid 65001 --clear-groups)
+    local alice=(setpriv --reuid 60601 --regid 60601 --clear-groups)
     "${alice[@]}" sleep 600 3>&- &
     members+=($!)
     export GENV_ENVIRONMENT_ID=alice GENV_DEVICES=4
-    until [ "$(stat -c %u "/proc/$!")" = 65001 ]; do sleep 0.01; done
-    "${alice[@]}" genv envs activate --eid alice --uid 65001 --pid "$!"
+    until [ "$(stat -c %u "/proc/$!")" = 60601 ]; do sleep 0.01; done
+    "${alice[@]}" genv envs activate --eid alice --uid 60601 --pid "$!"
     "${alice[@]}" genv devices attach --eid alice --index 3
     unset GENV_DEVICES
     chmod u+s "$SCRATCH/real/nvidia-smi"

@@ -129,7 +129,7 @@ END
     [ "$status" -eq 6 ]
     [ "$output" = 'No devices were found' ]
     need_root
-    run setpriv --reuid 65001 --regid 65001 --clear-groups nvidia-smi
+    run setpriv --reuid 60601 --regid 60601 --clear-groups nvidia-smi
     [ "$status" -eq 6 ]
     [ "$output" = 'No devices were found' ]
 }

@@ -32,8 +32,8 @@ need_root() {
 }
 
 # The two users of the tests need no entry in passwd(5).
-ALICE=(setpriv --reuid 65001 --regid 65001 --clear-groups)
-BOB=(setpriv --reuid 65002 --regid 65002 --clear-groups)
+ALICE=(setpriv --reuid 60601 --regid 60601 --clear-groups)
+BOB=(setpriv --reuid 60602 --regid 60602 --clear-groups)
 as_alice() { "${ALICE[@]}" "$@"; }
 as_bob() { "${BOB[@]}" "$@"; }
 

@@ -41,13 +41,13 @@ alice_fails() {
         "envs config --eid bob gpus --clear"
         "envs config --eid bob name --name mine"
         "envs config --eid bob gpu-memory --gpu-memory 1g"
-        "envs activate --eid bob --uid 65001 --pid $MEMBER"
-        "envs activate --eid bob --uid 65002 --pid $MEMBER"
+        "envs activate --eid bob --uid 60601 --pid $MEMBER"
+        "envs activate --eid bob --uid 60602 --pid $MEMBER"
     )
     for line in "${attempts[@]}"; do
         # shellcheck disable=SC2086
         alice_fails "$GENV" $line
-        [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == 'genv: environment bob belongs to 65002'* ]] || {
+        [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == 'genv: environment bob belongs to 60602'* ]] || {
             echo "$line: $stderr"
             return 1
         }
@@ -67,7 +67,7 @@ alice_fails() {
     create_env bob bob
     echo '{}' >"$SCRATCH/forged"
     chmod 666 "$SCRATCH/forged"
-    install -d -o 65001 "$SCRATCH/alice"
+    install -d -o 60601 "$SCRATCH/alice"
     # shellcheck disable=SC2016
     local attempts=(
         'rm -f "$0"; [ ! -e "$0" ]'
@@ -78,7 +78,7 @@ alice_fails() {
         'ln -sf "$1" "$0"'
         'truncate -s 0 "$0"'
         'chmod 666 "$0"'
-        'chown 65001 "$0"'
+        'chown 60601 "$0"'
         'echo >>"$0"'
         'sed -i s/bob/alice/ "$0"'
         'mv "$(dirname "$0")" "$(dirname "$0").old"'
@@ -98,7 +98,7 @@ alice_fails() {
     as_bob "$GENV" devices attach --eid bob --count 1
     # Bob's words in Alice's file: hers, and only her own processes count as hers.
     as_alice sh -c 'cat "$1/bob.json" >"$1/forged.json"' sh "$ENVS"
-    [[ $("$GENV" envs query --eid forged --query uid) == 65001 ]]
+    [[ $("$GENV" envs query --eid forged --query uid) == 60601 ]]
     run as_alice "$GENV" devices detach --eid bob
     [[ $status == 1 ]]
     [[ $("$GENV" devices find --eid bob) == 0 ]]
@@ -107,7 +107,7 @@ alice_fails() {
 @test "a file of Bob's that Alice links into the directory is no record" {
     create_env bob bob
     cp -p "$ENVS/bob.json" "$SCRATCH/old"
-    chown 65002 "$SCRATCH/old"
+    chown 60602 "$SCRATCH/old"
     # As on a kernel without fs.protected_hardlinks.
     ln "$SCRATCH/old" "$ENVS/planted.json"
     run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
@@ -125,10 +125,10 @@ alice_fails() {
     [[ $("$GENV" envs find --pid "$pid") == "$pid-2" ]]
     # Live and dead ones of Alice's do the same.
     start_member alice
-    "$GENV" envs activate --eid "$pid-3" --uid 65001 --pid "$MEMBER"
+    "$GENV" envs activate --eid "$pid-3" --uid 60601 --pid "$MEMBER"
     as_bob "$GENV" envs deactivate --pid "$pid"
     start_member alice
-    "$GENV" envs activate --eid "$pid-2" --uid 65001 --pid "$MEMBER"
+    "$GENV" envs activate --eid "$pid-2" --uid 60601 --pid "$MEMBER"
     kill -KILL "$MEMBER"
     wait "$MEMBER" || true
     run as_bob "$GENV" --shell=bash:"$pid" activate --no-load
@@ -139,19 +139,19 @@ alice_fails() {
     create_env bob bob
     start_member alice
     run --separate-stderr as_alice "$GENV" --shell=bash:"$MEMBER" activate --id bob
-    [[ $status == 1 && $stderr == 'genv: environment bob belongs to 65002'* ]]
+    [[ $status == 1 && $stderr == 'genv: environment bob belongs to 60602'* ]]
     [[ -z $("$GENV" envs find --pid "$MEMBER") ]]
 }
 
 @test "nobody but root creates environments of others, or registers their processes" {
     start_member bob
-    run --separate-stderr as_alice "$GENV" envs activate --eid x --uid 65002 --pid "$MEMBER"
+    run --separate-stderr as_alice "$GENV" envs activate --eid x --uid 60602 --pid "$MEMBER"
     [[ $status == 1 && ${#stderr_lines[@]} == 1 ]]
-    run --separate-stderr as_alice "$GENV" envs activate --eid x --uid 65001 --pid "$MEMBER"
-    [[ $status == 1 && $stderr == *"process $MEMBER belongs to 65002"* ]]
+    run --separate-stderr as_alice "$GENV" envs activate --eid x --uid 60601 --pid "$MEMBER"
+    [[ $status == 1 && $stderr == *"process $MEMBER belongs to 60602"* ]]
     [[ ! -e $ENVS/x.json ]]
-    "$GENV" envs activate --eid x --uid 65002 --pid "$MEMBER"
-    [[ $(stat -c %u "$ENVS/x.json") == 65002 ]]
+    "$GENV" envs activate --eid x --uid 60602 --pid "$MEMBER"
+    [[ $(stat -c %u "$ENVS/x.json") == 60602 ]]
 }
 
 @test "root changes environments of others without taking them over" {
@@ -159,7 +159,7 @@ alice_fails() {
     as_bob "$GENV" devices attach --eid bob --count 2
     "$GENV" envs config --eid bob name --name 'by root'
     "$GENV" devices detach --eid bob --index 1 --quiet
-    [[ $(stat -c '%u %a' "$ENVS/bob.json") == '65002 744' ]]
+    [[ $(stat -c '%u %a' "$ENVS/bob.json") == '60602 744' ]]
     [[ $(as_bob "$GENV" devices find --eid bob) == 0 ]]
     [[ $(as_bob "$GENV" envs query --eid bob --query config.name) == 'by root' ]]
     as_bob "$GENV" devices attach --eid bob --count 3
@@ -174,7 +174,7 @@ alice_fails() {
     [[ $(as_bob "$GENV" devices attach --eid bob --count 4) == 0,1,2,3 ]]
     [[ -e $ENVS/alice.json ]]
     start_member alice
-    as_alice "$GENV" envs activate --eid other --uid 65001 --pid "$MEMBER"
+    as_alice "$GENV" envs activate --eid other --uid 60601 --pid "$MEMBER"
     [[ ! -e $ENVS/alice.json ]]
 }
 
@@ -188,7 +188,7 @@ alice_fails() {
     [[ $(GENV_ENVIRONMENT_ID=bob as_bob "$GENV" status) == 'Environment is active (bob)'* ]]
     run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
     [[ $status == 1 && ${#stderr_lines[@]} == 1 ]]
-    [[ $stderr == *"locked for 10 seconds by process "*" of 65001"* ]]
+    [[ $stderr == *"locked for 10 seconds by process "*" of 60601"* ]]
     kill -KILL "${MEMBERS[-1]}"
     wait "${MEMBERS[-1]}" || true
     [[ $(as_bob "$GENV" devices attach --eid bob --count 2) == 0,1 ]]
@@ -199,12 +199,12 @@ alice_fails() {
     chmod 1777 "$SCRATCH"
     umask 077
     start_member alice
-    as_alice "$GENV" envs activate --eid alice --uid 65001 --pid "$MEMBER"
+    as_alice "$GENV" envs activate --eid alice --uid 60601 --pid "$MEMBER"
     as_alice "$GENV" devices attach --eid alice --count 1
     create_env bob bob
     [[ $(as_bob "$GENV" devices attach --eid bob --count 3) == 1,2,3 ]]
     run as_bob "$GENV" doctor
-    [[ $output == *"belongs to 65001, who could remove anybody's environments"* ]]
+    [[ $output == *"belongs to 60601, who could remove anybody's environments"* ]]
 }
 
 @test "processes that /proc hides count as alive" {
@@ -214,7 +214,7 @@ alice_fails() {
     # shellcheck disable=SC2016
     run --separate-stderr unshare --mount sh -c '
         mount -t proc -o hidepid=2 proc /proc || exit 77
-        exec setpriv --reuid 65002 --regid 65002 --clear-groups "$0" devices attach --eid bob --count 1' "$GENV"
+        exec setpriv --reuid 60602 --regid 60602 --clear-groups "$0" devices attach --eid bob --count 1' "$GENV"
     [[ $status != 77 ]] || skip 'may not mount /proc'
     [[ $status == 1 && $stderr == *'0 of 4 are available'* ]]
 }

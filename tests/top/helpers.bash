@@ -8,7 +8,7 @@ setup() {
     unset "${!GENV_ENVIRONMENT@}" "${!CUDA_@}" GENV_DEVICES GENV_MOCK_DEVICE_COUNT GENV_MOCK_DEVICE_TOTAL_MEMORY NO_COLOR
     unset TMUX GENV_SIMULATOR_TRACE
     export GENV_TMPDIR=$BATS_TEST_TMPDIR/state GENV_SIMULATOR=$BATS_TEST_TMPDIR/world.json
-    export LD_LIBRARY_PATH=$GENV_BUILD/tests/simulator LC_ALL=C.UTF-8 TZ=UTC TERM=xterm-256color
+    export LD_LIBRARY_PATH=$GENV_NVML LC_ALL=C.UTF-8 TZ=UTC TERM=xterm-256color
     PATH=${GENV_BIN%/*}:$PATH
     PIDS=()
     write_world '{"devices": []}'

@@ -432,7 +432,7 @@ static int act_against_another_user(void *data)
     char eid[GENV_EID_MAX + 1];
 
     require(genv_activate(g, &activation, eid, NULL, &err) == -EPERM);
-    require(strcmp(err.message, "environment victim belongs to 65001") == 0);
+    require(strcmp(err.message, "environment victim belongs to 60601") == 0);
     require(genv_configure(g, "victim", &config, GENV_CONFIG_ALL, &err) == -EPERM);
     require(genv_attach(g, "victim", &request, NULL, &err) == -EPERM);
     require(genv_detach(g, "victim", -1, NULL, &err) == -EPERM);
@@ -491,7 +491,7 @@ static void root_acts_without_taking_over(void **state)
     assert_int_equal(env->process_count, 2);
     activation.uid = USER_B;
     assert_int_equal(genv_activate(g, &activation, eid, NULL, &err), -EPERM);
-    machine_check_error(&err, EPERM, "environment theirs belongs to 65001");
+    machine_check_error(&err, EPERM, "environment theirs belongs to 60601");
     end(pid);
 }
 

@@ -141,7 +141,7 @@ static void the_doctor_looks_at_driver_and_directory(void **state)
     check_finding(g, GENV_FINDING_ERROR, "GENV_DEVICES");
     if (geteuid() == 0) {
         assert_int_equal(chown(path, USER_A, USER_A), 0);
-        check_finding(g, GENV_FINDING_WARNING, "state belongs to 65001, who could remove anybody's environments");
+        check_finding(g, GENV_FINDING_WARNING, "state belongs to 60601, who could remove anybody's environments");
     }
 }
 

@@ -236,7 +236,7 @@ static void users_are_in_the_groups_of_this_machine(void **state)
     assert_true(limits_allowance(&limits, username).maximum[LIMIT_MEMORY] == 5000000000);
     assert_int_equal(limits_allowance(&limits, "no-such-user").maximum[LIMIT_DEVICES], 1);
     assert_int_equal(limits_allowance(&limits, "").maximum[LIMIT_DEVICES], 1);
-    assert_true(limits_allowance(&limits, "65001").maximum[LIMIT_MEMORY] == LIMIT_NONE);
+    assert_true(limits_allowance(&limits, "60601").maximum[LIMIT_MEMORY] == LIMIT_NONE);
 }
 
 #define MEMBERS 5000

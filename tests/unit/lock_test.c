@@ -198,7 +198,7 @@ static void the_holder_is_named(void **state)
     assert_true(asprintf(&expected, "process %d (", holder) > 0);
     assert_memory_equal(text, expected, strlen(expected));
     if (geteuid() == 0)
-        assert_string_equal(text + strlen(text) - 9, " of 65001");
+        assert_string_equal(text + strlen(text) - 9, " of 60601");
     say(shared.release);
     assert_int_equal(unit_wait(holder), 0);
     shared_close(&shared);

@@ -957,17 +957,17 @@ static int inventory_of_root_or_own(void *data)
 static void only_roots_inventory_and_ones_own_are_believed(void **state)
 {
     static const struct genv_device of_root = {.uuid = "GPU-root"}, planted = {.uuid = "GPU-planted"};
-    cleanup_free char *path = unit_path(*state, "state"), *own = unit_path(*state, "state/inventory-65001.json");
+    cleanup_free char *path = unit_path(*state, "state"), *own = unit_path(*state, "state/inventory-60601.json");
     cleanup_free char *link = unit_path(*state, "state/link");
     cleanup_free char *text = inventory_encode("key", &planted, 1);
     cleanup_store struct store *store = open_store(state);
 
     skip_unless_root();
     save(store, "a", 0);
-    unit_write(path, "inventory-65001.json", text);
-    give(state, "state/inventory-65001.json", USER_B); /* B plants it for A */
+    unit_write(path, "inventory-60601.json", text);
+    give(state, "state/inventory-60601.json", USER_B); /* B plants it for A */
     assert_int_equal(unit_fork(USER_A, inventory_of_root_or_own, path), 0);
-    give(state, "state/inventory-65001.json", USER_A);
+    give(state, "state/inventory-60601.json", USER_A);
     assert_int_equal(unit_fork(USER_A, inventory_of_root_or_own, path), 2);
     assert_int_equal(unit_fork(USER_B, inventory_of_root_or_own, path), 0);
     assert_int_equal(linkat(AT_FDCWD, own, AT_FDCWD, link, 0), 0); /* a file of A's, linked here */

@@ -15,8 +15,8 @@
 
 #include "base/macros.h"
 
-#define USER_A 65001 /* have no names and no files */
-#define USER_B 65002
+#define USER_A 60601 /* have no names and no files */
+#define USER_B 60602
 
 /* Set-up and teardown of a test: *state is the path of a directory of its own, open to other users. */
 int unit_make_directory(void **state);

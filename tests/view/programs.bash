@@ -4,9 +4,9 @@
 
 bats_require_minimum_version 1.5.0
 
-PROGRAMS=$GENV_BUILD/programs
-SIMULATOR=$GENV_BUILD/tests/simulator
-LIBEXEC=$GENV_BUILD/src/libexec/genv
+PROGRAMS=$GENV_TEST_CACHE/programs
+SIMULATOR=$GENV_NVML
+LIBEXEC=$(dirname "$GENV_BIN")/../libexec/genv
 CHECK=$GENV_SOURCE/tests/view/programs.py
 
 NVIDIA_SMI_MODES=(table list query xml query_gpu query_apps pmon pmon_memory dmon dmon_memory topo)
@@ -64,8 +64,8 @@ need() {
 ALICE=()
 BOB=()
 if ((EUID == 0)); then
-    ALICE=(setpriv --reuid 65001 --regid 65001 --clear-groups)
-    BOB=(setpriv --reuid 65002 --regid 65002 --clear-groups)
+    ALICE=(setpriv --reuid 60601 --regid 60601 --clear-groups)
+    BOB=(setpriv --reuid 60602 --regid 60602 --clear-groups)
 fi
 
 # ---- The machine: four devices, processes of two users (of one, without root), three environments and a detached one.
@@ -100,8 +100,8 @@ make_world() {
     mkdir "$WORLD/alice" "$WORLD/bob"
     chmod 755 "$WORLD"
     if ((EUID == 0)); then
-        chown 65001 "$WORLD/alice"
-        chown 65002 "$WORLD/bob"
+        chown 60601 "$WORLD/alice"
+        chown 60602 "$WORLD/bob"
     fi
     unset "${!GENV_ENVIRONMENT@}" "${!CUDA_@}" GENV_DEVICES GENV_BYPASS GENV_VIEW_LIBRARY
 

@@ -30,7 +30,7 @@ exported() {
 }
 
 @test "the simulator's functions are in the list" {
-    missing=$(comm -23 <(nm -D --defined-only "$GENV_BUILD/tests/simulator/libnvidia-ml.so.1" |
+    missing=$(comm -23 <(nm -D --defined-only "$GENV_NVML/libnvidia-ml.so.1" |
         awk '$3 ~ /^nvml/ {print $3}' | LC_ALL=C sort) <(exported))
     echo "$missing"
     [[ -z $missing ]]
