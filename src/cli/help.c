@@ -19,6 +19,7 @@ const struct help_variable help_variables_read[] = {
     {"GENV_MOCK_DEVICE_COUNT, GENV_MOCK_DEVICE_TOTAL_MEMORY", "The same, and the memory of a simulated device: 8g"},
     {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
     {"GENV_BYPASS", "If 1, nvidia-smi and docker of an environment are the machine's own"},
+    {"GENV_STATE_TIMEOUT", "Seconds to wait for others who change the state; 10 if not set"},
     {"GENV_HOSTFILE", "The host file of 'genv remote'"},
     {"GENV_TERMINATE_PROCESSES", "If 0, enforcement says what it would do, and does nothing"},
     {"NO_COLOR", "If set, nothing is highlighted on a terminal"},

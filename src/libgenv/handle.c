@@ -14,11 +14,29 @@
 #include "store/directory.h"
 #include "store/inventory.h"
 
+#define TIMEOUT_VARIABLE "GENV_STATE_TIMEOUT"
+#define TIMEOUT_MAX_S    86400
+
 _Static_assert(GENV_AMOUNT_SIZE == AMOUNT_SIZE, "the public size is the internal one");
 
 GENV_PUBLIC const char *genv_version(void)
 {
     return GENV_VERSION;
+}
+
+/* GENV_STATE_TIMEOUT, where it is set. */
+static int set_timeout(struct store *store, struct genv_error *err)
+{
+    const char *value = getenv(TIMEOUT_VARIABLE);
+    uint64_t seconds;
+
+    if (!value || !*value)
+        return 0;
+    if (text_to_u64(value, TIMEOUT_MAX_S, &seconds) < 0)
+        return error_set(err, EINVAL, "%s is \"%.32s\": set it to a number of seconds from 0 to %d, or unset it",
+                         TIMEOUT_VARIABLE, utf8_is_printable(value) ? value : "?", TIMEOUT_MAX_S);
+    store_set_timeout(store, (unsigned)seconds);
+    return 0;
 }
 
 GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err)
@@ -38,9 +56,10 @@ GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_
     r = g->limits_file
             ? store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err)
             : error_no_memory(err);
+    if (r == 0)
+        r = set_timeout(g->store, err);
     if (r < 0) {
-        free(g->limits_file);
-        free(g);
+        genv_close(g);
         return r;
     }
     *ret_g = g;

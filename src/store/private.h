@@ -18,6 +18,7 @@ struct store {
     char boot_id[BOOT_ID_SIZE];
     uint64_t pid_namespace;
     uid_t uid;
+    unsigned write_timeout_s;
     bool writing;
     int root_fd, lock_fd;
     DIR *envs;

@@ -18,7 +18,7 @@
 #define LOCK_NAME        "genv.lock"
 #define MODE_IDLE        0644
 #define MODE_HOLDER      0744 /* see store_load_holders() */
-#define WRITE_TIMEOUT_MS 10000
+#define WRITE_TIMEOUT_S  10
 #define READ_TIMEOUT_MS  200
 
 /* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing. */
@@ -37,7 +37,14 @@ int store_new(const char *path, store_warn warn, void *warn_data, struct store *
 
     if (!store)
         return error_no_memory(err);
-    *store = (struct store){.warn = warn, .warn_data = warn_data, .uid = geteuid(), .root_fd = -1, .lock_fd = -1};
+    *store = (struct store){
+        .warn = warn,
+        .warn_data = warn_data,
+        .uid = geteuid(),
+        .write_timeout_s = WRITE_TIMEOUT_S,
+        .root_fd = -1,
+        .lock_fd = -1,
+    };
     store->path = strdup(path);
     strip_slashes(store->path);
     if (!store->path || asprintf(&store->envs_path, "%s/envs", path) < 0) {
@@ -69,6 +76,11 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+void store_set_timeout(struct store *store, unsigned seconds)
+{
+    store->write_timeout_s = seconds;
+}
+
 /* Whether @fd still is the file that @name leads to: a lock on a removed file excludes nobody. */
 static bool is_current(int fd, int directory, const char *name)
 {
@@ -87,11 +99,11 @@ static int lock_exclusively(struct store *store, struct genv_error *err)
 
         if (r < 0)
             return r;
-        r = lock_wait(fd, LOCK_EX, WRITE_TIMEOUT_MS);
+        r = lock_wait(fd, LOCK_EX, (int)store->write_timeout_s * 1000);
         if (r == -EAGAIN) {
             lock_describe_holder(fd, holder);
-            return error_set(err, ETIMEDOUT, "%s has been locked for %d seconds by %s: try again, or end that process",
-                             store->path, WRITE_TIMEOUT_MS / 1000, holder);
+            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again, or end that process",
+                             store->path, store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder);
         }
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);

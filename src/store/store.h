@@ -24,10 +24,11 @@ typedef void (*store_warn)(const char *message, void *data);
 int store_new(const char *path, store_warn warn, void *warn_data, struct store **ret_store, struct genv_error *err);
 void store_free(struct store *store); /* NULL is fine */
 const char *store_path(const struct store *store);
+/* How long STORE_WRITE waits for the lock: 10 s, unless told otherwise here. */
+void store_set_timeout(struct store *store, unsigned seconds);
 
-/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT after 10 s, and who
- * holds the lock.
- */
+/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT, and who holds
+ * the lock. */
 int store_begin(struct store *store, enum store_access access, struct genv_error *err);
 void store_end(struct store *store); /* harmless twice */
 

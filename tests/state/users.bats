@@ -186,9 +186,9 @@ alice_fails() {
     until ! flock -n "$GENV_TMPDIR/genv.lock" true; do sleep 0.05; done
     [[ $(as_bob "$GENV" devices ps --no-header --format csv | head -n 1) == 0,bob,* ]]
     [[ $(GENV_ENVIRONMENT_ID=bob as_bob "$GENV" status) == 'Environment is active (bob)'* ]]
-    run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
+    GENV_STATE_TIMEOUT=2 run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
     [[ $status == 1 && ${#stderr_lines[@]} == 1 ]]
-    [[ $stderr == *"locked for 10 seconds by process "*" of 60601"* ]]
+    [[ $stderr == *"locked for 2 seconds by process "*" of 60601"* ]]
     kill -KILL "${MEMBERS[-1]}"
     wait "${MEMBERS[-1]}" || true
     [[ $(as_bob "$GENV" devices attach --eid bob --count 2) == 0,1 ]]
