@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Adds up ./run test: tally.py CHECKS.tap BUILD=STATUS..., the status being `meson test`'s; the last line is "N passed, N failed, N skipped"."""
+"""Adds up ./run test: tally.py CHECKS.tap LOG.json=STATUS..., the status being `meson test`'s; the last line is "N passed, N failed, N skipped"."""
 
 import json
 import pathlib
@@ -65,9 +65,9 @@ class Tally:
         else:
             self.fail(f"{name}: {result}")
 
-    def add_build(self, build, status):
-        """Counts what `meson test` logged in a build folder."""
-        path, failures = pathlib.Path(build) / "meson-logs" / "testlog.json", len(self.failed)
+    def add_log(self, path, status):
+        """Counts what `meson test` logged in BUILD/meson-logs/LOG.json."""
+        build, failures = path.parts[-3] if path.stem == "testlog" else f"{path.parts[-3]} {path.stem}", len(self.failed)
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
             self.add_test(build, json.loads(line))
         if not path.exists() or (status != "0" and len(self.failed) == failures):
@@ -85,7 +85,8 @@ def main():
     tally = Tally()
     tally.add_tap("", pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
     for argument in sys.argv[2:]:
-        tally.add_build(*argument.rsplit("=", 1))
+        log, status = argument.rsplit("=", 1)
+        tally.add_log(pathlib.Path(log), status)
     tally.print()
     return 1 if tally.failed or not tally.passed else 0
 
