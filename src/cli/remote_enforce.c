@@ -100,24 +100,6 @@ static int make_errands(struct errands *errands, const char *const *front, const
     return 0;
 }
 
-/* What a host says reaches terminals and the journal: nothing of it may move a cursor or begin a line. */
-static void make_printable(json_t *entry)
-{
-    const char *key;
-    json_t *value;
-    void *next;
-
-    json_object_foreach_safe(entry, next, key, value)
-    {
-        cleanup_free char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
-
-        if (!text)
-            continue;
-        utf8_make_printable(text);
-        json_object_set_new(entry, key, json_string(text));
-    }
-}
-
 /* A host's lines, each an entry of its own journal. */
 static int take(size_t index, const struct text *output, void *data, struct genv_error *err)
 {
@@ -129,11 +111,9 @@ static int take(size_t index, const struct text *output, void *data, struct genv
     if (!copy)
         return error_no_memory(err);
     while ((line = strsep(&rest, "\n"))) {
-        cleanup_json json_t *entry = *line == '{' ? json_parse(line, strlen(line), NULL) : NULL;
-        const char *event;
+        cleanup_json json_t *entry = journal_entry_from_line(line, strlen(line));
+        const char *event = json_string_value(json_object_get(entry, "event"));
 
-        make_printable(entry);
-        event = json_string_value(json_object_get(entry, "event"));
         if (!event)
             continue; /* start-up files talk */
         if (strcmp(event, act_outcome_names[ACT_FORBIDDEN]) == 0 || strcmp(event, act_outcome_names[ACT_FAILED]) == 0)

@@ -168,30 +168,32 @@ static int read_answer(int fd, int64_t deadline, struct text *text)
     }
 }
 
-static int decode(const struct text *text, struct driver_process **ret_processes, size_t *ret_count,
-                  struct genv_error *err)
+/* The worker may have been cut off, or the driver's library may have written over its memory: sizes are compared, and
+ * texts end. */
+int driver_survey_decode(const char *bytes, size_t length, struct driver_process **ret_processes, size_t *ret_count,
+                         struct genv_error *err)
 {
+    const size_t rest = length - sizeof(struct answer); /* unless that is missing */
     struct driver_process *processes;
     struct answer answer;
-    size_t length;
 
-    if (text->failed)
-        return error_no_memory(err);
-    if (text->length < sizeof(answer))
+    if (length < sizeof(answer))
         return error_set(err, EIO, "the driver ended the process that asked it");
-    memcpy(&answer, text->data, sizeof(answer));
+    memcpy(&answer, bytes, sizeof(answer));
     if (answer.result < 0) {
+        answer.err.message[sizeof(answer.err.message) - 1] = '\0';
         if (err)
             *err = answer.err;
         return answer.result;
     }
-    length = text->length - sizeof(answer);
-    if (length != answer.count * sizeof(*processes))
+    if (rest % sizeof(*processes) || rest / sizeof(*processes) != answer.count)
         return error_set(err, EIO, "the driver ended the process that asked it");
-    processes = malloc(length ? length : 1);
+    processes = malloc(rest ? rest : 1);
     if (!processes)
         return error_no_memory(err);
-    memcpy(processes, text->data + sizeof(answer), length);
+    memcpy(processes, bytes + sizeof(answer), rest);
+    for (size_t i = 0; i < answer.count; i++)
+        processes[i].uuid[sizeof(processes[i].uuid) - 1] = '\0';
     *ret_processes = processes;
     *ret_count = answer.count;
     return 0;
@@ -242,8 +244,10 @@ static int ask_worker(int timeout_ms, struct driver_process **ret_processes, siz
     pidfd = (int)syscall(SYS_pidfd_open, worker, 0);
     r = read_or_end(fd, pidfd, supervisor, deadline, &text);
     wait_for(supervisor);
+    if (r == 0 && text.failed)
+        return error_no_memory(err);
     if (r == 0)
-        return decode(&text, ret_processes, ret_count, err);
+        return driver_survey_decode(text.data, text.length, ret_processes, ret_count, err);
     if (r == -ETIMEDOUT)
         return error_set(err, ETIMEDOUT, "the driver did not answer within %d ms", timeout_ms);
     return error_set_errno(err, -r, "can't ask the driver");

@@ -13,4 +13,9 @@
 int driver_survey_processes(int timeout_ms, struct driver_process **ret_processes, size_t *ret_count,
                             struct genv_error *err);
 
+/* The parser behind it: reads the @length bytes that the other process answered. -EIO: it was cut off; else as above.
+ */
+int driver_survey_decode(const char *bytes, size_t length, struct driver_process **ret_processes, size_t *ret_count,
+                         struct genv_error *err);
+
 #endif

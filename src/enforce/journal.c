@@ -358,6 +358,25 @@ json_t *journal_entry(const char *event, const char *host, const struct violatio
     return entry;
 }
 
+json_t *journal_entry_from_line(const char *line, size_t length)
+{
+    static const char *const keys[] = {"time", "event",    "host",   "rule", "pid",     "start_time", "command", "eid",
+                                       "uid",  "username", "device", "used", "allowed", "error",      "message"};
+    cleanup_json json_t *json = json_parse(line, length, NULL), *entry = json_object();
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        json_t *value = json_object_get(json, keys[i]);
+
+        if (json_is_integer(value))
+            json_object_set(entry, keys[i], value);
+        else
+            add_text(entry, keys[i], json_string_value(value));
+    }
+    if (!json_is_string(json_object_get(entry, "time")) || !json_is_string(json_object_get(entry, "event")))
+        return NULL;
+    return STEAL_POINTER(entry);
+}
+
 static void read_lines(FILE *file, void (*each)(json_t *entry, void *data), void *data)
 {
     cleanup_free char *line = NULL;
@@ -365,9 +384,9 @@ static void read_lines(FILE *file, void (*each)(json_t *entry, void *data), void
     ssize_t length;
 
     while ((length = getline(&line, &size, file)) >= 0) {
-        cleanup_json json_t *entry = json_parse(line, (size_t)length, NULL);
+        cleanup_json json_t *entry = journal_entry_from_line(line, (size_t)length);
 
-        if (json_is_string(json_object_get(entry, "time")) && json_is_string(json_object_get(entry, "event")))
+        if (entry)
             each(entry, data);
     }
 }

@@ -24,6 +24,9 @@ void journal_close(struct journal *journal); /* NULL is fine */
  * what does not apply is left out. A new reference. */
 json_t *journal_entry(const char *event, const char *host, const struct violation *violation, const char *error,
                       const char *message);
+/* The entry in @line, of a file or of another host's genv, which may hold anything: only what an entry has is taken,
+ * and its texts are made printable. A new reference; NULL: the line is not an entry. */
+json_t *journal_entry_from_line(const char *line, size_t length);
 /* Appends it as a line, whole or not at all. Takes no reference. */
 int journal_write(struct journal *journal, json_t *entry, struct genv_error *err);
 

@@ -2,7 +2,6 @@
 #include "monitor/answer.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "monitor/metrics.h"
@@ -234,22 +233,12 @@ static enum MHD_Result answer_path(struct answers *answers, struct MHD_Connectio
     return say(connection, MHD_HTTP_NOT_FOUND, "there is nothing here: try / or /metrics\n", NULL, NULL);
 }
 
-/* A page from elsewhere whose name was made to mean this machine (DNS rebinding) would read all that is served. */
-static bool is_welcome(const struct answers *answers, const char *host)
-{
-    size_t length;
-
-    if (!answers->host || !host || answer_is_loopback(host))
-        return true;
-    length = strlen(answers->host);
-    return strncasecmp(host, answers->host, length) == 0 && (host[length] == '\0' || host[length] == ':');
-}
-
 enum MHD_Result answer(struct answers *answers, struct MHD_Connection *connection, const char *method, const char *path)
 {
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
 
-    if (!is_welcome(answers, host))
+    /* A page from elsewhere whose name was made to mean this machine (DNS rebinding) would read all that is served. */
+    if (answers->host && host && !answer_is_loopback(host) && !answer_is_host(host, answers->host))
         return say(connection, MHD_HTTP_MISDIRECTED_REQUEST, "this is not the host that you asked for\n", NULL, NULL);
     if (!is_served(method))
         return refuse_method(connection);

@@ -29,5 +29,7 @@ void answers_release(struct answers *answers);
 bool answer_is_openmetrics(const char *accept);
 /* Whether @host, a header Host with or without a port, names this machine's loopback. */
 bool answer_is_loopback(const char *host);
+/* Whether such a @host names @name. */
+bool answer_is_host(const char *host, const char *name);
 
 #endif

@@ -57,6 +57,12 @@ bool answer_is_openmetrics(const char *accept)
     return open > 0 && open >= plain;
 }
 
+/* Whether nothing but a port follows. */
+static bool is_end(const char *rest)
+{
+    return *rest == '\0' || (*rest == ':' && rest[1 + strspn(rest + 1, "0123456789")] == '\0');
+}
+
 bool answer_is_loopback(const char *host)
 {
     bool bracket = *host == '[';
@@ -65,7 +71,7 @@ bool answer_is_loopback(const char *host)
     struct in_addr in;
     struct in6_addr in6;
 
-    if (length >= sizeof(name) || (bracket && host[length + 1] != ']'))
+    if (length >= sizeof(name) || (bracket && host[length + 1] != ']') || !is_end(host + length + bracket * 2))
         return false;
     memcpy(name, host + bracket, length);
     name[length] = '\0';
@@ -74,4 +80,11 @@ bool answer_is_loopback(const char *host)
     if (strcasecmp(name, "localhost") == 0)
         return true;
     return inet_pton(AF_INET, name, &in) == 1 && ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+bool answer_is_host(const char *host, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncasecmp(host, name, length) == 0 && is_end(host + length);
 }

@@ -181,26 +181,19 @@ static int add_line(struct builder *builder, char *line, struct genv_error *err)
     return add_entry(builder, entry, program, err);
 }
 
-int hosts_read(const char *path, const struct host_defaults *defaults, struct host_list *ret_list,
-               struct genv_error *err)
+int hosts_parse_file(const char *path, char *text, size_t length, const struct host_defaults *defaults,
+                     struct host_list *ret_list, struct genv_error *err)
 {
     cleanup_with(builder_release) struct builder builder = {.defaults = defaults};
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    cleanup_free char *text = NULL;
-    size_t length = 0, number = 0;
-    char *rest, *line;
-    int r;
+    size_t number = 0;
+    char *line;
 
-    if (fd < 0)
-        return error_set_errno(err, errno, "can't read the host file %s", path);
-    r = file_read(fd, FILE_MAX, &text, &length);
-    if (r < 0)
-        return error_set_errno(err, -r, "can't read the host file %s", path);
     if (strlen(text) != length)
         return error_set(err, EINVAL, "%s is not a host file: it is not text", path);
-    for (rest = text; (line = strsep(&rest, "\n"));) {
+    while ((line = strsep(&text, "\n"))) {
+        int r = add_line(&builder, line, err);
+
         number++;
-        r = add_line(&builder, line, err);
         if (r < 0)
             return error_prefix(err, r, "%s:%zu", path, number);
     }
@@ -209,6 +202,22 @@ int hosts_read(const char *path, const struct host_defaults *defaults, struct ho
     *ret_list = builder.list;
     builder.list = (struct host_list){0};
     return 0;
+}
+
+int hosts_read(const char *path, const struct host_defaults *defaults, struct host_list *ret_list,
+               struct genv_error *err)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cleanup_free char *text = NULL;
+    size_t length = 0;
+    int r;
+
+    if (fd < 0)
+        return error_set_errno(err, errno, "can't read the host file %s", path);
+    r = file_read(fd, FILE_MAX, &text, &length);
+    if (r < 0)
+        return error_set_errno(err, -r, "can't read the host file %s", path);
+    return hosts_parse_file(path, text, length, defaults, ret_list, err);
 }
 
 int hosts_find_file(char **ret_path, struct genv_error *err)

@@ -31,6 +31,10 @@ int hosts_parse(const char *list, const struct host_defaults *defaults, struct h
 int hosts_read(const char *path, const struct host_defaults *defaults, struct host_list *ret_list,
                struct genv_error *err);
 
+/* The parser behind it: takes @text, the content of @path, apart in place. */
+int hosts_parse_file(const char *path, char *text, size_t length, const struct host_defaults *defaults,
+                     struct host_list *ret_list, struct genv_error *err);
+
 /* The file in force: $GENV_HOSTFILE, ~/.config/genv/hostfile, /etc/genv/hostfile. free() it. -ENOENT: there is none. */
 int hosts_find_file(char **ret_path, struct genv_error *err);
 

@@ -140,6 +140,33 @@ static void an_entry_says_what_applies(void **state)
     assert_true(number_of(other, "used") == INT64_MAX && json_is_integer(json_object_get(other, "allowed")));
 }
 
+static void expect_no_entry(const char *line)
+{
+    if (journal_entry_from_line(line, strlen(line)))
+        fail_msg("taken for an entry: %s", line);
+}
+
+/* Another host may send anything, and its lines end up on terminals and in the journal. */
+static void nothing_harmful_gets_into_an_entry(void **state)
+{
+    static const char line[] = "{\"message\": \"a\\u001b[2J\\nb\", \"event\": \"found\", \"pid\": 7, \"used\": 1.5,"
+                               " \"\\u009b2J\": 1, \"eid\": {\"a\": \"\\u009b2J\"}, \"error\": [\"\\u202e\"],"
+                               " \"time\": \"2026-11-20T10:14:12Z\"}\n";
+    cleanup_json json_t *entry = journal_entry_from_line(line, strlen(line));
+    cleanup_free char *printed = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
+
+    (void)state;
+    assert_non_null(printed);
+    assert_string_equal(printed,
+                        "{\"time\":\"2026-11-20T10:14:12Z\",\"event\":\"found\",\"pid\":7,\"message\":\"a?[2J?b\"}");
+    expect_no_entry("");
+    expect_no_entry("Welcome to one");
+    expect_no_entry("{\"event\": \"found\"}");
+    expect_no_entry("{\"time\": \"2026-11-20T10:14:12Z\", \"event\": 1}");
+    expect_no_entry("{\"time\": \"2026-11-20T10:14:12Z\", \"event\": \"\"}");
+    expect_no_entry("[\"time\", \"event\"]");
+}
+
 static void what_is_written_reads_again(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log");
@@ -458,6 +485,7 @@ static void a_full_disk_is_an_error_and_leaves_whole_lines(void **state)
 
 static const struct CMUnitTest tests[] = {
     TEST(an_entry_says_what_applies),
+    TEST(nothing_harmful_gets_into_an_entry),
     TEST(what_is_written_reads_again),
     TEST(what_is_no_entry_is_passed_over),
     TEST(planted_files_are_refused),

@@ -170,7 +170,7 @@ lives() {
 for word; do
     case \$word in max-*) echo "\$word" >>$HOSTS/one/told ;; esac
 done
-printf '{"event":"detached","message":"\\\\u001b]0;owned\\\\u0007\\\\n[two] Process 1 terminated"}\\n'
+printf '{"time":"2026-11-20T10:14:12Z","event":"detached","message":"\\\\u001b]0;owned\\\\u0007\\\\n[two] Process 1 terminated"}\\n'
 END
     run enforce --max-devices-per-user 0
     mv "$HOSTS/one/real" "$program"

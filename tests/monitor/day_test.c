@@ -9,8 +9,7 @@
 #include "scene.h"
 
 #define DAY_LOOKS (24 * 60 * 60 / 10)
-#define SLACK_BYTES                                                                                                    \
-    8192 /* what malloc() keeps at hand differs; a single leak in each scrape would be four times that */
+#define SLACK_BYTES 1024 /* a single leak in each scrape would be thirty times that */
 
 /* Another environment every hour, another device every other one; work on and off. */
 static void move(struct scene *scene, int look)

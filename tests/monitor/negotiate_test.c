@@ -53,6 +53,11 @@ static void test_loopback(void **state)
         "[127.0.0.1]",
         "localhostx",
         "evil.example:localhost",
+        "localhost:80@evil.example",
+        "localhost:evil.example",
+        "127.0.0.1:80.evil.example",
+        "[::1]evil.example",
+        "[::1].evil.example:80",
     };
 
     (void)state;
@@ -62,6 +67,17 @@ static void test_loopback(void **state)
         if (answer_is_loopback(elsewhere[i]))
             fail_msg("taken for loopback: %s", elsewhere[i]);
     }
+}
+
+static void test_host(void **state)
+{
+    (void)state;
+    assert_true(answer_is_host("gpu-server", "gpu-server"));
+    assert_true(answer_is_host("GPU-Server:8000", "gpu-server"));
+    assert_false(answer_is_host("gpu-server.evil.example", "gpu-server"));
+    assert_false(answer_is_host("gpu-server:evil", "gpu-server"));
+    assert_false(answer_is_host("gpu", "gpu-server"));
+    assert_false(answer_is_host("", "gpu-server"));
 }
 
 /* Anything may come: nothing is read behind its end (the sanitized build sees that). */
@@ -85,6 +101,7 @@ static void test_rubbish(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_openmetrics),
     cmocka_unit_test(test_loopback),
+    cmocka_unit_test(test_host),
     cmocka_unit_test(test_rubbish),
 };
 

@@ -277,6 +277,25 @@ static void survey_leaves_output_and_exit_to_the_caller(void **state)
     assert_string_equal(output, "once\n");
 }
 
+/* An answer of zeros tells of no process; how long it is is the survey's own business. */
+static void an_answer_that_was_cut_off(void **state)
+{
+    struct driver_process *processes = NULL;
+    struct genv_error err = {0};
+    char bytes[4096] = {0};
+    size_t count = 1, length;
+
+    (void)state;
+    for (length = 0; driver_survey_decode(bytes, length, &processes, &count, &err) < 0; length++)
+        assert_int_equal(err.code, EIO);
+    assert_int_equal(count, 0);
+    free(STEAL_POINTER(processes));
+    assert_int_equal(driver_survey_decode(bytes, length + sizeof(*processes), &processes, &count, &err), -EIO);
+    bytes[length - 1] = 16; /* 2^60 processes: as many times their size is 0 modulo 2^64 */
+    assert_int_equal(driver_survey_decode(bytes, length, &processes, &count, &err), -EIO);
+    assert_null(processes);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -288,6 +307,7 @@ int main(void)
         TEST(survey_of_a_driver_that_becomes_quick),
         TEST(survey_holds_nothing_of_a_caller_that_is_gone),
         TEST(survey_leaves_output_and_exit_to_the_caller),
+        TEST(an_answer_that_was_cut_off),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
