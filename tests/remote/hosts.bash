@@ -38,7 +38,7 @@ hosts_setup() {
     ln -s "$GENV_BIN" "$HOSTS/bin/genv"
     # 127.X.Y.0/24 is this test's: tests run at the same time.
     HOSTS_NETWORK=127.$((1 + $$ / 254 % 250)).$((1 + $$ % 254))
-    ALICE=gva$$ BOB=gvb$$
+    ALICE=ga$$ BOB=gb$$ # short, as the tables have them
     export HOSTS HOSTS_NETWORK HOSTS_PORT ALICE BOB
     : >"$HOSTS/addresses"
     : >"$HOSTS/known_hosts"
