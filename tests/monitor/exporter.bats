@@ -59,7 +59,7 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 }
 
 @test "names with quotes, backslashes and UTF-8 are labels, and newlines never get there" {
-    command -v promtool >/dev/null || skip 'promtool is not installed'
+    need_prometheus
     create_env odd
     "$GENV" envs config --eid odd name --name 'a "quoted" \ name\n, {braces} für 深'
     run -2 "$GENV" envs config --eid odd name --name $'two\nlines'
@@ -69,7 +69,7 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 }
 
 @test "promtool finds nothing to say about the metrics" {
-    command -v promtool >/dev/null || skip 'promtool is not installed'
+    need_prometheus
     create_env train
     "$GENV" devices attach --eid train --count 1
     start_monitor

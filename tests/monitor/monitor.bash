@@ -18,6 +18,13 @@ monitor_setup() {
     world '{"devices": [{"uuid": "GPU-0"}, {"uuid": "GPU-1"}]}'
 }
 
+# Puts prometheus and promtool into the PATH.
+need_prometheus() {
+    local folder
+    folder=$("$GENV_SOURCE/tests/fetch" prometheus 3>&-) || skip "$folder"
+    PATH=$folder:$PATH
+}
+
 monitor_teardown() {
     local i
     for ((i = ${#STARTED[@]} - 1; i >= 0; i--)); do

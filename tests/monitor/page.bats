@@ -1,27 +1,14 @@
 #!/usr/bin/env bats
 # The dashboard in a real Chromium: against a stub that can be anything, and against the monitor itself.
 
-PLAYWRIGHT=playwright-core@1.65.1
-AXE=axe-core@4.14.1
-
-# Into the build folder, once; what is missing is left in the file "missing".
 setup_file() {
-    export GENV_PAGE_FOLDER=$GENV_SOURCE/src/monitor/page GENV_PAGE_MODULES=$GENV_BUILD/tests/monitor/page
-    mkdir -p "$GENV_PAGE_MODULES"
+    export GENV_PAGE_FOLDER=$GENV_SOURCE/src/monitor/page
     : >"$BATS_FILE_TMPDIR/missing"
     GENV_PAGE_CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
         echo 'Chromium is not installed' >"$BATS_FILE_TMPDIR/missing"
-    export GENV_PAGE_CHROMIUM
-    command -v npm >/dev/null || echo 'npm is not installed' >"$BATS_FILE_TMPDIR/missing"
-    [[ ! -s $BATS_FILE_TMPDIR/missing ]] || return 0
-    [[ -e $GENV_PAGE_MODULES/$PLAYWRIGHT && -e $GENV_PAGE_MODULES/$AXE ]] && return 0
-    if npm install --prefix "$GENV_PAGE_MODULES" --ignore-scripts --no-audit --no-fund --no-save "$PLAYWRIGHT" "$AXE" \
-        >"$GENV_PAGE_MODULES/npm.log" 2>&1 3>&-; then
-        touch "$GENV_PAGE_MODULES/$PLAYWRIGHT" "$GENV_PAGE_MODULES/$AXE"
-    else
-        echo "playwright-core and axe-core can't be had from npm: $GENV_PAGE_MODULES/npm.log says why" \
-            >"$BATS_FILE_TMPDIR/missing"
-    fi
+    GENV_PAGE_PLAYWRIGHT=$("$GENV_SOURCE/tests/fetch" playwright 3>&-) ||
+        echo "$GENV_PAGE_PLAYWRIGHT" >"$BATS_FILE_TMPDIR/missing"
+    export GENV_PAGE_CHROMIUM GENV_PAGE_PLAYWRIGHT
 }
 
 setup() {
@@ -32,7 +19,7 @@ setup() {
     export HOME=$BATS_TEST_TMPDIR TMPDIR=$BATS_TEST_TMPDIR
 }
 
-page() { node "$GENV_SOURCE/tests/monitor/page.mjs" "$@" 3>&-; }
+page() { "$GENV_PAGE_PLAYWRIGHT/node" "$GENV_SOURCE/tests/monitor/page.mjs" "$@" 3>&-; }
 
 @test "the page shows what is free, hosts, devices, who holds them, environments and processes" { page shows; }
 @test "a change appears without reloading, and is announced" { page live; }
@@ -50,5 +37,5 @@ page() { node "$GENV_SOURCE/tests/monitor/page.mjs" "$@" 3>&-; }
 @test "a hundred hosts with eight devices each stay usable" { page many; }
 
 @test "what happens on the machine is on the page of genv monitor within an interval" {
-    node "$GENV_SOURCE/tests/monitor/page_monitor.mjs" "$BATS_TEST_TMPDIR" 3>&-
+    "$GENV_PAGE_PLAYWRIGHT/node" "$GENV_SOURCE/tests/monitor/page_monitor.mjs" "$BATS_TEST_TMPDIR" 3>&-
 }

@@ -2,8 +2,8 @@
 import {createRequire} from 'node:module';
 import {readFile} from 'node:fs/promises';
 
-const require = createRequire(`${process.env.GENV_PAGE_MODULES}/`);
-const {chromium} = require('playwright-core');
+const folder = process.env.GENV_PAGE_PLAYWRIGHT;
+const {chromium} = createRequire(`${folder}/`)('./package');
 
 export async function startBrowser() {
     return chromium.launch({
@@ -49,7 +49,7 @@ export async function open(browser, url, options = {}) {
 
 /* What axe finds wrong, a line each. */
 export async function axe(page) {
-    await page.evaluate(await readFile(require.resolve('axe-core/axe.min.js'), 'utf8'));
+    await page.evaluate(await readFile(`${folder}/axe.min.js`, 'utf8'));
     const {violations} = await page.evaluate(() => globalThis.axe.run(document));
     return violations.map(
         ({id, help, nodes}) =>

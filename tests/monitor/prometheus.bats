@@ -6,8 +6,8 @@
 load monitor
 
 setup() {
-    command -v prometheus >/dev/null && command -v promtool >/dev/null || skip 'Prometheus is not installed'
     monitor_setup
+    need_prometheus
 }
 
 teardown() { monitor_teardown; }

@@ -86,7 +86,8 @@ comes() {
 }
 
 @test "promtool finds nothing wrong" {
-    command -v promtool >/dev/null || skip 'promtool is not installed (prometheus)'
+    folder=$("$GENV_SOURCE/tests/fetch" prometheus 3>&-) || skip "$folder"
+    PATH=$folder:$PATH
     metrics | promtool check metrics
     promtool check config "$HOSTS/home/$ALICE/metrics/prometheus/prometheus.yml"
 }

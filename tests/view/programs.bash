@@ -4,7 +4,6 @@
 
 bats_require_minimum_version 1.5.0
 
-PROGRAMS=$GENV_TEST_CACHE/programs
 SIMULATOR=$GENV_NVML
 LIBEXEC=$(dirname "$GENV_BIN")/../libexec/genv
 CHECK=$GENV_SOURCE/tests/view/programs.py
@@ -29,35 +28,27 @@ words_of() {
     esac
 }
 
-# ---- The programs, which are other people's and fetched into the build folder.
+# ---- The programs, which are other people's.
 
-fetch_python_programs() {
-    local python=/usr/bin/python3 # one that other users get at, too, if there is a choice
-    [[ -x $PROGRAMS/python/bin/nvitop ]] && return
-    [[ -x $python ]] || python=python3
-    "$python" -m venv "$PROGRAMS/python" >"$PROGRAMS/python.log" 2>&1 &&
-        "$PROGRAMS/python/bin/pip" install -q --timeout 20 --retries 1 --disable-pip-version-check \
-            nvidia-ml-py gpustat==1.1.1 nvitop >>"$PROGRAMS/python.log" 2>&1 && return
-    echo "pip can't install nvidia-ml-py, gpustat and nvitop here (see $PROGRAMS/python.log)"
-    return 77
-}
-
-# Leaves the reason in a file, for need(), where a program can't be had.
+# $BATS_FILE_TMPDIR/WHAT says where each is, or WHAT.missing why it is not.
 fetch_programs() {
     local what
-    mkdir -p "$PROGRAMS"
-    for what in 535 550 nvtop; do
-        "$GENV_SOURCE/tests/fetch-nvidia" "$what" "$PROGRAMS/$what" >"$PROGRAMS/$what.missing" &&
-            rm "$PROGRAMS/$what.missing"
+    for what in 535 550 nvtop python; do
+        if ! "$GENV_SOURCE/tests/fetch" "$what" >"$BATS_FILE_TMPDIR/$what" 3>&-; then
+            mv "$BATS_FILE_TMPDIR/$what" "$BATS_FILE_TMPDIR/$what.missing"
+        fi
     done
-    fetch_python_programs >"$PROGRAMS/python.missing" && rm "$PROGRAMS/python.missing"
-    return 0
+}
+
+# The folder of a program.
+program() {
+    cat "$BATS_FILE_TMPDIR/$1"
 }
 
 # Skips the test unless the program, 535, 550, nvtop or python, is there.
 need() {
     [[ $GENV_SANITIZE == none ]] || skip "a sanitized library can't be loaded into other people's programs"
-    [[ ! -e $PROGRAMS/$1.missing ]] || skip "$(<"$PROGRAMS/$1.missing")"
+    [[ ! -e $BATS_FILE_TMPDIR/$1.missing ]] || skip "$(<"$BATS_FILE_TMPDIR/$1.missing")"
 }
 
 # The two users; without root there is one.
@@ -141,7 +132,8 @@ remove_world() {
 # name. $2 is the driver, $3 the machine's file. AS runs a command as that one; nvidia-smi is then the driver's, in an
 # environment behind the shim; VIEW shows other programs the environment.
 be() {
-    local user=() home=$WORLD/alice path=$PROGRAMS/$2:$PATH
+    local user=() home=$WORLD/alice path
+    path=$(program "$2"):$PATH
     VIEW=("$GENV_BIN" view --)
     case $1 in
     bare) VIEW=() ;;
@@ -184,13 +176,13 @@ look_with_python() {
     local viewer=$1 mode=$2
     be "$viewer" 550 world
     need_python_of_ours
-    run --separate-stderr "${AS[@]}" "${VIEW[@]}" "$PROGRAMS/python/bin/$3" "${@:4}" </dev/null
+    run --separate-stderr "${AS[@]}" "${VIEW[@]}" "$(program python)/bin/$3" "${@:4}" </dev/null
     ((status == 0)) || { echo "status $status: $mode, $viewer: $output $stderr" && return 1; }
     judge "$viewer" 550 "$mode"
 }
 
 need_python_of_ours() {
-    "${AS[@]}" "$PROGRAMS/python/bin/python" -c '' 2>/dev/null || skip "Python is out of another user's reach here"
+    "${AS[@]}" "$(program python)/bin/python" -c '' 2>/dev/null || skip "Python is out of another user's reach here"
 }
 
 # nvtop draws on a terminal: looked at until it is right, and then once more, so that nothing may come later either.
@@ -212,7 +204,7 @@ look_with_nvtop() {
 
 start_nvtop() {
     "${AS[@]}" tmux -L genv-test -f /dev/null new-session -d -x 180 -y 50 \
-        "${VIEW[*]} $PROGRAMS/nvtop/nvtop -C -p" 3>&-
+        "${VIEW[*]} $(program nvtop)/nvtop -C -p" 3>&-
 }
 
 capture_nvtop() {

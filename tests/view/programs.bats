@@ -122,7 +122,7 @@ in_environments() {
     need python
     be a 550 own-lost
     need_python_of_ours
-    run --separate-stderr "${AS[@]}" "${VIEW[@]}" "$PROGRAMS/python/bin/gpustat" --json
+    run --separate-stderr "${AS[@]}" "${VIEW[@]}" "$(program python)/bin/gpustat" --json
     echo "$output $stderr"
     [[ $(jq -c '[.gpus[0] | .index, .["memory.used"], .["memory.total"]]' <<<"$output") == '[0,1024,16384]' ]]
     [[ $(jq '.gpus[0].processes[].pid' <<<"$output") == "$(jq '.processes[0].pid' "$WORLD/550/truth-a.json")" ]]
@@ -145,14 +145,15 @@ in_environments() {
     need python
     be d 550 world
     need_python_of_ours
-    local python=$PROGRAMS/python/bin
+    local python
+    python=$(program python)/bin
     run print_of d world 550 "$python/python" "$CHECK" ask
     [[ ${lines[0]} == '{"count": 0, "devices": [], "processes": [], "reachable": []}' ]]
     expect_like d world none 550 "$python/gpustat" --json
     expect_like d world none 550 "$python/nvitop" --once --ascii
     need nvtop
     # nvtop 3.0 writes behind an array of no devices, bare too (valgrind tells): it may abort instead of saying it.
-    run print_of d world 550 "$PROGRAMS/nvtop/nvtop"
+    run print_of d world 550 "$(program nvtop)/nvtop"
     echo "$output"
     [[ $output == 'No GPU to monitor.'*'status 0' || $output == *'status 134' ]]
     [[ $output != *'Device 0'* ]]
@@ -161,7 +162,7 @@ in_environments() {
 # Runs the real nvidia-smi on the view itself, as $1 on the machine $2 of driver $3, with the variables behind.
 look_past_the_shim() {
     be "$1" "$3" "$2"
-    run "${AS[@]}" env "LD_LIBRARY_PATH=$LIBEXEC/view:$SIMULATOR" "${@:4}" "$PROGRAMS/$3/nvidia-smi"
+    run "${AS[@]}" env "LD_LIBRARY_PATH=$LIBEXEC/view:$SIMULATOR" "${@:4}" "$(program "$3")/nvidia-smi"
 }
 
 @test 'nobody sees an environment that is not his, or is over' {

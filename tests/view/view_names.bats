@@ -19,7 +19,7 @@ exported() {
 }
 
 @test "what a library of NVIDIA's exports, the view exports too" {
-    libraries=$(find "$GENV_BUILD" -path '*/programs/*' -name libnvidia-ml.so.1 2>/dev/null; ldconfig -p 2>/dev/null |
+    libraries=$(find "$GENV_TEST_CACHE" -name libnvidia-ml.so.1 2>/dev/null; ldconfig -p 2>/dev/null |
         awk '/libnvidia-ml\.so\.1/ {print $NF}')
     [[ -n $libraries ]] || skip 'no libnvidia-ml.so.1 of NVIDIA'"'"'s is here'
     for library in $libraries; do
