@@ -7,7 +7,7 @@ POLICY=/usr/sbin/policy-rc.d # see invoke-rc.d(8): 101 forbids; one that is ther
 
 # What is started at boot: systemd's links and those of init scripts.
 enabled() {
-    find /etc/systemd/system /etc/rc[S2-5].d -type l 2>/dev/null | sort
+    find /etc/systemd/system /etc/rc[S2-5].d -type l ! -path '*/rc?.d/K*' 2>/dev/null | sort
 }
 
 disable() {

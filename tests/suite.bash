@@ -56,6 +56,8 @@ run_default() {
         say 'Tests with sanitizers'
         suite testlog build-clang --no-suite static --no-suite package --no-suite waits --timeout-multiplier 4
     fi
+    # On a build server, a bare machine of another release as well.
+    [[ -z ${CI-} ]] || run_short_matrix
 }
 
 # Sizes and counts are the full ones; each file of tests in an order of chance, and each test alone.
@@ -86,6 +88,7 @@ run_test() {
     *) usage_error "test: unexpected argument '$1'" ;;
     esac
     (($# <= 1)) || [[ $size == quick ]] || usage_error "test: unexpected argument '$2'"
+    [[ $size != default || -z ${CI-} ]] || packages+=('?debootstrap=debootstrap')
     need "${packages[@]}"
 
     # An environment that this shell is in is none of the tests' business.

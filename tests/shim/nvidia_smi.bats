@@ -8,8 +8,19 @@ setup() {
     setup_installation
     make_fake nvidia-smi
     enter e 2
+    # The machine's driver, whatever there is here: the same devices.
+    genv devices --format json | jq '{devices: map({uuid, name: "NVIDIA \(.index)"})}' >"$SCRATCH/machine"
+    export GENV_SIMULATOR=$SCRATCH/machine LD_LIBRARY_PATH=$GENV_NVML
     unset GENV_DEVICES
+    # What a PATH needs that is to have no other nvidia-smi.
+    TOOLS=$SCRATCH/tools
+    mkdir "$TOOLS"
+    ln -s "$(command -v env)" "$(command -v timeout)" "$TOOLS"
 }
+
+# Fails unless the program was last called with the view in front, or without it.
+expect_view() { [ "$(variable LD_LIBRARY_PATH)" = "$VIEW:$GENV_NVML" ]; }
+expect_no_view() { [ "$(variable LD_LIBRARY_PATH)" = "$GENV_NVML" ]; }
 
 teardown() {
     remove_installation
@@ -25,7 +36,7 @@ bare() {
 @test "the real one is called with the view in front, its words untouched" {
     nvidia-smi
     [ ! -s "$CALL.words" ]
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
     nvidia-smi -q --id=3 '' 'a b' "it's" '"x"' $'two\nlines' '$(x)' '*'
     expect_words -q --id=3 '' 'a b' "it's" '"x"' $'two\nlines' '$(x)' '*'
     [ "$(cat "$CALL.path")" = "$SCRATCH/real/nvidia-smi" ]
@@ -65,7 +76,7 @@ bare() {
 
 @test "no other variable changes" {
     nvidia-smi
-    diff <(env -0 | tr '\0' '\n' | grep -v '^_=\|^SHLVL=' | sort) \
+    diff <(env -0 | tr '\0' '\n' | grep -v '^_=\|^SHLVL=\|^LD_LIBRARY_PATH=' | sort) \
         <(tr '\0' '\n' <"$CALL.env" | grep -v '^_=\|^SHLVL=\|^LD_LIBRARY_PATH=' | sort)
 }
 
@@ -132,11 +143,9 @@ bare() {
     unset GENV_ENVIRONMENT_ID
     nvidia-smi -L
     expect_words -L
-    run variable LD_LIBRARY_PATH
-    [ -z "$output" ]
+    expect_no_view
     GENV_ENVIRONMENT_ID='' nvidia-smi
-    run variable LD_LIBRARY_PATH
-    [ -z "$output" ]
+    expect_no_view
     GENV_DEVICES=4 nvidia-smi -q
     expect_words -q
 }
@@ -147,9 +156,9 @@ bare() {
     GENV_BYPASS=1 GENV_DEVICES=4 nvidia-smi -q
     expect_words -q
     GENV_BYPASS='' nvidia-smi
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
     GENV_BYPASS=0 nvidia-smi
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
 }
 
 @test "the shims anywhere and often in PATH do not make it call itself" {
@@ -162,12 +171,12 @@ bare() {
     for path in "$SHIMS:$SHIMS" "$SCRATCH/link:$SHIMS" "$SCRATCH/links:$SHIMS/:$SCRATCH/link" "$SHIMS:$SCRATCH/hard:$SCRATCH/links" . '' \
         "$SHIMS/../shims:::.:" "$SCRATCH/nowhere:$SCRATCH/real/nvidia-smi:relative"; do
         rm -f "$CALL.words"
-        timeout 20 env PATH="$path:$SCRATCH/real:/usr/bin:/bin" nvidia-smi -L
+        timeout 20 env PATH="$path:$SCRATCH/real:$TOOLS" nvidia-smi -L
         expect_words -L
         run -127 timeout 20 env PATH="$path" /proc/self/fd/9 9<"$SHIMS/nvidia-smi"
         [ "$output" = 'genv: nvidia-smi: command not found' ]
     done
-    PATH=$SCRATCH/real:$SHIMS:/usr/bin:/bin timeout 20 "$SHIMS/nvidia-smi" -q
+    PATH=$SCRATCH/real:$SHIMS:$TOOLS timeout 20 "$SHIMS/nvidia-smi" -q
     expect_words -q
 }
 
@@ -178,27 +187,26 @@ bare() {
     touch "$other/view/libnvidia-ml.so.1"
     run -127 timeout 20 env PATH="$SHIMS:$other/shims" nvidia-smi
     run -127 timeout 20 env PATH="$other/shims:$SHIMS:$other/shims" "$SHIMS/nvidia-smi"
-    PATH="$other/shims:$SHIMS:$PLAIN_PATH:$SCRATCH/real" timeout 20 nvidia-smi -L
-    [ -s "$CALL.words" ] || skip 'there is a real nvidia-smi here'
+    PATH="$other/shims:$SHIMS:$TOOLS:$SCRATCH/real" timeout 20 nvidia-smi -L
     expect_words -L
-    [ "$(variable LD_LIBRARY_PATH)" = "$other/view" ]
+    [ "$(variable LD_LIBRARY_PATH)" = "$other/view:$GENV_NVML" ]
 }
 
 @test "relative and empty entries of PATH are the current directory's" {
     cd "$SCRATCH"
-    PATH=$SHIMS:real:/usr/bin:/bin nvidia-smi -L
+    PATH=$SHIMS:real:$TOOLS nvidia-smi -L
     [ "$(cat "$CALL.path")" = real/nvidia-smi ]
     cd real
-    PATH=$SHIMS::/usr/bin:/bin nvidia-smi -L
+    PATH=$SHIMS::$TOOLS nvidia-smi -L
     [ "$(cat "$CALL.path")" = ./nvidia-smi ]
-    PATH=$SHIMS:/usr/bin:/bin: nvidia-smi -L
-    [ "$(cat "$CALL.path")" = ./nvidia-smi ] || [ -e /usr/bin/nvidia-smi ]
+    PATH=$SHIMS:$TOOLS: nvidia-smi -L
+    [ "$(cat "$CALL.path")" = ./nvidia-smi ]
 }
 
 @test "what can't be executed is passed over, and told if there is nothing else" {
     mkdir -p "$SCRATCH/a/nvidia-smi" "$SCRATCH/b"
     touch "$SCRATCH/b/nvidia-smi"
-    PATH=$SHIMS:$SCRATCH/a:$SCRATCH/b:$SCRATCH/real:/usr/bin:/bin nvidia-smi -L
+    PATH=$SHIMS:$SCRATCH/a:$SCRATCH/b:$SCRATCH/real:$TOOLS nvidia-smi -L
     expect_words -L
     run -127 bare "$SHIMS:$SCRATCH/a" nvidia-smi
     [ "$output" = 'genv: nvidia-smi: command not found' ]
@@ -220,14 +228,14 @@ bare() {
     mv "$SCRATCH/new" "$SHIMS/nvidia-smi"
     /proc/self/fd/9 -L 3>&-
     exec 9<&-
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
 }
 
 @test "genv run has the shims" {
-    GENV_DEVICES=4 PATH=$PREFIX/bin:$SCRATCH/real:/usr/bin:/bin genv run --gpus 1 -- \
+    GENV_DEVICES=4 PATH=$PREFIX/bin:$SCRATCH/real:$TOOLS genv run --gpus 1 -- \
         env -u GENV_DEVICES nvidia-smi --id=0 'a b'
     expect_words --id=0 'a b'
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
 }
 
 # Without the view.
@@ -244,8 +252,7 @@ expect_said() {
     [ "$status" -eq 0 ]
     expect_said "$VIEW/libnvidia-ml.so.1: No such file or directory"
     expect_words --id=0,1
-    run variable LD_LIBRARY_PATH
-    [ -z "$output" ]
+    expect_no_view
     FAKE_STATUS=5 run --separate-stderr nvidia-smi -q -d 'a b'
     [ "$status" -eq 5 ]
     expect_words --id=0,1 -q -d 'a b'
@@ -325,11 +332,8 @@ expect_said() {
 }
 
 @test "no view: -L, which takes no --id, is genv's own" {
-    # The same devices, from a driver.
-    GENV_DEVICES=4 genv devices --format json | jq '{devices: map({uuid, name: "NVIDIA \(.index)"})}' >"$SCRATCH/machine"
     rm "$VIEW/libnvidia-ml.so.1"
     GENV_DEVICES=4 genv devices detach --eid e --index 0
-    export GENV_SIMULATOR=$SCRATCH/machine LD_LIBRARY_PATH=$GENV_NVML
     run nvidia-smi -L
     echo "$output"
     [ "$status" -eq 0 ]
@@ -371,12 +375,12 @@ expect_said() {
     chmod g-s "$SCRATCH/real/nvidia-smi"
     rm "$CALL".*
     "${alice[@]}" nvidia-smi
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
     # To root they are nobody's.
     chmod u+s "$SCRATCH/real/nvidia-smi"
     rm "$CALL".*
     nvidia-smi
-    [ "$(variable LD_LIBRARY_PATH)" = "$VIEW" ]
+    expect_view
     command -v setcap >/dev/null || return 0
     chmod u-s "$SCRATCH/real/nvidia-smi"
     setcap cap_net_raw+ep "$SCRATCH/real/nvidia-smi" || return 0

@@ -48,6 +48,8 @@ static void replace_world(int fd, const char *path)
     world = next;
 }
 
+#define MACHINE_FILE "/etc/genv-simulator.json"
+
 /* Reads the file if it is another than last time. */
 static void refresh(void)
 {
@@ -55,7 +57,9 @@ static void refresh(void)
     cleanup_close int fd = -1;
     struct stat now;
 
-    if (!path || stat(path, &now) < 0 || is_unchanged(&now))
+    if (!path)
+        path = MACHINE_FILE;
+    if (stat(path, &now) < 0 || is_unchanged(&now))
         return;
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &now) < 0)

@@ -187,7 +187,7 @@ static void nvml_driver_fails(void **state)
     world_open_fails(EACCES, "permission");
     world_set("{\"init\": \"unknown\"}");
     world_open_fails(EIO, "999");
-    unsetenv("GENV_SIMULATOR"); /* no machine at all */
+    setenv("GENV_SIMULATOR", "/nowhere", 1); /* no machine at all, whatever this one is */
     world_open_fails(ENODEV, "not loaded");
 }
 
