@@ -347,7 +347,8 @@ function fish_prompt
     echo -n '> '
 end
 function show
-    echo (fish_prompt | string replace -r -a '\e\S*?m|\e\(B' '') (count_in_path "*/shims") (count_in_path $PWD/venv/bin)
+    # Without colours, in what way the terminal has them.
+    echo (fish_prompt | string replace -r -a '\e\[[0-9;]*m|\e\(.|\x0f' '') (count_in_path "*/shims") (count_in_path $PWD/venv/bin)
 end
 set PATH (string match -v '*/shims' -- $PATH)
 state one
@@ -357,7 +358,13 @@ same one two
 END
 }
 
-@test "a virtualenv inside the environment, left in either order" {
+terminals=(xterm-256color screen tmux-256color linux dumb)
+
+@test "a virtualenv inside the environment, left in either order, on any terminal" {
+    for TERM in "${terminals[@]}"; do venv_inside; done
+}
+
+venv_inside() {
     venv_session '
 genv activate --gpus 1
 . venv/bin/activate.fish
@@ -371,6 +378,7 @@ genv activate
 deactivate
 show
 genv deactivate'
+    echo "in $TERM"
     [ "${lines[0]}" = '(venv) (genv) >  1 1' ] || [ "${lines[0]}" = '(genv) (venv) >  1 1' ]
     [ "${lines[1]}" = '(venv) >  0 1' ]
     [ "${lines[2]}" = '>  0 0' ]
@@ -378,7 +386,11 @@ genv deactivate'
     [ "${lines[4]}" = same ]
 }
 
-@test "a virtualenv outside the environment, left in either order" {
+@test "a virtualenv outside the environment, left in either order, on any terminal" {
+    for TERM in "${terminals[@]}"; do venv_outside; done
+}
+
+venv_outside() {
     venv_session '
 . venv/bin/activate.fish
 genv activate --gpus 1
@@ -392,6 +404,7 @@ genv activate
 genv deactivate
 show
 deactivate'
+    echo "in $TERM"
     [ "${lines[0]}" = '(genv) (venv) >  1 1' ]
     [ "${lines[1]}" = '(genv) >  1 0' ]
     [ "${lines[2]}" = '>  0 0' ]
