@@ -194,7 +194,7 @@ matrix_is_possible() {
 try_machines() {
     local line words
     WORK=$(mktemp -d /var/tmp/genv-matrix.XXXXXX)
-    CACHE=${GENV_TEST_CACHE:-/var/cache/genv-tests}/matrix
+    CACHE=$(tests/cache)/matrix
     mkdir -p "$CACHE"
     : >"$WORK/table"
     for line; do

@@ -15,11 +15,11 @@
 #include "store/lock.h"
 #include "store/private.h"
 
-#define LOCK_NAME        "genv.lock"
-#define MODE_IDLE        0644
-#define MODE_HOLDER      0744 /* see store_load_holders() */
-#define WRITE_TIMEOUT_S  10
-#define READ_TIMEOUT_MS  200
+#define LOCK_NAME       "genv.lock"
+#define MODE_IDLE       0644
+#define MODE_HOLDER     0744 /* see store_load_holders() */
+#define WRITE_TIMEOUT_S 10
+#define READ_TIMEOUT_MS 200
 
 /* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing. */
 static void strip_slashes(char *path)

@@ -8,7 +8,7 @@
 #include "monitor/overview.h"
 #include "scene.h"
 
-#define DAY_LOOKS (24 * 60 * 60 / 10)
+#define DAY_LOOKS   (24 * 60 * 60 / 10)
 #define SLACK_BYTES 1024 /* a single leak in each scrape would be thirty times that */
 
 /* Another environment every hour, another device every other one; work on and off. */
