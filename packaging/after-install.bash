@@ -1,15 +1,8 @@
 #!/usr/bin/env bash
-# What ./run install does behind `meson install` in the folder $1: it makes the installation movable, makes the state
-# directory of a system-wide one, and says what to do next.
+# What ./run install does behind `meson install` in the folder $1: it makes the state directory of a system-wide
+# one, and says what to do next.
 set -euo pipefail
 prefix=$1
-
-# pkg-config finds the rest from where genv.pc is. (Meson can do this itself from 0.63 on.)
-for folder in "$prefix"/lib*/pkgconfig "$prefix"/lib/*/pkgconfig; do
-    if [[ -f $folder/genv.pc ]]; then
-        sed -i "s|^prefix=.*|prefix=\${pcfiledir}/$(realpath --relative-to="$folder" "$prefix")|" "$folder/genv.pc"
-    fi
-done
 
 # Root makes the state directory, so that it is no user's: by tmpfiles.d where that is in force, else by hand.
 make_state_directory() {
