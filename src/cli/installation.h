@@ -6,10 +6,11 @@
 #include <genv/types.h>
 
 struct installation {
-    char genv[4096];  /* /usr/local/lib/genv/bin/genv */
-    char root[4096];  /* /usr/local/lib/genv */
-    char shims[4200]; /* /usr/local/lib/genv/shims */
-    char view[4200];  /* /usr/local/lib/genv/view, where the NVML library that shows one environment is */
+    char genv[4096];        /* /usr/local/lib/genv/bin/genv */
+    char root[4096];        /* /usr/local/lib/genv */
+    char shims[4200];       /* /usr/local/lib/genv/shims */
+    char view[4200];        /* /usr/local/lib/genv/view, where the NVML library that shows one environment is */
+    char completions[4200]; /* /usr/local/lib/genv/completions */
 };
 
 int installation_find(struct installation *ret_installation, struct genv_error *err);

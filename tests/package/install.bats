@@ -71,6 +71,7 @@ END
     "$copy/bin/genv" run --gpus 1 -- "$copy/shims/nvidia-smi" -L | grep -F 'GPU 0'
     "$copy/bin/genv" top --once
     [ -e "$copy/share/man/man1/genv-attach.1" ]
+    [[ $("$copy/bin/genv" shell --init bash) == *"'$copy/completions'"* ]]
     [ -f "$copy/completions/genv.bash" ]
 }
 
