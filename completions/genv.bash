@@ -1,6 +1,8 @@
 # bash completion for genv: genv itself knows what could come next.
 _genv() {
-    local line start
+    local line start genv=(command genv)
+    # The function of `genv shell --init` knows where genv is; PATH need not.
+    ! declare -F __genv_deinit >/dev/null || genv=(genv)
     COMPREPLY=()
     while IFS= read -r line; do
         if [[ $line == ':command '* ]]; then
@@ -15,6 +17,6 @@ _genv() {
         else
             COMPREPLY+=("${line%%$'\t'*}")
         fi
-    done < <(command genv complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    done < <("${genv[@]}" complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _genv genv

@@ -3,7 +3,13 @@ function __genv_complete
     set -l words (commandline -opc)
     set -e words[1]
     set -l current (commandline -ct)
-    set -l candidates (command genv complete -- $words "$current" 2>/dev/null)
+    # The function of `genv shell --init` knows where genv is; PATH need not.
+    set -l candidates
+    if functions -q __genv_deinit
+        set candidates (genv complete -- $words "$current" 2>/dev/null)
+    else
+        set candidates (command genv complete -- $words "$current" 2>/dev/null)
+    end
     if string match -q ':command *' -- $candidates[1]
         set -l start (math (string replace ':command ' '' -- $candidates[1]) + 1)
         set -a words "$current"

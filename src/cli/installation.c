@@ -34,8 +34,9 @@ int installation_find(struct installation *ret_installation, struct genv_error *
         if (slash)
             *slash = '\0';
     }
-    snprintf(in->shims, sizeof(in->shims), "%s/libexec/genv/shims", in->root);
-    snprintf(in->view, sizeof(in->view), "%s/libexec/genv/view", in->root);
+    snprintf(in->shims, sizeof(in->shims), "%s/shims", in->root);
+    snprintf(in->view, sizeof(in->view), "%s/view", in->root);
+    snprintf(in->completions, sizeof(in->completions), "%s/completions", in->root);
     if (in->root[0] == '\0')
         copy_string(in->root, sizeof(in->root), "/");
     return 0;

@@ -1,14 +1,16 @@
-/* Where this genv is installed. It may be moved as a whole: its place is that of the running binary. */
+/* Where this genv is installed: in a folder of its own, whose place is that of the running binary, so that it may be
+ * moved. What lies outside of it, in PREFIX/bin and elsewhere, are links to it. */
 #ifndef CLI_INSTALLATION_H
 #define CLI_INSTALLATION_H
 
 #include <genv/types.h>
 
 struct installation {
-    char genv[4096];  /* /usr/local/bin/genv */
-    char root[4096];  /* /usr/local */
-    char shims[4200]; /* /usr/local/libexec/genv/shims */
-    char view[4200];  /* /usr/local/libexec/genv/view, where the NVML library that shows one environment is */
+    char genv[4096];        /* /usr/local/lib/genv/bin/genv */
+    char root[4096];        /* /usr/local/lib/genv */
+    char shims[4200];       /* /usr/local/lib/genv/shims */
+    char view[4200];        /* /usr/local/lib/genv/view, where the NVML library that shows one environment is */
+    char completions[4200]; /* /usr/local/lib/genv/completions */
 };
 
 int installation_find(struct installation *ret_installation, struct genv_error *err);

@@ -1,4 +1,4 @@
-/* genv monitor: becomes libexec/genv/genv-monitor, so that genv itself links no HTTP library. */
+/* genv monitor: becomes libexec/genv-monitor, so that genv itself links no HTTP library. */
 #include "cli/monitor.h"
 
 #include <errno.h>
@@ -70,7 +70,7 @@ int monitor_become(struct cli *cli, const struct monitor_options *options, const
         r = installation_find(&installation, err);
     if (r < 0)
         return r;
-    snprintf(program, sizeof(program), "%s/libexec/genv/genv-monitor", installation.root);
+    snprintf(program, sizeof(program), "%s/libexec/genv-monitor", installation.root);
     snprintf(interval, sizeof(interval), "%.3f", options->interval_seconds);
     if (options->config_dir) {
         all[count++] = "--config-dir";

@@ -1,4 +1,4 @@
-/* genv remote monitor: becomes libexec/genv/genv-monitor for many machines. */
+/* genv remote monitor: becomes libexec/genv-monitor for many machines. */
 #include "cli/monitor.h"
 #include "cli/remote.h"
 

@@ -140,7 +140,7 @@ static int prepare_login(const char *shell, const struct values *values, const s
     enum shell_kind kind;
     int r;
 
-    snprintf(folder, sizeof(folder), "%s/libexec/genv/login", root);
+    snprintf(folder, sizeof(folder), "%s/login", root);
     if (shell_kind_of_program(shell, &kind) == 0) {
         snprintf(login->file, sizeof(login->file), "%s/%s", folder, files[kind]);
         if (access(login->file, R_OK) == 0) {

@@ -53,10 +53,14 @@ static int add_init(struct cli *cli, const char *name, struct genv_error *err)
 
     if (r == 0)
         r = installation_find(&installation, err);
+    if (r < 0)
+        return r;
     /* Words even for the shell function, which is about to evaluate what it gets: the caller asked to see the code. */
-    if (r == 0)
-        shell_add_init(&cli->output, kind, installation.genv, installation.shims);
-    return r;
+    shell_add_init(&cli->output, kind,
+                   &(struct shell_paths){.genv = installation.genv,
+                                         .shims = installation.shims,
+                                         .completions = installation.completions});
+    return 0;
 }
 
 static int add_deinit(struct cli *cli, const char *name, struct genv_error *err)
@@ -108,7 +112,8 @@ const struct command command_shell = {
     .name = "shell",
     .summary = "Set up the shell, so that environments can be activated in it",
     .description = "Prints code for the shell to evaluate: a function genv, for the commands that change the shell "
-                   "itself. Add the line to the file that the shell reads at its start: ~/.bashrc, ~/.zshrc or "
+                   "itself, and the completions. Add the line to the file that the shell reads at its start: "
+                   "~/.bashrc, ~/.zshrc or "
                    "~/.config/fish/config.fish.",
     .group = GROUP_SETUP,
     .options = options,

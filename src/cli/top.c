@@ -52,7 +52,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return r;
     if (values->interval_seconds < 0.1)
         return cli_usage_error(cli, error_set(err, EINVAL, "--interval: give 0.1 seconds or more"), err);
-    snprintf(program, sizeof(program), "%s/libexec/genv/genv-top", installation.root);
+    snprintf(program, sizeof(program), "%s/libexec/genv-top", installation.root);
     snprintf(interval, sizeof(interval), "--interval=%.3f", values->interval_seconds);
     if (values->once)
         words[count++] = "--once";

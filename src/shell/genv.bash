@@ -1,5 +1,5 @@
-# What `genv shell --init bash` prints, without its comments; @GENV@ and @SHIMS@ become quoted absolute paths. For bash
-# 4.4 and later, POSIX mode included.
+# What `genv shell --init bash` prints, without its comments; @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted
+# absolute paths. For bash 4.4 and later, POSIX mode included.
 #
 # Commands are called as `\builtin …`, so that no alias or function of the user's gets in between.
 # shellcheck shell=bash disable=SC2288
@@ -154,10 +154,28 @@ __genv_assign() {
     fi
 }
 
+# At the first tab it reads the completions, which register themselves, and stays in front of them to be known.
+__genv_complete() {
+    if ! \builtin declare -F _genv >/dev/null; then
+        \builtin source @COMPLETIONS@/genv.bash || \builtin return
+        \builtin complete -F __genv_complete genv
+    fi
+    _genv "$@"
+}
+
 __genv_deinit() {
     if [[ ${GENV_ENVIRONMENT_ID+set} ]] && ! genv deactivate; then
         __genv_evaluate __genv_leave
     fi
+    if [[ $(\builtin complete -p genv 2>/dev/null) == *' __genv_complete '* ]]; then
+        \builtin complete -r genv
+        \builtin unset -f _genv
+    fi
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
-        __genv_path __genv_assign __genv_deinit
+        __genv_path __genv_assign __genv_complete __genv_deinit
 }
+
+# What was registered before stays.
+if ! \builtin complete -p genv >/dev/null 2>&1; then
+    \builtin complete -F __genv_complete genv
+fi

@@ -1,5 +1,5 @@
-# What `genv shell --init fish` prints, without its comments; @GENV@ and @SHIMS@ become quoted absolute paths. For fish
-# 3.1 and later.
+# What `genv shell --init fish` prints, without its comments; @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted
+# absolute paths. For fish 3.1 and later.
 #
 # Builtins that a function of the user's could stand in for are called as `builtin …`; fish lets nobody redefine the
 # others used here (set, string, test, eval, return, status, functions of the language).
@@ -173,6 +173,18 @@ function __genv_deinit
     if not builtin functions -q __genv_fish_prompt; and not builtin functions -q __genv__old_fish_prompt
         builtin functions -e __genv_show
     end
+    if set -l __genv_index (builtin contains -i -- @COMPLETIONS@ $fish_complete_path)
+        set -eg fish_complete_path[$__genv_index]
+    end
+    if test "$(builtin functions -D __genv_complete 2>/dev/null)" = @COMPLETIONS@/genv.fish
+        builtin complete -e -c genv
+        builtin functions -e __genv_complete
+    end
     builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
         __genv_wrap __genv_unwrap __genv_deinit
+end
+
+# The last folder in which fish looks for completions, at the first tab.
+if not builtin contains -- @COMPLETIONS@ $fish_complete_path
+    set -ga fish_complete_path @COMPLETIONS@
 end

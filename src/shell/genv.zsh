@@ -1,6 +1,7 @@
 # What `genv shell --init zsh` prints, without its comments and wrapped in `emulate zsh … -c`, which parses and runs
 # it under zsh's own options whatever the user's are, without aliases, and without errexit: a failing genv command is
-# always followed to its end. @GENV@ and @SHIMS@ become quoted absolute paths. For zsh 5.3 and later.
+# always followed to its end. @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted absolute paths. For zsh 5.3 and
+# later.
 #
 # Commands are called as `builtin …`, so that no function of the user's gets in between.
 
@@ -147,10 +148,49 @@ function __genv_assign {
     fi
 }
 
+# Registers the completions, unless there are some, at once where compinit has run, else before the first prompt after
+# it. To zsh itself genv is GNU's env on a BSD. (In fpath they would make compinit write its dump anew, and ask whether
+# a folder of another user's is safe.)
+function __genv_register {
+    if ! builtin typeset -f compdef >/dev/null; then
+        __genv_before_prompt __genv_register
+        builtin return 0
+    fi
+    __genv_before_prompt
+    if [[ ${_comps[genv]-} == (|_env) ]]; then
+        builtin typeset -g __genv_replaced=${_comps[genv]-}
+        compdef __genv_complete genv
+    fi
+}
+
+# Has $1 called before each prompt, or nothing of ours.
+function __genv_before_prompt {
+    precmd_functions=(${precmd_functions:#__genv_register} $1)
+    if (( ! $#precmd_functions )); then
+        builtin unset precmd_functions
+    fi
+}
+
+# This function has options of its own; the functions that completions call expect those of the completion system.
+function __genv_complete {
+    builtin setopt local_options $_comp_options
+    builtin source @COMPLETIONS@/_genv
+}
+
 function __genv_deinit {
     if (( ${+GENV_ENVIRONMENT_ID} )) && ! genv deactivate; then
         __genv_leave
     fi
+    __genv_before_prompt
+    if [[ ${_comps[genv]-} == __genv_complete ]]; then
+        compdef -d genv
+        if [[ -n $__genv_replaced ]]; then
+            compdef $__genv_replaced genv
+        fi
+        builtin unset __genv_replaced
+    fi
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_assign __genv_deinit
+        __genv_assign __genv_register __genv_before_prompt __genv_complete __genv_deinit
 }
+
+__genv_register

@@ -27,37 +27,42 @@ static void add_quoted(struct text *code, enum shell_kind kind, const char *stri
 }
 
 /* Adds @pattern with its placeholders replaced by the quoted paths. */
-static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const char *genv,
-                         const char *shims)
+static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const struct shell_paths *paths)
 {
-    static const char genv_placeholder[] = "@GENV@", shims_placeholder[] = "@SHIMS@";
+    const struct {
+        const char *name, *path;
+    } placeholders[] = {
+        {"@GENV@", paths->genv},
+        {"@SHIMS@", paths->shims},
+        {"@COMPLETIONS@", paths->completions},
+    };
 
     while (*pattern) {
-        size_t plain = strcspn(pattern, "@");
+        size_t plain = strcspn(pattern, "@"), i = 0;
 
         text_add_bytes(code, pattern, plain);
         pattern += plain;
-        if (strncmp(pattern, genv_placeholder, strlen(genv_placeholder)) == 0) {
-            add_quoted(code, kind, genv);
-            pattern += strlen(genv_placeholder);
-        } else if (strncmp(pattern, shims_placeholder, strlen(shims_placeholder)) == 0) {
-            add_quoted(code, kind, shims);
-            pattern += strlen(shims_placeholder);
+        while (i < ARRAY_SIZE(placeholders) &&
+               strncmp(pattern, placeholders[i].name, strlen(placeholders[i].name)) != 0)
+            i++;
+        if (i < ARRAY_SIZE(placeholders)) {
+            add_quoted(code, kind, placeholders[i].path);
+            pattern += strlen(placeholders[i].name);
         } else if (*pattern) {
             text_add_bytes(code, pattern++, 1);
         }
     }
 }
 
-void shell_add_init(struct text *code, enum shell_kind kind, const char *genv, const char *shims)
+void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_paths *paths)
 {
     cleanup_text struct text plain = TEXT_INIT;
 
     if (kind != SHELL_ZSH) {
-        add_template(code, kind, codes[kind], genv, shims);
+        add_template(code, kind, codes[kind], paths);
         return;
     }
-    add_template(&plain, kind, codes[kind], genv, shims);
+    add_template(&plain, kind, codes[kind], paths);
     /* Options given with -o hold in the functions, too. Quoted, since zsh has aliases that apply to any word. */
     text_add(code, "\\builtin 'emulate' 'zsh' '-o' 'no_aliases' '-o' 'no_all_export' '-o' 'no_err_exit' "
                    "'-o' 'no_err_return' '-o' 'unset' '-c' ");

@@ -21,8 +21,15 @@ int shell_kind_of_program(const char *program, enum shell_kind *ret_kind);
  * the three. */
 int shell_kind_of_caller(enum shell_kind *ret_kind);
 
-/* The code of `genv shell --init`. @genv and @shims are absolute paths, of the binary and of the shims' folder. */
-void shell_add_init(struct text *code, enum shell_kind kind, const char *genv, const char *shims);
+/* What the code of `genv shell --init` knows of the installation: absolute paths. */
+struct shell_paths {
+    const char *genv;        /* the binary */
+    const char *shims;       /* the shims' folder */
+    const char *completions; /* the folder of genv.bash, _genv and genv.fish */
+};
+
+/* The code of `genv shell --init`. */
+void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_paths *paths);
 /* Undoes it; runs `genv deactivate` first, if the shell is in an environment. */
 void shell_add_deinit(struct text *code, enum shell_kind kind);
 

@@ -62,13 +62,17 @@ bool shim_stands_aside(void)
 /* This shim, a link to it, or that of another installation of genv, which would look further and find this one. */
 static bool is_shim(const struct shim *shim, const char *path, const struct stat *st)
 {
-    char resolved[PATH_MAX], suffix[128];
-    int length = snprintf(suffix, sizeof(suffix), "/libexec/genv/shims/%s", shim->name);
+    char resolved[PATH_MAX], suffix[128], genv[PATH_MAX + 16];
+    size_t length = (size_t)snprintf(suffix, sizeof(suffix), "/shims/%s", shim->name), root;
 
     if (st->st_dev == shim->device && st->st_ino == shim->inode)
         return true;
-    return realpath(path, resolved) && strlen(resolved) >= (size_t)length &&
-           strcmp(resolved + strlen(resolved) - length, suffix) == 0;
+    if (!realpath(path, resolved) || strlen(resolved) < length)
+        return false;
+    root = strlen(resolved) - length;
+    /* Others call a folder shims, too; beside ours there is a genv. */
+    snprintf(genv, sizeof(genv), "%.*s/bin/genv", (int)root, resolved);
+    return strcmp(resolved + root, suffix) == 0 && access(genv, F_OK) == 0;
 }
 
 int shim_find_real(const struct shim *shim, char *path, size_t size)

@@ -7,8 +7,8 @@ load cli_helpers
 @test "run: variables, PATH, and nothing left behind" {
     expect 0 "3 x y 4g 0,1,2 PCI_BUS_ID" genv run --gpus 3 --name 'x y' --gpu-memory 4g -- \
         sh -c 'echo "$GENV_GPUS $GENV_ENVIRONMENT_NAME $GENV_GPU_MEMORY $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER"'
-    expect 0 "$(genv root)/libexec/genv/shims:$PATH" genv run -- sh -c 'echo "$PATH"'
-    expect 0 "$(genv root)/libexec/genv/shims:$PATH" genv run -- genv run -- sh -c 'echo "$PATH"'
+    expect 0 "$(genv root)/shims:$PATH" genv run -- sh -c 'echo "$PATH"'
+    expect 0 "$(genv root)/shims:$PATH" genv run -- genv run -- sh -c 'echo "$PATH"'
     expect 0 '' genv envs query --query eid
 }
 

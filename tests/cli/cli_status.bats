@@ -122,13 +122,17 @@ Configuration
     expect_usage_error 'give --init bash or --deinit bash' genv shell bash
 }
 
-@test "root is the folder above that of the binary, and has the folder of the shims" {
+@test "root is the folder above that of the binary, if it has the folder of the shims" {
     local root
     root=$(dirname "$(dirname "$(readlink -f "$GENV_BIN")")")
     expect 0 "$root" genv root
-    [ -d "$root/libexec/genv/shims" ]
+    [ -d "$root/shims" ]
     mkdir -p "$BATS_TEST_TMPDIR/moved/bin"
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/bin/genv"
+    # People delete what it prints, and this could be all of /usr/local.
+    expect 1 '' "$BATS_TEST_TMPDIR/moved/bin/genv" root
+    [ "$stderr" = "genv: $BATS_TEST_TMPDIR/moved/bin/genv is not in an installation of genv: $BATS_TEST_TMPDIR/moved/shims is missing" ]
+    mkdir "$BATS_TEST_TMPDIR/moved/shims"
     expect 0 "$BATS_TEST_TMPDIR/moved" "$BATS_TEST_TMPDIR/moved/bin/genv" root
 }
 
@@ -153,7 +157,7 @@ Configuration
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/bin/genv"
     run "$BATS_TEST_TMPDIR/moved/bin/genv" doctor
     [ "$status" -eq 1 ]
-    [[ ${lines[0]} == "error    installation: "*"$BATS_TEST_TMPDIR/moved/libexec/genv/shims can't be read; install genv again" ]]
+    [[ ${lines[0]} == "error    installation: "*"$BATS_TEST_TMPDIR/moved/shims can't be read; install genv again" ]]
     printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/other/genv"
     chmod +x "$BATS_TEST_TMPDIR/other/genv"
     PATH=$BATS_TEST_TMPDIR/other:$PATH run "$GENV_BIN" doctor

@@ -298,7 +298,7 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     mkdir -p "$SCRATCH/bin"
     cp "$GENV" "$SCRATCH/bin/genv"
     run -1 "$SCRATCH/bin/genv" monitor
-    [[ $output == *"monitoring is not installed: $SCRATCH/libexec/genv/genv-monitor is missing" ]]
+    [[ $output == *"monitoring is not installed: $SCRATCH/libexec/genv-monitor is missing" ]]
 }
 
 @test "the configuration lies where it is expected, with the address that is served" {

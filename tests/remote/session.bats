@@ -127,7 +127,7 @@ words_through() {
         command -v nvidia-smi; env | grep -c GENV_LOGIN; pwd'
     echo "$output"
     [[ ${lines[0]} =~ ^'Environment is active ('[0-9]+')'$ && ${lines[1]} == 'Attached to GPUs at indices 0' ]]
-    [[ $output == *$'\n0 PCI_BUS_ID 1 2g my job\n'*/libexec/genv/shims/nvidia-smi$'\n0\n'"$home" ]]
+    [[ $output == *$'\n0 PCI_BUS_ID 1 2g my job\n'*/shims/nvidia-smi$'\n0\n'"$home" ]]
     is_free
 }
 

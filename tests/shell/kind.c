@@ -93,13 +93,17 @@ static void test_quoting(void **state)
 /* Paths that contain a placeholder are not replaced once more. */
 static void test_placeholders(void **state)
 {
+    static const struct shell_paths paths = {
+        .genv = "/@SHIMS@/user@host", .shims = "/@GENV@", .completions = "/@COMPLETIONS@/@GENV@"};
+
     (void)state;
     for (int i = SHELL_BASH; i <= SHELL_FISH; i++) {
         cleanup_text struct text code = TEXT_INIT;
 
-        shell_add_init(&code, (enum shell_kind)i, "/@SHIMS@/user@host", "/@GENV@");
-        assert_non_null(strstr(code.data, "/@SHIMS@/user@host"));
-        assert_non_null(strstr(code.data, "/@GENV@"));
+        shell_add_init(&code, (enum shell_kind)i, &paths);
+        assert_non_null(strstr(code.data, paths.genv));
+        assert_non_null(strstr(code.data, paths.shims));
+        assert_non_null(strstr(code.data, paths.completions));
     }
 }
 

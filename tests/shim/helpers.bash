@@ -13,11 +13,11 @@ setup_installation() {
     chmod 755 "$SCRATCH"
     export GENV_TMPDIR=$SCRATCH/state GENV_DEVICES=4
     PREFIX=$SCRATCH/prefix
-    SHIMS=$PREFIX/libexec/genv/shims
-    VIEW=$PREFIX/libexec/genv/view
+    SHIMS=$PREFIX/shims
+    VIEW=$PREFIX/view
     mkdir -p "$PREFIX/bin" "$SHIMS" "$VIEW" "$SCRATCH/real" "$SCRATCH/work"
     cp "$GENV_BIN" "$PREFIX/bin/genv"
-    cp "$(dirname "$GENV_BIN")"/../libexec/genv/shims/{nvidia-smi,docker} "$SHIMS"
+    cp "$(dirname "$GENV_BIN")"/../shims/{nvidia-smi,docker} "$SHIMS"
     touch "$VIEW/libnvidia-ml.so.1"
     PLAIN_PATH=$PATH
     export PATH=$SHIMS:$PREFIX/bin:$SCRATCH/real:$PATH

@@ -181,8 +181,9 @@ bare() {
 }
 
 @test "two installations do not call each other" {
-    local other=$SCRATCH/other/libexec/genv
-    mkdir -p "$other/shims" "$other/view"
+    local other=$SCRATCH/other
+    mkdir -p "$other/bin" "$other/shims" "$other/view"
+    cp "$GENV_BIN" "$other/bin/genv"
     cp "$SHIMS/nvidia-smi" "$other/shims"
     touch "$other/view/libnvidia-ml.so.1"
     run -127 timeout 20 env PATH="$SHIMS:$other/shims" nvidia-smi
@@ -190,6 +191,13 @@ bare() {
     PATH="$other/shims:$SHIMS:$TOOLS:$SCRATCH/real" timeout 20 nvidia-smi -L
     expect_words -L
     [ "$(variable LD_LIBRARY_PATH)" = "$other/view:$GENV_NVML" ]
+}
+
+@test "another tool's folder of shims is not taken for an installation" {
+    mkdir "$SCRATCH/shims"
+    make_fake "$SCRATCH/shims/nvidia-smi"
+    PATH=$SHIMS:$SCRATCH/shims:/usr/bin:/bin nvidia-smi -L
+    [ "$(cat "$CALL.path")" = "$SCRATCH/shims/nvidia-smi" ]
 }
 
 @test "relative and empty entries of PATH are the current directory's" {
@@ -345,7 +353,7 @@ expect_said() {
     local odd
     for odd in 'a:b' 'a;b' 'a$LIB'; do
         cp -r "$PREFIX" "$SCRATCH/$odd"
-        run --separate-stderr "$SCRATCH/$odd/libexec/genv/shims/nvidia-smi"
+        run --separate-stderr "$SCRATCH/$odd/shims/nvidia-smi"
         [ "$status" -eq 0 ]
         expect_said "can't stand in LD_LIBRARY_PATH"
         expect_words --id=0,1

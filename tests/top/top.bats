@@ -320,6 +320,6 @@ colours() {
     [[ $stderr == *"'often' is not a time"* ]]
     run --separate-stderr genv top --interval 0
     [ "$status" -eq 2 ]
-    run --separate-stderr "$GENV_BUILD/src/libexec/genv/genv-top" --frobnicate
+    run --separate-stderr "$GENV_BUILD/src/libexec/genv-top" --frobnicate
     [ "$status" -eq 2 ]
 }

@@ -5,7 +5,7 @@
 bats_require_minimum_version 1.5.0
 
 SIMULATOR=$GENV_NVML
-LIBEXEC=$(dirname "$GENV_BIN")/../libexec/genv
+BUILT=$(dirname "$GENV_BIN")/..
 CHECK=$GENV_SOURCE/tests/view/programs.py
 
 NVIDIA_SMI_MODES=(table list query xml query_gpu query_apps pmon pmon_memory dmon dmon_memory topo)
@@ -140,7 +140,7 @@ be() {
     c) user=("${BOB[@]}") home=$WORLD/bob ;;
     *) user=("${ALICE[@]}") ;;
     esac
-    if [[ $1 != bare ]]; then path=$LIBEXEC/shims:$path; fi
+    if [[ $1 != bare ]]; then path=$BUILT/shims:$path; fi
     AS=("${user[@]}" env "PATH=$path" "HOME=$home" USER=genv-test LOGNAME=genv-test LC_ALL=C.UTF-8 TERM=screen
         "GENV_SIMULATOR=$WORLD/$2/$3.json" "LD_LIBRARY_PATH=$SIMULATOR" "TMUX_TMPDIR=$home")
     if [[ $1 != bare ]]; then AS+=("GENV_ENVIRONMENT_ID=$1"); fi

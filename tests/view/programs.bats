@@ -162,7 +162,7 @@ in_environments() {
 # Runs the real nvidia-smi on the view itself, as $1 on the machine $2 of driver $3, with the variables behind.
 look_past_the_shim() {
     be "$1" "$3" "$2"
-    run "${AS[@]}" env "LD_LIBRARY_PATH=$LIBEXEC/view:$SIMULATOR" "${@:4}" "$(program "$3")/nvidia-smi"
+    run "${AS[@]}" env "LD_LIBRARY_PATH=$BUILT/view:$SIMULATOR" "${@:4}" "$(program "$3")/nvidia-smi"
 }
 
 @test 'nobody sees an environment that is not his, or is over' {

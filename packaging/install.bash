@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# install.bash STAGE PREFIX: puts what `meson install` has left in STAGE in its place, makes the state directory of a
+# system-wide installation, and says what to do next. With PREFIX alone it only says whether that can be done.
+set -euo pipefail
+prefix=${*: -1}
+. "$(dirname "${BASH_SOURCE[0]}")/layout.bash"
+check_prefix
+if (($# == 1)); then
+    exit
+fi
+stage=$1$prefix
+umask 022
+
+# Everything but $root is a link there, or for the system; what is in its place already has to be so as well.
+list_around() {
+    (cd "$stage" && find . -path ./lib/genv -prune -o ! -type d -print0)
+}
+
+check_around() {
+    local file there
+    while IFS= read -r -d '' file; do
+        there=$prefix${file#.}
+        if [[ -L $stage/$file && -L $there ]]; then
+            [[ $(readlink "$there") == *lib/genv/* ]] || fail "$there is another program's: move it away"
+        elif [[ -L $stage/$file && -e $there ]]; then
+            fail "$there is another program's: move it away"
+        fi
+    done < <(list_around)
+}
+
+# Puts the new folder in the place of the old one, which is whole until then.
+place_root() {
+    mkdir -p "$prefix/lib"
+    new=$(mktemp -d "$prefix/lib/.genv.XXXXXX")
+    # shellcheck disable=SC2154 # set just before
+    trap '[[ -e $root || ! -e $new/old ]] || mv -T "$new/old" "$root"; rm -rf "$new"' EXIT
+    cp -R "$stage/lib/genv" "$new/genv"
+    if [[ -e $root || -L $root ]]; then
+        mv -T "$root" "$new/old"
+    fi
+    mv -T "$new/genv" "$root"
+}
+
+place_around() {
+    local file
+    while IFS= read -r -d '' file; do
+        mkdir -p "$prefix/${file%/*}"
+        if [[ -L $stage/$file ]]; then
+            ln -sfT "$(readlink "$stage/$file")" "$prefix/$file"
+        else
+            cp --remove-destination "$stage/$file" "$prefix/$file"
+        fi
+    done < <(list_around)
+}
+
+# A link that leads nowhere is of a file that this version does not have.
+remove_stale_links() {
+    local link
+    while IFS= read -r -d '' link; do
+        [[ -e $link ]] || rm "$link"
+    done < <(list_links)
+}
+
+# Root makes the state directory, so that it is no user's: by tmpfiles.d where that is in force, else by hand.
+make_state_directory() {
+    if command -v systemd-tmpfiles >/dev/null; then
+        systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/genv.conf"
+        return
+    fi
+    (umask 0 && mkdir -m 1777 "$state" "$state/envs" "$state/devices" && : >"$state/genv.lock")
+}
+
+if ! is_for_the_system; then
+    rm -f "${system_files[@]/#/$stage/}"
+    find "$stage/lib" -type d -empty -delete
+fi
+if is_older_layout; then
+    remove_older_layout
+fi
+check_around
+place_root
+place_around
+remove_stale_links
+if is_for_the_system; then
+    ldconfig
+    [[ -d $state ]] || make_state_directory || echo "could not make $state; 'genv doctor' says what is in the way" >&2
+fi
+
+binary=$prefix/bin/genv
+echo
+if [[ $(command -v genv) == "$binary" ]]; then
+    binary=genv
+    path=
+else
+    path="export PATH=\"$prefix/bin:\$PATH\""$'\n    '
+fi
+cat <<MESSAGE
+Installed: $("$binary" --version), in $root. To have it in every shell, add to ~/.bashrc (or ~/.zshrc)
+
+    ${path}eval "\$(genv shell --init)"
+
+or to ~/.config/fish/config.fish
+
+    ${path:+fish_add_path "$prefix/bin"
+    }genv shell --init fish | source
+
+then open a new shell and run: genv activate --gpus 1
+MESSAGE
