@@ -98,7 +98,8 @@ run_test() {
     exec </dev/null
     SUITES=()
     TALLY=$(mktemp)
-    trap 'rm -f "$TALLY"' EXIT
+    find_owner
+    trap 'rm -f "$TALLY"; hand_over' EXIT
     "run_$size" "${@:2}"
     say 'Results'
     tests/tally.py "$TALLY" "${SUITES[@]}"

@@ -119,8 +119,11 @@ int rfc3339_parse(const char *text, struct timespec *ret_time)
         else if (parts[i].behind && *text++ != parts[i].behind)
             return -EINVAL;
     }
-    if (*text == '.' && (text++, parse_fraction(&text, &nanoseconds) < 0))
-        return -EINVAL;
+    if (*text == '.') {
+        text++;
+        if (parse_fraction(&text, &nanoseconds) < 0)
+            return -EINVAL;
+    }
     if (parse_zone(&text, &offset) < 0 || *text || to_seconds(&utc, &seconds) < 0)
         return -EINVAL;
     seconds -= offset;

@@ -34,8 +34,9 @@ int view_use(const char *folder, struct genv_error *err)
             text_add_bytes(&changed, path, length);
         }
         path += length;
-        if (*path && *++path == '\0')
-            text_add(&changed, ":"); /* it ended with an empty entry */
+        if (*path && path[1] == '\0')
+            text_add(&changed, ":"); /* it ends with an empty entry */
+        path += *path != '\0';
     }
     if (changed.failed || setenv(VARIABLE, changed.data, 1) < 0)
         return error_no_memory(err);

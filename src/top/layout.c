@@ -75,7 +75,7 @@ static int larger(int a, int b)
 /* What a pane would like to have; an empty one says so in a row. */
 static int need(const struct rows *rows, enum pane pane)
 {
-    return HEADINGS + (int)larger(1, smaller((int)rows->counts[pane], 100000));
+    return HEADINGS + larger(1, smaller((int)rows->counts[pane], 100000));
 }
 
 /* Gives a pane its rows, and its list what the headings leave of them. */

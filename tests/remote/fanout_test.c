@@ -10,11 +10,7 @@
 #include "base/proc.h"
 #include "remote/fanout.h"
 
-#define SHELL(script)                                                                                                  \
-    ({                                                                                                                 \
-        static char *words[] = {"/bin/sh", "-c", script, NULL};                                                        \
-        words;                                                                                                         \
-    })
+#define SHELL(script) ((char *[]){"/bin/sh", "-c", script, NULL}) /* lives as long as the block that it is in */
 
 static const struct fanout_options plain = {.timeout_ms = 60000, .parallel_max = 8, .output_max = 1 << 16};
 
@@ -154,13 +150,14 @@ static void enough(void **state)
     struct counts counts = {.answer = 0};
     struct fanout_options options = plain;
     struct fanout_job jobs[20];
+    char **quick = SHELL("echo this"), **slow = SHELL("exec sleep 1000");
 
     (void)state;
     options.ended = count_ended;
     options.data = &counts;
     options.parallel_max = 3;
     for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-        jobs[i] = (struct fanout_job){.argv = i == 1 ? SHELL("echo this") : SHELL("exec sleep 1000")};
+        jobs[i] = (struct fanout_job){.argv = i == 1 ? quick : slow};
     run(jobs, ARRAY_SIZE(jobs), &options);
     assert_int_equal(jobs[1].status, 0);
     for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
@@ -256,6 +253,7 @@ static int run_with_few_descriptors(void *data)
     struct rlimit limit = {.rlim_cur = 40, .rlim_max = 40};
     struct fanout_options options = plain;
     struct fanout_job jobs[50];
+    char **argv = SHELL("echo done");
     int caught = 0;
 
     (void)data;
@@ -265,7 +263,7 @@ static int run_with_few_descriptors(void *data)
     /* More at once than there are descriptors for: it finds out. */
     options.parallel_max = 50;
     for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-        jobs[i] = (struct fanout_job){.argv = SHELL("echo done")};
+        jobs[i] = (struct fanout_job){.argv = argv};
     require(fanout_run(jobs, ARRAY_SIZE(jobs), &options, &caught, NULL) == 0);
     for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
         require(jobs[i].status == 0 && strcmp(jobs[i].out.data, "done\n") == 0);
@@ -291,6 +289,7 @@ static int run_with_few_processes(void *data)
     struct rlimit limit = {.rlim_cur = 6, .rlim_max = 6};
     struct fanout_options options = plain;
     struct fanout_job jobs[40];
+    char **argv = SHELL("exec sleep 0.02");
     int caught = 0;
 
     (void)data;
@@ -298,7 +297,7 @@ static int run_with_few_processes(void *data)
     require(fanout_bound(32) == 1);
     options.parallel_max = 32;
     for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-        jobs[i] = (struct fanout_job){.argv = SHELL("exec sleep 0.02")};
+        jobs[i] = (struct fanout_job){.argv = argv};
     require(fanout_run(jobs, ARRAY_SIZE(jobs), &options, &caught, NULL) == 0);
     for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
         require(jobs[i].status == 0);

@@ -449,7 +449,7 @@ static void make_random(uint64_t *seed, struct machine *machine)
     for (size_t d = 0; d < machine->size; d++) {
         struct genv_device *device = &machine->devices[d];
 
-        device->index = (unsigned)(d ? machine->devices[d - 1].index + 1 + (unit_random(seed) % 5 == 0) : 0);
+        device->index = d ? machine->devices[d - 1].index + 1 + (unit_random(seed) % 5 == 0) : 0;
         device->total_memory = (unit_random(seed) % 3 + 1) * 8 * G;
         if (unit_random(seed) % 8 == 0)
             device->state = (enum genv_device_state)(unit_random(seed) % 4);
