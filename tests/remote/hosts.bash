@@ -19,6 +19,8 @@
 #   hosts_teardown                   ends it all and removes users and files
 # shellcheck shell=bash
 
+load ../size
+
 HOSTS_PORT=2222
 
 hosts_setup() {

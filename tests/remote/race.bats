@@ -62,9 +62,10 @@ show() {
     return 1
 }
 
-@test "the last device goes to one of two users, in 100 rounds" {
-    local round winner loser alice=0
-    for ((round = 0; round < 100; round++)); do
+@test "the last device goes to one of two users, in every round" {
+    local rounds round winner loser alice=0
+    rounds=$(size 20 100)
+    for ((round = 0; round < rounds; round++)); do
         race one
         [[ $(attachments one) == 1 ]] || show
         winner=alice loser=bob
@@ -75,12 +76,13 @@ show() {
         finish
         [[ $(<$winner.status) == 0 && $(attachments one) == 0 ]] || show
     done
-    echo "# alice had it $alice times, bob $((100 - alice)) times" >&3
+    echo "# alice had it $alice times, bob $((rounds - alice)) times" >&3
 }
 
-@test "where there are two devices on two hosts each gets one, in 20 rounds" {
-    local round
-    for ((round = 0; round < 20; round++)); do
+@test "where there are two devices on two hosts each gets one, in every round" {
+    local rounds round
+    rounds=$(size 8 20)
+    for ((round = 0; round < rounds; round++)); do
         race one,two
         [[ $(attachments one) == 1 && $(attachments two) == 1 ]] || show
         [[ $(sort alice.out bob.out) == $'one\ntwo' ]] || show

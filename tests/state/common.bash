@@ -2,6 +2,8 @@
 # and looks at the records that do not go through genv.
 # shellcheck shell=bash
 
+load ../size
+
 common_setup() {
     bats_require_minimum_version 1.5.0
     unset GENV_ENVIRONMENT_ID GENV_LOCK GENV_MOCK_DEVICE_COUNT GENV_MOCK_DEVICE_TOTAL_MEMORY
