@@ -94,6 +94,7 @@ static int make_argv(const struct host *host, const struct session_request *requ
         .timeout_seconds = request->timeout_seconds < 1 ? 1 : (unsigned)limit_seconds(request),
         .share = true,
         .terminal = is_on_terminal(request) ? SSH_TERMINAL : SSH_PLAIN,
+        .below_shell = !request->command, /* whose start-up files the session's shell reads again, from the start */
     };
     cleanup_free char *config = NULL;
     cleanup_free const char **words = NULL;

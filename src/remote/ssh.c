@@ -207,6 +207,8 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
 
     if (r < 0)
         return r;
+    if (call->below_shell)
+        text_add(&command, "; exit"); /* else most shells become the last command; to all it means the same */
     snprintf(timeout, sizeof(timeout), "ConnectTimeout=%u", call->timeout_seconds ? call->timeout_seconds : 1);
     add_word(&argv, "ssh");
     add_word(&argv, "-F");

@@ -23,6 +23,7 @@ struct ssh_call {
     unsigned timeout_seconds; /* to connect */
     bool share;               /* keep the connection for calls that follow */
     enum ssh_terminal terminal;
+    bool below_shell; /* the login shell there stays, as the command's parent */
 };
 
 /* The argument vector, NULL-terminated, that runs genv on @host with @words, NULL-terminated, which may hold anything

@@ -191,7 +191,7 @@ static void commands(void **state)
 {
     static const char *const words[] = {"snapshot", NULL}, *const odd[] = {"run", "a b", "$x", "", NULL};
     const struct host host = {"gpu-1", "paul@gpu-1", "~/genv"};
-    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT};
+    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT, false};
     cleanup_free char *query = command(&call, &host, words), *alone = NULL, *shell = NULL, *encoded = NULL;
 
     (void)state;
@@ -202,7 +202,10 @@ static void commands(void **state)
     alone = command(&call, &host, words);
     assert_non_null(strstr(alone, "|-o|ControlMaster=no|"));
     call.terminal = SSH_TERMINAL;
+    call.below_shell = true;
     shell = command(&call, &host, words);
+    assert_string_equal(strstr(shell, "|--|"), "|--|paul@gpu-1|~/genv snapshot; exit");
+    call.below_shell = false;
     assert_true(strstr(shell, "|-tt|") && !strstr(shell, "|-T|") && !strstr(shell, "ClearAllForwardings"));
     call.terminal = SSH_PLAIN;
     encoded = command(&call, &host, odd);
@@ -214,7 +217,7 @@ static void commands(void **state)
 static void too_long(void **state)
 {
     const struct host host = {"gpu-1", "gpu-1", "genv"};
-    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN};
+    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false};
     cleanup_free char *word = malloc(100 * 1024 + 1);
     const char *words[] = {"run", word, NULL};
     cleanup_strv char **argv = NULL;
