@@ -29,16 +29,18 @@ static void connection_changed(void *data, struct MHD_Connection *connection, vo
                                enum MHD_ConnectionNotificationCode what)
 {
     struct server *server = data;
-    const union MHD_ConnectionInfo *fd, *address;
+    const union MHD_ConnectionInfo *info; /* the next one is told in the same place */
+    int fd;
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*socket_context)
             connections_remove(&server->connections, *socket_context);
         return;
     }
-    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *socket_context = connections_add(&server->connections, fd->connect_fd, address->client_addr);
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    fd = info->connect_fd;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *socket_context = connections_add(&server->connections, fd, info->client_addr);
 }
 
 static bool has_body(struct MHD_Connection *connection)
