@@ -62,6 +62,32 @@ sys.exit(count > 64 + 16)
 END
 }
 
+@test "the oldest connections make room, whatever the HTTP library's version" {
+    export LD_PRELOAD=$GENV_BUILD/tests/monitor/libone_place.so
+    start_monitor --interval 1
+    unset LD_PRELOAD
+    python3 - "${URL##*:}" <<'END'
+import socket, sys, urllib.request
+port = int(sys.argv[1])
+held = [socket.create_connection(('127.0.0.1', port)) for _ in range(100)]
+urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics', timeout=30).read()
+
+def is_open(one):
+    one.setblocking(False)
+    try:
+        return one.recv(1) != b''
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+still = [n for n, one in enumerate(held) if is_open(one)]
+print(still)
+# The time limit would have ended those that came first, up to the most that there may be.
+assert 0 not in still and 60 in still and 99 in still
+END
+}
+
 @test "requests that are no HTTP are refused or dropped, one by one" {
     start_monitor
     python3 - "${URL##*:}" <<'END'
