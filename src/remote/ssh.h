@@ -47,8 +47,12 @@ void ssh_drop_chatter(struct text *text);
 /* Removes from the end of @text the line in which ssh says that a session on a terminal is over. */
 void ssh_drop_farewell(struct text *text);
 
-/* Whether the other side closed the connection before it asked who we are, as an sshd does to whom more connect at once
- * than it likes (MaxStartups): worth another try. */
+/* Whether the other side closed the connection before it let anybody in, as an sshd does to whom more connect at once
+ * than it likes (MaxStartups): nothing has begun there. */
 bool ssh_was_turned_away(int status, const char *output);
+
+/* Whether what may be asked twice is worth another try: ssh failed for no reason that is known to last. An ssh that
+ * says in other words that it was turned away has that, too. */
+bool ssh_may_fare_better(int status, const char *output);
 
 #endif
