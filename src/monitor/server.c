@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -99,13 +100,16 @@ static int listen_at(const struct addrinfo *info, const struct server_options *o
                      struct genv_error *err)
 {
     cleanup_close int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1, off = 0;
+    const int on = 1, off = 0, defer_seconds = IDLE_SECONDS;
 
     if (fd < 0)
         return error_set_errno(err, errno, "can't make a socket for %s", options->address);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    /* Who says nothing waits in the kernel, so that a crowd of them takes no place from one whose request is on its
+     * way. */
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof(defer_seconds));
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) {
         *ret_fd = steal_fd(&fd);
         return 0;

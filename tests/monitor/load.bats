@@ -70,6 +70,8 @@ END
 import socket, sys, urllib.request
 port = int(sys.argv[1])
 held = [socket.create_connection(('127.0.0.1', port)) for _ in range(100)]
+for one in held:
+    one.send(b'GET')
 urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics', timeout=30).read()
 
 def is_open(one):
@@ -85,6 +87,22 @@ still = [n for n, one in enumerate(held) if is_open(one)]
 print(still)
 # The time limit would have ended those that came first, up to the most that there may be.
 assert 0 not in still and 60 in still and 99 in still
+END
+}
+
+@test "a crowd takes no place from one whose request is on its way" {
+    start_monitor --interval 1
+    python3 - "${URL##*:}" <<'END'
+import socket, sys
+port = int(sys.argv[1])
+one = socket.create_connection(('127.0.0.1', port))
+crowd = [socket.create_connection(('127.0.0.1', port)) for _ in range(100)]
+for each in crowd:
+    each.send(b'GET')
+while crowd.pop(0).recv(1) != b'':  # until the first of them made room
+    pass
+one.sendall(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+assert one.recv(100).startswith(b'HTTP/1.1 200')
 END
 }
 
