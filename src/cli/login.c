@@ -14,8 +14,6 @@
 
 #define OWN_PREFIX "GENV_"
 
-extern char **environ;
-
 /* @entry, "NAME=VALUE", becomes a variable. */
 static int put(const char *entry, struct genv_error *err)
 {
@@ -129,11 +127,14 @@ static void ask_zsh(const char *shell, char *answer, size_t size)
  * does not let us. */
 static int set_zdotdir(const char *shell, const char *folder, struct genv_error *err)
 {
-    cleanup_free char *before = getenv("ZDOTDIR") ? strdup(getenv("ZDOTDIR")) : NULL;
+    const char *given = getenv("ZDOTDIR");
+    cleanup_free char *before = given ? strdup(given) : NULL; /* setenv(3) may move it */
     char its[4400], ours[4400];
     const char *value;
     int r;
 
+    if (given && !before)
+        return error_no_memory(err);
     ask_zsh(shell, its, sizeof(its));
     r = hand_over("ZDOTDIR", folder, err);
     if (r < 0)
