@@ -288,11 +288,11 @@ start_with_zshenv() {
     cat >"$folder/sshd" <<END
 #!/bin/sh
 mount --bind "$folder/zshenv" /etc/zsh/zshenv
-exec "$(command -v sshd || echo /usr/sbin/sshd)" "\$@"
+exec "${GENV_TEST_SSHD:-$(command -v sshd || echo /usr/sbin/sshd)}" "\$@"
 END
     printf '%s\n' '#!/bin/sh' "exec $(command -v unshare) --mount \"\$@\"" >"$folder/unshare"
     chmod 755 "$folder"/*
-    PATH=$folder:$PATH hosts_start "$1" 2
+    PATH=$folder:$PATH GENV_TEST_SSHD=$folder/sshd hosts_start "$1" 2
 }
 
 @test "a session has what a login has: zsh, where the system chooses ZDOTDIR" {
