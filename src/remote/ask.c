@@ -114,6 +114,7 @@ static int make_jobs(const struct question *questions, double seconds, struct jo
     int r = ssh_prepare(&config, err);
 
     call.config = config;
+    call.has_remote_command = r == 0 && ssh_takes("RemoteCommand=none");
     for (size_t i = 0; r == 0 && i < jobs->count; i++)
         r = ssh_command(questions[i].host, &call, questions[i].words, &jobs->list[i].argv, err);
     return r;

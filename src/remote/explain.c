@@ -18,7 +18,8 @@
  * is lost later is "closed by remote host". */
 static const char *const turned_away[] = {
     "ssh_exchange_identification: ", "kex_exchange_identification: ", "banner exchange: ",
-    "Exceeded MaxStartups",          "Not allowed at this time",      "Connection closed by ",
+    "Exceeded MaxStartups",          "Not allowed at this time",      "write: Broken pipe",
+    "Connection closed by ",
 };
 
 /* Where ssh and sshd, or ssh and its configuration, do not fit together. */

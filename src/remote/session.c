@@ -111,6 +111,7 @@ static int make_argv(const struct host *host, const struct session_request *requ
         return error_no_memory(err);
     r = ssh_prepare(&config, err);
     call.config = config;
+    call.has_remote_command = r == 0 && ssh_takes("RemoteCommand=none");
     if (r == 0)
         r = add_words(request, nonce, words, owned, err);
     if (r == 0)

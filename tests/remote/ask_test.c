@@ -19,6 +19,7 @@ static const char script[] = "#!/bin/sh\n"
 
 /* Fails three times as the file "said" has it, with the status in "status"; each call is a line in "calls". */
 static const char failing_script[] = "#!/bin/sh\n"
+                                     "[ \"$5\" != -V ] || exit 0\n"
                                      "cd \"$XDG_RUNTIME_DIR\" && echo >>calls\n"
                                      "[ $(wc -l <calls) -gt 3 ] && echo well && exit\n"
                                      "cat said >&2\n"

@@ -165,6 +165,25 @@ static void not_installed(void **state)
     assert_int_equal(unit_fork(-1, expect_no_ssh, *state), 0);
 }
 
+/* An ssh like 7.4, which does not know all options that later ones do. */
+static void older(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "ssh"), *variable = NULL;
+
+    unit_write(
+        *state, "ssh",
+        "#!/bin/sh\n"
+        "case \" $* \" in\n"
+        "*' RemoteCommand='*) echo 'command-line: line 0: Bad configuration option: remotecommand' >&2; exit 255 ;;\n"
+        "*' -V '*) echo 'OpenSSH_7.4p1, OpenSSL 1.0.2k-fips  26 Jan 2017' >&2 ;;\n"
+        "esac\n");
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_true(asprintf(&variable, "%s:%s", (char *)*state, getenv("PATH")) > 0);
+    setenv("PATH", variable, 1);
+    assert_false(ssh_takes("RemoteCommand=none"));
+    assert_true(ssh_takes("ControlMaster=no"));
+}
+
 /* All of @argv, separated by '|'. */
 static char *join(char *const *argv)
 {
@@ -191,16 +210,16 @@ static void commands(void **state)
 {
     static const char *const words[] = {"snapshot", NULL}, *const odd[] = {"run", "a b", "$x", "", NULL};
     const struct host host = {"gpu-1", "paul@gpu-1", "~/genv"};
-    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT, false};
+    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT, false, true};
     cleanup_free char *query = command(&call, &host, words), *alone = NULL, *shell = NULL, *encoded = NULL;
 
     (void)state;
     assert_ptr_equal(strstr(query, "ssh|-F|/c|-o|BatchMode=yes|-o|ConnectTimeout=5|-o|RemoteCommand=none|"), query);
     assert_string_equal(strstr(query, "|--|"), "|--|paul@gpu-1|~/genv snapshot");
     assert_true(strstr(query, "ClearAllForwardings=yes") && strstr(query, "|-T|") && !strstr(query, "ControlMaster"));
-    call.share = false;
+    call.share = call.has_remote_command = false;
     alone = command(&call, &host, words);
-    assert_non_null(strstr(alone, "|-o|ControlMaster=no|"));
+    assert_true(strstr(alone, "|-o|ControlMaster=no|") && !strstr(alone, "RemoteCommand"));
     call.terminal = SSH_TERMINAL;
     call.below_shell = true;
     shell = command(&call, &host, words);
@@ -217,7 +236,7 @@ static void commands(void **state)
 static void too_long(void **state)
 {
     const struct host host = {"gpu-1", "gpu-1", "genv"};
-    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false};
+    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false, false};
     cleanup_free char *word = malloc(100 * 1024 + 1);
     const char *words[] = {"run", word, NULL};
     cleanup_strv char **argv = NULL;
@@ -300,6 +319,7 @@ static const struct {
     /* Turned away. ssh_… until 7.9, then kex_…; the second line from 8.1 on; from 9.8 on, alone. */
     {ECONNRESET, true, "ssh_exchange_identification: Connection closed by remote host\r\n", "MaxStartups"},
     {ECONNRESET, true, "ssh_exchange_identification: read: Connection reset by peer\r\n", "MaxStartups"},
+    {ECONNRESET, true, "write: Broken pipe\r\n", "MaxStartups"}, /* 7.4, in the same place */
     {ECONNRESET, true, "kex_exchange_identification: Connection closed by remote host\r\n", "MaxStartups"},
     {ECONNRESET, true, "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by" PORT,
      "MaxStartups"},
@@ -416,10 +436,10 @@ static void dropped(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    test_in_directory(prepare),   test_in_directory(home),     test_in_directory(private_directory),
-    test_in_directory(elsewhere), test_in_directory(planted),  test_in_directory(not_installed),
-    cmocka_unit_test(commands),   cmocka_unit_test(too_long),  cmocka_unit_test(explanations),
-    cmocka_unit_test(dropped),    cmocka_unit_test(every_ssh),
+    test_in_directory(prepare),     test_in_directory(home),    test_in_directory(private_directory),
+    test_in_directory(elsewhere),   test_in_directory(planted), test_in_directory(not_installed),
+    test_in_directory(older),       cmocka_unit_test(commands), cmocka_unit_test(too_long),
+    cmocka_unit_test(explanations), cmocka_unit_test(dropped),  cmocka_unit_test(every_ssh),
 };
 
 UNIT_MAIN(tests)
