@@ -287,17 +287,16 @@ start_with_zshenv() {
     echo "$2" >"$folder/zshenv"
     cat >"$folder/sshd" <<END
 #!/bin/sh
-mount --bind "$folder/zshenv" /etc/zsh/zshenv
-exec "${GENV_TEST_SSHD:-$(command -v sshd || echo /usr/sbin/sshd)}" "\$@"
+exec unshare --mount --propagation private sh -c 'mount --bind "$folder/zshenv" /etc/zsh/zshenv && exec "\$@"' - \
+    "${GENV_TEST_SSHD:-$(command -v sshd || echo /usr/sbin/sshd)}" "\$@"
 END
-    printf '%s\n' '#!/bin/sh' "exec $(command -v unshare) --mount \"\$@\"" >"$folder/unshare"
-    chmod 755 "$folder"/*
-    PATH=$folder:$PATH GENV_TEST_SSHD=$folder/sshd hosts_start "$1" 2
+    chmod 755 "$folder/sshd"
+    GENV_TEST_SSHD=$folder/sshd hosts_start "$1" 2
 }
 
 @test "a session has what a login has: zsh, where the system chooses ZDOTDIR" {
     [[ -f /etc/zsh/zshenv ]] || skip 'the zsh here reads its system-wide file from somewhere else'
-    unshare --mount true 2>/dev/null || skip 'needs a mount namespace'
+    unshare --mount --propagation private true 2>/dev/null || skip 'needs a mount namespace'
     use_shell zsh
     as_alice mkdir -p dots
     start_with_zshenv polite ': ${ZDOTDIR:=$HOME/dots}'
