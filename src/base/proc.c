@@ -126,17 +126,24 @@ void proc_command(pid_t pid, char *command, size_t size)
     utf8_make_printable(command);
 }
 
-int proc_variable(pid_t pid, const char *name, char *value, size_t size)
+int proc_environment(pid_t pid, char **ret_entries, size_t *ret_length)
 {
-    cleanup_free char *text = NULL;
-    size_t length, name_length = strlen(name);
     char path[32];
     int r;
 
     snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-    r = file_read_at(AT_FDCWD, path, ENVIRONMENT_MAX, &text, &length);
+    r = file_read_at(AT_FDCWD, path, ENVIRONMENT_MAX, ret_entries, ret_length);
+    return r == 0 ? 0 : r == -ENOENT ? -ESRCH : -EACCES;
+}
+
+int proc_variable(pid_t pid, const char *name, char *value, size_t size)
+{
+    cleanup_free char *text = NULL;
+    size_t length, name_length = strlen(name);
+    int r = proc_environment(pid, &text, &length);
+
     if (r < 0)
-        return r == -ENOENT ? -ESRCH : -EACCES;
+        return r;
     for (const char *entry = text; entry < text + length; entry += strlen(entry) + 1) {
         if (strncmp(entry, name, name_length) == 0 && entry[name_length] == '=') {
             copy_string(value, size, entry + name_length + 1);

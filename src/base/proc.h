@@ -28,6 +28,9 @@ bool proc_is_alive(pid_t pid, uint64_t start_time);
 uid_t proc_uid(pid_t pid);
 /* The command's name; "" when unknown. */
 void proc_command(pid_t pid, char *command, size_t size);
+/* Reads the environment that the process was started with: "NAME=VALUE" and NUL, one after the other; free() it.
+ * -ESRCH: there is no such process; -EACCES: not the caller's to read. */
+int proc_environment(pid_t pid, char **ret_entries, size_t *ret_length);
 /* Reads the variable @name of the environment that the process was started with. -ENOENT: not set; -EACCES: not the
  * caller's to read. */
 int proc_variable(pid_t pid, const char *name, char *value, size_t size);

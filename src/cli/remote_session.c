@@ -1,12 +1,11 @@
 /* genv remote-session: the other side of `genv remote activate` and `genv remote run`. See remote/session.h. */
 #include <errno.h>
-#include <pwd.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/login.h"
 #include "cli/variables.h"
 #include "remote/supervise.h"
 
@@ -83,93 +82,6 @@ static void announce(const char *nonce, int result, const struct genv_error *err
         file_write(STDOUT_FILENO, line.data, line.length);
 }
 
-/* Hands @value over to the files of the folder login. */
-static int hand_over(const char *name, const char *value, struct genv_error *err)
-{
-    if ((value ? setenv(name, value, 1) : unsetenv(name)) < 0)
-        return error_no_memory(err);
-    return 0;
-}
-
-struct login {
-    char file[4400]; /* what the shell reads; of a shell that is none of ours, its name */
-    const char *words[6];
-};
-
-/* How a shell of @kind comes to read what sets it up. */
-static void set_words(struct login *login, enum shell_kind kind)
-{
-    const char *const words[][ARRAY_SIZE(login->words)] = {
-        [SHELL_BASH] = {"bash", "--rcfile", login->file, "-i"},
-        [SHELL_ZSH] = {"-zsh", "-i"}, /* finds it in ZDOTDIR */
-        [SHELL_FISH] = {"fish", "-l", "-i", "-C", "source $GENV_LOGIN_FILE"},
-    };
-
-    memcpy(login->words, words[kind], sizeof(login->words));
-}
-
-static int set_variables(const struct values *values, const struct installation *installation, const char *eid,
-                         const struct login *login, struct genv_error *err)
-{
-    int r = hand_over("GENV_LOGIN_FILE", login->file, err);
-
-    if (r == 0)
-        r = hand_over("GENV_LOGIN_GENV", installation->genv, err);
-    if (r == 0)
-        r = hand_over("GENV_LOGIN_ID", eid, err);
-    if (r == 0)
-        r = hand_over("GENV_LOGIN_PROMPT", values->no_prompt ? NULL : "1", err);
-    return r;
-}
-
-/* Puts @folder, where our .zshenv is, in the place of the user's. */
-static int set_zdotdir(const char *folder, struct genv_error *err)
-{
-    int r = hand_over("GENV_LOGIN_ZDOTDIR", getenv("ZDOTDIR"), err);
-
-    return r < 0 ? r : hand_over("ZDOTDIR", folder, err);
-}
-
-/* A shell that is none of ours, or whose file is not there, just begins, as a login shell. */
-static int prepare_login(const char *shell, const struct values *values, const struct installation *installation,
-                         const char *eid, struct login *login, struct genv_error *err)
-{
-    static const char *const files[] = {[SHELL_BASH] = "bashrc", [SHELL_ZSH] = ".zshenv", [SHELL_FISH] = "login.fish"};
-    const char *root = strcmp(installation->root, "/") == 0 ? "" : installation->root, *slash = strrchr(shell, '/');
-    char folder[4200];
-    enum shell_kind kind;
-    int r;
-
-    snprintf(folder, sizeof(folder), "%s/login", root);
-    if (shell_kind_of_program(shell, &kind) == 0) {
-        snprintf(login->file, sizeof(login->file), "%s/%s", folder, files[kind]);
-        if (access(login->file, R_OK) == 0) {
-            set_words(login, kind);
-            r = set_variables(values, installation, eid, login, err);
-            return r == 0 && kind == SHELL_ZSH ? set_zdotdir(folder, err) : r;
-        }
-    }
-    snprintf(login->file, sizeof(login->file), "-%s", slash ? slash + 1 : shell);
-    login->words[0] = login->file;
-    return 0;
-}
-
-/* Becomes the user's login shell. Returns only on failure. */
-static int become_shell(struct cli *cli, const struct values *values, const struct installation *installation,
-                        const char *eid, struct genv_error *err)
-{
-    const struct passwd *user = getpwuid(getuid());
-    const char *shell = user && user->pw_shell && *user->pw_shell ? user->pw_shell : "/bin/sh";
-    struct login login = {.file = ""};
-    int r = prepare_login(shell, values, installation, eid, &login, err);
-
-    if (r < 0)
-        return r;
-    execv(shell, (char **)login.words);
-    cli->failure_status = EXIT_NOT_EXECUTABLE;
-    return error_set_errno(err, errno, "can't start the login shell %s", shell);
-}
-
 /* Takes process @pid out of all its environments. */
 static void leave(struct cli *cli, pid_t pid)
 {
@@ -178,15 +90,35 @@ static void leave(struct cli *cli, pid_t pid)
     genv_deactivate(cli->genv, NULL, &member, NULL);
 }
 
+/* Returns only on failure. */
+static int become_shell(struct cli *cli, const struct values *values, const struct installation *installation,
+                        const char *eid, struct genv_error *err)
+{
+    const struct login_request login = {.installation = installation, .eid = eid, .prompt = !values->no_prompt};
+    int r = login_become_shell(&login, err);
+
+    cli->failure_status = EXIT_NOT_EXECUTABLE;
+    return r;
+}
+
+/* What this process comes from. */
+struct origin {
+    pid_t caller;     /* the shell in which sshd has run the command */
+    pid_t supervisor; /* 0: it need not be a member of the environment */
+};
+
 /* In the child: reserves, says how that went, and becomes the shell or the command. */
-static int begin(struct cli *cli, const struct values *values, char **command, pid_t supervisor, struct genv_error *err)
+static int begin(struct cli *cli, const struct values *values, char **command, const struct origin *origin,
+                 struct genv_error *err)
 {
     struct installation installation;
     char eid[GENV_EID_MAX + 1] = "";
     int r = installation_find(&installation, err);
 
     if (r == 0)
-        r = reserve(cli, values, supervisor, eid, err);
+        r = reserve(cli, values, origin->supervisor, eid, err);
+    if (r == 0 && values->shell)
+        r = login_restore_variables(origin->caller, err);
     if (r == 0)
         r = variables_export(cli->genv, eid, installation.shims, err);
     announce(values->nonce, r, err);
@@ -221,7 +153,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct values *values = arguments->values;
     struct supervision supervision;
     struct ending ending = {.cli = cli};
-    pid_t supervisor = getpid();
+    struct origin origin = {.caller = getppid(), .supervisor = getpid()};
     int r;
 
     if (values->shell == (arguments->operand_count > 0))
@@ -232,8 +164,10 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return EXIT_FAILURE;
     }
     /* A command may leave something in the background that needs the environment; a shell deactivates it by itself. */
+    if (supervision.terminal)
+        origin.supervisor = 0;
     if (supervision.child == 0)
-        return begin(cli, values, arguments->operands, supervision.terminal ? 0 : supervisor, err);
+        return begin(cli, values, arguments->operands, &origin, err);
     ending.child = supervision.child;
     return supervise_wait(&supervision, end, &ending);
 }

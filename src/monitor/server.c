@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -29,16 +30,18 @@ static void connection_changed(void *data, struct MHD_Connection *connection, vo
                                enum MHD_ConnectionNotificationCode what)
 {
     struct server *server = data;
-    const union MHD_ConnectionInfo *fd, *address;
+    const union MHD_ConnectionInfo *info; /* the next one is told in the same place */
+    int fd;
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (*socket_context)
             connections_remove(&server->connections, *socket_context);
         return;
     }
-    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *socket_context = connections_add(&server->connections, fd->connect_fd, address->client_addr);
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    fd = info->connect_fd;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *socket_context = connections_add(&server->connections, fd, info->client_addr);
 }
 
 static bool has_body(struct MHD_Connection *connection)
@@ -97,13 +100,16 @@ static int listen_at(const struct addrinfo *info, const struct server_options *o
                      struct genv_error *err)
 {
     cleanup_close int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int on = 1, off = 0;
+    const int on = 1, off = 0, defer_seconds = IDLE_SECONDS;
 
     if (fd < 0)
         return error_set_errno(err, errno, "can't make a socket for %s", options->address);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    /* Who says nothing waits in the kernel, so that a crowd of them takes no place from one whose request is on its
+     * way. */
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof(defer_seconds));
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0) {
         *ret_fd = steal_fd(&fd);
         return 0;

@@ -4,12 +4,10 @@
 
 #include "monitor/history.h"
 
-enum {
-    /* The longest that somebody who asks waits for a look that is under way: those of one machine take less. */
-    WATCH_WAIT_MS = 100,
-    /* A look that takes longer than this, or three intervals, makes the one before it too old to be told. */
-    WATCH_STALE_SECONDS = 60,
-};
+/* The longest that somebody who asks waits for a look that is under way: those of one machine take less. */
+#define WATCH_WAIT_MS 100
+/* A look that takes longer than this, or three intervals, makes the one before it too old to be told. */
+#define WATCH_STALE_SECONDS 60
 
 struct watch;
 

@@ -34,7 +34,7 @@ static bool runs_again(struct course *course, size_t index, const struct fanout_
 {
     bool here = job->err.data && strstr(job->err.data, strerror(EAGAIN)); /* ssh could not start what it needs */
 
-    if (!ssh_was_turned_away(job->status, job->err.data) && !(job->status > 0 && here))
+    if (!ssh_may_fare_better(job->status, job->err.data) && !(job->status > 0 && here))
         return false;
     return course->reruns[index]++ < RERUNS_MAX;
 }
@@ -70,9 +70,12 @@ static void take_rest(struct course *course, size_t index, struct fanout_job *jo
 static int64_t ended(size_t index, struct fanout_job *job, void *data)
 {
     struct course *course = data;
-    int r = judge(course, index, job);
-    bool again = r < 0 && runs_again(course, index, job);
+    bool again;
+    int r;
 
+    ssh_drop_chatter(&job->err);
+    r = judge(course, index, job);
+    again = r < 0 && runs_again(course, index, job);
     if (r < 0)
         take_rest(course, index, job);
     fanout_job_release(job); /* only what runs takes memory */
@@ -111,6 +114,7 @@ static int make_jobs(const struct question *questions, double seconds, struct jo
     int r = ssh_prepare(&config, err);
 
     call.config = config;
+    call.has_remote_command = r == 0 && ssh_takes("RemoteCommand=none");
     for (size_t i = 0; r == 0 && i < jobs->count; i++)
         r = ssh_command(questions[i].host, &call, questions[i].words, &jobs->list[i].argv, err);
     return r;

@@ -12,16 +12,40 @@
 #define NOT_FOUND      127
 #define USAGE_ERROR    2
 
-#define DENIED ": Permission denied ("
+#define DENIED "Permission denied (" /* behind "USER@HOST: ", which an ssh before 8.0 does not say */
 
-/* What is printed where sshd closes the connection before it has said what it is; newest last. */
+/* What is printed where sshd closes the connection before it has let anybody in. ssh 10 says the last alone; one that
+ * is lost later is "closed by remote host". */
 static const char *const turned_away[] = {
     "ssh_exchange_identification: ", "kex_exchange_identification: ", "banner exchange: ",
-    "Exceeded MaxStartups",          "Not allowed at this time",
+    "Exceeded MaxStartups",          "Not allowed at this time",      "write: Broken pipe",
+    "Connection closed by ",
 };
 
-/* The line of @output in which @pattern is, or the last one that is not empty (@pattern NULL). free() it; NULL: there
- * is none. */
+/* Where ssh and sshd, or ssh and its configuration, do not fit together. */
+static const char *const misfits[] = {
+    "Unable to negotiate", "no matching ", "Bad configuration option", "terminating, ", "Bad owner or permissions",
+};
+
+static bool begins_with_any(const char *line, size_t length, const char *const *beginnings)
+{
+    for (; *beginnings; beginnings++) {
+        if (length >= strlen(*beginnings) && memcmp(line, *beginnings, strlen(*beginnings)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether ssh only warns there, whatever becomes of the connection. */
+static bool is_warning(const char *line, size_t length)
+{
+    static const char *const warnings[] = {"Warning: Permanently added ", "Warning: Identity file ", "** ", NULL};
+
+    return begins_with_any(line, length, warnings);
+}
+
+/* The line of @output in which @pattern is, or the last one that is neither empty nor a warning (@pattern NULL). free()
+ * it; NULL: there is none. */
 static char *find_line(const char *output, const char *pattern)
 {
     const char *found = NULL;
@@ -29,7 +53,7 @@ static char *find_line(const char *output, const char *pattern)
 
     while (*output) {
         size_t length = strcspn(output, "\r\n");
-        const char *hit = pattern ? strstr(output, pattern) : output + length - (length > 0);
+        const char *hit = pattern ? strstr(output, pattern) : is_warning(output, length) ? NULL : output;
 
         if (length > 0 && hit && hit < output + length) {
             found = output;
@@ -38,6 +62,13 @@ static char *find_line(const char *output, const char *pattern)
         output += length + strspn(output + length, "\r\n");
     }
     return found ? strndup(found, found_length) : NULL;
+}
+
+static bool is_silent(const char *output)
+{
+    cleanup_free char *line = find_line(output, NULL);
+
+    return !line;
 }
 
 static bool has(const char *output, const char *pattern)
@@ -62,7 +93,9 @@ static int explain_denied(const struct host *host, const char *output, struct ge
 
     if (line)
         *strstr(line, DENIED) = '\0';
-    named = line && strchr(line, '@');
+    named = line && strchr(line, '@') && strlen(line) > strlen(": ");
+    if (named)
+        line[strlen(line) - strlen(": ")] = '\0';
     return error_set(err, EACCES,
                      "ssh does not let %s in without a password: put your key there (ssh-copy-id %s), or load it with "
                      "ssh-add",
@@ -104,10 +137,36 @@ static const struct reason {
      "IdentitiesOnly yes)"},
 };
 
+static bool is_host_key(const char *output)
+{
+    return has(output, "Host key verification failed") || has(output, "REMOTE HOST IDENTIFICATION HAS CHANGED");
+}
+
+static bool has_any(const char *output, const char *const *patterns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (has(output, patterns[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Whether what ssh said of its failure is known to be so at the next try. */
+static bool lasts(const char *output)
+{
+    if (is_host_key(output) || has(output, DENIED) || has_any(output, misfits, ARRAY_SIZE(misfits)))
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        if (has(output, reasons[i].pattern))
+            return true;
+    }
+    return false;
+}
+
 /* ssh itself failed. */
 static int explain_ssh(const struct host *host, const char *output, struct genv_error *err)
 {
-    if (has(output, "Host key verification failed") || has(output, "REMOTE HOST IDENTIFICATION HAS CHANGED"))
+    if (is_host_key(output))
         return explain_host_key(host, output, err);
     if (has(output, DENIED))
         return explain_denied(host, output, err);
@@ -117,9 +176,9 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
     }
     if (ssh_was_turned_away(SSH_FAILED, output))
         return error_set(err, ECONNRESET,
-                         "it closed the connection before it asked who you are: too many connect at once (MaxStartups "
-                         "of its sshd), or it turns this address away");
-    if (!*output) /* as where the other side tells of a signal */
+                         "it closed the connection before it let you in: too many connect at once (MaxStartups of its "
+                         "sshd), or it turns you or this address away, perhaps for a while (PerSourcePenalties)");
+    if (is_silent(output)) /* as where the other side tells of a signal */
         return error_set(err, EIO, "ssh failed and said nothing: most likely a signal has ended what ran there");
     return say_line(output, EIO, "ssh failed", err);
 }
@@ -165,15 +224,6 @@ int ssh_explain(const struct host *host, int status, const char *output, struct 
     return explain_program(status, output, err);
 }
 
-static bool begins_with_any(const char *line, size_t length, const char *const *beginnings)
-{
-    for (; *beginnings; beginnings++) {
-        if (length >= strlen(*beginnings) && memcmp(line, *beginnings, strlen(*beginnings)) == 0)
-            return true;
-    }
-    return false;
-}
-
 void ssh_drop_chatter(struct text *text)
 {
     static const char *const chatter[] = {"mux_client_",    "muxclient",       "muxserver_",
@@ -211,11 +261,10 @@ void ssh_drop_farewell(struct text *text)
 
 bool ssh_was_turned_away(int status, const char *output)
 {
-    if (status != SSH_FAILED || !output || has(output, "timed out"))
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(turned_away); i++) {
-        if (has(output, turned_away[i]))
-            return true;
-    }
-    return false;
+    return ssh_may_fare_better(status, output) && has_any(output, turned_away, ARRAY_SIZE(turned_away));
+}
+
+bool ssh_may_fare_better(int status, const char *output)
+{
+    return status == SSH_FAILED && output && !is_silent(output) && !lasts(output);
 }

@@ -17,6 +17,8 @@
 #define BUFFER_SIZE   65536
 #define WORDS_MAX     8 /* of our own, in front of the command */
 #define TIMEOUT_MAX_S 86400
+#define RERUNS_MAX    4
+#define RERUN_MS      100 /* the first pause; each is twice as long as the one before */
 
 /* What came before the shell or the command, and the beginning of what it printed itself. */
 struct greeting {
@@ -94,6 +96,7 @@ static int make_argv(const struct host *host, const struct session_request *requ
         .timeout_seconds = request->timeout_seconds < 1 ? 1 : (unsigned)limit_seconds(request),
         .share = true,
         .terminal = is_on_terminal(request) ? SSH_TERMINAL : SSH_PLAIN,
+        .below_shell = !request->command, /* whose start-up files the session's shell reads again, from the start */
     };
     cleanup_free char *config = NULL;
     cleanup_free const char **words = NULL;
@@ -108,6 +111,7 @@ static int make_argv(const struct host *host, const struct session_request *requ
         return error_no_memory(err);
     r = ssh_prepare(&config, err);
     call.config = config;
+    call.has_remote_command = r == 0 && ssh_takes("RemoteCommand=none");
     if (r == 0)
         r = add_words(request, nonce, words, owned, err);
     if (r == 0)
@@ -331,30 +335,55 @@ static int converse(struct connection *connection, const struct host *host, cons
     return r;
 }
 
-int session_run(const struct host *host, const struct session_request *request, int *ret_status, struct genv_error *err)
+/* One call of ssh. -ECONNRESET: it was turned away. */
+static int call(const struct host *host, const struct session_request *request, const char *nonce, char **argv,
+                int *ret_status, struct genv_error *err)
 {
     struct connection connection = CONNECTION_INIT;
     struct greeting greeting = {.end = 0};
+    int r;
+
+    snprintf(greeting.marker, sizeof(greeting.marker), "genv-session %s ", nonce);
+    /* On a terminal ssh reads it itself. Otherwise we do, once the command runs: a host that turns out to be busy must
+     * not swallow what the next one is to read. */
+    r = connection_start(&connection, argv, !is_on_terminal(request), err);
+    if (r == 0)
+        r = converse(&connection, host, request, &greeting, ret_status, err);
+    connection_close(&connection);
+    text_release(&greeting.out);
+    text_release(&greeting.err);
+    return r;
+}
+
+/* Pauses, as long as others who were turned away do not. */
+static void pause_before_rerun(unsigned reruns)
+{
+    unsigned ms = RERUN_MS << reruns;
+
+    ms = ms / 2 + (unsigned)clock_monotonic_ms() * 2654435761U % ms;
+    poll(NULL, 0, (int)ms);
+}
+
+int session_run(const struct host *host, const struct session_request *request, int *ret_status, struct genv_error *err)
+{
+    int64_t deadline = clock_monotonic_ms() + (int64_t)(limit_seconds(request) * 1000);
     struct termios terminal;
     bool restore = tcgetattr(STDIN_FILENO, &terminal) == 0;
     char nonce[33], **argv = NULL;
     int r = make_nonce(nonce, err);
 
+    if (r == 0)
+        r = make_argv(host, request, nonce, &argv, err);
     if (r < 0)
         return r;
-    snprintf(greeting.marker, sizeof(greeting.marker), "genv-session %s ", nonce);
-    r = make_argv(host, request, nonce, &argv, err);
-    /* On a terminal ssh reads it itself. Otherwise we do, once the command runs: a host that turns out to be busy must
-     * not swallow what the next one is to read. */
-    if (r == 0)
-        r = connection_start(&connection, argv, !is_on_terminal(request), err);
-    if (r == 0)
-        r = converse(&connection, host, request, &greeting, ret_status, err);
-    connection_close(&connection);
+    for (unsigned reruns = 0;; reruns++) {
+        r = call(host, request, nonce, argv, ret_status, err);
+        if (r != -ECONNRESET || reruns == RERUNS_MAX || clock_monotonic_ms() >= deadline)
+            break;
+        pause_before_rerun(reruns);
+    }
     if (restore && tcgetpgrp(STDIN_FILENO) == getpgrp())
         tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal); /* should ssh have been killed */
     strv_free(argv);
-    text_release(&greeting.out);
-    text_release(&greeting.err);
     return r;
 }

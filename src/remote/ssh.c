@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -134,6 +135,34 @@ int ssh_prepare(char **ret_config, struct genv_error *err)
     return 0;
 }
 
+bool ssh_takes(const char *option)
+{
+    static const char refusal[] = "Bad configuration option";
+    char output[1024] = "";
+    size_t length = 0;
+    ssize_t n = 1;
+    int pair[2];
+    pid_t pid;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return true;
+    pid = fork();
+    if (pid == 0) {
+        if (dup2(pair[1], STDOUT_FILENO) >= 0 && dup2(pair[1], STDERR_FILENO) >= 0)
+            execlp("ssh", "ssh", "-F", "/dev/null", "-o", option, "-V", (char *)NULL);
+        _exit(EXIT_FAILURE);
+    }
+    close(pair[1]);
+    while (pid > 0 && n > 0 && length < sizeof(output) - 1) {
+        n = read(pair[0], output + length, sizeof(output) - 1 - length);
+        length += n > 0 ? (size_t)n : 0;
+    }
+    close(pair[0]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return !strstr(output, refusal);
+}
+
 /* The words of the command there, as one text. */
 static int add_command(struct text *command, const struct host *host, const char *const *words, struct genv_error *err)
 {
@@ -207,13 +236,16 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
 
     if (r < 0)
         return r;
+    if (call->below_shell)
+        text_add(&command, "; exit"); /* else most shells become the last command; to all it means the same */
     snprintf(timeout, sizeof(timeout), "ConnectTimeout=%u", call->timeout_seconds ? call->timeout_seconds : 1);
     add_word(&argv, "ssh");
     add_word(&argv, "-F");
     add_word(&argv, call->config);
     add_option(&argv, "BatchMode=yes");
     add_option(&argv, timeout);
-    add_option(&argv, "RemoteCommand=none"); /* else a configured one clashes with ours */
+    if (call->has_remote_command)
+        add_option(&argv, "RemoteCommand=none"); /* else a configured one clashes with ours */
     if (call->terminal == SSH_NO_INPUT) {
         add_option(&argv, "ClearAllForwardings=yes");
         add_option(&argv, "PermitLocalCommand=no");

@@ -1,4 +1,4 @@
-/* The user's own ssh: how it is called, and what its failures mean. */
+/* The user's own ssh, 7.3 or newer: how it is called, and what its failures mean. */
 #ifndef REMOTE_SSH_H
 #define REMOTE_SSH_H
 
@@ -12,6 +12,9 @@
  * @ret_config, the configuration's path. */
 int ssh_prepare(char **ret_config, struct genv_error *err);
 
+/* Whether the ssh here knows an option such as "RemoteCommand=none" (7.6 and newer do). */
+bool ssh_takes(const char *option);
+
 enum ssh_terminal {
     SSH_NO_INPUT, /* a query: standard input is /dev/null, no forwardings */
     SSH_PLAIN,    /* standard streams as they are */
@@ -23,6 +26,8 @@ struct ssh_call {
     unsigned timeout_seconds; /* to connect */
     bool share;               /* keep the connection for calls that follow */
     enum ssh_terminal terminal;
+    bool below_shell;        /* the login shell there stays, as the command's parent */
+    bool has_remote_command; /* ssh_takes("RemoteCommand=none"), which a configured one gives way to */
 };
 
 /* The argument vector, NULL-terminated, that runs genv on @host with @words, NULL-terminated, which may hold anything
@@ -46,8 +51,12 @@ void ssh_drop_chatter(struct text *text);
 /* Removes from the end of @text the line in which ssh says that a session on a terminal is over. */
 void ssh_drop_farewell(struct text *text);
 
-/* Whether the other side closed the connection before it asked who we are, as an sshd does to whom more connect at once
- * than it likes (MaxStartups): worth another try. */
+/* Whether the other side closed the connection before it let anybody in, as an sshd does to whom more connect at once
+ * than it likes (MaxStartups): nothing has begun there. */
 bool ssh_was_turned_away(int status, const char *output);
+
+/* Whether what may be asked twice is worth another try: ssh failed for no reason that is known to last. An ssh that
+ * says in other words that it was turned away has that, too. */
+bool ssh_may_fare_better(int status, const char *output);
 
 #endif

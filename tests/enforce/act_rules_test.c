@@ -281,4 +281,4 @@ static const struct CMUnitTest tests[] = {
     TEST(no_more_of_a_crowd_than_it_takes),
 };
 
-UNIT_MAIN(tests)
+WORLD_MAIN(tests)

@@ -426,4 +426,4 @@ static const struct CMUnitTest tests[] = {
     TEST(without_a_look_nothing_is_done),
 };
 
-UNIT_MAIN(tests)
+WORLD_MAIN(tests)

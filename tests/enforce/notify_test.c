@@ -278,4 +278,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(its_own_terminal_does_not_stop_it, make, clean),
 };
 
-UNIT_MAIN(tests)
+WORLD_MAIN(tests)

@@ -149,8 +149,8 @@ struct inside {
 
 static int be_init(const struct inside *inside)
 {
-    require(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-    require(mount("proc", "/proc", "proc", 0, NULL) == 0);
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("proc", "/proc", "proc", 0, NULL) < 0)
+        return 77; /* as in a chroot */
     return inside->body(inside->data);
 }
 
@@ -167,7 +167,7 @@ static int enter_namespace(void *data)
         _exit(be_init(data));
     }
     require(waitpid(init, &status, 0) == init);
-    return status ? 1 : 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 static int run_inside(int (*body)(void *data), void *data)

@@ -22,6 +22,21 @@ int world_make(void **state);
 int world_remove(void **state);
 #define TEST(test) cmocka_unit_test_setup_teardown(test, world_make, world_remove)
 
+/* In the place of UNIT_MAIN(), for tests that look for their processes in /proc. */
+#define WORLD_MAIN(tests)                                                                                              \
+    static int run_group(void)                                                                                         \
+    {                                                                                                                  \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                                              \
+    }                                                                                                                  \
+                                                                                                                       \
+    int main(void)                                                                                                     \
+    {                                                                                                                  \
+        return world_main(run_group);                                                                                  \
+    }
+
+/* Says that all is skipped where /proc is that of another PID namespace. */
+int world_main(int (*run_group)(void));
+
 /* Lets process @pid use @bytes of the device from now on, or none (0). GENV_UNKNOWN_U64: the driver does not say. */
 void world_use(unsigned device, pid_t pid, uint64_t bytes);
 void world_use_nothing(void);

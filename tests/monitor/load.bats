@@ -62,6 +62,50 @@ sys.exit(count > 64 + 16)
 END
 }
 
+@test "the oldest connections make room, whatever the HTTP library's version" {
+    export LD_PRELOAD=$GENV_BUILD/tests/monitor/libone_place.so
+    start_monitor --interval 1
+    unset LD_PRELOAD
+    python3 - "${URL##*:}" <<'END'
+import socket, sys, urllib.request
+port = int(sys.argv[1])
+held = [socket.create_connection(('127.0.0.1', port)) for _ in range(100)]
+for one in held:
+    one.send(b'GET')
+urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics', timeout=30).read()
+
+def is_open(one):
+    one.setblocking(False)
+    try:
+        return one.recv(1) != b''
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+still = [n for n, one in enumerate(held) if is_open(one)]
+print(still)
+# The time limit would have ended those that came first, up to the most that there may be.
+assert 0 not in still and 60 in still and 99 in still
+END
+}
+
+@test "a crowd takes no place from one whose request is on its way" {
+    start_monitor --interval 1
+    python3 - "${URL##*:}" <<'END'
+import socket, sys
+port = int(sys.argv[1])
+one = socket.create_connection(('127.0.0.1', port))
+crowd = [socket.create_connection(('127.0.0.1', port)) for _ in range(100)]
+for each in crowd:
+    each.send(b'GET')
+while crowd.pop(0).recv(1) != b'':  # until the first of them made room
+    pass
+one.sendall(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+assert one.recv(100).startswith(b'HTTP/1.1 200')
+END
+}
+
 @test "requests that are no HTTP are refused or dropped, one by one" {
     start_monitor
     python3 - "${URL##*:}" <<'END'

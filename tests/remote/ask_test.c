@@ -2,9 +2,11 @@
 #include "../unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "remote/ask.h"
 
 static const char script[] = "#!/bin/sh\n"
@@ -14,6 +16,14 @@ static const char script[] = "#!/bin/sh\n"
                              "*' mute '*) exit 1 ;;\n"
                              "*' slow '*) echo did that; exec sleep 1000 ;;\n"
                              "esac\n";
+
+/* Fails three times as the file "said" has it, with the status in "status"; each call is a line in "calls". */
+static const char failing_script[] = "#!/bin/sh\n"
+                                     "[ \"$5\" != -V ] || exit 0\n"
+                                     "cd \"$XDG_RUNTIME_DIR\" && echo >>calls\n"
+                                     "[ $(wc -l <calls) -gt 3 ] && echo well && exit\n"
+                                     "cat said >&2\n"
+                                     "exit $(cat status)\n";
 
 enum { WELL, FAILS, MUTE, SLOW, COUNT };
 
@@ -33,11 +43,11 @@ static int take(size_t index, const struct text *output, void *data, struct genv
 }
 
 /* An ssh of the test's own comes first. */
-static void plant_ssh(const char *directory)
+static void plant_ssh(const char *directory, const char *text)
 {
     cleanup_free char *ssh = unit_path(directory, "ssh"), *path = NULL;
 
-    unit_write(directory, "ssh", script);
+    unit_write(directory, "ssh", text);
     assert_int_equal(chmod(ssh, 0755), 0);
     assert_true(asprintf(&path, "%s:/usr/bin:/bin", directory) > 0);
     setenv("PATH", path, 1);
@@ -70,7 +80,7 @@ static void what_a_failure_printed_is_no_answer(void **state)
 {
     struct question questions[COUNT];
 
-    plant_ssh(*state);
+    plant_ssh(*state, script);
     ask(false, questions);
     assert_int_equal(taken[FAILS].times, 0);
     assert_int_equal(taken[SLOW].times, 0);
@@ -80,7 +90,7 @@ static void unless_it_is_wanted_always(void **state)
 {
     struct question questions[COUNT];
 
-    plant_ssh(*state);
+    plant_ssh(*state, script);
     ask(true, questions);
     assert_string_equal(taken[FAILS].said, "did this\n");
     assert_true(taken[FAILS].times == 1 && !taken[FAILS].with_error);
@@ -88,9 +98,50 @@ static void unless_it_is_wanted_always(void **state)
     assert_true(taken[SLOW].times == 1 && !taken[SLOW].with_error);
 }
 
+/* How often ssh is called where it fails so, three times. */
+static size_t count_calls(const char *directory, const char *status, const char *said)
+{
+    static const char *const words[] = {"snapshot", NULL};
+    const struct ask_options options = {.timeout_seconds = 60, .take = take};
+    const struct host host = {"gpu-1", "gpu-1", "genv"};
+    struct question question = {.host = &host, .words = words};
+    cleanup_free char *path = unit_path(directory, "calls"), *calls = NULL;
+    int signal;
+    size_t count;
+
+    unit_write(directory, "calls", "");
+    unit_write(directory, "said", said);
+    unit_write(directory, "status", status);
+    assert_int_equal(ask_hosts(&question, 1, &options, &signal, NULL), 0);
+    assert_int_equal(file_read_at(AT_FDCWD, path, 100, &calls, &count), 0);
+    assert_true((question.err.code == 0) == (count == 4));
+    return count;
+}
+
+static void a_host_is_asked_again_unless_its_failure_lasts(void **state)
+{
+    plant_ssh(*state, failing_script);
+    assert_int_equal(count_calls(*state, "255", "Connection closed by 10.0.0.1 port 22\r\n"), 4);
+    assert_int_equal(count_calls(*state, "255", "ssh: in the words of some later ssh: too many of you\r\n"), 4);
+    /* What is said of a shared connection is not why it failed. */
+    assert_int_equal(count_calls(*state, "255",
+                                 "Control socket connect(/run/x): Connection refused\r\n"
+                                 "Connection closed by 10.0.0.1 port 22\r\n"),
+                     4);
+    assert_int_equal(count_calls(*state, "255", "x@y: Permission denied (publickey).\r\n"), 1);
+    assert_int_equal(count_calls(*state, "255", "ssh: connect to host x port 22: Connection refused\r\n"), 1);
+    assert_int_equal(count_calls(*state, "255",
+                                 "stdio forwarding failed\r\nHost key verification failed.\r\n"
+                                 "Connection closed by UNKNOWN port 65535\r\n"),
+                     1);
+    assert_int_equal(count_calls(*state, "255", ""), 1);
+    assert_int_equal(count_calls(*state, "1", "genv: Connection closed by 10.0.0.1 port 22\n"), 1);
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(what_a_failure_printed_is_no_answer),
     test_in_directory(unless_it_is_wanted_always),
+    test_in_directory(a_host_is_asked_again_unless_its_failure_lasts),
 };
 
 UNIT_MAIN(tests)

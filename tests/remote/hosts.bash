@@ -17,6 +17,8 @@
 #   as_alice, as_bob COMMAND...      runs it as that user, in a login's variables; genv of the build is in the PATH
 #   hosts_end_processes USER         ends all that runs as that user, shared connections of ssh included
 #   hosts_teardown                   ends it all and removes users and files
+#
+# Where GENV_TEST_SSH or GENV_TEST_SSHD is set, it is the ssh or the sshd (from 7.8 on) to test with, a path.
 # shellcheck shell=bash
 
 load ../size
@@ -38,6 +40,7 @@ hosts_setup() {
     chmod 755 "$HOSTS"
     mkdir "$HOSTS"/{home,run,bin,fake}
     ln -s "$GENV_BIN" "$HOSTS/bin/genv"
+    [[ -z ${GENV_TEST_SSH-} ]] || ln -s "$GENV_TEST_SSH" "$HOSTS/bin/ssh"
     # 127.X.Y.0/24 is this test's: tests run at the same time.
     HOSTS_NETWORK=127.$((1 + $$ / 254 % 250)).$((1 + $$ % 254))
     ALICE=ga$$ BOB=gb$$ # short, as the tables have them
@@ -95,7 +98,8 @@ hosts_add_address() {
 }
 
 hosts_start() {
-    local name=$1 folder=$HOSTS/$1 address variables
+    local name=$1 folder=$HOSTS/$1 address variables sshd
+    sshd=${GENV_TEST_SSHD:-$(command -v sshd || echo /usr/sbin/sshd)}
     if [[ ! -d $folder ]]; then
         mkdir -p "$folder/bin"
         ln -s "$GENV_BIN" "$folder/bin/genv"
@@ -118,16 +122,23 @@ UsePAM no
 StrictModes no
 PrintMotd no
 SetEnv $(printf '"%s" ' "${variables[@]}")
+$(hosts_forgive "$sshd" "$folder/key")
 $([[ ! -f $folder/sshd_extra ]] || cat "$folder/sshd_extra")
 END
     : >"$folder/log"
-    unshare --uts sh -c 'hostname "$1"; exec "$(command -v sshd || echo /usr/sbin/sshd)" -D -f "$2/sshd_config" -E "$2/log"' \
-        sh "$name" "$folder" </dev/null >/dev/null 2>&1 3>&- &
+    unshare --uts sh -c 'hostname "$1"; exec "$3" -D -f "$2/sshd_config" -E "$2/log"' \
+        sh "$name" "$folder" "$sshd" </dev/null >/dev/null 2>&1 3>&- &
     echo $! >"$folder/pid"
     hosts_wait_for 'grep -q "^Server listening" "$folder/log"' || {
         cat "$folder/log"
         return 1
     }
+}
+
+# What keeps an sshd from 9.8 on from turning an address away whose connections were cut.
+hosts_forgive() {
+    local option='PerSourcePenalties no'
+    ! "$1" -t -f /dev/null -h "$2" -o "$option" 2>/dev/null || echo "$option"
 }
 
 # Evaluates $1 until it is true, for at most $2 seconds.

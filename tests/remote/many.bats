@@ -97,9 +97,9 @@ expect_lines() {
     echo "# turned away: $(grep -c '^drop connection' "$HOSTS/crowded/log")" >&3
 }
 
-# ssh goes through a program that hangs up on the first $1 calls.
+# ssh goes through a program that hangs up on the first $1 calls, or on those after the first $2.
 hang_up_first() {
-    echo "$1" >"$HOSTS/home/$ALICE/left"
+    echo "${2-0} $1" >"$HOSTS/home/$ALICE/left"
     chown "$ALICE:" "$HOSTS/home/$ALICE/left"
     cat >"$HOSTS/fussy" <<'END'
 #!/usr/bin/env python3
@@ -107,11 +107,11 @@ import array, fcntl, os, socket, sys
 
 with open(os.path.expanduser("~/left"), "r+") as file:
     fcntl.flock(file, fcntl.LOCK_EX)
-    left = int(file.read())
+    served, left = map(int, file.read().split())
     file.seek(0)
     file.truncate()
-    file.write(str(max(left - 1, 0)))
-if left > 0:
+    file.write(f"{max(served - 1, 0)} {left if served else max(left - 1, 0)}\n")
+if left > 0 and not served:
     ours, theirs = socket.socketpair()
     theirs.close()
 else:
@@ -124,6 +124,8 @@ END
 Host fussy.*
     ProxyCommand $HOSTS/fussy %h %p
     ProxyUseFdpass yes
+Host fussy.host2
+    ControlPath none
 END
 }
 
@@ -137,7 +139,20 @@ END
     run --separate-stderr as_alice genv remote -H fussy.host1 -t 60 devices
     echo "$stderr"
     [[ $status == 1 && ${stderr_lines[0]} == 'genv: fussy.host1: it closed the connection before '* ]]
-    [[ $(<"$HOSTS/home/$ALICE/left") == 95 ]]
+    [[ $(<"$HOSTS/home/$ALICE/left") == '0 95' ]]
+}
+
+@test "a session is begun again where its connection is turned away, four times" {
+    hang_up_first 4 1
+    run --separate-stderr as_alice genv remote -H fussy.host2 -t 60 run --gpus 1 -- sh -c 'echo "$CUDA_VISIBLE_DEVICES"; cat' <<<input
+    echo "$output $stderr"
+    [[ $status == 0 && $output == $'0\ninput' && -z $stderr ]]
+    [[ $(<"$HOSTS/home/$ALICE/left") == '0 0' ]]
+    hang_up_first 100 1
+    run --separate-stderr as_alice genv remote -H fussy.host2 -t 60 run --gpus 1 -- true
+    echo "$stderr"
+    [[ $status == 1 && ${stderr_lines[0]} == 'genv: fussy.host2: it closed the connection before '* ]]
+    [[ $(<"$HOSTS/home/$ALICE/left") == '0 95' ]]
 }
 
 @test "SIGINT, SIGTERM and SIGHUP end every child, and genv by that signal" {

@@ -27,14 +27,15 @@ setup() {
     command -v tmux >/dev/null || skip 'tmux is not installed'
     TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
     home=$HOSTS/home/$ALICE
+    host=one
     as_alice mkdir -p .config/fish
-    as_alice rm -f .bash_profile .bash_login .profile .bashrc .zshenv .zprofile .zshrc .zlogin .config/fish/config.fish
+    as_alice rm -rf .bash_profile .bash_login .profile .bashrc .zshenv .zprofile .zshrc .zlogin dots .config/fish/config.fish
 }
 
 teardown() {
     [[ -z $HOSTS_MISSING ]] || return 0
     if [[ -S ${TMUX_SOCKET-} ]]; then
-        tmux -S "$TMUX_SOCKET" kill-server
+        tmux -S "$TMUX_SOCKET" kill-server 2>/dev/null || true
     fi
     hosts_wait_for is_free
 }
@@ -51,6 +52,12 @@ use_shell() {
     local shell
     shell=$(command -v "$1") || skip "$1 is not installed"
     usermod --shell "$shell" "$ALICE"
+    hang_up one # sshd goes on with the shell that there was when the connection began
+}
+
+# Ends Alice's shared connection to host $1.
+hang_up() {
+    as_alice ssh -F "$HOSTS/run/$ALICE/genv-ssh/config" -O exit "$1" 2>/dev/null || true
 }
 
 # What the user's own start-up files are to hold: a prompt that can be waited for, and $1 behind it.
@@ -60,10 +67,15 @@ start_up_files() {
         as_alice tee .config/fish/config.fish >/dev/null
 }
 
-# Opens a terminal with `genv remote -H one "$@"` in it, whose end it shows.
-open_terminal() {
+# Opens a terminal with this command of Alice's in it, whose end it shows.
+open_command() {
     tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x 150 -y 40 \
-        "$HOSTS/as_alice genv remote -H one $*; echo \"ended: \$?\"; stty -a | grep -o '.echo ' ; exec sleep 1000"
+        "$HOSTS/as_alice $*; echo \"ended: \$?\"; stty -a | grep -o '.echo ' ; exec sleep 1000"
+}
+
+# Opens one with `genv remote -H one "$@"`.
+open_terminal() {
+    open_command genv remote -H one "$@"
 }
 
 type_in() {
@@ -167,6 +179,140 @@ failing() {
     see '^\(genv\) ready> *$'
     type_in '[[ -o login ]] && echo "it is $MINE in ${ZDOTDIR#$HOME}"; logout'
     see '^it is env-profile-rc-login in /dots$'
+    see '^ended: 0$'
+}
+
+# What a shell that a command opens has, in the file ~/$1: its variables but for those of the connection and of genv, its
+# folder, and which start-up files interactive shells have read. The command is what follows.
+record() {
+    as_alice rm -f read
+    open_command "${@:2}"
+    see 'ready> *$'
+    type_in "env >~/$1; pwd >>~/$1; echo \"ZDOTDIR \$ZDOTDIR, \$AGAIN\" >>~/$1; cat ~/read >>~/$1; exit"
+    see '^ended: 0$'
+    tmux -S "$TMUX_SOCKET" kill-server
+    sed -i -E -e '/^(_|SSH_[A-Z]*|CUDA_[A-Z_]*|GENV_[A-Z_]*)=/d' -e 's#(^PATH=|:)[^:]*/genv/shims:#\1#' "$home/$1"
+    LC_ALL=C sort -o "$home/$1" "$home/$1"
+    hang_up "$host"
+}
+
+# Whether a session on $host has what a login has.
+expect_login() {
+    record plain ssh -tt "$host"
+    record session genv remote -H "$host" activate --gpus 1
+    cat "$home/plain"
+    diff "$home/plain" "$home/session"
+}
+
+# A start-up file $1 for bash and zsh: it says that it is read, goes into PATH, sees whether that was done before, and
+# does something else for commands.
+start_up_file() {
+    as_alice tee "$1" >/dev/null <<END
+export PATH=/of$1:\$PATH
+if [[ \${GUARD-} == *$1* ]]; then AGAIN=$1; fi
+export GUARD=\${GUARD-}$1
+if [[ \$- == *i* ]]; then echo $1 >>~/read; else cd /; export FOR_COMMANDS=1 BASH_ENV=/nowhere; fi
+PS1='ready> '
+END
+}
+
+@test "a session has what a login has: bash" {
+    use_shell bash
+    start_up_file .bashrc
+    start_up_file .bash_profile
+    echo '. ~/.bashrc' | as_alice tee -a .bash_profile >/dev/null
+    expect_login
+    grep -q '^PATH=/of.bashrc:/of.bash_profile:' "$home/session"
+    # Where the one that is read for commands is read for them alone.
+    as_alice sed -i '$d' .bash_profile
+    expect_login
+}
+
+@test "a session has what a login has: fish" {
+    use_shell fish
+    as_alice tee .config/fish/config.fish >/dev/null <<'END'
+set -gx PATH /usr/games $PATH
+set -q GUARD; and set -g AGAIN yes
+set -gx GUARD 1
+if status is-interactive; echo config >>~/read; else; cd /; set -gx FOR_COMMANDS 1; end
+set fish_greeting
+function fish_prompt; echo -n "ready> "; end
+END
+    expect_login
+}
+
+@test "a session has what a login has: a shell that genv does not know" {
+    use_shell dash
+    printf '%s\n' 'PS1="ready> "; export PATH=/of-profile:$PATH; echo profile >>~/read' | as_alice tee .profile >/dev/null
+    expect_login
+}
+
+# The user's files for zsh, of which .zshenv ends with $1; $2 is what ZDOTDIR is to be.
+expect_zdotdir() {
+    local file
+    for file in .zshenv .zprofile .zshrc .zlogin dots/.zshenv dots/.zprofile dots/.zshrc dots/.zlogin; do
+        start_up_file "$file"
+    done
+    printf '%s\n' "$1" | as_alice tee -a .zshenv >/dev/null
+    expect_login
+    grep -q "^ZDOTDIR $2, $" "$home/session"
+}
+
+# The user's files for zsh that the session has read.
+files_read() {
+    grep -E '^(dots/)?\.z' "$home/session" | paste -sd ' '
+}
+
+@test "a session has what a login has: zsh, wherever the user's ZDOTDIR comes from" {
+    use_shell zsh
+    as_alice mkdir -p dots
+    expect_zdotdir '' ''
+    [[ $(files_read) == '.zlogin .zprofile .zshenv .zshrc' ]]
+    expect_zdotdir 'export ZDOTDIR=$HOME/dots' "$home/dots"
+    [[ $(files_read) == '.zshenv dots/.zlogin dots/.zprofile dots/.zshrc' ]]
+    expect_zdotdir 'ZDOTDIR=$HOME/dots' "$home/dots"
+    # For commands alone, or for a terminal alone.
+    expect_zdotdir '[[ -o interactive ]] || export ZDOTDIR=$HOME/dots' ''
+    expect_zdotdir '[[ ! -o interactive ]] || export ZDOTDIR=$HOME/dots' "$home/dots"
+    # From sshd's own variables.
+    hosts_start dotted 2 "ZDOTDIR=$home/dots"
+    host=dotted
+    expect_zdotdir 'export ZDOTDIR=/nowhere' "$home/dots"
+    [[ $(files_read) == 'dots/.zlogin dots/.zprofile dots/.zshenv dots/.zshrc' ]]
+}
+
+# Starts host $1, on which /etc/zsh/zshenv is $2.
+start_with_zshenv() {
+    local folder=$HOSTS/with-$1
+    mkdir "$folder"
+    echo "$2" >"$folder/zshenv"
+    cat >"$folder/sshd" <<END
+#!/bin/sh
+exec unshare --mount --propagation private sh -c 'mount --bind "$folder/zshenv" /etc/zsh/zshenv && exec "\$@"' - \
+    "${GENV_TEST_SSHD:-$(command -v sshd || echo /usr/sbin/sshd)}" "\$@"
+END
+    chmod 755 "$folder/sshd"
+    GENV_TEST_SSHD=$folder/sshd hosts_start "$1" 2
+}
+
+@test "a session has what a login has: zsh, where the system chooses ZDOTDIR" {
+    [[ -f /etc/zsh/zshenv ]] || skip 'the zsh here reads its system-wide file from somewhere else'
+    unshare --mount --propagation private true 2>/dev/null || skip 'needs a mount namespace'
+    use_shell zsh
+    as_alice mkdir -p dots
+    start_with_zshenv polite ': ${ZDOTDIR:=$HOME/dots}'
+    host=polite
+    expect_zdotdir '' "$home/dots"
+    [[ $(files_read) == 'dots/.zlogin dots/.zprofile dots/.zshenv dots/.zshrc' ]]
+    # Where there is no place for genv's own file the session is in the environment nevertheless.
+    start_with_zshenv stubborn 'export ZDOTDIR=$HOME/dots'
+    host=stubborn
+    expect_zdotdir '' "$home/dots"
+    open_command genv remote -H "$host" activate --gpus 1
+    see '^ready> *$'
+    type_in 'echo "devices: $CUDA_VISIBLE_DEVICES, $(env | grep -c GENV_LOGIN_)"; genv status | grep -c Attached; exit'
+    see '^devices: 0, 0$'
+    see '^1$'
     see '^ended: 0$'
 }
 

@@ -165,6 +165,25 @@ static void not_installed(void **state)
     assert_int_equal(unit_fork(-1, expect_no_ssh, *state), 0);
 }
 
+/* An ssh like 7.4, which does not know all options that later ones do. */
+static void older(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "ssh"), *variable = NULL;
+
+    unit_write(
+        *state, "ssh",
+        "#!/bin/sh\n"
+        "case \" $* \" in\n"
+        "*' RemoteCommand='*) echo 'command-line: line 0: Bad configuration option: remotecommand' >&2; exit 255 ;;\n"
+        "*' -V '*) echo 'OpenSSH_7.4p1, OpenSSL 1.0.2k-fips  26 Jan 2017' >&2 ;;\n"
+        "esac\n");
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_true(asprintf(&variable, "%s:%s", (char *)*state, getenv("PATH")) > 0);
+    setenv("PATH", variable, 1);
+    assert_false(ssh_takes("RemoteCommand=none"));
+    assert_true(ssh_takes("ControlMaster=no"));
+}
+
 /* All of @argv, separated by '|'. */
 static char *join(char *const *argv)
 {
@@ -191,18 +210,21 @@ static void commands(void **state)
 {
     static const char *const words[] = {"snapshot", NULL}, *const odd[] = {"run", "a b", "$x", "", NULL};
     const struct host host = {"gpu-1", "paul@gpu-1", "~/genv"};
-    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT};
+    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT, false, true};
     cleanup_free char *query = command(&call, &host, words), *alone = NULL, *shell = NULL, *encoded = NULL;
 
     (void)state;
     assert_ptr_equal(strstr(query, "ssh|-F|/c|-o|BatchMode=yes|-o|ConnectTimeout=5|-o|RemoteCommand=none|"), query);
     assert_string_equal(strstr(query, "|--|"), "|--|paul@gpu-1|~/genv snapshot");
     assert_true(strstr(query, "ClearAllForwardings=yes") && strstr(query, "|-T|") && !strstr(query, "ControlMaster"));
-    call.share = false;
+    call.share = call.has_remote_command = false;
     alone = command(&call, &host, words);
-    assert_non_null(strstr(alone, "|-o|ControlMaster=no|"));
+    assert_true(strstr(alone, "|-o|ControlMaster=no|") && !strstr(alone, "RemoteCommand"));
     call.terminal = SSH_TERMINAL;
+    call.below_shell = true;
     shell = command(&call, &host, words);
+    assert_string_equal(strstr(shell, "|--|"), "|--|paul@gpu-1|~/genv snapshot; exit");
+    call.below_shell = false;
     assert_true(strstr(shell, "|-tt|") && !strstr(shell, "|-T|") && !strstr(shell, "ClearAllForwardings"));
     call.terminal = SSH_PLAIN;
     encoded = command(&call, &host, odd);
@@ -214,7 +236,7 @@ static void commands(void **state)
 static void too_long(void **state)
 {
     const struct host host = {"gpu-1", "gpu-1", "genv"};
-    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN};
+    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false, false};
     cleanup_free char *word = malloc(100 * 1024 + 1);
     const char *words[] = {"run", word, NULL};
     cleanup_strv char **argv = NULL;
@@ -285,6 +307,83 @@ static const struct {
     {128 + 9, EINTR, "", "signal 9"},
 };
 
+#define PORT     " 10.0.0.1 port 22\r\n"
+#define SHORT_OF "** WARNING: connection is not using a post-quantum key exchange algorithm.\r\n"
+
+/* What ssh 6.7 to 10.5 say, to sshds of 6.7 to 10.5, and what is to be made of it. */
+static const struct {
+    int code;
+    bool again;
+    const char *output, *sentence;
+} wordings[] = {
+    /* Turned away. ssh_… until 7.9, then kex_…; the second line from 8.1 on; from 9.8 on, alone. */
+    {ECONNRESET, true, "ssh_exchange_identification: Connection closed by remote host\r\n", "MaxStartups"},
+    {ECONNRESET, true, "ssh_exchange_identification: read: Connection reset by peer\r\n", "MaxStartups"},
+    {ECONNRESET, true, "write: Broken pipe\r\n", "MaxStartups"}, /* 7.4, in the same place */
+    {ECONNRESET, true, "kex_exchange_identification: Connection closed by remote host\r\n", "MaxStartups"},
+    {ECONNRESET, true, "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by" PORT,
+     "MaxStartups"},
+    {ECONNRESET, true, "Connection closed by" PORT, "PerSourcePenalties"},
+    {ECONNRESET, true, "Connection closed by UNKNOWN port 65535\r\n", "MaxStartups"},
+    {ECONNRESET, true, "Connection closed by UNKNOWN\r\n", "MaxStartups"},
+    {ECONNRESET, true, "Connection closed by 10.0.0.1\r\n", "MaxStartups"},
+    {ECONNRESET, true, SHORT_OF "Connection closed by" PORT, "MaxStartups"},
+    /* Lost, who knows when. */
+    {EIO, true, "ssh: connect to host x port 22: Connection reset by peer\r\n", "reset by peer"},
+    {EIO, true, "Connection reset by" PORT, "reset by"},
+    {EIO, true, "Read from socket failed: Connection reset by peer\r\n", "reset by peer"},
+    {EIO, true, "Write failed: Broken pipe\r\n", "Broken pipe"},
+    {EIO, true, "packet_write_wait: Connection to 10.0.0.1 port 22: Broken pipe\r\n", "Broken pipe"},
+    {EIO, true, "ssh_dispatch_run_fatal: Connection to 10.0.0.1 port 22: Broken pipe\r\n", "Broken pipe"},
+    {EIO, true, "client_loop: send disconnect: Broken pipe\r\n", "Broken pipe"},
+    {EIO, true, "Authentication failed.\r\n", "Authentication failed"}, /* 7.4, where it is lost in between */
+    {EIO, true, "Connection to 10.0.0.1 closed by remote host.\r\n", "closed by remote host"},
+    {EIO, true, "in the words of some later ssh: too many of you\r\n", "ssh failed: in the words"},
+    /* What lasts. */
+    {EACCES, false, "Permission denied (publickey).\r\n", "does not let you in without a password"},
+    {EACCES, false, SHORT_OF "a@b: Permission denied (publickey).\r\n", "does not let a@b in without a password"},
+    {EACCES, false, "Received disconnect from 10.0.0.1: 2: Too many authentication failures\r\n", "IdentitiesOnly"},
+    {EACCES, false,
+     "Received disconnect from 10.0.0.1: 2: Too many authentication failures for a from 10.0.0.2 port 1 ssh2\r\n"
+     "Authentication failed.\r\n",
+     "IdentitiesOnly"},
+    {EIO, false, "no matching cipher found: client aes256-ctr server aes128-ctr\r\n", "no matching cipher"},
+    {EIO, false, "Unable to negotiate with 10.0.0.1 port 22: no matching cipher found. Their offer: x\r\n",
+     "negotiate"},
+    {EIO, false, "command-line: line 0: Bad configuration option: colour\r\n", "Bad configuration option"},
+    {EKEYREJECTED, false,
+     "Host key verification failed.\r\nkex_exchange_identification: Connection closed by remote host\r\n"
+     "Connection closed by UNKNOWN port 65535\r\n",
+     "not known yet"},
+    {ECONNREFUSED, false,
+     "channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n"
+     "Connection closed by UNKNOWN port 65535\r\n",
+     "refuses"},
+    {ETIMEDOUT, false, "Connection timed out during banner exchange\r\n", "does not answer"},
+    {ETIMEDOUT, false, "Timeout, server 10.0.0.1 not responding.\r\n", "stopped answering"},
+    /* A signal has ended what ran there. */
+    {EIO, false, SHORT_OF "** The server may need to be upgraded. See https://openssh.com/pq.html\r\n", "a signal"},
+    {EIO, false, "Warning: Permanently added 'x' (ED25519) to the list of known hosts.\r\n", "a signal"},
+};
+
+static void every_ssh(void **state)
+{
+    const struct host host = {"gpu-1", "paul@gpu-1", "genv"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wordings); i++) {
+        const char *output = wordings[i].output;
+        struct genv_error err = {0};
+        int r = ssh_explain(&host, 255, output, &err);
+
+        if (r != -wordings[i].code || !strstr(err.message, wordings[i].sentence) ||
+            ssh_may_fare_better(255, output) != wordings[i].again ||
+            ssh_was_turned_away(255, output) != (wordings[i].code == ECONNRESET))
+            fail_msg("%s%d: %s", output, r, err.message);
+        assert_false(ssh_may_fare_better(1, output));
+    }
+}
+
 static void explanations(void **state)
 {
     const struct host host = {"gpu-1", "paul@gpu-1", "genv"}, elsewhere_installed = {"gpu-1", "gpu-1", "/opt/genv"};
@@ -337,10 +436,10 @@ static void dropped(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    test_in_directory(prepare),   test_in_directory(home),    test_in_directory(private_directory),
-    test_in_directory(elsewhere), test_in_directory(planted), test_in_directory(not_installed),
-    cmocka_unit_test(commands),   cmocka_unit_test(too_long), cmocka_unit_test(explanations),
-    cmocka_unit_test(dropped),
+    test_in_directory(prepare),     test_in_directory(home),    test_in_directory(private_directory),
+    test_in_directory(elsewhere),   test_in_directory(planted), test_in_directory(not_installed),
+    test_in_directory(older),       cmocka_unit_test(commands), cmocka_unit_test(too_long),
+    cmocka_unit_test(explanations), cmocka_unit_test(dropped),  cmocka_unit_test(every_ssh),
 };
 
 UNIT_MAIN(tests)

@@ -306,7 +306,7 @@ static void a_reader_finds_the_old_file_or_the_new_one(void **state)
 
     unit_write(*state, "file", "");
     writer = unit_start((uid_t)-1, replace_without_end, *state);
-    for (int i = 0, seen = 0; seen < 2000; i++) {
+    for (int seen = 0; seen < 2000;) {
         cleanup_free char *text = NULL;
         size_t length;
 

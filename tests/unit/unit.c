@@ -117,6 +117,15 @@ int unit_count_entries(const char *directory)
     return count;
 }
 
+bool unit_can_be_others(void)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(setgroups(0, NULL) < 0 || setresgid(USER_B, USER_B, USER_B) < 0 || setresuid(USER_B, USER_B, USER_B) < 0);
+    return pid > 0 && unit_wait(pid) == 0;
+}
+
 static void become(uid_t uid)
 {
     if (uid == (uid_t)-1)
