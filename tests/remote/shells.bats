@@ -191,7 +191,7 @@ record() {
     type_in "env >~/$1; pwd >>~/$1; echo \"ZDOTDIR \$ZDOTDIR, \$AGAIN\" >>~/$1; cat ~/read >>~/$1; exit"
     see '^ended: 0$'
     tmux -S "$TMUX_SOCKET" kill-server
-    sed -i -E -e '/^(_|SSH_[A-Z]*|CUDA_[A-Z_]*|GENV_[A-Z_]*)=/d' -e 's#(^PATH=|:)[^:]*/genv/shims:#\1#' "$home/$1"
+    sed -i -E -e '/^(_|SSH_[A-Z]*|CUDA_[A-Z_]*|GENV_[A-Z_]*)=/d' -e 's#(^PATH=|:)[^:]*/shims:#\1#' "$home/$1"
     LC_ALL=C sort -o "$home/$1" "$home/$1"
     hang_up "$host"
 }
