@@ -71,6 +71,7 @@ in_machine() {
         root=$1 name=$2 user=$3 place=$4 extras=$5 cache=$6 command=$7
         setting=("${@:8}")
         mount --make-rprivate /
+        mount --bind "$root" "$root" # as the root of every real machine is, a mount
         [[ $extras != *name* ]] || name+=.a-host-whose-name-is-as-long-as-one-may-be.example
         hostname "$name"
         echo "127.0.0.1 localhost $name" >"$root/etc/hosts"

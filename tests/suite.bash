@@ -25,7 +25,7 @@ suite() {
 }
 
 build_gcc() {
-    CC=gcc check 'Build with gcc, warnings are errors' build build-gcc -Dwerror=true
+    CC=gcc check 'Build with gcc, warnings are errors' build build-gcc --libdir lib -Dwerror=true
 }
 
 # One build for what clang warns of, clang-tidy and the sanitizers. A library takes the sanitizers' functions from the

@@ -347,8 +347,8 @@ function fish_prompt
     echo -n '> '
 end
 function show
-    # Without colours, in what way the terminal has them.
-    echo (fish_prompt | string replace -r -a '\e\[[0-9;]*m|\e\(.|\x0f' '') (count_in_path "*/shims") (count_in_path $PWD/venv/bin)
+    # Without colours, in what way the terminal has them. Where it has none, Python's activate.fish says "venv()" in fish 4.
+    echo (fish_prompt | string replace -r -a '\e\[[0-9;]*m|\e\(.|\x0f' '' | string replace 'venv()' '(venv)') (count_in_path "*/shims") (count_in_path $PWD/venv/bin)
 end
 set PATH (string match -v '*/shims' -- $PATH)
 state one
