@@ -85,7 +85,8 @@ run_test() {
     --quick) size=quick packages=("${QUICK[@]}") ;;
     --full) size=full ;;
     '') ;;
-    *) usage_error "test: unexpected argument '$1'" ;;
+    -*) usage_error "test: unknown option '$1'" ;;
+    *) usage_error "test: unexpected argument '$1': names go behind --quick" ;;
     esac
     (($# <= 1)) || [[ $size == quick ]] || usage_error "test: unexpected argument '$2'"
     [[ $size != default || -z ${CI-} ]] || packages+=('?debootstrap=debootstrap')
