@@ -113,8 +113,7 @@ const struct command command_shell = {
     .summary = "Set up the shell, so that environments can be activated in it",
     .description = "Prints code for the shell to evaluate: a function genv, for the commands that change the shell "
                    "itself, and the completions. Add the line to the file that the shell reads at its start: "
-                   "~/.bashrc, ~/.zshrc or "
-                   "~/.config/fish/config.fish.",
+                   "~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish.",
     .group = GROUP_SETUP,
     .options = options,
     .values_size = sizeof(struct values),
