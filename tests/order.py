@@ -12,13 +12,18 @@ import shutil
 import subprocess
 import sys
 
+HERE_DOCUMENT = re.compile(r"""(?<!<)<<-?\s*(['"]?)(\w+)\1""")
 TEST = re.compile(r"""^@test\s+(?P<name>'[^']*'|"[^"]*"|\S+)\s*\{(?P<rest>.*)$""")
 
 
 def parse(text):
     """Takes the tests of a bats file out of it: what is left, and a list of (name, lines)."""
-    left, tests, inside = [], [], False
+    left, tests, inside, here = [], [], False, None
     for line in text.splitlines():
+        if here:
+            (tests[-1][1] if inside else left).append(line)
+            here = None if line.strip() == here else here
+            continue
         if match := TEST.match(line):
             tests.append((match["name"].strip("'\""), [line]))
             inside = not match["rest"].rstrip().endswith("}")
@@ -27,6 +32,8 @@ def parse(text):
             inside = line != "}"
         else:
             left.append(line)
+        if match := HERE_DOCUMENT.search(line):
+            here = match[2]
     return left, tests
 
 

@@ -94,7 +94,10 @@ comes() {
 
 @test "it ends when it is told to" {
     local pid
-    pid=$(pgrep -u "$ALICE" -x genv-monitor)
+    as_alice genv remote -H one monitor --port 0 --config-dir "$HOSTS/home/$ALICE/other" >"$HOSTS/other" 2>&1 3>&- &
+    hosts_wait_for 'grep -q "^Serving" "$HOSTS/other"'
+    pid=$(pgrep -n -u "$ALICE" -x genv-monitor)
     kill "$pid"
     hosts_wait_for "! hosts_lives $pid" 5
+    wait "$!"
 }

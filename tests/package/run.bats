@@ -51,7 +51,7 @@ in_own_system() {
     cat >"$SCRATCH/script"
     cat >"$SCRATCH/system" <<'SYSTEM'
 set -euo pipefail
-cp -a /etc "$SCRATCH/etc"
+cp -a /etc "$SCRATCH/etc" 2>/dev/null || true # a lock in it may be gone by now
 mount --bind "$SCRATCH/etc" /etc
 mount -t tmpfs none /usr/local
 mount -t tmpfs -o mode=1777 none /var/tmp

@@ -232,7 +232,11 @@ time.sleep(100000)
 
 hosts_program() {
     rm -f "$HOSTS/$1/bin/genv"
-    [[ -z ${2-} ]] || install -m 755 "$2" "$HOSTS/$1/bin/genv"
+    case ${2-} in
+    '') ;;
+    "$GENV_BIN") ln -s "$GENV_BIN" "$HOSTS/$1/bin/genv" ;; # a copy would not find what it is installed with
+    *) install -m 755 "$2" "$HOSTS/$1/bin/genv" ;;
+    esac
 }
 
 hosts_genv() {
