@@ -7,12 +7,13 @@
 #   tmux      in a terminal of tmux
 #   pid       in a PID namespace, as in a container
 #   gpu       with nvidia-smi, NVML and GPUs (simulated), as far as files go
+# TEST is whole once for each of root and a plain user; --full makes it so everywhere.
 MACHINES=(
-    'bookworm-root bookworm root /root/genv test name'
+    'bookworm-root bookworm root /root/genv quick name'
     'bookworm-user bookworm newcomer /srv/genv test tmux,pid'
     'bookworm-gpu bookworm root /srv/genv quick gpu,pid'
     'trixie-root trixie root /root/genv test name'
-    'trixie-user trixie newcomer /srv/genv test tmux,pid'
+    'trixie-user trixie newcomer /srv/genv quick tmux,pid'
     'trixie-gpu trixie root /srv/genv quick gpu,pid'
 )
 SHORT=('trixie-short trixie newcomer /srv/genv quick name,pid')
@@ -204,7 +205,6 @@ try_machines() {
     done
     say 'Machines'
     cat "$WORK/table"
-    rm -rf "$WORK"
 }
 
 run_short_matrix() {
@@ -217,17 +217,22 @@ run_short_matrix() {
 }
 
 run_matrix() {
-    local reason name line chosen=()
+    local reason name line whole='' chosen=()
+    if [[ ${1-} == --full ]]; then
+        whole=1
+        shift
+    fi
     for name; do
         [[ $name != -* ]] || usage_error "matrix: unknown option '$name'"
         for line in "${MACHINES[@]}" "${SHORT[@]}"; do [[ $line != "$name "* ]] || chosen+=("$line"); done
     done
     (($# == ${#chosen[@]})) || usage_error "matrix: the machines are $(printf '%s\n' "${MACHINES[@]}" | cut -d ' ' -f 1 | paste -sd ' ')"
     (($#)) || chosen=("${MACHINES[@]}")
+    [[ -z $whole ]] || chosen=("${chosen[@]/ quick / test }")
     need debootstrap=debootstrap tmux=tmux
     reason=$(matrix_is_possible) || fail "matrix: $reason"
     TALLY=$(mktemp)
-    trap 'rm -f "$TALLY"' EXIT
+    trap 'rm -rf "$TALLY" "${WORK-}"' EXIT
     try_machines "${chosen[@]}"
     tests/tally.py "$TALLY"
 }

@@ -100,7 +100,7 @@ run_test() {
     SUITES=()
     TALLY=$(mktemp)
     find_owner
-    trap 'rm -f "$TALLY"; hand_over' EXIT
+    trap 'rm -rf "$TALLY" "${WORK-}"; hand_over' EXIT
     "run_$size" "${@:2}"
     say 'Results'
     tests/tally.py "$TALLY" "${SUITES[@]}"
