@@ -217,6 +217,7 @@ static void who_has_no_right_says_so_and_goes_on(void **state)
 
     (void)state;
     skip_unless_root();
+    skip_unless_users_too();
     for (int turn = 0; turn < 2; turn++) { /* the one that may not be ended first, and last */
         pair.others = turn ? world_start(USER_B) : 0;
         pair.own = world_start(USER_A);
@@ -283,6 +284,7 @@ static void a_process_that_changed_its_user_is_out_of_reach(void **state)
 
     (void)state;
     skip_unless_root();
+    skip_unless_users_too();
     assert_int_equal(pipe(turned), 0);
     pid = unit_start((uid_t)-1, wait_privileged, NULL);
     wait_for_user(pid, USER_A);

@@ -109,6 +109,20 @@ int world_remove(void **state)
     return unit_remove_directory(state);
 }
 
+static int read_nvml(void *data)
+{
+    cleanup_free char *path = NULL;
+
+    (void)data;
+    require(asprintf(&path, "%s/libnvidia-ml.so.1", getenv("LD_LIBRARY_PATH")) > 0);
+    return access(path, R_OK) < 0;
+}
+
+bool world_is_users_too(void)
+{
+    return unit_fork(USER_A, read_nvml, NULL) == 0;
+}
+
 struct genv *world_open(void)
 {
     cleanup_free char *path = unit_path(world.directory, "state");

@@ -43,6 +43,11 @@ void world_use_nothing(void);
 
 struct genv *world_open(void);
 
+/* Whether user A can load the simulated NVML: not below a folder such as /root. */
+bool world_is_users_too(void);
+#define skip_unless_users_too()                                                                                        \
+    skip_unless(world_is_users_too(), "other users cannot read the build folder: clone the repository elsewhere")
+
 /* An environment of this process, attached to @count devices; its children belong to it. */
 void world_activate(struct genv *g, const char *eid, int count, uint64_t gpu_memory);
 /* How many devices that is attached to. */
