@@ -49,9 +49,10 @@ is_taken() {
 # Starts `on_one "$@"` in the background, with its output in $OUT, and waits until it has printed "begun". JOB is what
 # to wait for, GENV its PID.
 begin() {
+    rm -f "$OUT" # of the one before
     on_one "$@" >"$OUT" 2>"$ERR" 3>&- </dev/null &
     JOB=$!
-    hosts_wait_for 'grep -q begun "$OUT"' || {
+    hosts_wait_for 'grep -q begun "$OUT" 2>/dev/null' || {
         cat "$OUT" "$ERR"
         return 1
     }
@@ -240,7 +241,7 @@ begin_background() {
     exec 4<>"$BATS_TEST_TMPDIR/hold"
     as_alice genv remote -H narrow run -- sh -c 'echo begun; read -r line' <&4 >"$OUT" 3>&- 4>&- &
     JOB=$!
-    hosts_wait_for 'grep -q begun "$OUT"'
+    hosts_wait_for 'grep -q begun "$OUT" 2>/dev/null'
     run --separate-stderr as_alice genv remote -H narrow run -- sh -c 'echo out; echo err >&2'
     echo >&4
     wait "$JOB"
@@ -352,7 +353,7 @@ teardown() {
         on_one --gpus 1 -- sh -c 'echo begun; read -r line; echo "$line"'
     } <&4 >"$OUT" 2>"$ERR" 3>&- 4>&- &
     JOB=$!
-    hosts_wait_for 'grep -q begun "$OUT"'
+    hosts_wait_for 'grep -q begun "$OUT" 2>/dev/null'
     GENV=$(hosts_children "$JOB")
     for pid in $GENV $(hosts_children "$GENV"); do
         kill -HUP "$pid"

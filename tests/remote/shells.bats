@@ -25,7 +25,6 @@ setup() {
     hosts_check
     bats_require_minimum_version 1.5.0
     command -v tmux >/dev/null || skip 'tmux is not installed'
-    TMUX_SOCKET=$BATS_TEST_TMPDIR/tmux
     home=$HOSTS/home/$ALICE
     host=one
     as_alice mkdir -p .config/fish
@@ -69,6 +68,8 @@ start_up_files() {
 
 # Opens a terminal with this command of Alice's in it, whose end it shows.
 open_command() {
+    # A server that ends may still have its socket.
+    TMUX_SOCKET=$(mktemp -u "$BATS_TEST_TMPDIR/tmux.XXXXXX")
     tmux -S "$TMUX_SOCKET" -f /dev/null new-session -d -x 150 -y 40 \
         "$HOSTS/as_alice $*; echo \"ended: \$?\"; stty -a | grep -o '.echo ' ; exec sleep 1000"
 }

@@ -16,9 +16,7 @@ setup() {
 
 teardown() {
     local pid
-    if [[ -S $BATS_TEST_TMPDIR/tmux ]]; then
-        tmux -S "$BATS_TEST_TMPDIR/tmux" kill-server || true
-    fi
+    [[ ! -v SOCKET ]] || in_tmux kill-server 2>/dev/null || true # unless it has ended
     for pid in "${PIDS[@]}"; do
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
@@ -75,12 +73,14 @@ make_machine() {
 }
 
 in_tmux() {
-    tmux -S "$BATS_TEST_TMPDIR/tmux" -u -f /dev/null "$@"
+    tmux -S "$SOCKET" -u -f /dev/null "$@"
 }
 
 # Opens a terminal of $1 by $2 with the command $3 in it.
 open_terminal() {
     command -v tmux >/dev/null || skip 'tmux is not installed'
+    # A server that ends may still have its socket.
+    SOCKET=$(mktemp -u "$BATS_TEST_TMPDIR/tmux.XXXXXX")
     in_tmux new-session -d -s top -x "$1" -y "$2" "$3" 3>&-
 }
 
