@@ -292,6 +292,7 @@ hosts_end_processes() {
 hosts_remove_user() {
     hosts_end_processes "$1"
     userdel --force "$1" >/dev/null 2>&1 || true
+    rm -rf "/tmp/fish.$1"
     if getent group "$1" >/dev/null; then
         groupdel "$1" || true
     fi
