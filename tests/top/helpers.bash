@@ -10,8 +10,21 @@ setup() {
     export GENV_TMPDIR=$BATS_TEST_TMPDIR/state GENV_SIMULATOR=$BATS_TEST_TMPDIR/world.json
     export LD_LIBRARY_PATH=$GENV_NVML LC_ALL=C.UTF-8 TZ=UTC TERM=xterm-256color
     PATH=${GENV_BIN%/*}:$PATH
+    USER_NAME=$(id -un)
+    ((${#USER_NAME} == 4)) || be_called self
     PIDS=()
     write_world '{"devices": []}'
+}
+
+# The screens are those of a user whose name has four letters, as root's has: others are called $1 here.
+be_called() {
+    local library
+    [[ $GENV_SANITIZE == none ]] || skip 'nothing can be preloaded into a sanitized program'
+    library=$(find /usr/lib /usr/lib64 -name libnss_wrapper.so -print -quit 2>/dev/null)
+    [[ $library ]] || skip "the screens are those of a user whose name has four letters: install libnss-wrapper"
+    USER_NAME=$1
+    echo "$1:x:$(id -u):$(id -g)::/:/bin/sh" >"$BATS_TEST_TMPDIR/passwd"
+    export LD_PRELOAD=$library NSS_WRAPPER_PASSWD=$BATS_TEST_TMPDIR/passwd NSS_WRAPPER_GROUP=/etc/group
 }
 
 teardown() {
@@ -121,11 +134,9 @@ eventually() {
 
 # What differs from run to run, made the same: the clock, the host, the user, ages, PIDs.
 normalise() {
-    local user pid script number=0
-    user=$(id -un)
-    ((${#user} <= 8)) || skip "the screens are those of a user whose name is shorter than $user"
+    local pid script number=0
     script="s/ +[0-9]{2}:[0-9]{2}:[0-9]{2}\$/ HH:MM:SS/; s/^genv top  $(uname -n)( |\$)/genv top  HOST\1/"
-    script+="; s/  $(printf '%-10s' "$user")/  $(printf '%-10s' me)/; s/\b$user:/me:/g; s/ +[0-9]+[smh]\$/  AGE/"
+    script+="; s/  $(printf '%-10s' "$USER_NAME")/  $(printf '%-10s' me)/; s/\b$USER_NAME:/me:/g; s/ +[0-9]+[smh]\$/  AGE/"
     for pid in "${PIDS[@]}"; do
         script+="; s/^$(printf '%7s' "$pid") /  PID-$((number++)) /"
     done

@@ -68,7 +68,7 @@ load helpers
     wait_for '^Environments 0 of 3'
     wait_for '^None that the filter lets through'
     press u
-    press -l "$(id -un | tr '[:lower:]' '[:upper:]')"
+    press -l "${USER_NAME^^}"
     wait_for '^Environments 3  by'
     press Enter
     wait_for '^user: .* Esc All'

@@ -48,10 +48,11 @@ int unit_wait(pid_t pid);
     } while (0)
 
 /* Skips the test, for a reason. */
+void unit_skip(const char *reason);
 #define skip_unless(condition, reason)                                                                                 \
     do {                                                                                                               \
         if (!(condition)) {                                                                                            \
-            print_message("# skipped: %s\n", reason);                                                                  \
+            unit_skip(reason);                                                                                         \
             skip();                                                                                                    \
         }                                                                                                              \
     } while (0)
