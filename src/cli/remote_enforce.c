@@ -243,6 +243,28 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
     return r;
 }
 
+/* What said to end while nobody was waiting for it: between asking the hosts and the pause. */
+static volatile sig_atomic_t told_to_end;
+
+static void note_signal(int number)
+{
+    told_to_end = number;
+}
+
+/* Whoever tells the loop to end, at whatever moment, is obeyed with status 0, as by 'genv enforce'. */
+static void note_signals(void)
+{
+    const struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    sigset_t set;
+
+    sigemptyset(&set);
+    signals_add_ending(&set);
+    for (int number = 1; number < NSIG; number++) {
+        if (sigismember(&set, number) == 1)
+            sigaction(number, &action, NULL);
+    }
+}
+
 /* Waits for the next round. Returns the signal that says to end, or 0. */
 static int wait_ms(int64_t left_ms)
 {
@@ -253,7 +275,7 @@ static int wait_ms(int64_t left_ms)
     sigemptyset(&set);
     signals_add_ending(&set);
     sigprocmask(SIG_BLOCK, &set, &before);
-    caught = sigtimedwait(&set, NULL, &timeout);
+    caught = told_to_end ? told_to_end : sigtimedwait(&set, NULL, &timeout);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return caught > 0 ? caught : 0;
 }
@@ -275,6 +297,7 @@ static int keep_looking(struct course *course, int *ret_signal, struct genv_erro
 {
     const int64_t interval = (int64_t)(course->enforcement->options->interval_seconds * 1000);
 
+    note_signals();
     for (;;) {
         int64_t begin = clock_monotonic_ms();
         int r = look(course, ret_signal, err);
