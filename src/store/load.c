@@ -146,7 +146,7 @@ static bool is_wanted(struct store *store, const struct loading *loading, const 
 
     if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
         return true;
-    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mode & S_IXUSR;
+    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
 }
 
 static int load_record(struct store *store, const char *name, const char *eid, struct loading *loading,

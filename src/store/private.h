@@ -10,6 +10,12 @@
 
 #define RECORD_SUFFIX ".json"
 
+/* Modes of records. What holds no device is marked by one that no file system gives to all files, and nobody by chance.
+ * So where marks are lost, too much is read, and never too little. The execute bit of holders is for earlier versions,
+ * which read those alone. */
+#define MODE_IDLE   0645
+#define MODE_HOLDER 0744
+
 struct store {
     char *path;
     char *envs_path; /* for sentences */

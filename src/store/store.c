@@ -16,8 +16,6 @@
 #include "store/private.h"
 
 #define LOCK_NAME       "genv.lock"
-#define MODE_IDLE       0644
-#define MODE_HOLDER     0744 /* see store_load_holders() */
 #define WRITE_TIMEOUT_S 10
 #define READ_TIMEOUT_MS 200
 

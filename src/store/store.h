@@ -35,8 +35,8 @@ void store_end(struct store *store); /* harmless twice */
 /* Adds all live environments to @list, with their live members only, by creation. Under STORE_WRITE it also removes
  * the dead records, and the rubbish of killed writers, that the caller owns (root: all). */
 int store_load(struct store *store, struct env_list *list, struct genv_error *err);
-/* The same for @eid and those alone that hold devices: all that an allocation depends on. A record that holds some has
- * its owner's execute bit set, so that the others need not be read. Dead ones among those are left for store_load(). */
+/* The same for @eid and those alone that may hold devices: all that an allocation depends on. A record that holds none
+ * is marked by its mode, so that it need not be read. Dead ones among those are left for store_load(). */
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err);
 /* Reads one live environment. -ENOENT: there is none. */
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err);

@@ -179,7 +179,7 @@ static void the_first_change_makes_it_for_everybody(void **state)
     assert_int_equal(mode_of(state, "state"), S_IFDIR | 01777);
     assert_int_equal(mode_of(state, "state/envs"), S_IFDIR | 01777);
     assert_int_equal(mode_of(state, "state/genv.lock"), S_IFREG | 0666);
-    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0644);
+    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0645);
     check_load(store, STORE_READ, "a");
 }
 
@@ -577,6 +577,8 @@ static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
 
     save(store, "asks", geteuid());
     save(store, "idle", geteuid());
+    unit_write(*state, "state/envs/idle.json", "broken since, and not even read");
+    assert_int_equal(mode_of(state, "state/envs/idle.json"), S_IFREG | 0645);
     make_env(&env, "holds", geteuid());
     *attachment = (struct genv_attachment){.uuid = "GPU-a"};
     env.attachments = attachment;
@@ -586,16 +588,44 @@ static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
     assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
     assert_int_equal(store_save(store, &env, NULL), 0);
     store_end(store);
-    unit_write(*state, "state/envs/garbage.json", "garbage");
     held = load_holders(store, "asks");
     assert_string_equal(held, "asks holds");
-    assert_int_equal(count_warnings(), 0); /* what holds nothing is not even read */
+    assert_int_equal(count_warnings(), 0);
     env.attachment_count = 0;
     assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
     assert_int_equal(store_save(store, &env, NULL), 0);
     store_end(store);
     after = load_holders(store, "none");
     assert_string_equal(after, "");
+    env_release(&env);
+}
+
+/* chmod(1), a copy, or a file system whose files all have the same mode. */
+static void whatever_loses_the_marks_hides_no_holder(void **state)
+{
+    static const mode_t modes[] = {0644, 0755, 0777, 0600, 0700, 0666, 0664, 0640, 0754, 0740};
+    cleanup_free char *holds = unit_path(*state, "state/envs/holds.json");
+    cleanup_free char *idle = unit_path(*state, "state/envs/idle.json");
+    cleanup_store struct store *store = open_store(state);
+    struct genv_attachment *attachment = calloc(1, sizeof(*attachment));
+    struct genv_env env;
+
+    save(store, "asks", geteuid());
+    save(store, "idle", geteuid());
+    make_env(&env, "holds", geteuid());
+    *attachment = (struct genv_attachment){.uuid = "GPU-a"};
+    env.attachments = attachment;
+    env.attachment_count = 1;
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_save(store, &env, NULL), 0);
+    store_end(store);
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        cleanup_free char *found = NULL;
+
+        assert_int_equal(chmod(holds, modes[i]) | chmod(idle, modes[i]), 0);
+        found = load_holders(store, "asks");
+        assert_string_equal(found, "asks holds idle");
+    }
     env_release(&env);
 }
 
@@ -631,7 +661,7 @@ static void the_owner_of_the_file_is_the_owner_of_the_environment(void **state)
         env_release(&env);
     }
     store_end(store);
-    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0644);
+    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0645);
 }
 
 static int attack(void *data)
@@ -1000,6 +1030,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_old_record_is_touched_so_that_no_cleaner_takes_it),
     TEST(a_process_without_descriptors_takes_nothing_for_free),
     TEST(an_allocation_looks_at_holders_and_at_who_asks),
+    TEST(whatever_loses_the_marks_hides_no_holder),
     TEST(a_glance_takes_no_lock),
     TEST(the_owner_of_the_file_is_the_owner_of_the_environment),
     TEST(nobody_changes_removes_or_forges_anothers_record),
