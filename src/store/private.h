@@ -21,11 +21,12 @@ struct store {
     char *envs_path; /* for sentences */
     store_warn warn;
     void *warn_data;
-    char boot_id[BOOT_ID_SIZE];
+    char boot_id[BOOT_ID_SIZE], machine[MACHINE_SIZE];
     uint64_t pid_namespace;
     uid_t uid;
     unsigned write_timeout_s;
     bool writing;
+    struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
     DIR *envs;
 };
