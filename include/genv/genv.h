@@ -5,7 +5,8 @@
  * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
  * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
  * the state directory's lock is held, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a value out
- * of range. */
+ * of range, -ENOTSUP an environment that a later version or another machine alone may change, -EIO a record of root's
+ * that can't be read, so that nobody knows what is available. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 

@@ -72,6 +72,8 @@ struct genv_attachment {
     struct timespec time;
 };
 
+struct genv_rest;
+
 struct genv_env {
     char eid[GENV_EID_MAX + 1];
     uid_t uid;                         /* the owner of the record, never a claim inside it */
@@ -84,6 +86,7 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
+    struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
 };
 
 enum genv_device_state {

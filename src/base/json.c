@@ -13,7 +13,8 @@ static int refuse(struct genv_error *err, const char *key, const char *expected)
     return error_set(err, EINVAL, "\"%s\" is not %s", key ? key : "element", expected);
 }
 
-static int decode_array(const json_t *value, const struct json_field *field, char *object, struct genv_error *err)
+static int decode_array(const json_t *value, const struct json_field *field, char *object, bool *ret_rest,
+                        struct genv_error *err)
 {
     size_t count = json_array_size(value), *ret_count = (size_t *)(void *)(object + field->count_offset);
     const struct json_table *element = field->element;
@@ -29,7 +30,7 @@ static int decode_array(const json_t *value, const struct json_field *field, cha
     *(void **)(void *)(object + field->offset) = elements;
     *ret_count = count;
     for (size_t i = 0; i < count; i++) {
-        int r = json_decode(json_array_get(value, i), element, elements + i * element->size, err);
+        int r = json_decode_some(json_array_get(value, i), element, elements + i * element->size, ret_rest, err);
 
         if (r < 0)
             return error_prefix(err, r, "\"%s\"[%zu]", field->key, i);
@@ -50,7 +51,8 @@ static int decode_text(const json_t *value, const struct json_field *field, char
     return 0;
 }
 
-static int decode_field(const json_t *value, const struct json_field *field, char *object, struct genv_error *err)
+static int decode_field(const json_t *value, const struct json_field *field, char *object, bool *ret_rest,
+                        struct genv_error *err)
 {
     void *target = object + field->offset;
     json_int_t number = json_integer_value(value);
@@ -83,7 +85,7 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
             return refuse(err, field->key, "a time in the form of RFC 3339");
         return 0;
     case JSON_KIND_ARRAY:
-        return decode_array(value, field, object, err);
+        return decode_array(value, field, object, ret_rest, err);
     }
     return -EINVAL;
 }
@@ -98,10 +100,13 @@ static void set_absent(const struct json_field *field, char *object)
         *(double *)(void *)(object + field->offset) = (double)field->absent;
 }
 
-int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err)
+int json_decode_some(const json_t *json, const struct json_table *table, void *object, bool *ret_rest,
+                     struct genv_error *err)
 {
+    size_t known = 0;
+
     if (table->field_count == 1 && !table->fields->key)
-        return decode_field(json, table->fields, object, err);
+        return decode_field(json, table->fields, object, ret_rest, err);
     if (!json_is_object(json))
         return error_set(err, EINVAL, "not a JSON object");
     for (size_t i = 0; i < table->field_count; i++) {
@@ -109,17 +114,24 @@ int json_decode(const json_t *json, const struct json_table *table, void *object
         const json_t *value = json_object_get(json, field->key);
         int r;
 
+        known += value != NULL;
         if (value ? field->nullable && json_is_null(value) : field->optional) {
             set_absent(field, object);
             continue;
         }
         if (!value)
             return error_set(err, EINVAL, "\"%s\" is missing", field->key);
-        r = decode_field(value, field, object, err);
+        r = decode_field(value, field, object, ret_rest, err);
         if (r < 0)
             return r;
     }
+    *ret_rest |= known < json_object_size(json);
     return 0;
+}
+
+int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err)
+{
+    return json_decode_some(json, table, object, &(bool){false}, err);
 }
 
 static json_t *encode_array(const struct json_field *field, const char *object)
@@ -202,6 +214,72 @@ json_t *json_encode(const struct json_table *table, const void *object)
             return NULL;
     }
     return STEAL_POINTER(json);
+}
+
+static bool is_known(const struct json_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (strcmp(table->fields[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The values of the fields that tell @element from others, as text; free() it. NULL: out of memory. */
+static char *identify(const json_t *element, const struct json_table *table)
+{
+    cleanup_json json_t *values = json_array();
+
+    for (size_t i = 0; i < table->field_count; i++) {
+        if (table->fields[i].identity && json_array_append(values, json_object_get(element, table->fields[i].key)) < 0)
+            return NULL;
+    }
+    return json_dumps(values, JSON_COMPACT);
+}
+
+/* By a table of the identities: comparing each with each would let a hostile array keep us for long. */
+static int keep_rest_of_elements(json_t *array, const json_t *source, const struct json_table *element)
+{
+    cleanup_json json_t *old = json_object();
+    json_t *value;
+    size_t i;
+
+    json_array_foreach (source, i, value) {
+        cleanup_free char *identity = identify(value, element);
+
+        if (!identity || json_object_set(old, identity, value) < 0)
+            return -ENOMEM;
+    }
+    json_array_foreach (array, i, value) {
+        cleanup_free char *identity = identify(value, element);
+        int r = identity ? json_keep_rest(value, json_object_get(old, identity), element) : -ENOMEM;
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int json_keep_rest(json_t *json, const json_t *source, const struct json_table *table)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach ((json_t *)source, key, value) {
+        if (!is_known(table, key) && json_object_set(json, key, value) < 0)
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct json_field *field = &table->fields[i];
+        int r = field->kind != JSON_KIND_ARRAY
+                    ? 0
+                    : keep_rest_of_elements(json_object_get(json, field->key), json_object_get(source, field->key),
+                                            field->element);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 json_t *json_parse(const char *text, size_t length, struct genv_error *err)

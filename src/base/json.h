@@ -24,6 +24,7 @@ struct json_field {
     bool optional; /* may be missing. Missing numbers read as @absent; @absent, false, "" and empty arrays are not
                       written */
     bool nullable; /* null reads as if it were missing */
+    bool identity; /* tells an element of an array from the others: see json_keep_rest() */
     long long absent;
     size_t offset;
     size_t size;
@@ -39,13 +40,19 @@ struct json_table {
 
 #define JSON_ARRAY_MAX 65536 /* elements; more is refused */
 
-/* Fills @object, which the caller has initialised, from @json. Keys that the table does not have are passed over. On
- * -EINVAL
- * @object holds what was read so far, for the caller to free: arrays are calloc()ed. */
+/* Fills @object, which the caller has initialised, from @json. Members that the table does not have are ignored. On
+ * -EINVAL @object holds what was read so far, for the caller to free: arrays are calloc()ed. */
 int json_decode(const json_t *json, const struct json_table *table, void *object, struct genv_error *err);
+/* The same; @ret_rest, which the caller has initialised, becomes true where members were ignored, at any depth. */
+int json_decode_some(const json_t *json, const struct json_table *table, void *object, bool *ret_rest,
+                     struct genv_error *err);
 
 /* A new reference, or NULL: out of memory, or a text that is no UTF-8. */
 json_t *json_encode(const struct json_table *table, const void *object);
+
+/* Adds to @json, written by @table, what json_decode() ignored of @source: what another version wrote there survives.
+ * Elements of arrays are the same if their identities are; those that @json no longer has take theirs along. -ENOMEM */
+int json_keep_rest(json_t *json, const json_t *source, const struct json_table *table);
 
 /* Parses a whole text; duplicate keys and anything behind the value are refused. */
 json_t *json_parse(const char *text, size_t length, struct genv_error *err);

@@ -28,6 +28,7 @@ static ssize_t read_small(const char *path, char *buffer, size_t size)
     return n;
 }
 
+#define MACHINE_ID_LENGTH        32
 #define FIELDS_BEFORE_START_TIME 18 /* from field 4, the parent, to field 22; see proc(5) */
 
 int proc_stat_parse(const char *text, struct proc_stat *ret_stat)
@@ -160,6 +161,16 @@ int proc_boot_id(char boot_id[static BOOT_ID_SIZE])
     if (n < 0)
         return (int)n;
     return n == BOOT_ID_SIZE - 1 ? 0 : -EINVAL;
+}
+
+void proc_machine(char machine[static MACHINE_SIZE])
+{
+    char id[MACHINE_ID_LENGTH + 1];
+    ssize_t n = read_small("/etc/machine-id", id, sizeof(id));
+
+    *machine = '\0';
+    if (n == MACHINE_ID_LENGTH && strspn(id, "0123456789abcdefABCDEF") == MACHINE_ID_LENGTH) /* not "uninitialized" */
+        snprintf(machine, MACHINE_SIZE, "%016llx", (unsigned long long)text_hash(TEXT_HASH_INIT, id));
 }
 
 uint64_t proc_pid_namespace(void)

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #define BOOT_ID_SIZE 37
+#define MACHINE_SIZE 65 /* of the texts that are read; what is written is shorter */
 
 struct proc_stat {
     char state; /* 'R', 'S', 'Z', … */
@@ -37,6 +38,9 @@ int proc_variable(pid_t pid, const char *name, char *value, size_t size);
 
 /* This boot's identity. -errno where the kernel does not tell. */
 int proc_boot_id(char boot_id[static BOOT_ID_SIZE]);
+/* What tells this machine from others, in all of its boots: a hash of /etc/machine-id, which is not for others to see.
+ * "" where there is none. A container may have one of its own. */
+void proc_machine(char machine[static MACHINE_SIZE]);
 /* The inode of the caller's PID namespace, 0 when unknown. */
 uint64_t proc_pid_namespace(void);
 

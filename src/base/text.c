@@ -92,6 +92,13 @@ int text_to_u64(const char *string, uint64_t max, uint64_t *ret_number)
     return 0;
 }
 
+uint64_t text_hash(uint64_t state, const char *string)
+{
+    for (; *string; string++)
+        state = (state ^ (unsigned char)*string) * UINT64_C(0x100000001b3);
+    return state;
+}
+
 size_t utf8_decode(const char *string, uint32_t *ret_character)
 {
     const unsigned char *s = (const unsigned char *)string;

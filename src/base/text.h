@@ -32,6 +32,10 @@ void text_release(struct text *text);
 /* Reads a whole number in decimal digits alone (no sign, no blanks) of at most @max. -EINVAL for anything else. */
 int text_to_u64(const char *string, uint64_t max, uint64_t *ret_number);
 
+/* FNV-1a of @string, going on from @state: for what nobody gains by finding another text with. */
+#define TEXT_HASH_INIT UINT64_C(0xcbf29ce484222325)
+uint64_t text_hash(uint64_t state, const char *string);
+
 /* Decodes the UTF-8 character at @string; returns its length in bytes, or 0 where there is none (malformed, end). */
 size_t utf8_decode(const char *string, uint32_t *ret_character);
 

@@ -102,8 +102,10 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     cleanup_free bool *busy = calloc(device_count + 1, sizeof(*busy));
     struct select_view view = {devices, device_count, busy, envs, env, clock_now()};
     struct selection selection = {0};
-    int r;
+    int r = store_check_known(g->store, err);
 
+    if (r < 0)
+        return r;
     if (!strangers || !busy)
         return error_no_memory(err);
     for (size_t d = 0; d < device_count; d++)

@@ -9,6 +9,7 @@
 #include "base/user.h"
 #include "libgenv/handle.h"
 #include "libgenv/quota.h"
+#include "model/record.h"
 #include "policy/select.h"
 
 #define DEFAULT_EID_TRIES 1000
@@ -192,9 +193,14 @@ static bool remove_member(struct genv_env *env, const struct genv_member *member
 static int leave(struct genv *g, struct genv_env *env, const struct genv_member *member, bool *ret_found,
                  struct genv_error *err)
 {
+    int r;
+
     if (!remove_member(env, member))
         return 0;
     *ret_found = true;
+    r = record_check_changeable(env, err);
+    if (r < 0)
+        return r;
     if (env->process_count || env->kernel_count)
         return store_save(g->store, env, err);
     return store_remove(g->store, env->eid, err);
@@ -251,8 +257,10 @@ static int apply_capacity(const struct genv *g, const struct env_list *list, str
 {
     struct select_view view = {.devices = devices, .device_count = device_count, .envs = list, .self = env};
     struct selection selection;
-    int r = select_capacity(&view, capacity, &selection, err);
+    int r = store_check_known(g->store, err);
 
+    if (r == 0)
+        r = select_capacity(&view, capacity, &selection, err);
     if (r < 0)
         return r;
     r = quota_check(g, list, env, selection.attachments, selection.count, devices, device_count, err);

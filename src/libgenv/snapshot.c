@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "driver/driver.h"
 #include "libgenv/handle.h"
+#include "model/record.h"
 #include "model/snapshot.h"
 #include "policy/select.h"
 #include "store/membership.h"
@@ -36,6 +37,22 @@ static void resolve_indices(struct genv_snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->env_count; i++)
         env_resolve_indices(&snapshot->envs[i], snapshot->devices, snapshot->device_count);
+}
+
+/* Another machine tells of its environments itself: here they matter where one holds a device of this machine. */
+static void drop_those_elsewhere(struct genv_snapshot *snapshot)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < snapshot->env_count; i++) {
+        struct genv_env *env = &snapshot->envs[i];
+
+        if (record_origin(env) == RECORD_ELSEWHERE && env->attachments[env->attachment_count - 1].index < 0)
+            env_release(env);
+        else
+            snapshot->envs[kept++] = *env;
+    }
+    snapshot->env_count = kept;
 }
 
 static int compare_processes(const void *left, const void *right)
@@ -139,12 +156,13 @@ static int fill(struct genv *g, enum genv_depth depth, struct genv_snapshot *sna
         r = load_live(g, snapshot, err);
     else if (depth == GENV_DEPTH_DEVICES)
         r = handle_devices(g, &snapshot->devices, &snapshot->device_count, err);
-    else if (any_attached(snapshot) && handle_devices(g, &snapshot->devices, &snapshot->device_count, NULL) < 0)
-        return 0; /* the indices of the records are the best there is */
+    else if (any_attached(snapshot))
+        handle_devices(g, &snapshot->devices, &snapshot->device_count, NULL);
     if (r < 0)
         return r;
-    if (snapshot->device_count)
+    if (snapshot->device_count) /* else the indices of the records are the best there is */
         resolve_indices(snapshot);
+    drop_those_elsewhere(snapshot);
     return 0;
 }
 

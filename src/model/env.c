@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/user.h"
+#include "model/record.h"
 
 static bool is_alphanumeric(char c)
 {
@@ -64,6 +65,7 @@ void env_release(struct genv_env *env)
     free(env->processes);
     free(env->kernels);
     free(env->attachments);
+    record_rest_free(env->rest);
     memset(env, 0, sizeof(*env));
 }
 
@@ -237,13 +239,14 @@ void env_resolve_indices(struct genv_env *env, const struct genv_device *devices
 
 void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_SIZE])
 {
+    const char *where = record_origin(env) == RECORD_ELSEWHERE ? " on another machine" : "";
     char user[GENV_USERNAME_SIZE];
 
     user_name(env->uid, user, sizeof(user));
     if (*env->config.name)
-        snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s (%s) of %s", env->eid, env->config.name, user);
+        snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s (%s) of %s%s", env->eid, env->config.name, user, where);
     else
-        snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s of %s", env->eid, user);
+        snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s of %s%s", env->eid, user, where);
 }
 
 const struct genv_attachment *env_attachment_at(const struct genv_env *env, unsigned index)

@@ -1,24 +1,31 @@
-/* An environment as it stands in its file: JSON that anybody may have written. */
+/* An environment as it stands in its file: JSON that anybody, and any version of genv, may have written. */
 #include "model/record.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/text.h"
 
 #define RECORD_VERSION 1
 #define NS_A_MS        1000000
 
 static const struct json_field process_fields[] = {
-    {.key = "pid", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_process, pid)},
-    {.key = "start_time", .kind = JSON_KIND_U64, .offset = offsetof(struct genv_process, start_time)},
-    {.key = "pid_namespace", .kind = JSON_KIND_U64, .offset = offsetof(struct genv_process, pid_namespace)},
+    {.key = "pid", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_process, pid), .identity = true},
+    {.key = "start_time", .kind = JSON_KIND_U64, .offset = offsetof(struct genv_process, start_time), .identity = true},
+    {.key = "pid_namespace",
+     .kind = JSON_KIND_U64,
+     .offset = offsetof(struct genv_process, pid_namespace),
+     .identity = true},
 };
 static const struct json_table process_table = {sizeof(struct genv_process), ARRAY_SIZE(process_fields),
                                                 process_fields};
 
 static const struct json_field kernel_fields[] = {
-    {.key = "id", .kind = JSON_KIND_TEXT, .offset = offsetof(struct genv_kernel, id), .size = GENV_KERNEL_ID_MAX + 1},
+    {.key = "id",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_kernel, id),
+     .size = GENV_KERNEL_ID_MAX + 1,
+     .identity = true},
     {.key = "connection_file",
      .kind = JSON_KIND_TEXT,
      .offset = offsetof(struct genv_kernel, connection_file),
@@ -27,7 +34,11 @@ static const struct json_field kernel_fields[] = {
 static const struct json_table kernel_table = {sizeof(struct genv_kernel), ARRAY_SIZE(kernel_fields), kernel_fields};
 
 static const struct json_field attachment_fields[] = {
-    {.key = "uuid", .kind = JSON_KIND_TEXT, .offset = offsetof(struct genv_attachment, uuid), .size = GENV_UUID_SIZE},
+    {.key = "uuid",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_attachment, uuid),
+     .size = GENV_UUID_SIZE,
+     .identity = true},
     {.key = "index",
      .kind = JSON_KIND_I32,
      .offset = offsetof(struct genv_attachment, index),
@@ -51,6 +62,11 @@ static const struct json_table attachment_table = {sizeof(struct genv_attachment
 static const struct json_field record_fields[] = {
     {.key = "version", .kind = JSON_KIND_I32, .offset = offsetof(struct record, version)},
     {.key = "boot_id", .kind = JSON_KIND_TEXT, .offset = offsetof(struct record, boot_id), .size = BOOT_ID_SIZE},
+    {.key = "machine",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct record, machine),
+     .size = MACHINE_SIZE,
+     .optional = true},
     {.key = "created", .kind = JSON_KIND_TIME, .offset = offsetof(struct record, env.created)},
     {.key = "name",
      .kind = JSON_KIND_TEXT,
@@ -103,7 +119,7 @@ static int validate(struct record *record, struct genv_error *err)
 {
     struct genv_env *env = &record->env;
 
-    if (record->version != RECORD_VERSION)
+    if (record->version < 1)
         return error_set(err, EINVAL, "version %d is not known here", record->version);
     if (env->config.gpus > DEVICE_COUNT_MAX)
         return error_set(err, EINVAL, "\"gpus\" is too large");
@@ -130,30 +146,157 @@ static void cut_times(struct genv_env *env)
         env->attachments[i].time.tv_nsec -= env->attachments[i].time.tv_nsec % NS_A_MS;
 }
 
+void record_rest_free(struct genv_rest *rest)
+{
+    if (!rest)
+        return;
+    json_decref(rest->source);
+    free(rest);
+}
+
+static struct genv_rest *make_rest(struct genv_env *env)
+{
+    if (!env->rest)
+        env->rest = calloc(1, sizeof(*env->rest));
+    return env->rest;
+}
+
+enum record_origin record_origin(const struct genv_env *env)
+{
+    return env->rest ? env->rest->origin : RECORD_OWN;
+}
+
+int record_set_origin(struct genv_env *env, enum record_origin origin)
+{
+    if (!make_rest(env))
+        return -ENOMEM;
+    env->rest->origin = origin;
+    return 0;
+}
+
+int record_set_machine(struct genv_env *env, const char *machine)
+{
+    if (!make_rest(env))
+        return -ENOMEM;
+    copy_string(env->rest->machine, sizeof(env->rest->machine), machine);
+    return 0;
+}
+
+int record_check_changeable(const struct genv_env *env, struct genv_error *err)
+{
+    static const char *const reasons[] = {
+        [RECORD_LATER] = "a later version of genv made it: use that one",
+        [RECORD_INVALID] = "its record is not valid: remove that, once the environment has ended",
+        [RECORD_ELSEWHERE] = "it is on another machine: change it there",
+    };
+    enum record_origin origin = record_origin(env);
+
+    if (origin == RECORD_OWN)
+        return 0;
+    return error_set(err, ENOTSUP, "cannot change environment %s: %s", env->eid, reasons[origin]);
+}
+
+static bool is_later(const json_t *json)
+{
+    const json_t *min_version = json_object_get(json, "min_version");
+
+    if (min_version) /* whatever it is, it is there to keep somebody out */
+        return !json_is_integer(min_version) || json_integer_value(min_version) > RECORD_VERSION;
+    return json_integer_value(json_object_get(json, "version")) > RECORD_VERSION;
+}
+
+/* A text that fits; "" otherwise. */
+static void salvage_text(const json_t *json, const char *key, char *text, size_t size)
+{
+    const char *value = json_string_value(json_object_get(json, key));
+
+    copy_string(text, size, value && strlen(value) < size && utf8_is_printable(value) ? value : "");
+}
+
+static int salvage_attachments(const json_t *attachments, struct genv_env *env)
+{
+    size_t count = json_array_size(attachments), kept = 0;
+
+    if (count > JSON_ARRAY_MAX)
+        count = JSON_ARRAY_MAX;
+    env->attachments = calloc(count + 1, sizeof(*env->attachments));
+    if (!env->attachments)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        struct genv_attachment *attachment = &env->attachments[env->attachment_count];
+
+        salvage_text(json_array_get(attachments, i), "uuid", attachment->uuid, sizeof(attachment->uuid));
+        attachment->index = -1;
+        env->attachment_count += *attachment->uuid != '\0';
+    }
+    if (env->attachment_count)
+        qsort(env->attachments, env->attachment_count, sizeof(*env->attachments), compare_uuid);
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        if (i == 0 || strcmp(env->attachments[kept - 1].uuid, env->attachments[i].uuid) != 0)
+            env->attachments[kept++] = env->attachments[i];
+    }
+    env->attachment_count = kept;
+    return 0;
+}
+
+/* What counts of a record that can't be read as one, for the @reason. */
+static int salvage(const json_t *json, struct record *record, const struct genv_error *reason, struct genv_error *err)
+{
+    const json_t *attachments = json_object_get(json, "attachments");
+    enum record_origin origin = json_is_array(attachments) && is_later(json) ? RECORD_LATER : RECORD_INVALID;
+
+    env_release(&record->env);
+    record->env.config = (struct genv_config)GENV_CONFIG_INIT;
+    salvage_text(json, "boot_id", record->boot_id, sizeof(record->boot_id));
+    salvage_text(json, "machine", record->machine, sizeof(record->machine));
+    if (salvage_attachments(attachments, &record->env) < 0 || record_set_origin(&record->env, origin) < 0)
+        return error_no_memory(err);
+    return origin == RECORD_LATER ? 0 : error_set(err, reason->code, "%s", reason->message);
+}
+
+/* Keeps of @json, which was read, what @env has no room for. */
+static int keep_rest(json_t *json, struct genv_env *env, struct genv_error *err)
+{
+    if (record_set_origin(env, is_later(json) ? RECORD_LATER : RECORD_OWN) < 0)
+        return error_no_memory(err);
+    env->rest->source = json_incref(json);
+    return 0;
+}
+
 int record_decode(const char *text, size_t length, struct record *ret_record, struct genv_error *err)
 {
     cleanup_json json_t *json = NULL;
+    struct genv_error reason = {0};
+    bool has_rest = false;
     int r;
 
     memset(ret_record, 0, sizeof(*ret_record));
     json = json_parse(text, length, err);
     if (!json)
         return -EINVAL;
-    r = json_decode(json, &record_table, ret_record, err);
+    r = json_decode_some(json, &record_table, ret_record, &has_rest, &reason);
+    if (r == 0)
+        r = validate(ret_record, &reason);
     if (r < 0)
-        return r;
+        return r == -ENOMEM ? error_no_memory(err) : salvage(json, ret_record, &reason, err);
     cut_times(&ret_record->env);
-    return validate(ret_record, err);
+    return has_rest || ret_record->version > RECORD_VERSION ? keep_rest(json, &ret_record->env, err) : 0;
 }
 
 char *record_encode(const struct record *record, size_t *ret_length)
 {
+    const struct genv_rest *rest = record->env.rest;
+    const json_t *source = rest ? rest->source : NULL;
     struct record current = *record;
     cleanup_json json_t *json = NULL;
     char *text;
 
-    current.version = RECORD_VERSION;
+    current.version = source ? (int)json_integer_value(json_object_get(source, "version")) : RECORD_VERSION;
+    if (rest && *rest->machine)
+        copy_string(current.machine, sizeof(current.machine), rest->machine);
     json = json_encode(&record_table, &current);
+    if (json && source && json_keep_rest(json, source, &record_table) < 0)
+        return NULL;
     text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     if (text)
         *ret_length = strlen(text);

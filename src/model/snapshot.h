@@ -19,7 +19,8 @@ char *snapshot_to_json(const struct genv_snapshot *snapshot);
 char *snapshot_envs_to_json(const struct genv_snapshot *snapshot);
 char *snapshot_devices_to_json(const struct genv_snapshot *snapshot);
 
-/* The way back. -EINVAL, with the reason: not the text of a snapshot, or of a version that is not known here. */
+/* The way back; of a later version what is known here. A device in an unknown state has failed. -EINVAL, with the
+ * reason: not the text of a snapshot. */
 int snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot, struct genv_error *err);
 
 /* The user's name: as the snapshot's host told it, or looked up here; "" where he is unknown. */

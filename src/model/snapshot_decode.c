@@ -16,7 +16,7 @@ struct attachment_entry {
 struct device_entry {
     struct genv_device device;
     int index;
-    char state[16];
+    char state[64];
     double power; /* watts */
     struct attachment_entry *attachments;
     size_t attachment_count;
@@ -298,8 +298,8 @@ static int convert(struct snapshot_entry *entry, struct genv_snapshot *snapshot,
 {
     int r;
 
-    if (entry->version != SNAPSHOT_VERSION)
-        return error_set(err, EINVAL, "a snapshot of version %d, which is not known here", entry->version);
+    if (entry->version < 1)
+        return error_set(err, EINVAL, "version %d is not known here", entry->version);
     *snapshot = entry->snapshot;
     r = convert_devices(entry, snapshot, err);
     if (r == 0)

@@ -52,14 +52,6 @@ static const struct json_field inventory_fields[] = {
 static const struct json_table inventory_table = {sizeof(struct inventory), ARRAY_SIZE(inventory_fields),
                                                   inventory_fields};
 
-/* FNV-1a: nobody gains by a collision, since only one's own inventory and root's are believed. */
-static uint64_t hash(uint64_t state, const char *text)
-{
-    for (; *text; text++)
-        state = (state ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return state;
-}
-
 static int hash_gpus(int directory, uint64_t *ret_sum)
 {
     cleanup_close int fd = openat(directory, "gpus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,7 +63,7 @@ static int hash_gpus(int directory, uint64_t *ret_sum)
     steal_fd(&fd);
     *ret_sum = 0;
     while ((entry = readdir(gpus)))
-        *ret_sum += hash(UINT64_C(0xcbf29ce484222325), entry->d_name); /* a sum: the order says nothing */
+        *ret_sum += text_hash(TEXT_HASH_INIT, entry->d_name); /* a sum: the order says nothing */
     return 0;
 }
 
@@ -79,11 +71,11 @@ int inventory_key(const char *directory, const char *boot_id, char key[static IN
 {
     cleanup_close int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_free char *version = NULL;
-    uint64_t gpus, state = UINT64_C(0xcbf29ce484222325);
+    uint64_t gpus, state = TEXT_HASH_INIT;
 
     if (fd < 0 || file_read_at(fd, "version", VERSION_SIZE_MAX, &version, NULL) < 0 || hash_gpus(fd, &gpus) < 0)
         return -ENOENT;
-    state = hash(hash(state, boot_id), version) ^ gpus;
+    state = text_hash(text_hash(state, boot_id), version) ^ gpus; /* only one's own and root's are believed */
     snprintf(key, INVENTORY_KEY_SIZE, "%016llx", (unsigned long long)state);
     return 0;
 }

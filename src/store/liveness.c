@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/proc.h"
+#include "model/record.h"
 
 static bool process_lives(const struct genv_process *process, uint64_t pid_namespace)
 {
@@ -27,6 +28,8 @@ bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 {
     size_t kept = 0;
 
+    if (record_origin(env) != RECORD_OWN)
+        return true;
     for (size_t i = 0; i < env->process_count; i++) {
         if (process_lives(&env->processes[i], pid_namespace))
             env->processes[kept++] = env->processes[i];

@@ -5,7 +5,7 @@
 #include <genv/types.h>
 
 /* Drops the members that are gone. Returns whether any is left. Processes of another PID namespace than @pid_namespace
- * can't be judged by their number and stay. */
+ * can't be judged by their number and stay; so do all of a record that is not for this version here to judge. */
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace);
 
 #endif

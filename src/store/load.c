@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "model/record.h"
 #include "store/liveness.h"
 #include "store/private.h"
@@ -75,48 +76,95 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
     return 0;
 }
 
-/* -ESTALE: it is of another boot, or its members are gone. @ret_record is for the caller to release either way. */
+/* Containers have machine IDs of their own, and the boot of the machine that they are on. */
+static bool is_elsewhere(const struct store *store, const struct record *record)
+{
+    return *record->machine && strcmp(record->machine, store->machine) != 0 &&
+           strcmp(record->boot_id, store->boot_id) != 0;
+}
+
+/* Nothing here tells whether it lives, and its PIDs and indices mean others here. -EREMOTE: nothing is left of it. */
+static int reduce_to_devices(struct genv_env *env)
+{
+    env->process_count = env->kernel_count = 0;
+    for (size_t i = 0; i < env->attachment_count; i++)
+        env->attachments[i].index = -1;
+    if (record_set_origin(env, RECORD_ELSEWHERE) < 0)
+        return -ENOMEM;
+    return env->attachment_count ? 0 : -EREMOTE;
+}
+
+/* Where nothing but devices was read, the file says since when. */
+static void set_times(struct genv_env *env, time_t written)
+{
+    if (env->created.tv_sec)
+        return;
+    env->created.tv_sec = written;
+    for (size_t i = 0; i < env->attachment_count; i++)
+        env->attachments[i].time.tv_sec = written;
+}
+
+/* -ESTALE: it is of another boot, or its members are gone. -EREMOTE: it is another machine's, and holds nothing.
+ * -EINVAL: it is not valid, and what record_decode() made of it counts. @ret_record is for the caller to release either
+ * way. */
 static int check_record(struct store *store, const char *eid, const char *text, size_t length, const struct stat *st,
                         struct record *ret_record, struct genv_error *err)
 {
     int r = record_decode(text, length, ret_record, err);
+    struct genv_env *env = &ret_record->env;
 
-    if (r < 0)
-        return r == -EINVAL && is_of_earlier_boot(st) ? -ESTALE : r;
-    copy_string(ret_record->env.eid, sizeof(ret_record->env.eid), eid);
-    ret_record->env.uid = st->st_uid;
-    if (strcmp(ret_record->boot_id, store->boot_id) != 0 || !liveness_prune(&ret_record->env, store->pid_namespace))
+    copy_string(env->eid, sizeof(env->eid), eid);
+    env->uid = st->st_uid;
+    if (r < 0 && r != -EINVAL)
+        return r;
+    if (record_origin(env) != RECORD_OWN)
+        set_times(env, st->st_mtim.tv_sec);
+    if (is_elsewhere(store, ret_record))
+        return reduce_to_devices(env);
+    if (*ret_record->boot_id ? strcmp(ret_record->boot_id, store->boot_id) != 0 : is_of_earlier_boot(st))
         return -ESTALE;
-    return 0;
+    if (r < 0)
+        return r;
+    if (!liveness_prune(env, store->pid_namespace))
+        return -ESTALE;
+    if (!*ret_record->machine || strcmp(ret_record->machine, store->machine) == 0)
+        return 0;
+    return record_set_machine(env, ret_record->machine); /* a container and its host: the first one's word stays */
 }
 
 /* What could not be read, to be told in one line however much it is. */
 struct complaint {
     size_t count;
     char first[NAME_MAX + 1];
+    uid_t owner;
+    bool counts; /* its devices do */
     struct genv_error reason;
 };
 
-static void complain(struct complaint *complaint, const char *name, const struct genv_error *reason)
+static void complain(struct complaint *complaint, const char *name, uid_t owner, bool counts,
+                     const struct genv_error *reason)
 {
     if (complaint->count++)
         return;
     copy_string(complaint->first, sizeof(complaint->first), name);
+    complaint->owner = owner;
+    complaint->counts = counts;
     complaint->reason = *reason;
 }
 
 static void tell_complaint(const struct store *store, const struct complaint *complaint)
 {
-    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX];
+    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX], owner[GENV_USERNAME_SIZE];
 
     if (!complaint->count || !store->warn)
         return;
+    user_name(complaint->owner, owner, sizeof(owner));
     if (complaint->count == 1)
-        snprintf(line, sizeof(line), "passed over %s/%s: %s", store->envs_path, complaint->first,
-                 complaint->reason.message);
+        snprintf(line, sizeof(line), "ignoring %s%s/%s of %s: %s", complaint->counts ? "all but the devices of " : "",
+                 store->envs_path, complaint->first, owner, complaint->reason.message);
     else
-        snprintf(line, sizeof(line), "passed over %zu records in %s, %s first: %s", complaint->count, store->envs_path,
-                 complaint->first, complaint->reason.message);
+        snprintf(line, sizeof(line), "ignoring %zu records in %s, such as %s of %s: %s", complaint->count,
+                 store->envs_path, complaint->first, owner, complaint->reason.message);
     utf8_make_printable(line);
     store->warn(line, store->warn_data);
 }
@@ -146,7 +194,22 @@ static bool is_wanted(struct store *store, const struct loading *loading, const 
 
     if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
         return true;
-    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mode & S_IXUSR;
+    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
+}
+
+/* Tells of a record that could not be read. One of root's was put there by nobody who wants to harm others: what it
+ * holds must not be given away. (Anybody may link a file of root's here.) */
+static void refuse(struct store *store, const char *name, const struct stat *st, bool counts, struct loading *loading,
+                   const struct genv_error *reason)
+{
+    struct stat now = *st;
+
+    if (!now.st_nlink) /* it could not be opened */
+        fstatat(dirfd(store->envs), name, &now, AT_SYMLINK_NOFOLLOW);
+    complain(&loading->complaint, name, now.st_uid, counts, reason);
+    if (now.st_uid == 0 && S_ISREG(now.st_mode) && now.st_nlink == 1 && !counts && !store->unknown.code)
+        error_set(&store->unknown, EIO, "%s/%s of root cannot be read: %s; repair or remove it", store->envs_path, name,
+                  reason->message);
 }
 
 static int load_record(struct store *store, const char *name, const char *eid, struct loading *loading,
@@ -161,14 +224,14 @@ static int load_record(struct store *store, const char *name, const char *eid, s
 
     if (r == 0)
         r = check_record(store, eid, text, length, &st, &record, &reason);
-    if (r == 0) {
+    if (r == 0)
         touch_if_old(store, name, &st);
-        r = env_list_add(loading->list, &record.env);
-    } else if (r == -ESTALE && may_remove(store, st.st_uid)) {
+    else if (r == -ESTALE && may_remove(store, st.st_uid))
         unlinkat(dirfd(store->envs), name, 0);
-    } else if (r != -ESTALE && !is_shortage(r) && reason.code != ENOENT) {
-        complain(&loading->complaint, name, &reason);
-    }
+    else if (r != -ESTALE && r != -EREMOTE && !is_shortage(r) && reason.code != ENOENT)
+        refuse(store, name, &st, record.env.attachment_count > 0, loading, &reason);
+    if (r == 0 || (r == -EINVAL && record.env.attachment_count))
+        r = env_list_add(loading->list, &record.env);
     env_release(&record.env);
     return is_shortage(r) ? error_set_errno(err, -r, "cannot read %s/%s", store->envs_path, name) : 0;
 }
@@ -214,6 +277,11 @@ int store_load_holders(struct store *store, const char *eid, struct env_list *li
     return load(store, &(struct loading){.holders_and = eid, .list = list}, err);
 }
 
+int store_check_known(const struct store *store, struct genv_error *err)
+{
+    return store->unknown.code ? error_set(err, store->unknown.code, "%s", store->unknown.message) : 0;
+}
+
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
     cleanup_free char *text = NULL;
@@ -231,8 +299,12 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
     r = read_record(store, name, &text, &length, &st, err);
     if (r == 0)
         r = check_record(store, eid, text, length, &st, &record, err);
+    if (r == 0 && record_origin(&record.env) == RECORD_ELSEWHERE)
+        r = -EREMOTE;
     if (r < 0)
         env_release(&record.env);
+    if (r == -EREMOTE)
+        return error_set(err, ENOENT, "environment %s is on another machine", eid);
     if (r == -ESTALE)
         return error_set(err, ENOENT, "environment %s has ended", eid);
     if (r < 0)

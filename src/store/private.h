@@ -10,16 +10,23 @@
 
 #define RECORD_SUFFIX ".json"
 
+/* Modes of records. What holds no device is marked by one that no file system gives to all files, and nobody by chance.
+ * So where marks are lost, too much is read, and never too little. The execute bit of holders is for earlier versions,
+ * which read those alone. */
+#define MODE_IDLE   0645
+#define MODE_HOLDER 0744
+
 struct store {
     char *path;
     char *envs_path; /* for sentences */
     store_warn warn;
     void *warn_data;
-    char boot_id[BOOT_ID_SIZE];
+    char boot_id[BOOT_ID_SIZE], machine[MACHINE_SIZE];
     uint64_t pid_namespace;
     uid_t uid;
     unsigned write_timeout_s;
     bool writing;
+    struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
     DIR *envs;
 };

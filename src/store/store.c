@@ -16,8 +16,6 @@
 #include "store/private.h"
 
 #define LOCK_NAME       "genv.lock"
-#define MODE_IDLE       0644
-#define MODE_HOLDER     0744 /* see store_load_holders() */
 #define WRITE_TIMEOUT_S 10
 #define READ_TIMEOUT_MS 200
 
@@ -56,6 +54,7 @@ int store_new(const char *path, store_warn warn, void *warn_data, struct store *
         store_free(store);
         return error_set_errno(err, -r, "cannot tell this boot from others: is /proc mounted?");
     }
+    proc_machine(store->machine);
     store->pid_namespace = proc_pid_namespace();
     *ret_store = store;
     return 0;
@@ -180,6 +179,7 @@ void store_end(struct store *store)
     store->envs = NULL;
     store->lock_fd = store->root_fd = -1;
     store->writing = false;
+    store->unknown = (struct genv_error){0};
 }
 
 bool store_is_taken(struct store *store, const char *eid)
@@ -197,8 +197,11 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
     cleanup_free char *text = NULL;
     char name[NAME_MAX + 1];
     size_t length;
-    int r;
+    int r = record_check_changeable(env, err);
 
+    if (r < 0)
+        return r;
+    copy_string(record.machine, sizeof(record.machine), store->machine);
     copy_string(record.boot_id, sizeof(record.boot_id), store->boot_id);
     text = record_encode(&record, &length);
     if (!text)

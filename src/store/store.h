@@ -17,7 +17,7 @@ enum store_access {
     STORE_WRITE,
 };
 
-/* Receives a line about what is passed over. */
+/* Receives a line about what is ignored. */
 typedef void (*store_warn)(const char *message, void *data);
 
 /* Touches no file. @warn may be NULL. */
@@ -33,17 +33,22 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
 void store_end(struct store *store); /* harmless twice */
 
 /* Adds all live environments to @list, with their live members only, by creation. Under STORE_WRITE it also removes
- * the dead records, and the rubbish of killed writers, that the caller owns (root: all). */
+ * the dead records, and the rubbish of killed writers, that the caller owns (root: all). A record of another machine,
+ * or one that is not valid, is that of an environment without members if it names devices: nobody else is to get them;
+ * otherwise it is ignored. Nothing changes such a record here. */
 int store_load(struct store *store, struct env_list *list, struct genv_error *err);
-/* The same for @eid and those alone that hold devices: all that an allocation depends on. A record that holds some has
- * its owner's execute bit set, so that the others need not be read. Dead ones among those are left for store_load(). */
+/* The same for @eid and those alone that may hold devices: all that an allocation depends on. A record that holds none
+ * is marked by its mode, so that it need not be read. Dead ones among those are left for store_load(). */
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err);
-/* Reads one live environment. -ENOENT: there is none. */
+/* -EIO: what was loaded can't be all that holds devices, since a record of root's could not be read. (Others may put
+ * there what they like, and harm nobody but themselves.) */
+int store_check_known(const struct store *store, struct genv_error *err);
+/* Reads one live environment of this machine. -ENOENT: there is none. */
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err);
 /* Whether a file stands where a record of that identifier would, of whomever and in whatever condition. */
 bool store_is_taken(struct store *store, const char *eid);
 
-/* These need STORE_WRITE. */
+/* These need STORE_WRITE. Saving: -ENOTSUP for an environment that record_check_changeable() (record.h) refuses. */
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);
 int store_remove(struct store *store, const char *eid, struct genv_error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/env.h"
+#include "model/record.h"
 
 static void fill(char *text, char c, size_t length)
 {
@@ -219,8 +220,10 @@ static void a_description_names_the_owner(void **state)
     assert_string_equal(text, "environment 1573 of 4000000000");
     fill(env.eid, 'e', GENV_EID_MAX);
     fill(env.config.name, 'n', GENV_NAME_MAX);
+    assert_int_equal(record_set_origin(&env, RECORD_ELSEWHERE), 0);
     env_describe(&env, text);
-    assert_string_equal(text + strlen(text) - 16, "n) of 4000000000"); /* nothing is cut */
+    assert_string_equal(text + strlen(text) - 35, "n) of 4000000000 on another machine"); /* nothing is cut */
+    env_release(&env);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -28,7 +28,7 @@ struct sample {
 };
 
 static const struct json_field point_fields[] = {
-    {.key = "x", .kind = JSON_KIND_I32, .offset = offsetof(struct point, x)},
+    {.key = "x", .kind = JSON_KIND_I32, .offset = offsetof(struct point, x), .identity = true},
     {.key = "label", .kind = JSON_KIND_TEXT, .offset = offsetof(struct point, label), .size = 8},
 };
 static const struct json_table point_table = {sizeof(struct point), ARRAY_SIZE(point_fields), point_fields};
@@ -316,6 +316,50 @@ static void what_can_not_be_said_in_json_is_not_left_out(void **state)
         assert_null(json_encode(&table, &samples[i]));
 }
 
+/* Decodes @text, changes the list of points to the one at @kept alone, and encodes what is left together with the rest.
+ */
+static json_t *keep(const char *text, size_t kept, bool *ret_rest)
+{
+    cleanup_json json_t *source = json_parse(text, strlen(text), NULL), *json = NULL;
+    struct sample sample = {.flag = false};
+    struct point *points;
+
+    *ret_rest = false;
+    assert_int_equal(json_decode_some(source, &table, &sample, ret_rest, NULL), 0);
+    points = sample.points;
+    sample.points = &points[kept];
+    sample.point_count = 1;
+    json = json_encode(&table, &sample);
+    assert_int_equal(json_keep_rest(json, source, &table), 0);
+    free(points);
+    return STEAL_POINTER(json);
+}
+
+static void what_is_not_known_is_noticed_and_kept(void **state)
+{
+    static const char points[] = "[{\"x\": 1, \"label\": \"a\", \"y\": [1]}, {\"x\": 2, \"label\": \"b\", \"y\": [2]}]";
+    cleanup_free char *plain = make_text("note", "\"n\""), *with = make_text("later", "{\"a\": null}");
+    cleanup_free char *nested = make_text("points", points);
+    bool rest;
+
+    (void)state;
+    json_decref(keep(plain, 0, &rest));
+    assert_false(rest);
+    for (size_t i = 0; i < 2; i++) {
+        cleanup_json json_t *json = keep(with, i, &rest), *more = NULL;
+        const json_t *point;
+
+        assert_true(rest);
+        assert_true(json_is_null(json_object_get(json_object_get(json, "later"), "a")));
+        more = keep(nested, i, &rest);
+        assert_true(rest);
+        assert_int_equal(json_array_size(json_object_get(more, "points")), 1);
+        point = json_array_get(json_object_get(more, "points"), 0);
+        assert_int_equal(json_object_size(point), 3);
+        assert_int_equal(json_integer_value(json_array_get(json_object_get(point, "y"), 0)), i + 1);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_kind_is_decoded),
     cmocka_unit_test(what_does_not_fit_is_refused_with_its_key),
@@ -326,6 +370,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(arrays_have_a_limit),
     cmocka_unit_test(objects_survive_the_round_trip),
     cmocka_unit_test(what_can_not_be_said_in_json_is_not_left_out),
+    cmocka_unit_test(what_is_not_known_is_noticed_and_kept),
 };
 
 UNIT_MAIN(tests)

@@ -272,6 +272,22 @@ static void a_boot_has_an_identity(void **state)
     assert_string_equal(first, second);
 }
 
+static void the_machine_is_told_without_its_id(void **state)
+{
+    char first[MACHINE_SIZE], second[MACHINE_SIZE], id[64] = "";
+    FILE *file = fopen("/etc/machine-id", "re");
+
+    (void)state;
+    proc_machine(first);
+    proc_machine(second);
+    assert_string_equal(first, second);
+    if (file) {
+        assert_true(!fgets(id, sizeof(id), file) || strlen(first) == 16);
+        fclose(file);
+    }
+    assert_true(!*first || !strstr(id, first));
+}
+
 static int read_namespace(void *data)
 {
     *(uint64_t *)data = proc_pid_namespace();
@@ -301,6 +317,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(variables_are_read_by_their_whole_name),
     cmocka_unit_test(variables_of_others_are_not_ours_to_read),
     cmocka_unit_test(a_boot_has_an_identity),
+    cmocka_unit_test(the_machine_is_told_without_its_id),
     cmocka_unit_test(the_namespace_is_that_of_the_process),
 };
 

@@ -1,9 +1,12 @@
 /* Records: what decodes, and why all else does not. */
 #include "unit.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "model/record.h"
 
@@ -78,7 +81,6 @@ static void each_rule_refuses_with_its_reason(void **state)
     static const struct {
         const char *old, *new, *reason;
     } rules[] = {
-        {"\"version\": 1", "\"version\": 2", "version 2 is not known here"},
         {"\"version\": 1", "\"version\": 0", "version 0 is not known here"},
         {"\"version\": 1, ", "", "\"version\" is missing"},
         {"\"boot_id\": \"", "\"boot_id\": \"too long: ", "\"boot_id\" is not short enough"},
@@ -120,6 +122,278 @@ static void each_rule_refuses_with_its_reason(void **state)
         if (!strstr(err.message, rules[i].reason))
             fail_msg("\"%s\" instead of \"%s\"", err.message, rules[i].reason);
     }
+}
+
+static json_t *parse(const char *text)
+{
+    json_t *json = json_parse(text, strlen(text), NULL);
+
+    assert_non_null(json);
+    return json;
+}
+
+/* Records as the first release wrote them; see tests/state/version-1/README.md. */
+static const struct {
+    const char *file, *name;
+    int gpus;
+    uint64_t gpu_memory;
+    size_t process_count, kernel_count, attachment_count;
+    const char *uuids[2]; /* by index */
+    int indices[2];
+    uint64_t capacity;
+} corpus[] = {
+    {"capacity.json", "", 1, 4000000000, 1, 0, 1, {"GPU-b6bf613d-bebb-45dc-d177-07977078336c"}, {2}, 4000000000},
+    {"detached.json", "", -1, 0, 1, 0, 0, {NULL}, {0}, 0},
+    {"everything.json",
+     "Everything",
+     2,
+     536870912,
+     2,
+     1,
+     2,
+     {"GPU-b6bf613d-bebb-45dc-d177-07977078336c", "GPU-826c6abf-7fdd-5ad7-075c-8519a9320579"},
+     {2, 4},
+     536870912},
+    {"gone.json",
+     "",
+     -1,
+     0,
+     1,
+     0,
+     2,
+     {"GPU-3462d848-f53a-bb6d-37be-58e8d7213bbc", "GPU-5692161d-100b-05e5-dbd2-38973a2b148a"},
+     {-1, 0},
+     0},
+    {"kernels.json", "", -1, 0, 0, 2, 0, {NULL}, {0}, 0},
+    {"pid-namespace.json", "", -1, 0, 1, 0, 1, {"GPU-12ae3023-7b17-df14-d56b-1fbb9ceba9e8"}, {3}, 0},
+    {"processes.json", "", -1, 0, 3, 0, 0, {NULL}, {0}, 0},
+    {"utf-8.json", "Norwegian Wood – 日本語 \"quoted\" \\ & $(x) 😀", -1, 0, 1, 0, 0, {NULL}, {0}, 0},
+    {"whole.json",
+     "",
+     -1,
+     0,
+     1,
+     0,
+     2,
+     {"GPU-5692161d-100b-05e5-dbd2-38973a2b148a", "GPU-1e535eed-e314-28f0-b7a4-712c74562914"},
+     {0, 1},
+     0},
+};
+
+static void check_meaning(size_t i, const struct genv_env *env)
+{
+    assert_string_equal(env->config.name, corpus[i].name);
+    assert_int_equal(env->config.gpus, corpus[i].gpus);
+    assert_int_equal(env->config.gpu_memory, corpus[i].gpu_memory);
+    assert_int_equal(env->created.tv_sec / 600, 1795772994 / 600);
+    assert_int_equal(env->process_count, corpus[i].process_count);
+    for (size_t p = 0; p < env->process_count; p++)
+        assert_true(env->processes[p].start_time > 570000 && env->processes[p].pid_namespace >= 4026531836);
+    assert_int_equal(env->kernel_count, corpus[i].kernel_count);
+    assert_int_equal(env->attachment_count, corpus[i].attachment_count);
+    for (size_t a = 0; a < env->attachment_count; a++) {
+        assert_string_equal(env->attachments[a].uuid, corpus[i].uuids[a]);
+        assert_int_equal(env->attachments[a].index, corpus[i].indices[a]);
+        assert_int_equal(env->attachments[a].gpu_memory, corpus[i].capacity);
+        assert_true(env->attachments[a].time.tv_sec >= env->created.tv_sec);
+    }
+    assert_null(env->rest);
+}
+
+static void records_of_the_first_release_mean_and_stay_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(corpus); i++) {
+        cleanup_free char *path = unit_path(VERSION_1, corpus[i].file), *text = NULL, *written = NULL;
+        cleanup_json json_t *before = NULL, *after = NULL;
+        struct genv_error err = {0};
+        struct record record;
+        size_t length;
+
+        assert_int_equal(file_read_at(AT_FDCWD, path, RECORD_SIZE_MAX, &text, NULL), 0);
+        if (decode(text, &record, &err) < 0)
+            fail_msg("%s: %s", corpus[i].file, err.message);
+        assert_string_equal(record.machine, "");
+        check_meaning(i, &record.env);
+        written = record_encode(&record, &length);
+        before = parse(text);
+        after = parse(written);
+        if (!json_equal(before, after))
+            fail_msg("%s was %s", written, text);
+        env_release(&record.env);
+    }
+}
+
+static void every_record_of_the_corpus_is_checked(void **state)
+{
+    cleanup_closedir DIR *directory = opendir(VERSION_1);
+    struct dirent *entry;
+    size_t count = 0;
+
+    (void)state;
+    assert_non_null(directory);
+    while ((entry = readdir(directory)))
+        count += strstr(entry->d_name, ".json") && strncmp(entry->d_name, "snapshot-", strlen("snapshot-")) != 0;
+    assert_int_equal(count, ARRAY_SIZE(corpus));
+}
+
+/* What later versions may say, in the record and in each of its lists. */
+static const char later[] =
+    "{\"before\": [1, {\"a\": null}, 1.5, \"é\"], \"version\": 1, \"boot_id\": \"" BOOT "\","
+    " \"created\": \"2026-11-20T10:14:12.345Z\", \"machine\": \"m\", \"min_version\": 1,"
+    " \"processes\": [{\"pid\": 42, \"start_time\": 1, \"pid_namespace\": 2, \"of\": \"first\"},"
+    " {\"pid\": 42, \"start_time\": 1, \"pid_namespace\": 3, \"of\": \"second\"}],"
+    " \"kernels\": [{\"id\": \"k\", \"connection_file\": \"/k\", \"of\": {\"kernel\": true}}],"
+    " \"attachments\": [{\"uuid\": \"GPU-b\", \"index\": 0, \"time\": \"2026-11-20T10:14:14.000Z\", \"kind\": \"mig\"},"
+    " {\"uuid\": \"GPU-a\", \"index\": 1, \"time\": \"2026-11-20T10:14:13.000Z\"}],"
+    " \"leases\": [{\"uuid\": \"GPU-c\"}]}";
+
+/* What is written of @record, parsed. */
+static json_t *rewrite(const struct record *record)
+{
+    size_t length;
+    cleanup_free char *text = record_encode(record, &length);
+
+    assert_non_null(text);
+    return parse(text);
+}
+
+static void check_member(const json_t *object, const char *key, const char *expected)
+{
+    cleanup_free char *found = json_dumps(json_object_get(object, key), JSON_COMPACT | JSON_ENCODE_ANY);
+
+    if (!found || strcmp(found, expected) != 0)
+        fail_msg("\"%s\" is %s instead of %s", key, found ? found : "missing", expected);
+}
+
+static void members_that_are_not_known_survive_a_rewrite(void **state)
+{
+    cleanup_json json_t *before = parse(later), *same = NULL, *changed = NULL;
+    struct record record;
+    const json_t *list;
+
+    (void)state;
+    assert_int_equal(decode(later, &record, NULL), 0);
+    assert_int_equal(record_origin(&record.env), RECORD_OWN);
+    assert_int_equal(record_check_changeable(&record.env, NULL), 0);
+    same = rewrite(&record);
+    assert_true(json_equal(before, same));
+
+    assert_true(env_remove_process(&record.env, 42, 2));
+    assert_int_equal(env_add_process(&record.env, &(struct genv_process){.pid = 43}), 0);
+    record.env.attachments[0] = record.env.attachments[1]; /* GPU-b is detached */
+    record.env.attachment_count = 1;
+    record.env.config.gpus = 7;
+    changed = rewrite(&record);
+    check_member(changed, "before", "[1,{\"a\":null},1.5,\"é\"]");
+    check_member(changed, "leases", "[{\"uuid\":\"GPU-c\"}]");
+    check_member(changed, "min_version", "1");
+    check_member(changed, "gpus", "7");
+    list = json_object_get(changed, "processes");
+    assert_int_equal(json_array_size(list), 2);
+    check_member(json_array_get(list, 0), "of", "\"second\"");
+    assert_null(json_object_get(json_array_get(list, 1), "of"));
+    check_member(json_array_get(json_object_get(changed, "kernels"), 0), "of", "{\"kernel\":true}");
+    list = json_object_get(changed, "attachments");
+    assert_int_equal(json_array_size(list), 1);
+    assert_null(json_object_get(json_array_get(list, 0), "kind"));
+    env_release(&record.env);
+}
+
+static void who_may_change_a_record_is_what_min_version_says(void **state)
+{
+    static const struct {
+        const char *new;
+        enum record_origin origin;
+    } rules[] = {
+        {"\"version\": 1, \"min_version\": 0", RECORD_OWN},
+        {"\"version\": 1, \"min_version\": 1", RECORD_OWN},
+        {"\"version\": 1, \"min_version\": 2", RECORD_LATER},
+        {"\"version\": 1, \"min_version\": \"1\"", RECORD_LATER},
+        {"\"version\": 1, \"min_version\": null", RECORD_LATER},
+        {"\"version\": 2", RECORD_LATER},
+        {"\"version\": 2, \"min_version\": 2", RECORD_LATER},
+        {"\"version\": 2, \"min_version\": 1", RECORD_OWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        cleanup_free char *text = replace("\"version\": 1", rules[i].new);
+        struct genv_error err = {0};
+        struct record record;
+
+        assert_int_equal(decode(text, &record, NULL), 0);
+        assert_string_equal(record.env.config.name, "Norwegian Wood");
+        copy_string(record.env.eid, sizeof(record.env.eid), "1573");
+        if (record_origin(&record.env) != rules[i].origin)
+            fail_msg("%s", rules[i].new);
+        if (rules[i].origin == RECORD_OWN) {
+            cleanup_json json_t *before = parse(text), *after = rewrite(&record);
+
+            check_member(after, "version", json_integer_value(json_object_get(before, "version")) == 2 ? "2" : "1");
+        } else {
+            assert_int_equal(record_check_changeable(&record.env, &err), -ENOTSUP);
+            assert_string_equal(err.message,
+                                "cannot change environment 1573: a later version of genv made it: use that one");
+        }
+        env_release(&record.env);
+    }
+}
+
+static void check_devices_alone(const struct record *record, enum record_origin origin)
+{
+    const struct genv_env *env = &record->env;
+
+    assert_int_equal(record_origin(env), origin);
+    assert_int_equal(record_check_changeable(env, NULL), -ENOTSUP);
+    assert_string_equal(record->boot_id, BOOT);
+    assert_string_equal(env->config.name, "");
+    assert_int_equal(env->config.gpus, -1);
+    assert_int_equal(env->process_count + env->kernel_count, 0);
+    assert_int_equal(env->attachment_count, 2);
+    assert_string_equal(env->attachments[0].uuid, "GPU-a");
+    assert_string_equal(env->attachments[1].uuid, "GPU-b");
+    assert_int_equal(env->attachments[0].index, -1);
+    assert_int_equal(env->attachments[1].gpu_memory, 0); /* the whole device */
+}
+
+static void what_can_not_be_read_still_names_its_devices(void **state)
+{
+    static const char *const changes[][2] = {
+        {"\"gpus\": 2", "\"gpus\": -1"},
+        {"\"processes\": [", "\"processes\": {}, \"members\": ["},
+        {"\"index\": 1", "\"index\": \"1.0\""},
+        {"\"attachments\": [",
+         "\"attachments\": [7, {}, {\"uuid\": 1}, {\"uuid\": \"GPU-a\"}, {\"uuid\": \"\\u001b\"}, "},
+        {"\"created\": \"2026-11-20T10:14:12.345Z\"", "\"created\": 1795169652"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        cleanup_free char *text = replace(changes[i][0], changes[i][1]), *second = NULL;
+        struct genv_error err = {0};
+        struct record record;
+
+        assert_int_equal(decode(text, &record, &err), -EINVAL);
+        assert_true(*err.message);
+        check_devices_alone(&record, RECORD_INVALID);
+        env_release(&record.env);
+        second = strdup(text);
+        *strchr(second, '1') = '2'; /* the version */
+        assert_int_equal(decode(second, &record, &err), 0);
+        check_devices_alone(&record, RECORD_LATER);
+        env_release(&record.env);
+    }
+}
+
+static void a_later_version_without_attachments_is_not_understood(void **state)
+{
+    struct record record;
+
+    (void)state;
+    assert_int_equal(decode("{\"version\": 2, \"holds\": [\"GPU-a\"]}", &record, NULL), -EINVAL);
+    assert_int_equal(record.env.attachment_count, 0);
+    env_release(&record.env);
 }
 
 static void a_record_that_is_cut_anywhere_is_refused(void **state)
@@ -264,6 +538,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_whole_record_decodes),
     cmocka_unit_test(a_record_says_nothing_of_its_owner_and_identifier),
     cmocka_unit_test(each_rule_refuses_with_its_reason),
+    cmocka_unit_test(records_of_the_first_release_mean_and_stay_the_same),
+    cmocka_unit_test(every_record_of_the_corpus_is_checked),
+    cmocka_unit_test(members_that_are_not_known_survive_a_rewrite),
+    cmocka_unit_test(who_may_change_a_record_is_what_min_version_says),
+    cmocka_unit_test(what_can_not_be_read_still_names_its_devices),
+    cmocka_unit_test(a_later_version_without_attachments_is_not_understood),
     cmocka_unit_test(a_record_that_is_cut_anywhere_is_refused),
     cmocka_unit_test(a_record_with_any_byte_changed_is_read_or_refused),
     cmocka_unit_test(records_survive_the_round_trip),

@@ -2,8 +2,10 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "model/env.h"
@@ -218,7 +220,7 @@ static void what_makes_no_sense_is_refused(void **state)
         "",
         "[]",
         "{}",
-        SNAPSHOT("2", "", "", ""),
+        SNAPSHOT("0", "", "", ""),
         SNAPSHOT("1", "1", "", ""),
         SNAPSHOT("1", DEVICE("1", "") "," DEVICE("1", ""), "", ""),
         SNAPSHOT("1", DEVICE("1", "") "," DEVICE("0", ""), "", ""),
@@ -247,7 +249,73 @@ static void what_makes_no_sense_is_refused(void **state)
     }
 }
 
+/* The newest host of a fleet is asked by the oldest. */
+static void a_later_version_is_read_as_far_as_it_is_known(void **state)
+{
+    static const char text[] = SNAPSHOT(
+        "2", "{\"index\":0,\"uuid\":\"GPU-0\",\"state\":\"ok\",\"attachments\":[" ATTACHMENT("a") "],\"lease\":{}}",
+        ENV("a", ",\"unheard-of\":[1]"), "{\"pid\":1,\"usage\":[{\"index\":0,\"engine\":\"x\"}],\"unheard-of\":1}");
+    struct genv_snapshot *snapshot = NULL;
+    struct genv_error err = {0};
+
+    (void)state;
+    if (snapshot_from_json(text, strlen(text), &snapshot, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(snapshot->devices[0].state, GENV_DEVICE_OK);
+    assert_int_equal(snapshot->envs[0].attachment_count, 1);
+    assert_int_equal(snapshot->processes[0].usages[0].index, 0);
+    snapshot_free(snapshot);
+}
+
+static void an_unknown_state_is_not_ok(void **state)
+{
+    static const char *const states[] = {"\"OK\"", "\"\"", "\"drained\"",
+                                         "\"withdrawn-by-its-administrator-for-repair\"", "null"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        cleanup_free char *text = NULL;
+        struct genv_snapshot *snapshot = NULL;
+
+        assert_true(asprintf(&text, SNAPSHOT("1", "{\"index\":0,\"state\":%s,\"attachments\":[]}", "", ""), states[i]) >
+                    0);
+        assert_int_equal(snapshot_from_json(text, strlen(text), &snapshot, NULL), 0);
+        assert_int_equal(snapshot->devices[0].state, GENV_DEVICE_FAILED);
+        snapshot_free(snapshot);
+    }
+}
+
+static void snapshots_of_the_first_release_read_and_write_the_same(void **state)
+{
+    static const char *const files[] = {"snapshot-empty.json", "snapshot-simulated.json", "snapshot-states.json"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        cleanup_free char *path = unit_path(VERSION_1, files[i]), *text = NULL, *written = NULL;
+        cleanup_json json_t *before = NULL, *after = NULL;
+        json_t *env;
+        size_t e;
+
+        assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
+        written = again(text);
+        before = json_loads(text, 0, NULL);
+        after = json_loads(written, 0, NULL);
+        /* A device that is gone has no index to be told by. */
+        json_array_foreach (json_object_get(before, "envs"), e, env) {
+            json_t *devices = json_object_get(env, "devices");
+
+            while (json_is_null(json_array_get(devices, 0)))
+                json_array_remove(devices, 0);
+        }
+        if (!json_equal(before, after))
+            fail_msg("%s: %s", files[i], written);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_later_version_is_read_as_far_as_it_is_known),
+    cmocka_unit_test(an_unknown_state_is_not_ok),
+    cmocka_unit_test(snapshots_of_the_first_release_read_and_write_the_same),
     cmocka_unit_test(what_is_read_back_is_the_same),
     cmocka_unit_test(users_are_those_of_the_host),
     cmocka_unit_test(what_makes_no_sense_is_refused),

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "store/inventory.h"
@@ -179,7 +180,7 @@ static void the_first_change_makes_it_for_everybody(void **state)
     assert_int_equal(mode_of(state, "state"), S_IFDIR | 01777);
     assert_int_equal(mode_of(state, "state/envs"), S_IFDIR | 01777);
     assert_int_equal(mode_of(state, "state/genv.lock"), S_IFREG | 0666);
-    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0644);
+    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0645);
     check_load(store, STORE_READ, "a");
 }
 
@@ -432,7 +433,9 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     unit_write(*state, "state/envs/garbage.json", "\x1b[31mgarbage\n");
     check_load(store, STORE_READ, "a b");
     assert_int_equal(count_warnings(), 1);
-    assert_non_null(strstr(warnings.data, "state/envs/garbage.json: not JSON"));
+    assert_non_null(strstr(warnings.data, "ignoring /"));
+    assert_non_null(strstr(warnings.data, "state/envs/garbage.json of "));
+    assert_non_null(strstr(warnings.data, ": not JSON"));
     assert_null(strchr(warnings.data, '\x1b'));
 
     memset(large, ' ', 1099999);
@@ -444,7 +447,7 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     text_release(&warnings);
     check_load(store, STORE_WRITE, "a b");
     assert_int_equal(count_warnings(), 1);
-    assert_non_null(strstr(warnings.data, "passed over 6 records in "));
+    assert_non_null(strstr(warnings.data, "ignoring 6 records in "));
     assert_true(exists(state, "state/envs/garbage.json")); /* whoever wrote it may want to see what went wrong */
 
     assert_int_equal(store_begin(store, STORE_READ, NULL), 0);
@@ -577,6 +580,8 @@ static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
 
     save(store, "asks", geteuid());
     save(store, "idle", geteuid());
+    unit_write(*state, "state/envs/idle.json", "broken since, and not even read");
+    assert_int_equal(mode_of(state, "state/envs/idle.json"), S_IFREG | 0645);
     make_env(&env, "holds", geteuid());
     *attachment = (struct genv_attachment){.uuid = "GPU-a"};
     env.attachments = attachment;
@@ -586,10 +591,9 @@ static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
     assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
     assert_int_equal(store_save(store, &env, NULL), 0);
     store_end(store);
-    unit_write(*state, "state/envs/garbage.json", "garbage");
     held = load_holders(store, "asks");
     assert_string_equal(held, "asks holds");
-    assert_int_equal(count_warnings(), 0); /* what holds nothing is not even read */
+    assert_int_equal(count_warnings(), 0);
     env.attachment_count = 0;
     assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
     assert_int_equal(store_save(store, &env, NULL), 0);
@@ -597,6 +601,275 @@ static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
     after = load_holders(store, "none");
     assert_string_equal(after, "");
     env_release(&env);
+}
+
+/* chmod(1), a copy, or a file system whose files all have the same mode. */
+static void whatever_loses_the_marks_hides_no_holder(void **state)
+{
+    static const mode_t modes[] = {0644, 0755, 0777, 0600, 0700, 0666, 0664, 0640, 0754, 0740};
+    cleanup_free char *holds = unit_path(*state, "state/envs/holds.json");
+    cleanup_free char *idle = unit_path(*state, "state/envs/idle.json");
+    cleanup_store struct store *store = open_store(state);
+    struct genv_attachment *attachment = calloc(1, sizeof(*attachment));
+    struct genv_env env;
+
+    save(store, "asks", geteuid());
+    save(store, "idle", geteuid());
+    make_env(&env, "holds", geteuid());
+    *attachment = (struct genv_attachment){.uuid = "GPU-a"};
+    env.attachments = attachment;
+    env.attachment_count = 1;
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_save(store, &env, NULL), 0);
+    store_end(store);
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        cleanup_free char *found = NULL;
+
+        assert_int_equal(chmod(holds, modes[i]) | chmod(idle, modes[i]), 0);
+        found = load_holders(store, "asks");
+        assert_string_equal(found, "asks holds idle");
+    }
+    env_release(&env);
+}
+
+/* The record @name, saved before, with its first @old replaced. */
+static void edit(void **state, const char *name, const char *old, const char *new)
+{
+    cleanup_free char *path = unit_path(*state, name), *text = NULL, *changed = NULL;
+    const char *at;
+
+    assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
+    at = strstr(text, old);
+    assert_non_null(at);
+    assert_true(asprintf(&changed, "%.*s%s%s", (int)(at - text), text, new, at + strlen(old)) > 0);
+    unit_write(*state, name, changed);
+    assert_int_equal(chmod(path, 0644), 0); /* it may hold devices now */
+}
+
+static char *content(void **state, const char *name)
+{
+    cleanup_free char *path = unit_path(*state, name);
+    char *text = NULL;
+
+    assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text, NULL), 0);
+    return text;
+}
+
+static void what_a_later_version_says_survives_a_change(void **state)
+{
+    cleanup_store struct store *store = open_store(state);
+    cleanup_env_list struct env_list list = {0};
+    cleanup_free char *text = NULL;
+    struct genv_env *env;
+
+    save(store, "a", geteuid());
+    edit(state, "state/envs/a.json", "{", "{\"lease\":{\"until\":[1]},");
+    edit(state, "state/envs/a.json", "\"pid\"", "\"host\":\"b\",\"pid\"");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+        assert_int_equal(i ? store_load(store, &list, NULL) : store_load_holders(store, "a", &list, NULL), 0);
+        env = env_list_find(&list, "a");
+        assert_non_null(env);
+        env->config.gpus = 3 + i;
+        assert_int_equal(store_save(store, env, NULL), 0);
+        store_end(store);
+        env_list_release(&list);
+    }
+    text = content(state, "state/envs/a.json");
+    assert_non_null(strstr(text, "\"lease\":{\"until\":[1]}"));
+    assert_non_null(strstr(text, "\"host\":\"b\""));
+    assert_non_null(strstr(text, "\"gpus\":4"));
+    assert_int_equal(count_warnings(), 0);
+}
+
+#define ATTACHMENTS "\"attachments\":[{\"uuid\":\"GPU-a\",\"time\":\"2026-11-20T10:14:12Z\"}]"
+
+#define OTHER_BOOT    "\"boot_id\":\"00000000-0000-0000-0000-000000000000\",\"b\":\""
+#define OTHER_MACHINE "{\"machine\":\"another\","
+
+/* The environment @eid, with so many members, holds GPU-a for all and for an allocation, and nobody changes it here. */
+static void check_holder(struct store *store, const char *eid, size_t members)
+{
+    cleanup_env_list struct env_list all = {0}, holders = {0};
+    const struct genv_env *env, *holder;
+    struct genv_error err = {0};
+
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_load(store, &all, NULL), 0);
+    assert_int_equal(store_load_holders(store, "nobody", &holders, NULL), 0);
+    env = env_list_find(&all, eid);
+    holder = env_list_find(&holders, eid);
+    assert_true(env && holder);
+    assert_int_equal(env->process_count + env->kernel_count, members);
+    assert_int_equal(holder->process_count + holder->kernel_count, members);
+    assert_non_null(env_attachment(env, "GPU-a"));
+    assert_non_null(env_attachment(holder, "GPU-a"));
+    assert_int_equal(store_save(store, env, &err), -ENOTSUP);
+    assert_non_null(strstr(err.message, "cannot change environment "));
+    store_end(store);
+}
+
+static void a_record_of_a_later_version_holds_its_devices(void **state)
+{
+    static const char *const changes[][2] = {
+        {"\"version\":1", "\"version\":2," ATTACHMENTS},
+        {"\"version\":1", "\"version\":1,\"min_version\":2," ATTACHMENTS},
+        {"\"start_time\":", "\"start_time\":1"}, /* whether it lives is not for this version to say */
+        {"\"processes\":[", "\"processes\":7,\"others\":["},
+    };
+    cleanup_store struct store *store = open_store(state);
+    cleanup_free char *before = NULL, *after = NULL;
+
+    save(store, "a", geteuid());
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+        if (i == 1)
+            save(store, "a", geteuid());
+        edit(state, "state/envs/a.json", changes[i][0], changes[i][1]);
+        if (i == 3)
+            edit(state, "state/envs/a.json", "\"version\":1", "\"version\":2");
+        free(before);
+        before = content(state, "state/envs/a.json");
+        check_holder(store, "a", i == 3 ? 0 : 1);
+    }
+    after = content(state, "state/envs/a.json");
+    assert_string_equal(before, after);
+    assert_int_equal(count_warnings(), 0);
+}
+
+static void of_an_invalid_record_the_devices_count(void **state)
+{
+    cleanup_store struct store *store = open_store(state);
+
+    save(store, "a", geteuid());
+    edit(state, "state/envs/a.json", "\"version\":1", "\"version\":1,\"gpus\":-1," ATTACHMENTS);
+    check_holder(store, "a", 0);
+    assert_non_null(strstr(warnings.data, "ignoring all but the devices of /"));
+    assert_non_null(strstr(warnings.data, "a.json of "));
+    assert_non_null(strstr(warnings.data, ": \"gpus\" is not a small whole number"));
+    edit(state, "state/envs/a.json", "\"boot_id\":\"", "\"boot_id\":\"0"); /* too long to be read: who knows */
+    check_holder(store, "a", 0);
+    edit(state, "state/envs/a.json", "\"boot_id\":\"", OTHER_BOOT);
+    check_load(store, STORE_WRITE, "");
+    assert_false(exists(state, "state/envs/a.json"));
+}
+
+static void only_roots_broken_record_stops_an_allocation(void **state)
+{
+    cleanup_store struct store *store = open_store(state);
+    struct genv_error err = {0};
+
+    skip_unless_root();
+    save(store, "a", USER_A);
+    unit_write(*state, "state/envs/garbage.json", "garbage");
+    give(state, "state/envs/garbage.json", USER_A);
+    for (int i = 0; i < 2; i++) {
+        cleanup_env_list struct env_list list = {0};
+
+        assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+        assert_int_equal(store_load_holders(store, "a", &list, NULL), 0);
+        assert_int_equal(list.count, 1);
+        assert_int_equal(store_check_known(store, &err), i ? -EIO : 0);
+        store_end(store);
+        assert_int_equal(store_check_known(store, NULL), 0);
+        give(state, "state/envs/garbage.json", 0);
+    }
+    assert_non_null(strstr(err.message, "state/envs/garbage.json of root cannot be read: not JSON"));
+    assert_non_null(strstr(err.message, "; repair or remove it"));
+}
+
+/* Makes the record "a" of a boot, and (unless NULL) of a machine, that are not these. */
+static void send_away(void **state, const char *machine)
+{
+    cleanup_free char *text = content(state, "state/envs/a.json");
+
+    edit(state, "state/envs/a.json", "\"boot_id\":\"", OTHER_BOOT);
+    if (machine && strstr(text, "\"machine\":\""))
+        edit(state, "state/envs/a.json", "\"machine\":\"", "\"m\":\"");
+    if (machine)
+        edit(state, "state/envs/a.json", "{", machine);
+}
+
+static void records_name_the_machine(void **state)
+{
+    cleanup_free char *text = NULL, *member = NULL;
+    cleanup_store struct store *store = open_store(state);
+    char machine[MACHINE_SIZE];
+
+    proc_machine(machine);
+    skip_unless(*machine, "this machine has no /etc/machine-id");
+    save(store, "a", geteuid());
+    text = content(state, "state/envs/a.json");
+    assert_true(asprintf(&member, "\"machine\":\"%s\"", machine) > 0);
+    assert_non_null(strstr(text, member));
+    send_away(state, NULL); /* it rebooted */
+    check_load(store, STORE_WRITE, "");
+    assert_false(exists(state, "state/envs/a.json"));
+}
+
+static void an_environment_of_another_machine_keeps_its_devices(void **state)
+{
+    cleanup_free char *before = NULL, *after = NULL;
+    cleanup_store struct store *store = open_store(state);
+    struct genv_error err = {0};
+    struct genv_env env;
+
+    save(store, "a", geteuid());
+    send_away(state, OTHER_MACHINE);
+    before = content(state, "state/envs/a.json");
+    check_load(store, STORE_WRITE, ""); /* it holds nothing that could be here */
+    assert_int_equal(store_begin(store, STORE_READ, NULL), 0);
+    assert_int_equal(store_load_one(store, "a", &env, &err), -ENOENT);
+    assert_string_equal(err.message, "environment a is on another machine");
+    assert_true(store_is_taken(store, "a"));
+    store_end(store);
+    after = content(state, "state/envs/a.json");
+    assert_string_equal(before, after);
+
+    edit(state, "state/envs/a.json", "{", "{" ATTACHMENTS ",");
+    check_holder(store, "a", 0); /* its PIDs are other processes here */
+    assert_int_equal(store_begin(store, STORE_READ, NULL), 0);
+    assert_int_equal(store_load_one(store, "a", &env, NULL), -ENOENT);
+    store_end(store);
+    edit(state, "state/envs/a.json", "\"created\"", "\"gpus\":-1,\"created\"");
+    check_holder(store, "a", 0);
+    assert_true(exists(state, "state/envs/a.json"));
+    assert_int_equal(count_warnings(), 0); /* whether it is valid is not ours to say either */
+}
+
+static void a_record_without_a_machine_is_of_this_one(void **state)
+{
+    cleanup_store struct store *store = open_store(state);
+
+    save(store, "b", geteuid());
+    write_dead(state, "state/envs/a.json", "00000000-0000-0000-0000-000000000000");
+    check_load(store, STORE_WRITE, "b");
+    assert_false(exists(state, "state/envs/a.json"));
+}
+
+/* A container has its own machine-id, and the boot of its host: each sees, judges and changes what the other made. */
+static void a_container_is_on_the_same_machine(void **state)
+{
+    cleanup_free char *before = NULL, *after = NULL;
+    cleanup_store struct store *store = open_store(state);
+    struct genv_env env;
+
+    save(store, "a", geteuid());
+    write_dead(state, "state/envs/dead.json", NULL);
+    edit(state, "state/envs/dead.json", "{", OTHER_MACHINE);
+    before = content(state, "state/envs/a.json");
+    if (strstr(before, "\"machine\":\""))
+        edit(state, "state/envs/a.json", "\"machine\":\"", "\"m\":\"");
+    edit(state, "state/envs/a.json", "{", OTHER_MACHINE);
+    check_load(store, STORE_WRITE, "a");
+    assert_false(exists(state, "state/envs/dead.json"));
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    assert_int_equal(store_load_one(store, "a", &env, NULL), 0);
+    assert_int_equal(env.process_count, 1);
+    assert_int_equal(store_save(store, &env, NULL), 0);
+    store_end(store);
+    env_release(&env);
+    after = content(state, "state/envs/a.json");
+    assert_non_null(strstr(after, "\"machine\":\"another\"")); /* after the next boot it is still the first one's */
 }
 
 static void a_glance_takes_no_lock(void **state)
@@ -631,7 +904,7 @@ static void the_owner_of_the_file_is_the_owner_of_the_environment(void **state)
         env_release(&env);
     }
     store_end(store);
-    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0644);
+    assert_int_equal(mode_of(state, "state/envs/a.json"), S_IFREG | 0645);
 }
 
 static int attack(void *data)
@@ -717,11 +990,11 @@ static int load_unreadable(void *data)
     require(store_begin(store, STORE_READ, NULL) == 0);
     require(store_load(store, &list, NULL) == 0);
     require(list.count == 1 && strcmp(list.envs[0].eid, "open") == 0);
-    require(count_warnings() == 1 && strstr(warnings.data, "closed.json: cannot read it: Permission denied"));
+    require(count_warnings() == 1 && strstr(warnings.data, "closed.json of 60602: cannot read it: Permission denied"));
     return 0;
 }
 
-static void a_record_that_its_owner_hides_is_passed_over(void **state)
+static void a_record_that_its_owner_hides_is_ignored(void **state)
 {
     cleanup_free char *path = unit_path(*state, "state"), *closed = unit_path(*state, "state/envs/closed.json");
     cleanup_store struct store *store = open_store(state);
@@ -1000,12 +1273,21 @@ static const struct CMUnitTest tests[] = {
     TEST(an_old_record_is_touched_so_that_no_cleaner_takes_it),
     TEST(a_process_without_descriptors_takes_nothing_for_free),
     TEST(an_allocation_looks_at_holders_and_at_who_asks),
+    TEST(whatever_loses_the_marks_hides_no_holder),
+    TEST(what_a_later_version_says_survives_a_change),
+    TEST(a_record_of_a_later_version_holds_its_devices),
+    TEST(of_an_invalid_record_the_devices_count),
+    TEST(only_roots_broken_record_stops_an_allocation),
+    TEST(records_name_the_machine),
+    TEST(an_environment_of_another_machine_keeps_its_devices),
+    TEST(a_record_without_a_machine_is_of_this_one),
+    TEST(a_container_is_on_the_same_machine),
     TEST(a_glance_takes_no_lock),
     TEST(the_owner_of_the_file_is_the_owner_of_the_environment),
     TEST(nobody_changes_removes_or_forges_anothers_record),
     TEST(users_share_the_directory_that_one_of_them_made),
     TEST(a_directory_that_may_not_be_written_is_told),
-    TEST(a_record_that_its_owner_hides_is_passed_over),
+    TEST(a_record_that_its_owner_hides_is_ignored),
     TEST(no_change_is_lost_among_many),
     TEST(who_holds_the_lock_stops_no_look_and_is_named_to_who_would_change),
     TEST(a_lock_that_is_replaced_while_waiting_is_waited_for_anew),
