@@ -72,7 +72,9 @@ expect_lines() {
     local count list status=0
     count=$(size 120 500)
     list=$(names "$count" host1 host2 host3 host4)
-    hosts_end_processes "$ALICE" # connections of tests before
+    # Connections of tests before.
+    hosts_end_processes "$ALICE"
+    rm -rf "$HOSTS/run/$ALICE/genv-ssh"
     start_genv remote -H "$list" -t 300 devices --format csv --no-header --no-summary
     watch
     wait "$job" || status=$?
