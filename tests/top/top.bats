@@ -268,6 +268,8 @@ terminate() {
 }
 
 # The escape sequences of the screen that set a colour.
+are_there_colours() { (($(colours) > 5)); }
+
 colours() {
     in_tmux capture-pane -p -e -t top | grep -c -P '\e\[[0-9;]*3[0-7]'
 }
@@ -275,7 +277,7 @@ colours() {
 @test "colours on the screen, and none where they are not wanted" {
     make_machine
     watch_once 80 24
-    [ "$(colours)" -gt 5 ]
+    eventually are_there_colours
     in_tmux kill-session -t top
     watch_once 80 24 --no-color
     [ "$(colours)" -eq 0 ]

@@ -38,7 +38,7 @@ teardown() {
 
 @test 'nvidia-ml-py shows all of a machine' {
     need python
-    look_with_python bare ask python "$CHECK" ask
+    look_with_python bare ask python "$WORLD/programs.py" ask
 }
 
 @test 'gpustat shows all of a machine' {
@@ -77,7 +77,7 @@ in_environments() {
 
 @test 'nvidia-ml-py shows an environment its own' {
     need python
-    in_environments look_with_python ask python "$CHECK" ask
+    in_environments look_with_python ask python "$WORLD/programs.py" ask
 }
 
 @test 'gpustat shows an environment its own' {
@@ -147,7 +147,7 @@ in_environments() {
     need_python_of_ours
     local python
     python=$(program python)/bin
-    run print_of d world 550 "$python/python" "$CHECK" ask
+    run print_of d world 550 "$python/python" "$WORLD/programs.py" ask
     [[ ${lines[0]} == '{"count": 0, "devices": [], "processes": [], "reachable": []}' ]]
     expect_like d world none 550 "$python/gpustat" --json
     expect_like d world none 550 "$python/nvitop" --once --ascii
