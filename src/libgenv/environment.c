@@ -259,8 +259,9 @@ static int apply_capacity(const struct genv *g, const struct env_list *list, str
     struct selection selection;
     int r = store_check_known(g->store, err);
 
-    if (r == 0)
-        r = select_capacity(&view, capacity, &selection, err);
+    if (r < 0)
+        return r;
+    r = select_capacity(&view, capacity, &selection, err);
     if (r < 0)
         return r;
     r = quota_check(g, list, env, selection.attachments, selection.count, devices, device_count, err);

@@ -142,8 +142,9 @@ on_machine() {
         if [ -e /etc/machine-id ]; then
             mount --bind "$0/machine-id" /etc/machine-id
         else
+            cp /etc/passwd /etc/group "$0"
             mount -t tmpfs tmpfs /etc
-            cp "$0/machine-id" /etc
+            cp "$0/machine-id" "$0/passwd" "$0/group" /etc
         fi
         mount --bind "$0/boot_id" /proc/sys/kernel/random/boot_id
         shift 2
