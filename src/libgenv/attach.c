@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/user.h"
-#include "driver/driver.h"
-#include "driver/survey.h"
 #include "libgenv/handle.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
@@ -14,29 +12,16 @@
 #include "store/membership.h"
 
 /* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */
-#define SURVEY_TIMEOUT_MS 150
-
-/* Who uses the devices, as far as the driver tells in time. */
-struct survey {
-    struct driver_process *processes;
-    size_t count;
-};
-
-static void take_survey(struct survey *ret)
-{
-    if (driver_is_simulated(NULL) != 0 ||
-        driver_survey_processes(SURVEY_TIMEOUT_MS, &ret->processes, &ret->count, NULL) < 0)
-        *ret = (struct survey){0};
-}
+#define USERS_TIMEOUT_MS 150
 
 /* Per device, the PID of a process that uses it outside all environments, or 0. */
-static pid_t *find_strangers(const struct survey *survey, const struct genv_device *devices, size_t device_count,
+static pid_t *find_strangers(const struct driver_answer *users, const struct genv_device *devices, size_t device_count,
                              const struct env_list *envs)
 {
     pid_t *strangers = calloc(device_count + 1, sizeof(*strangers));
 
-    for (size_t i = 0; strangers && i < survey->count; i++) {
-        const struct driver_process *process = &survey->processes[i];
+    for (size_t i = 0; strangers && i < users->process_count; i++) {
+        const struct driver_process *process = &users->processes[i];
         const struct genv_device *device = device_find(devices, device_count, process->uuid);
 
         if (device && !strangers[device - devices] && !membership_find(envs, process->pid))
@@ -93,10 +78,10 @@ static int decide(const struct select_view *view, const struct genv_attach_reque
 
 /* Decides and commits, under the lock. */
 static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env,
-                         const struct genv_device *devices, size_t device_count, const struct survey *survey,
+                         const struct genv_device *devices, size_t device_count, const struct driver_answer *users,
                          const struct genv_attach_request *request, struct genv_error *err)
 {
-    cleanup_free pid_t *strangers = find_strangers(survey, devices, device_count, envs);
+    cleanup_free pid_t *strangers = find_strangers(users, devices, device_count, envs);
     cleanup_free bool *busy = calloc(device_count + 1, sizeof(*busy));
     struct select_view view = {devices, device_count, busy, envs, env, clock_now()};
     struct selection selection = {0};
@@ -143,7 +128,7 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result)); /* nothing may fail behind the commit */
     cleanup_env_list struct env_list envs = {0};
     cleanup_free struct genv_device *devices = NULL;
-    struct survey survey = {0};
+    cleanup_answer struct driver_answer users = {.parts = NULL}; /* as far as the driver tells in time */
     struct genv_env *env;
     size_t device_count;
     int r;
@@ -158,16 +143,15 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     r = handle_devices(g, &devices, &device_count, err);
     if (r < 0)
         return r;
-    take_survey(&survey);
+    driver_ask(&g->gate, ANSWER_PROCESSES, USERS_TIMEOUT_MS, &users, NULL);
     /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
-    r = survey.count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
+    r = users.process_count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
     if (r == 0) {
         r = handle_find_own(g, &envs, eid, &env, err);
         if (r == 0)
-            r = attach_locked(g, &envs, env, devices, device_count, &survey, request, err);
+            r = attach_locked(g, &envs, env, devices, device_count, &users, request, err);
         store_end(g->store);
     }
-    free(survey.processes);
     if (r == 0)
         return_env(env, &result, ret_env);
     return r;
