@@ -54,7 +54,7 @@ static int look(struct cli *cli, struct enforcement *enforcement, struct acts *a
     cleanup_violation_list struct violation_list found = {0}, due = {0};
     cleanup_snapshot struct genv_snapshot *snapshot = NULL;
     struct enforce_host host = {.name = ""};
-    int r = genv_snapshot_take(cli->genv, GENV_DEPTH_LIVE, &snapshot, err);
+    int r = genv_snapshot_take(cli->genv, GENV_DEPTH_COMPLETE, &snapshot, err);
 
     if (r < 0)
         return r;
@@ -69,7 +69,7 @@ static int look(struct cli *cli, struct enforcement *enforcement, struct acts *a
     return r;
 }
 
-static int watcher_open(struct watcher *watcher, const char *state, struct genv_error *err)
+static int watcher_open(struct watcher *watcher, struct genv *g, const char *state, struct genv_error *err)
 {
     sigset_t set;
 
@@ -80,6 +80,7 @@ static int watcher_open(struct watcher *watcher, const char *state, struct genv_
     watcher->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watcher->signals < 0)
         return error_set_errno(err, errno, "can't watch signals");
+    genv_set_cancel(g, watcher->signals);
     return watch_open(state, &watcher->changes, err);
 }
 
@@ -123,7 +124,8 @@ static void look_again(struct cli *cli, struct enforcement *enforcement, struct 
         schedule->latest = begin + interval;
         return;
     }
-    cli_warn(cli, reason.message); /* the driver may answer again next time */
+    if (reason.code != ECANCELED)
+        cli_warn(cli, reason.message); /* the driver may answer again next time */
     schedule->earliest = schedule->latest = clock_monotonic_ms() + (interval > LEAST_MS ? interval : LEAST_MS);
 }
 
@@ -147,7 +149,7 @@ static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct
     cleanup_with(watcher_close) struct watcher watcher = {-1, -1};
     struct schedule schedule = {.changed = true};
     bool ended = false;
-    int r = watcher_open(&watcher, enforcement->state, err);
+    int r = watcher_open(&watcher, cli->genv, enforcement->state, err);
 
     while (r == 0 && !ended) {
         int64_t now = clock_monotonic_ms();
@@ -158,7 +160,7 @@ static int keep_looking(struct cli *cli, struct enforcement *enforcement, struct
             watch_drain(watcher.changes, enforcement->state);
             look_again(cli, enforcement, acts, &schedule);
         }
-        if (acts_next_ms(acts) == 0 && acts_continue(acts, &reason) < 0)
+        if (acts_next_ms(acts) == 0 && acts_continue(acts, &reason) < 0 && reason.code != ECANCELED)
             cli_warn(cli, reason.message);
         ended = wait_until(&watcher, next_moment(enforcement, acts, &schedule), !schedule.changed, &schedule.changed);
     }

@@ -101,7 +101,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r = cli_open(cli, err);
 
     if (r == 0)
-        r = genv_snapshot_take(cli->genv, GENV_DEPTH_LIVE, &snapshot, err);
+        r = genv_snapshot_take(cli->genv, GENV_DEPTH_COMPLETE, &snapshot, err);
     if (r == 0)
         r = read_violations(cli, arguments->operands, snapshot, &list, err);
     if (r < 0 || !values->warn)

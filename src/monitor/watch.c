@@ -203,6 +203,8 @@ bool watch_stop(struct watch *watch)
     watch->stopping = true;
     pthread_cond_broadcast(&watch->changed);
     pthread_mutex_unlock(&watch->mutex);
+    if (watch->source->cancel)
+        watch->source->cancel(watch->source);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_SECONDS;
     if (pthread_timedjoin_np(watch->thread, NULL, &until) != 0)
