@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "model/event.h"
 
 static void add_text(json_t *entry, const char *key, const char *text)
 {
@@ -59,10 +60,25 @@ json_t *journal_entry(const char *event, const char *host, const struct violatio
     return entry;
 }
 
+json_t *journal_entry_of_act(const struct act_report *act)
+{
+    cleanup_json json_t *event = act->event ? event_encode(act->event) : NULL;
+    cleanup_text struct text sentence = TEXT_INIT;
+    json_t *entry;
+
+    act_report_describe(act, &sentence);
+    entry = journal_entry(act_outcome_names[act->outcome], "", act->violation, act->err.message, sentence.data);
+    if (entry && event)
+        json_object_update(entry, event);
+    return entry;
+}
+
 json_t *journal_entry_from_line(const char *line, size_t length)
 {
-    static const char *const keys[] = {"time", "event",    "host",   "rule", "pid",     "start_time", "command", "eid",
-                                       "uid",  "username", "device", "used", "allowed", "error",      "message"};
+    static const char *const keys[] = {"time",    "event", "host",       "rule",     "pid",      "start_time",
+                                       "command", "eid",   "uid",        "username", "device",   "used",
+                                       "allowed", "error", "message",    "reason",   "created",  "by",
+                                       "name",    "gpus",  "gpu_memory", "uuid",     "capacity", "attached"};
     cleanup_json json_t *json = json_parse(line, length, NULL), *entry = json_object();
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

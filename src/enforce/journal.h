@@ -12,6 +12,9 @@
  * what does not apply is left out. A new reference. */
 json_t *journal_entry(const char *event, const char *host, const struct violation *violation, const char *error,
                       const char *message);
+/* The entry about what became of a violation. A detachment's has what event_encode() (event.h) says besides: it is the
+ * line of that event as well. A new reference. */
+json_t *journal_entry_of_act(const struct act_report *act);
 /* The entry in @line, of a file or of another host's genv, which may hold anything: only what an entry has is taken,
  * and its texts are made printable. A new reference; NULL: the line is not an entry. */
 json_t *journal_entry_from_line(const char *line, size_t length);
