@@ -308,6 +308,8 @@ int event_list_add_changes(struct event_list *list, const struct genv_env *befor
     const struct comparison comparison = {list, after ? after : before, cause};
     size_t count = list->count;
 
+    if (!comparison.env)
+        return 0;
     if (add_if(!before, &comparison, GENV_EVENT_CREATED) == 0 &&
         add_missing(&comparison, GENV_EVENT_ENTERED, processes_of(is), processes_of(was)) == 0 &&
         add_missing(&comparison, GENV_EVENT_ENTERED, kernels_of(is), kernels_of(was)) == 0 &&

@@ -17,9 +17,9 @@ extern const char *const event_kind_names[GENV_EVENT_ENDED + 2], *const event_re
 
 /* A new reference. NULL: out of memory. */
 json_t *event_encode(const struct genv_event *event);
-/* Reads a line that anybody, and any version of genv, may have written; its texts are printable. -EINVAL: it is not an
- * event, or none that is known here. */
-int event_decode(const char *line, size_t length, struct genv_event *ret_event, struct genv_error *err);
+/* Reads the text of a line that anybody, and any version of genv, may have written; its texts are printable. -EINVAL:
+ * it is not an event, or none that is known here. */
+int event_decode(const char *text, size_t length, struct genv_event *ret_event, struct genv_error *err);
 
 struct event_list {
     struct genv_event *events;
@@ -35,8 +35,8 @@ struct event_cause {
     struct timespec time;
 };
 
-/* Adds what makes @after of @before, one of which may be NULL: the environment began, or ended. What is there before
- * and after is in the same order in both, or this takes long. -ENOMEM, nothing changed. */
+/* Adds what makes @after of @before. NULL: there was no environment yet, or is none any more. Members and devices that
+ * are in both are in the same order, or this takes long. -ENOMEM, nothing changed. */
 int event_list_add_changes(struct event_list *list, const struct genv_env *before, const struct genv_env *after,
                            const struct event_cause *cause);
 

@@ -151,8 +151,10 @@ static void of_many_devices_the_one_that_goes_is_told(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_line_reads_as_it_was_written),       cmocka_unit_test(what_is_not_an_event_is_refused),
-    cmocka_unit_test(what_a_later_version_adds_is_ignored), cmocka_unit_test(a_drivers_uuid_is_made_printable),
+    cmocka_unit_test(a_line_reads_as_it_was_written),
+    cmocka_unit_test(what_is_not_an_event_is_refused),
+    cmocka_unit_test(what_a_later_version_adds_is_ignored),
+    cmocka_unit_test(a_drivers_uuid_is_made_printable),
     cmocka_unit_test(of_many_devices_the_one_that_goes_is_told),
 };
 

@@ -1,13 +1,11 @@
 /* What the operations tell of: each change once, when it is written, ends that they find included. */
 #include "machine.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "model/event.h"
@@ -422,87 +420,6 @@ static void whose_environment_it_was_and_who_ended_it_is_told(void **state)
     end(pid);
 }
 
-#define CONTENDERS 8
-
-static void count_ends(const struct genv_event *event, void *data)
-{
-    *(int *)data += event->kind == GENV_EVENT_ENDED;
-}
-
-static int sweep(void *directory)
-{
-    struct genv *g = machine_open(directory);
-    int ends = 0;
-
-    genv_listen(g, count_ends, &ends);
-    require(machine_attach(g, "none", 1, NULL) == -ENOENT);
-    genv_close(g);
-    return ends;
-}
-
-static void of_many_one_tells_of_an_end(void **state)
-{
-    pid_t pids[CONTENDERS];
-    int ends = 0;
-
-    make_dead(*state, "dead");
-    for (size_t i = 0; i < CONTENDERS; i++)
-        pids[i] = unit_start((uid_t)-1, sweep, *state);
-    for (size_t i = 0; i < CONTENDERS; i++)
-        ends += unit_wait(pids[i]);
-    assert_int_equal(ends, 1);
-}
-
-static void write_kind(const struct genv_event *event, void *data)
-{
-    require(write(*(int *)data, &"CELcARDX"[event->kind], 1) == 1);
-}
-
-static int change_for_ever(void *directory)
-{
-    cleanup_free char *path = unit_path(directory, "kinds");
-    struct genv *g = machine_open(directory);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-
-    require(g && fd >= 0);
-    genv_listen(g, write_kind, &fd);
-    require(activate(g, "dead", getpid()) == 0);
-    for (;;)
-        require(machine_attach(g, "dead", 1, NULL) == 0 && genv_detach(g, "dead", -1, NULL, NULL) == 0);
-}
-
-/* A kill takes the last event with it at most: whatever was told before is a whole story. */
-static void a_kill_leaves_no_event_twice(void **state)
-{
-    cleanup_free char *path = unit_path(*state, "kinds");
-    cleanup_genv struct genv *g = machine_open(*state);
-    uint64_t seed = 11;
-    int ends = 0;
-
-    genv_listen(g, count_ends, &ends);
-    for (int round = 0; round < 30; round++) {
-        pid_t pid = unit_start((uid_t)-1, change_for_ever, *state);
-        cleanup_free char *kinds = NULL;
-        const char *kind;
-        size_t length;
-
-        usleep((useconds_t)(unit_random(&seed) % 5000));
-        end(pid);
-        ends = 0;
-        genv_diagnose(g, ignore_finding, NULL);
-        assert_true(ends <= 1);
-        if (file_read_at(AT_FDCWD, path, 1 << 20, &kinds, &length) < 0 || !length)
-            continue; /* it was killed before it could tell */
-        assert_int_equal(ends, 1);
-        assert_int_equal(unlink(path), 0);
-        kind = kinds;
-        for (const char *expected = "CEAD"; *kind; kind++, expected = expected[1] ? expected + 1 : "AD") {
-            if (*kind != *expected)
-                fail_msg("%s", kinds);
-        }
-    }
-}
-
 struct nested {
     struct genv *g;
     int count;
@@ -533,7 +450,6 @@ static const struct CMUnitTest tests[] = {
     TEST(each_change_is_told_once),          TEST(a_kernel_is_a_member_too),
     TEST(an_end_that_is_found_is_told_once), TEST(what_a_reboot_ended_is_told_so),
     TEST(what_was_not_written_is_not_told),  TEST(whose_environment_it_was_and_who_ended_it_is_told),
-    TEST(of_many_one_tells_of_an_end),       TEST(a_kill_leaves_no_event_twice),
     TEST(who_listens_may_use_the_handle),
 };
 
