@@ -38,15 +38,15 @@ static const struct option options[] = {
 };
 
 /* A line of JSON for the other side. Takes the reference. */
-static void tell(json_t *entry_)
+static void tell(json_t *entry)
 {
-    cleanup_json json_t *entry = entry_;
     cleanup_free char *printed = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
     cleanup_text struct text line = TEXT_INIT;
 
     text_addf(&line, "%s\n", printed ? printed : "{}");
     if (!line.failed)
         file_write(STDOUT_FILENO, line.data, line.length);
+    json_decref(entry);
 }
 
 static void report(const struct act_report *act, void *data)

@@ -353,6 +353,11 @@ GENV_PUBLIC void genv_env_free(struct genv_env *env)
     free(env);
 }
 
+GENV_PUBLIC const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid)
+{
+    return env_attachment(env, uuid);
+}
+
 static int compare_eids(const void *left, const void *right)
 {
     return strcmp(*(const char *const *)left, *(const char *const *)right);

@@ -56,7 +56,9 @@ static const struct json_field fields[] = {
     OPTIONAL("start_time", JSON_KIND_U64, event.process.start_time, 0),
     OPTIONAL("pid_namespace", JSON_KIND_U64, event.process.pid_namespace, 0),
     TEXT("kernel", event.kernel_id, true),
-    TEXT("uuid", event.attachment.uuid, true),
+    TEXT("vendor", event.attachment.device.vendor, true),
+    TEXT("uuid", event.attachment.device.uuid, true),
+    TEXT("parent", event.attachment.device.parent, true),
     OPTIONAL("device", JSON_KIND_I32, event.attachment.index, -1),
     OPTIONAL("capacity", JSON_KIND_U64, event.attachment.gpu_memory, 0),
     OPTIONAL("attached", JSON_KIND_TIME, event.attachment.time, 0),
@@ -69,7 +71,8 @@ json_t *event_encode(const struct genv_event *event)
 
     copy_string(line.kind, sizeof(line.kind), event_kind_names[event->kind]);
     copy_string(line.reason, sizeof(line.reason), event_reason_names[event->reason]);
-    utf8_make_printable(line.event.attachment.uuid); /* the driver's word */
+    utf8_make_printable(line.event.attachment.device.uuid); /* the driver's words */
+    utf8_make_printable(line.event.attachment.device.parent);
     return json_encode(&table, &line);
 }
 
@@ -110,7 +113,7 @@ static int validate(struct line *line, struct genv_error *err)
     event->by = (uid_t)line->by;
     if (event->config.gpus > DEVICE_COUNT_MAX || event->attachment.index > DEVICE_COUNT_MAX)
         return error_set(err, EINVAL, "no machine has that many devices");
-    if (is_about_device(event->kind) != (*event->attachment.uuid != '\0'))
+    if (is_about_device(event->kind) != (*event->attachment.device.uuid != '\0'))
         return error_set(err, EINVAL, "\"uuid\" does not go with \"%s\"", line->kind);
     if (is_about_member(event->kind) != (event->process.pid != 0 || *event->kernel_id))
         return error_set(err, EINVAL, "\"pid\" or \"kernel\" does not go with \"%s\"", line->kind);
@@ -200,7 +203,7 @@ static bool is_same_device(const void *left, const void *right)
 {
     const struct genv_attachment *a = left, *b = right;
 
-    return strcmp(a->uuid, b->uuid) == 0;
+    return strcmp(a->device.uuid, b->device.uuid) == 0;
 }
 
 static void describe_attachment(struct genv_event *event, const void *attachment)

@@ -2,7 +2,7 @@
  *
  *     {"time":"2026-11-20T10:14:12.345Z","event":"attached","reason":"asked","eid":"1573",
  *      "created":"2026-11-20T10:14:10.000Z","uid":1004,"by":1004,"name":"Yesterday","gpus":1,"gpu_memory":4000000000,
- *      "uuid":"GPU-…","device":0,"capacity":4000000000,"attached":"2026-11-20T10:14:12.345Z"}
+ *      "vendor":"nvidia","uuid":"GPU-…","device":0,"capacity":4000000000,"attached":"2026-11-20T10:14:12.345Z"}
  *
  * What does not apply is left out; a member has "pid", "start_time" and "pid_namespace", or "kernel". */
 #ifndef MODEL_EVENT_H

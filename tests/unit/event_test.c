@@ -118,7 +118,7 @@ static void a_drivers_uuid_is_made_printable(void **state)
 
     (void)state;
     assert_int_equal(event_decode(ATTACHED, strlen(ATTACHED), &event, NULL), 0);
-    strcpy(event.attachment.uuid, "\377\033");
+    strcpy(event.attachment.device.uuid, "\377\033");
     line = encode(&event);
     assert_non_null(strstr(line, "\"uuid\":\"??\""));
 }
@@ -135,14 +135,14 @@ static void of_many_devices_the_one_that_goes_is_told(void **state)
     (void)state;
     require(before.attachments);
     for (int i = 0; i < MANY; i++)
-        snprintf(before.attachments[i].uuid, GENV_UUID_SIZE, "GPU-%d", i);
+        snprintf(before.attachments[i].device.uuid, GENV_UUID_SIZE, "GPU-%d", i);
     before.attachment_count = MANY;
     after.attachments = before.attachments + 1; /* all but the first */
     after.attachment_count = MANY - 1;
     assert_int_equal(event_list_add_changes(&list, &before, &after, &cause), 0);
     assert_int_equal(list.count, 1);
     assert_int_equal(list.events[0].kind, GENV_EVENT_DETACHED);
-    assert_string_equal(list.events[0].attachment.uuid, "GPU-0");
+    assert_string_equal(list.events[0].attachment.device.uuid, "GPU-0");
     assert_int_equal(event_list_add_changes(&list, &after, NULL, &cause), 0);
     assert_int_equal(list.count, MANY + 1); /* all others, and the end */
     assert_int_equal(list.events[MANY].kind, GENV_EVENT_ENDED);

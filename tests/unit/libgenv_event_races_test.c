@@ -69,7 +69,7 @@ static int change_for_ever(void *directory)
     genv_listen(g, write_kind, &fd);
     machine_activate(g, "dead");
     for (;;)
-        require(machine_attach(g, "dead", 1, NULL) == 0 && genv_detach(g, "dead", -1, NULL, NULL) == 0);
+        require(machine_attach(g, "dead", 1, NULL) == 0 && genv_detach(g, "dead", NULL, NULL, NULL) == 0);
 }
 
 /* A kill takes the last event with it at most: whatever was told before is a whole story. */
