@@ -4,9 +4,11 @@
 
 #include "base/error.h"
 
+#include <stdint.h>
+
 /* Takes flock(2) @operation (LOCK_EX or LOCK_SH) on @fd. @timeout_ms < 0 waits without end. -EAGAIN: held by another,
- * still after the time; close @fd then, which may have got the lock in the last moment. */
-int lock_wait(int fd, int operation, int timeout_ms);
+ * still after the time. */
+int lock_wait(int fd, int operation, int64_t timeout_ms);
 
 /* "process 4242 (python3) of paul", or "another process" where that can't be seen; for sentences. */
 #define LOCK_HOLDER_SIZE 384

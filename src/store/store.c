@@ -98,7 +98,7 @@ static int lock_exclusively(struct store *store, struct genv_error *err)
 
         if (r < 0)
             return r;
-        r = lock_wait(fd, LOCK_EX, (int)store->write_timeout_s * 1000);
+        r = lock_wait(fd, LOCK_EX, INT64_C(1000) * store->write_timeout_s);
         if (r == -EAGAIN) {
             lock_describe_holder(fd, holder);
             return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again, or end that process",
