@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define STOP_SECONDS 2
 /* Clients' timers are not exact: one that asks a little early would be told what it knows already. */
 #define EARLY 0.95
@@ -26,14 +28,6 @@ struct watch {
     struct idle idle;
     struct history *history;
 };
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static void wait_until(struct watch *watch, double time)
 {
@@ -84,7 +78,7 @@ static void look(struct watch *watch)
 
     watch->looking = true;
     watch->asked = false;
-    watch->started = now();
+    watch->started = clock_monotonic_seconds();
     pthread_mutex_unlock(&watch->mutex);
     r = watch->source->observe(watch->source, &observation, &err);
     pthread_mutex_lock(&watch->mutex);
@@ -103,7 +97,7 @@ static void *keep_looking(void *data)
 
     pthread_mutex_lock(&watch->mutex);
     while (!watch->stopping) {
-        if (now() >= due(watch))
+        if (clock_monotonic_seconds() >= due(watch))
             look(watch);
         else
             wait_until(watch, due(watch));
@@ -131,7 +125,7 @@ static int refuse(const struct watch *watch, double time, struct genv_error *err
 
 int watch_begin(struct watch *watch, struct watched *ret_watched, struct genv_error *err)
 {
-    double time = now();
+    double time = clock_monotonic_seconds();
     int r = 0;
 
     pthread_mutex_lock(&watch->mutex);
@@ -140,7 +134,7 @@ int watch_begin(struct watch *watch, struct watched *ret_watched, struct genv_er
         pthread_cond_broadcast(&watch->changed);
     }
     while (!watch->source->remote && !watch->stopping && (watch->asked || watch->looking) &&
-           now() < (watch->asked ? time : watch->started) + WATCH_WAIT_MS / 1e3)
+           clock_monotonic_seconds() < (watch->asked ? time : watch->started) + WATCH_WAIT_MS / 1e3)
         wait_until(watch, (watch->asked ? time : watch->started) + WATCH_WAIT_MS / 1e3);
     if (watch->number == 0 || watch->err.code || is_stale(watch, time)) {
         r = refuse(watch, time, err);
