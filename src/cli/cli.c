@@ -77,6 +77,7 @@ const char *cli_current_eid(void)
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err)
 {
     const char *eid = cli_current_eid();
+    struct genv_error reason = {0};
     int r;
 
     if (!eid)
@@ -87,10 +88,11 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
     r = cli_open(cli, err);
     if (r < 0)
         return r;
-    r = genv_env_get(cli->genv, eid, ret_env, err);
-    if (r == -ENOENT)
-        return error_set(err, ENOENT, "environment %s has ended: run 'genv deactivate' and then 'genv activate'", eid);
-    return r;
+    r = genv_env_get(cli->genv, eid, ret_env, &reason);
+    if (r < 0)
+        return error_set(err, reason.code, "%s%s", reason.message,
+                         r == -ENOENT ? ": run 'genv deactivate' and then 'genv activate'" : "");
+    return 0;
 }
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)

@@ -2,7 +2,6 @@
 #include "cli/option.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -135,6 +135,7 @@ int shim_environment(struct genv_env **ret_env, struct genv_error *err)
 {
     const char *eid = getenv("GENV_ENVIRONMENT_ID");
     cleanup_shim_env struct genv_env *env = NULL;
+    struct genv_error reason = {0};
     struct genv *g;
     int r = genv_eid_validate(eid, err);
 
@@ -143,12 +144,11 @@ int shim_environment(struct genv_env **ret_env, struct genv_error *err)
     r = genv_open(&shim_options, &g, err);
     if (r < 0)
         return r;
-    r = genv_env_get(g, eid, &env, err);
+    r = genv_env_get(g, eid, &env, &reason);
     genv_close(g);
-    if (r == -ENOENT)
-        return error_set(err, ENOENT, "environment %s has ended: run 'genv deactivate' and then 'genv activate'", eid);
     if (r < 0)
-        return r;
+        return error_set(err, reason.code, "%s%s", reason.message,
+                         r == -ENOENT ? ": run 'genv deactivate' and then 'genv activate'" : "");
     if (!shim_may_see(env->uid))
         return error_set(err, EPERM, "environment %s is another user's: run 'genv deactivate'", eid);
     *ret_env = STEAL_POINTER(env);
