@@ -302,6 +302,19 @@ static bool is_absent(const struct json_field *field, const char *object)
     return false;
 }
 
+json_t *json_text(const char *text)
+{
+    cleanup_free char *printable = NULL;
+
+    if (utf8_is_printable(text))
+        return json_string(text);
+    printable = strdup(text);
+    if (!printable)
+        return NULL;
+    utf8_make_printable(printable);
+    return json_string(printable);
+}
+
 static json_t *encode_field(const struct json_field *field, const char *object)
 {
     const void *source = object + field->offset;
@@ -309,7 +322,7 @@ static json_t *encode_field(const struct json_field *field, const char *object)
 
     switch (field->kind) {
     case JSON_KIND_TEXT:
-        return json_string(source);
+        return json_text(source);
     case JSON_KIND_U64:
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:

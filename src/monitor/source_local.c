@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "monitor/observation.h"
 
@@ -22,8 +23,7 @@ static int observe(struct source *source, struct observation *ret_observation, s
         return error_no_memory(err);
     host->has_genv = true;
     host->up = genv_snapshot_take(local->genv, GENV_DEPTH_LIVE, &host->snapshot, &reason) == 0;
-    if (gethostname(host->name, sizeof(host->name) - 1) < 0)
-        copy_string(host->name, sizeof(host->name), "localhost");
+    proc_hostname(host->name, sizeof(host->name));
     copy_string(host->reason, sizeof(host->reason), host->up ? "" : reason.message);
     *ret_observation = (struct observation){
         .time = clock_now(),
