@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "cli/variables.h"
 
 /* Replaces what could harm a terminal: control characters and bytes that are not UTF-8. */
@@ -183,16 +184,11 @@ int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err)
  * one of the folders as well. */
 static bool is_in_path(const char *name)
 {
-    const char *path = getenv("PATH");
+    cleanup_path struct path path = {.file = NULL};
 
-    for (; path && *path; path += *path ? 1 : 0) {
-        size_t length = strcspn(path, ":");
-        char file[4096];
-
-        snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, name);
-        if (access(file, F_OK) == 0)
+    while (path_next(&path, name)) {
+        if (access(path.file, F_OK) == 0)
             return true;
-        path += length;
     }
     return false;
 }
