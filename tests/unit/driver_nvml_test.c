@@ -65,7 +65,7 @@ static void nvml_texts_are_made_printable(void **state)
     assert_string_equal(driver->version, "550?[31m");
     assert_int_equal(driver->ops->list(driver, &devices, &count, NULL), 0);
     assert_int_equal(count, 1);
-    assert_string_equal(devices[0].uuid, "GPU-??1");
+    assert_string_equal(devices[0].id.uuid, "GPU-??1");
     driver->ops->sample(driver, &devices[0]); /* it is found by that */
     assert_true(devices[0].sample.used_memory != GENV_UNKNOWN_U64);
     driver_close(driver);
