@@ -24,9 +24,10 @@ load cli_helpers
 }
 
 @test "the state directory is named without the slashes that are too many" {
-    mkdir "$GENV_TMPDIR"
-    touch "$GENV_TMPDIR/envs"
-    GENV_TMPDIR=${GENV_TMPDIR%/*}//state// expect_refusal "$GENV_TMPDIR/envs is not a directory" genv envs ps
+    local plain=$BATS_TEST_TMPDIR/state
+    mkdir "$plain"
+    touch "$plain/envs"
+    GENV_TMPDIR=$BATS_TEST_TMPDIR//state// expect_refusal "$plain/envs is not a directory" genv envs ps
 }
 
 @test "status, as in the documentation" {
