@@ -71,7 +71,7 @@ static pid_t find_holder(int fd)
     return 0;
 }
 
-void lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE])
+bool lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE])
 {
     char command[GENV_COMMAND_SIZE], user[GENV_USERNAME_SIZE];
     pid_t pid = find_holder(fd);
@@ -79,9 +79,10 @@ void lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE])
 
     if (uid == (uid_t)-1) {
         snprintf(text, LOCK_HOLDER_SIZE, "another process");
-        return;
+        return false;
     }
     proc_command(pid, command, sizeof(command));
     user_name(uid, user, sizeof(user));
     snprintf(text, LOCK_HOLDER_SIZE, "process %d (%s) of %s", pid, command, user);
+    return true;
 }

@@ -10,8 +10,8 @@
  * still after the time. */
 int lock_wait(int fd, int operation, int64_t timeout_ms);
 
-/* "process 4242 (python3) of paul", or "another process" where that can't be seen; for sentences. */
+/* "process 4242 (python3) of paul", for sentences; false: "another process", where that cannot be told. */
 #define LOCK_HOLDER_SIZE 384
-void lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE]);
+bool lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE]);
 
 #endif

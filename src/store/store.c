@@ -108,9 +108,11 @@ static int lock_exclusively(struct store *store, struct genv_error *err)
             return r;
         r = lock_wait(fd, LOCK_EX, INT64_C(1000) * store->write_timeout_s);
         if (r == -EAGAIN) {
-            lock_describe_holder(fd, holder);
-            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again, or end that process",
-                             store->path, store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder);
+            bool named = lock_describe_holder(fd, holder);
+
+            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again%s", store->path,
+                             store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder,
+                             named ? ", or end that process" : "");
         }
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);

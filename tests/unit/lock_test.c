@@ -263,9 +263,9 @@ static int hold_another(void *data)
     if (st[0].st_ino != st[1].st_ino)
         return SKIPPED;
     require(lock_wait(fds[0], LOCK_EX, 0) == 0);
-    lock_describe_holder(fds[1], text);
+    require(!lock_describe_holder(fds[1], text));
     require(strcmp(text, "another process") == 0);
-    lock_describe_holder(fds[0], text);
+    require(lock_describe_holder(fds[0], text));
     snprintf(expected, sizeof(expected), "process %d (", getpid());
     require(strncmp(text, expected, strlen(expected)) == 0);
     return 0;
