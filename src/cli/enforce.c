@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/enforcement.h"
 #include "cli/listing.h"
 #include "enforce/watch.h"
@@ -28,13 +29,12 @@ static void watcher_close(struct watcher *watcher)
 static void report(const struct act_report *act, void *data)
 {
     struct enforcement *enforcement = data;
-    cleanup_text struct text sentence = TEXT_INIT;
+    cleanup_json json_t *entry = journal_entry_of_act(act);
 
-    act_report_describe(act, &sentence);
     if (act->outcome == ACT_FORBIDDEN || act->outcome == ACT_FAILED)
         enforcement->failed = true;
-    enforcement_tell(enforcement, "", act_outcome_names[act->outcome], act->violation,
-                     *act->err.message ? act->err.message : NULL, sentence.data ? sentence.data : "");
+    if (entry)
+        enforcement_tell_entry(enforcement, entry);
 }
 
 static void warn_users(struct enforcement *enforcement, const struct genv_snapshot *snapshot,
@@ -96,9 +96,8 @@ static bool wait_until(const struct watcher *watcher, int64_t moment, bool chang
         {.fd = watcher->signals, .events = POLLIN},
         {.fd = changes ? watcher->changes : -1, .events = POLLIN},
     };
-    int64_t left = moment - clock_monotonic_ms();
 
-    poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX);
+    poll(fds, ARRAY_SIZE(fds), clock_poll_timeout(moment));
     if (fds[1].revents)
         *ret_changed = true;
     return fds[0].revents != 0;
@@ -173,7 +172,7 @@ static int look_once(struct cli *cli, struct enforcement *enforcement, struct ac
     int r = look(cli, enforcement, acts, err);
 
     while (r == 0 && rounds_next_ms(&enforcement->rounds) >= 0) {
-        poll(NULL, 0, (int)rounds_next_ms(&enforcement->rounds));
+        poll(NULL, 0, clock_poll_timeout(clock_monotonic_ms() + rounds_next_ms(&enforcement->rounds)));
         r = look(cli, enforcement, acts, err);
     }
     while (r == 0 && acts_next_ms(acts) >= 0) {

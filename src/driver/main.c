@@ -21,19 +21,6 @@
 #define SLACK_MS  1000 /* beyond the time that the caller waits */
 #define GRACE_MS  100  /* for a killed worker to end */
 
-static void close_above(int last)
-{
-    cleanup_closedir DIR *folder = opendir("/proc/self/fd");
-    struct dirent *entry;
-
-    while (folder && (entry = readdir(folder))) {
-        int fd = atoi(entry->d_name);
-
-        if (fd > last && fd != dirfd(folder))
-            close(fd);
-    }
-}
-
 /* Leaves behind all that ties this process to the caller, but for the directory, which a relative LD_LIBRARY_PATH
  * counts from. A flock() of the caller would last as long as this process, and so would a pipe that a shell reads
  * `$(genv …)` from. Keys that end a program are the caller's. */
@@ -54,7 +41,7 @@ static void detach(void)
     if (answer < 0 || life < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
         dup3(answer, ANSWER_FD, O_CLOEXEC) < 0 || dup3(life, LIFE_FD, O_CLOEXEC) < 0)
         _exit(EXIT_FAILURE);
-    close_above(LIFE_FD);
+    file_close_from(LIFE_FD + 1);
 }
 
 static int tell(int result, const struct genv_error *err, const struct driver_answer *answer)
