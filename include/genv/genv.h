@@ -119,6 +119,12 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 /* The environment @eid in @snapshot, or NULL. */
 const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
 
+/* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
+ * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
+ * an index means another device) or if the caller's GENV_VISIBLE_DEVICES says "uuid". */
+int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
+                   struct genv_error *err);
+
 struct genv_lock;
 
 /* Takes the access locks of all devices attached to @eid, in ascending order. @timeout_seconds < 0 waits without end,
@@ -130,6 +136,17 @@ void genv_unlock(struct genv_lock *lock); /* NULL is fine */
 /* What to put into GENV_LOCK of a command that runs under the lock, so that a lock inside it does not wait for itself.
  */
 const char *genv_lock_token(const struct genv_lock *lock);
+
+/* Which fields of @config are configured, as a mask. */
+unsigned genv_config_given(const struct genv_config *config);
+/* Copies the fields of @fields, configured or not. */
+void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields);
+/* Reads a field as people write it, "4g". -EINVAL, with the accepted form. */
+int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
+                      struct genv_error *err);
+/* Writes it so; @text has room for GENV_CONFIG_TEXT_SIZE bytes. false, and "": it is not configured. */
+#define GENV_CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
+bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text);
 
 /* The saved configuration of a project: a directory .genv, one file a field. */
 

@@ -4,18 +4,17 @@
 
 #include "cli/cli.h"
 #include "cli/fields.h"
-#include "cli/variables.h"
 
 struct values {
     const char *eid;
-    struct config_options config;
+    struct genv_config config;
     bool no_load;
     bool no_attach;
     bool no_prompt;
     bool over_subscribe;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     {.name = "id",
@@ -23,7 +22,7 @@ static const struct option options[] = {
      .argument = "EID",
      .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",
      .offset = offsetof(struct values, eid)},
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach"),
+    GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = "no-load",
      .type = OPTION_FLAG,
      .help = "Do not load the saved configuration",
@@ -81,16 +80,15 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
 
 static int enter(struct cli *cli, const char *eid, bool prompt, struct genv_error *err)
 {
-    cleanup_variables struct variables variables = {.gpus = ""};
+    cleanup_free struct genv_variable *variables = NULL;
     cleanup_env struct genv_env *env = NULL;
     int r = genv_env_get(cli->genv, eid, &env, err);
 
     if (r == 0)
-        r = variables_of(env, &variables, err);
-    if (r < 0)
-        return r;
-    shell_add_enter(&cli->code, cli->shell, variables.items, VARIABLES_COUNT, prompt);
-    return 0;
+        r = genv_variables(env, false, &variables, err);
+    if (r == 0)
+        shell_add_enter(&cli->code, cli->shell, variables, prompt);
+    return r;
 }
 
 /* Configures and attaches as far as that is asked for. The options apply to an environment that lived before as well;
@@ -99,13 +97,12 @@ static int configure_and_attach(struct cli *cli, const struct values *values, co
                                 struct genv_error *err)
 {
     struct genv_attach_request request = GENV_ATTACH_INIT;
-    struct genv_config config = GENV_CONFIG_INIT;
-    unsigned fields = config_options_apply(&values->config, &config);
+    unsigned fields = genv_config_given(&values->config);
     cleanup_env struct genv_env *env = NULL;
     int r = 0;
 
     if (!created && fields)
-        r = genv_configure(cli->genv, eid, &config, fields, err);
+        r = genv_configure(cli->genv, eid, &values->config, fields, err);
     if (r < 0 || values->no_attach || !(created || fields & GENV_CONFIG_GPUS))
         return r;
     r = genv_env_get(cli->genv, eid, &env, err);
@@ -135,7 +132,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = load(cli, &activation.config, err);
     if (r < 0)
         return r;
-    config_options_apply(&values->config, &activation.config);
+    genv_config_copy(&activation.config, &values->config, genv_config_given(&values->config));
     r = genv_activate(cli->genv, &activation, eid, &created, err);
     if (r < 0)
         return r;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "cli/variables.h"
 
 /* Replaces what could harm a terminal: control characters and bytes that are not UTF-8. */
 static void add_harmless(struct text *text, const char *string)
@@ -95,14 +94,14 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)
 {
-    cleanup_variables struct variables variables = {.gpus = ""};
+    cleanup_free struct genv_variable *variables = NULL;
     int r;
 
     if (!cli->in_shell)
         return 0;
-    r = variables_of(env, &variables, err);
+    r = genv_variables(env, false, &variables, err);
     if (r == 0)
-        shell_add_update(&cli->code, cli->shell, variables.items, VARIABLES_COUNT);
+        shell_add_update(&cli->code, cli->shell, variables);
     return r;
 }
 

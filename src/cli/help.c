@@ -26,9 +26,11 @@ const struct help_variable help_variables_read[] = {
     {NULL, NULL},
 };
 
+#define VARIABLE(bit, member, kind, name, variable, title, ...) {variable, title ", while it is configured"},
+
 const struct help_variable help_variables_set[] = {
     {"GENV_ENVIRONMENT_ID", "Identifier of the environment; only set inside one"},
-    {"GENV_ENVIRONMENT_NAME, GENV_GPUS, GENV_GPU_MEMORY", "Its configuration, as far as it is configured"},
+    GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
     {"CUDA_VISIBLE_DEVICES", "The attached devices, \"-1\" while detached"},
     {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
     {NULL, NULL},

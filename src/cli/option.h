@@ -19,6 +19,7 @@ enum option_type {
     OPTION_AMOUNT,  /* uint64_t: bytes of memory */
     OPTION_EID,     /* const char *, a valid identifier */
     OPTION_NAME,    /* const char *, a valid name */
+    OPTION_FIELD,   /* struct genv_config: the value of @field in it */
     OPTION_TEXT,    /* const char *, anything */
     OPTION_CHOICE,  /* int: position in @choices */
     OPTION_CHOICES, /* struct option_choices: this word and those that follow, or comma-separated */
@@ -44,6 +45,7 @@ struct option {
     const char *help;     /* one sentence without a full stop */
     size_t offset;        /* of the value in the command's struct */
     const char *const *choices;
+    enum genv_config_field field;
     int group;     /* options of the same group exclude each other; 0: none */
     bool required; /* it must be given, or another one of its group */
 };

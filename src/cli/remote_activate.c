@@ -9,19 +9,19 @@
 #include "remote/session.h"
 
 struct values {
-    struct config_options config;
+    struct genv_config config;
     int policy; /* enum placement_policy */
     bool no_prompt;
     bool terminal;
     bool no_terminal;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const char *const policies[] = {[PLACEMENT_PACK] = "pack", [PLACEMENT_SPREAD] = "spread", NULL};
 
 #define REQUEST_ROWS                                                                                                   \
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),                                 \
+    GENV_CONFIG_FIELDS(FIELD_OPTION)                                                                                   \
     {                                                                                                                  \
         .name = "host-policy", .type = OPTION_CHOICE, .argument = "POLICY",                                            \
         .help = "Of the hosts that have enough, take the one with the least (pack, the default) or the most (spread) " \
@@ -157,8 +157,7 @@ static int run(const struct arguments *arguments, struct session_request *reques
     const struct values *values = arguments->values;
     int status = 0, r;
 
-    request->config = (struct genv_config)GENV_CONFIG_INIT;
-    config_options_apply(&values->config, &request->config);
+    request->config = values->config;
     request->timeout_seconds = remote->timeout_seconds;
     r = find_and_run(remote, request, (enum placement_policy)values->policy, &status, err);
     return r == 0 || r == -EINTR ? status : r;

@@ -13,10 +13,10 @@ struct values {
     const char *nonce;
     bool shell;
     bool no_prompt;
-    struct config_options config;
+    struct genv_config config;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     {.name = "nonce",
@@ -33,7 +33,7 @@ static const struct option options[] = {
      .type = OPTION_FLAG,
      .help = "Leave its prompt as it is, without \"(genv)\"",
      .offset = offsetof(struct values, no_prompt)},
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),
+    GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = NULL},
 };
 
@@ -45,13 +45,12 @@ static int reserve(struct cli *cli, const struct values *values, pid_t superviso
     struct genv_activation activation = {
         .uid = (uid_t)-1,
         .member.pid = getpid(),
-        .config = GENV_CONFIG_INIT,
+        .config = values->config,
     };
     char entered[GENV_EID_MAX + 1];
     bool created;
     int r;
 
-    config_options_apply(&values->config, &activation.config);
     r = cli_open(cli, err);
     if (r == 0)
         r = genv_activate(cli->genv, &activation, ret_eid, &created, err);
@@ -112,6 +111,7 @@ static int begin(struct cli *cli, const struct values *values, char **command, c
                  struct genv_error *err)
 {
     struct installation installation;
+    cleanup_env struct genv_env *env = NULL;
     char eid[GENV_EID_MAX + 1] = "";
     int r = installation_find(&installation, err);
 
@@ -120,7 +120,9 @@ static int begin(struct cli *cli, const struct values *values, char **command, c
     if (r == 0 && values->shell)
         r = login_restore_variables(origin->caller, err);
     if (r == 0)
-        r = variables_export(cli->genv, eid, installation.shims, err);
+        r = genv_env_get(cli->genv, eid, &env, err);
+    if (r == 0)
+        r = variables_export(env, installation.shims, err);
     announce(values->nonce, r, err);
     if (r == 0) {
         r = values->shell ? become_shell(cli, values, &installation, eid, err) : cli_execute(cli, command, err);

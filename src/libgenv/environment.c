@@ -9,6 +9,7 @@
 #include "base/user.h"
 #include "libgenv/handle.h"
 #include "libgenv/quota.h"
+#include "model/config.h"
 #include "model/record.h"
 #include "policy/select.h"
 
@@ -240,16 +241,6 @@ GENV_PUBLIC int genv_deactivate(struct genv *g, const char *eid, const struct ge
     return error_set(err, ENOENT, "process %d is in no environment of yours", member->pid);
 }
 
-static void set_fields(struct genv_config *config, const struct genv_config *from, unsigned fields)
-{
-    if (fields & GENV_CONFIG_NAME)
-        copy_string(config->name, sizeof(config->name), from->name);
-    if (fields & GENV_CONFIG_GPUS)
-        config->gpus = from->gpus;
-    if (fields & GENV_CONFIG_GPU_MEMORY)
-        config->gpu_memory = from->gpu_memory;
-}
-
 /* What is attached follows the capacity, so that a reservation and its configuration always agree. */
 static int apply_capacity(const struct genv *g, const struct env_list *list, struct genv_env *env,
                           const struct genv_device *devices, size_t device_count, uint64_t capacity,
@@ -297,7 +288,7 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
         r = known < 0 ? error_set(err, -known, "%s", no_devices.message)
                       : apply_capacity(g, &list, env, devices, device_count, config->gpu_memory, err);
     if (r == 0) {
-        set_fields(&env->config, config, fields);
+        config_copy(&env->config, config, fields);
         r = store_save(g->store, env, err);
     }
     store_end(g->store);

@@ -13,9 +13,6 @@ int eid_validate(const char *eid, struct genv_error *err);
 int name_validate(const char *name, struct genv_error *err);
 int kernel_id_validate(const char *id, struct genv_error *err);
 
-/* -EINVAL for values in the fields of @fields, a mask, that could not be written and read again. */
-int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err);
-
 /* Frees what @env points to, not @env itself. */
 void env_release(struct genv_env *env);
 
