@@ -50,18 +50,45 @@ struct genv_activation {
 };
 
 /* Creates the environment, or enters the live one named @activation->eid, and registers the member in it.
- * -EPERM: it belongs to another user. @ret_eid has room for GENV_EID_MAX + 1 bytes. */
-int genv_activate(struct genv *g, const struct genv_activation *activation, char *ret_eid, bool *ret_created,
-                  struct genv_error *err);
+ * -EPERM: it belongs to another user. @ret_env, which may be NULL, is the environment as it is then; genv_env_free()
+ * it. */
+int genv_activate(struct genv *g, const struct genv_activation *activation, struct genv_env **ret_env,
+                  bool *ret_created, struct genv_error *err);
+
+struct genv_reservation {
+    const char *eid; /* as in struct genv_activation, of the first member */
+    uid_t uid;       /* likewise */
+    const struct genv_member *members;
+    size_t member_count;       /* at least one */
+    struct genv_config config; /* of an environment that is created */
+    unsigned fields;           /* those that an existing one gets as well, a mask */
+    bool attach;               /* to the device count of @config, where it is meant for the environment and given */
+    bool over_subscribe;       /* to devices that are not available, too */
+    bool even_detached;        /* if they can't be had, enter all the same */
+};
+
+#define GENV_RESERVATION_INIT                                                                                          \
+    {                                                                                                                  \
+        .uid = (uid_t)-1, .config = GENV_CONFIG_INIT, .attach = true                                                   \
+    }
+
+/* Creates the environment, or enters the live one named @reservation->eid, registers the members, configures and
+ * attaches it, all under one lock and in one commit: it is done, or nothing has changed (-EPERM, and what
+ * genv_configure() and genv_attach() return). With @even_detached, devices that can't be had are no failure: the rest
+ * is done, the environment is as genv_attach() would leave it, and 1 is returned, with the reason in @err. @ret_env and
+ * @ret_created may be NULL. */
+int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
+                 bool *ret_created, struct genv_error *err);
 
 /* Takes the member out of the environment @eid (NULL: out of all environments of the caller); without members an
  * environment ends. -ENOENT: it is in none. */
 int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *member, struct genv_error *err);
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
- * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it. */
+ * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it.
+ * @ret_env as of genv_activate(). */
 int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                   struct genv_error *err);
+                   struct genv_env **ret_env, struct genv_error *err);
 
 struct genv_attach_request {
     int count;           /* exactly so many devices; -1: the configured count, unless @index is set */

@@ -78,50 +78,24 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
     return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
 }
 
-static int enter(struct cli *cli, const char *eid, bool prompt, struct genv_error *err)
+static int enter(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err)
 {
     cleanup_free struct genv_variable *variables = NULL;
-    cleanup_env struct genv_env *env = NULL;
-    int r = genv_env_get(cli->genv, eid, &env, err);
+    int r = genv_variables(env, false, &variables, err);
 
-    if (r == 0)
-        r = genv_variables(env, false, &variables, err);
     if (r == 0)
         shell_add_enter(&cli->code, cli->shell, variables, prompt);
     return r;
 }
 
-/* Configures and attaches as far as that is asked for. The options apply to an environment that lived before as well;
- * what it has and nobody mentions stays. */
-static int configure_and_attach(struct cli *cli, const struct values *values, const char *eid, bool created,
-                                struct genv_error *err)
-{
-    struct genv_attach_request request = GENV_ATTACH_INIT;
-    unsigned fields = genv_config_given(&values->config);
-    cleanup_env struct genv_env *env = NULL;
-    int r = 0;
-
-    if (!created && fields)
-        r = genv_configure(cli->genv, eid, &values->config, fields, err);
-    if (r < 0 || values->no_attach || !(created || fields & GENV_CONFIG_GPUS))
-        return r;
-    r = genv_env_get(cli->genv, eid, &env, err);
-    if (r < 0 || env->config.gpus < 0)
-        return r;
-    request.over_subscribe = values->over_subscribe;
-    return genv_attach(cli->genv, eid, &request, NULL, err);
-}
-
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    struct genv_activation activation = {
-        .eid = values->eid, .uid = (uid_t)-1, .member.pid = cli->shell_pid, .config = GENV_CONFIG_INIT};
-    cleanup_env struct genv_env *existing = NULL;
-    struct genv_error attach_err = {0};
-    char eid[GENV_EID_MAX + 1];
-    bool created;
-    int r, attached;
+    const struct genv_member shell = {.pid = cli->shell_pid};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    cleanup_env struct genv_env *existing = NULL, *env = NULL;
+    struct genv_error enter_err = {0};
+    int r, entered;
 
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
@@ -129,22 +103,27 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r == 0)
         r = refuse_active(cli, err);
     if (r == 0 && !values->no_load && (!values->eid || genv_env_get(cli->genv, values->eid, &existing, NULL) < 0))
-        r = load(cli, &activation.config, err);
+        r = load(cli, &reservation.config, err);
     if (r < 0)
         return r;
-    genv_config_copy(&activation.config, &values->config, genv_config_given(&values->config));
-    r = genv_activate(cli->genv, &activation, eid, &created, err);
+    reservation.eid = values->eid;
+    reservation.members = &shell;
+    reservation.member_count = 1;
+    reservation.fields = genv_config_given(&values->config); /* what nobody mentions stays as an environment has it */
+    genv_config_copy(&reservation.config, &values->config, reservation.fields);
+    reservation.attach = !values->no_attach;
+    reservation.over_subscribe = values->over_subscribe;
+    reservation.even_detached = true;
+    r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    attached = configure_and_attach(cli, values, eid, created, &attach_err);
-    r = enter(cli, eid, !values->no_prompt, err);
-    if (r < 0) {
-        genv_deactivate(cli->genv, eid, &activation.member, NULL);
-        return r;
+    entered = enter(cli, env, !values->no_prompt, &enter_err);
+    if (entered < 0) {
+        genv_deactivate(cli->genv, env->eid, &shell, NULL);
+        *err = enter_err;
+        return entered;
     }
-    if (attached < 0)
-        *err = attach_err;
-    return attached;
+    return r > 0 ? -err->code : 0;
 }
 
 static const struct example examples[] = {

@@ -105,19 +105,15 @@ int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_er
     return r;
 }
 
-int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err)
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err)
 {
     cleanup_env struct genv_env *env = NULL;
-    int r = 0;
+    int r;
 
-    if (!cli->in_shell && !ret_env)
+    if (!cli->in_shell)
         return 0;
     r = genv_env_get(cli->genv, eid, &env, err);
-    if (r == 0)
-        r = cli_update_shell(cli, env, err);
-    if (r == 0 && ret_env)
-        *ret_env = STEAL_POINTER(env);
-    return r;
+    return r < 0 ? r : cli_update_shell(cli, env, err);
 }
 
 void cli_add_indices(struct text *text, const struct genv_env *env)

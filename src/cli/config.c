@@ -100,10 +100,11 @@ static int load(struct request *request, const char *home, struct genv_error *er
                      request->name ? request->name : "configuration", home);
 }
 
-static int change(struct cli *cli, const char *eid, struct request *request, struct genv_error *err)
+/* @env becomes what it is after a change. */
+static int change(struct cli *cli, struct request *request, struct genv_env **env, struct genv_error *err)
 {
     const struct values *values = request->values;
-    cleanup_env struct genv_env *env = NULL;
+    cleanup_env struct genv_env *before = NULL;
     cleanup_free char *home = NULL;
     int r = 0;
 
@@ -111,37 +112,38 @@ static int change(struct cli *cli, const char *eid, struct request *request, str
         r = genv_home_find(cli->genv, &home, err);
     if (r == 0 && values->load)
         r = load(request, home, err);
-    if (r == 0 && (request->has_value || values->clear || values->load))
-        r = genv_configure(cli->genv, eid, &request->config, request->fields, err);
-    if (r < 0 || !values->save)
+    if (r < 0)
         return r;
-    r = genv_env_get(cli->genv, eid, &env, err);
-    return r < 0 ? r : genv_home_save(home, &env->config, request->fields, err);
+    if (request->has_value || values->clear || values->load) {
+        before = STEAL_POINTER(*env);
+        r = genv_configure(cli->genv, before->eid, &request->config, request->fields, env, err);
+        if (r < 0)
+            *env = STEAL_POINTER(before);
+    }
+    return r < 0 || !values->save ? r : genv_home_save(home, &(*env)->config, request->fields, err);
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
     struct request request = {.values = values, .config = GENV_CONFIG_INIT};
-    cleanup_env struct genv_env *env = NULL, *before = NULL;
-    struct genv_error change_err = {0};
+    cleanup_env struct genv_env *env = NULL;
+    struct genv_error update_err = {0};
     bool changes;
-    int r, changed = 0;
+    int r, updated;
 
     r = understand(arguments, &request, err);
     if (r < 0)
         return cli_usage_error(cli, r, err);
-    r = cli_current_env(cli, &before, err);
+    r = cli_current_env(cli, &env, err);
     if (r < 0)
         return r;
     changes = request.has_value || values->clear || values->load || values->save;
     if (changes)
-        changed = change(cli, before->eid, &request, &change_err);
-    r = cli_refresh_shell(cli, before->eid, &env, err);
-    if (changed < 0)
-        *err = change_err;
-    if (changed < 0 || r < 0)
-        return changed < 0 ? changed : r;
+        r = change(cli, &request, &env, err);
+    updated = cli_update_shell(cli, env, r < 0 ? &update_err : err);
+    if (r < 0 || updated < 0)
+        return r < 0 ? r : updated;
     if (!changes && !values->quiet && !values->refresh)
         fields_add(&cli->output, request.fields, &env->config);
     return 0;

@@ -60,11 +60,9 @@ static int run_activate(struct cli *cli, const struct arguments *arguments, stru
     const struct member_values *values = arguments->values;
     const struct genv_activation activation = {
         .eid = values->eid, .uid = values->uid, .member = values->member, .config = GENV_CONFIG_INIT};
-    char eid[GENV_EID_MAX + 1];
-    bool created;
     int r = cli_open(cli, err);
 
-    return r < 0 ? r : genv_activate(cli->genv, &activation, eid, &created, err);
+    return r < 0 ? r : genv_activate(cli->genv, &activation, NULL, NULL, err);
 }
 
 const struct command command_envs_activate = {
@@ -172,7 +170,7 @@ static int run_config(struct cli *cli, const struct arguments *arguments, struct
             err);
     r = cli_open(cli, err);
     if (r == 0 && (given || values->clear))
-        return genv_configure(cli->genv, values->eid, &values->config, fields, err);
+        return genv_configure(cli->genv, values->eid, &values->config, fields, NULL, err);
     if (r == 0)
         r = genv_env_get(cli->genv, values->eid, &env, err);
     if (r == 0)

@@ -28,36 +28,28 @@ static const struct option options[] = {
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    struct genv_attach_request request = GENV_ATTACH_INIT;
-    struct genv_activation activation = {
-        .uid = (uid_t)-1,
-        .member.pid = getpid(),
-        .config = values->config,
-    };
-    struct installation installation;
+    const struct genv_member self = {.pid = getpid()};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
     cleanup_env struct genv_env *env = NULL;
-    char eid[GENV_EID_MAX + 1];
-    bool created;
+    struct installation installation;
     int r;
 
-    request.over_subscribe = values->over_subscribe;
+    reservation.members = &self;
+    reservation.member_count = 1;
+    reservation.config = values->config;
+    reservation.over_subscribe = values->over_subscribe;
     r = installation_find(&installation, err);
     if (r == 0)
         r = cli_open(cli, err);
     if (r == 0)
-        r = genv_activate(cli->genv, &activation, eid, &created, err);
+        r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    if (values->config.gpus >= 0)
-        r = genv_attach(cli->genv, eid, &request, NULL, err);
-    if (r == 0)
-        r = genv_env_get(cli->genv, eid, &env, err);
-    if (r == 0)
-        r = variables_export(env, installation.shims, err);
+    r = variables_export(env, installation.shims, err);
     if (r == 0)
         r = cli_execute(cli, arguments->operands,
                         err); /* this process becomes the command, and is what is registered */
-    genv_deactivate(cli->genv, eid, &activation.member, NULL);
+    genv_deactivate(cli->genv, env->eid, &self, NULL);
     return r;
 }
 

@@ -42,7 +42,7 @@ static void an_environment_says_what_it_is_what_is_configured_and_its_devices(vo
     assert_string_equal(describe(detached, false),
                         "GENV_ENVIRONMENT_ID=e\nGENV_ENVIRONMENT_NAME\nGENV_GPUS\nGENV_GPU_MEMORY\n"
                         "CUDA_VISIBLE_DEVICES=-1\nCUDA_DEVICE_ORDER=PCI_BUS_ID\n");
-    assert_int_equal(genv_configure(g, "e", &config, GENV_CONFIG_ALL, NULL), 0);
+    assert_int_equal(genv_configure(g, "e", &config, GENV_CONFIG_ALL, NULL, NULL), 0);
     assert_int_equal(machine_attach_index(g, "e", 2, false, NULL), 0);
     assert_int_equal(machine_attach_index(g, "e", 0, false, NULL), 0);
     attached = get(g, "e");
