@@ -61,10 +61,10 @@ struct genv_reservation {
     const struct genv_member *members;
     size_t member_count;       /* at least one */
     struct genv_config config; /* of an environment that is created */
-    unsigned fields;           /* those that an existing one gets as well, a mask */
-    bool attach;               /* to the device count of @config, where it is meant for the environment and given */
-    bool over_subscribe;       /* to devices that are not available, too */
-    bool even_detached;        /* if they can't be had, enter all the same */
+    unsigned fields;           /* which of it an existing one is given, a mask of enum genv_config_field */
+    bool attach;               /* attach as many devices as this configures, if it does */
+    bool over_subscribe;       /* also devices that are not available */
+    bool even_detached;        /* enter also where they can't be had */
 };
 
 #define GENV_RESERVATION_INIT                                                                                          \

@@ -94,7 +94,6 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct genv_member shell = {.pid = cli->shell_pid};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
     cleanup_env struct genv_env *existing = NULL, *env = NULL;
-    struct genv_error enter_err = {0};
     int r, entered;
 
     if (!cli->in_shell)
@@ -117,13 +116,12 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    entered = enter(cli, env, !values->no_prompt, &enter_err);
+    entered = enter(cli, env, !values->no_prompt, err);
     if (entered < 0) {
         genv_deactivate(cli->genv, env->eid, &shell, NULL);
-        *err = enter_err;
         return entered;
     }
-    return r > 0 ? -err->code : 0;
+    return r > 0 ? -err->code : 0; /* active, but detached */
 }
 
 static const struct example examples[] = {

@@ -128,7 +128,6 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct values *values = arguments->values;
     struct request request = {.values = values, .config = GENV_CONFIG_INIT};
     cleanup_env struct genv_env *env = NULL;
-    struct genv_error update_err = {0};
     bool changes;
     int r, updated;
 
@@ -141,7 +140,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     changes = request.has_value || values->clear || values->load || values->save;
     if (changes)
         r = change(cli, &request, &env, err);
-    updated = cli_update_shell(cli, env, r < 0 ? &update_err : err);
+    updated = cli_update_shell(cli, env, r < 0 ? NULL : err);
     if (r < 0 || updated < 0)
         return r < 0 ? r : updated;
     if (!changes && !values->quiet && !values->refresh)
