@@ -37,7 +37,7 @@ static int measure_pairs(struct genv *g)
         return complain(&err);
     before = now_seconds();
     for (int i = 0; i < PAIRS; i++) {
-        if (genv_attach(g, env->eid, &request, NULL, &err) < 0 || genv_detach(g, env->eid, -1, NULL, &err) < 0)
+        if (genv_attach(g, env->eid, &request, NULL, &err) < 0 || genv_detach(g, env->eid, NULL, NULL, &err) < 0)
             return complain(&err);
     }
     printf("%.0f\n", PAIRS / (now_seconds() - before));

@@ -9,6 +9,7 @@
 #include "base/user.h"
 #include "driver/survey.h"
 #include "libgenv/quota.h"
+#include "model/device.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
@@ -67,12 +68,10 @@ static pid_t *find_strangers(const struct supply *supply, const struct env_list 
 
     for (size_t i = 0; strangers && i < supply->process_count; i++) {
         const struct driver_process *process = &supply->processes[i];
-        size_t d = 0;
+        const struct genv_device *device = device_find(supply->devices, supply->device_count, process->uuid);
 
-        while (d < supply->device_count && strcmp(supply->devices[d].uuid, process->uuid) != 0)
-            d++;
-        if (d < supply->device_count && !strangers[d] && !membership_find(envs, process->pid))
-            strangers[d] = process->pid;
+        if (device && !strangers[device - supply->devices] && !membership_find(envs, process->pid))
+            strangers[device - supply->devices] = process->pid;
     }
     return strangers;
 }
@@ -91,12 +90,11 @@ static void warn_of_strangers(const struct genv *g, const struct genv_env *befor
                               const struct supply *supply, const pid_t *strangers)
 {
     for (size_t i = 0; i < selection->count; i++) {
-        if (env_attachment(before, selection->attachments[i].uuid))
-            continue;
-        for (size_t d = 0; d < supply->device_count; d++) {
-            if (strangers[d] && strcmp(supply->devices[d].uuid, selection->attachments[i].uuid) == 0)
-                warn_of_stranger(g, supply->devices[d].index, strangers[d]);
-        }
+        const char *uuid = selection->attachments[i].device.uuid;
+        const struct genv_device *device = device_find(supply->devices, supply->device_count, uuid);
+
+        if (device && strangers[device - supply->devices] && !env_attachment(before, uuid))
+            warn_of_stranger(g, device->index, strangers[device - supply->devices]);
     }
 }
 
@@ -112,8 +110,8 @@ static int decide(const struct select_view *view, const struct genv_attach_reque
 {
     int count = request->count;
 
-    if (request->index >= 0)
-        return select_index(view, request->index, request->over_subscribe, ret_selection, err);
+    if (request->device)
+        return select_device(view, request->device, request->over_subscribe, ret_selection, err);
     if (count < 0)
         count = view->self->config.gpus;
     if (count < 0)
@@ -168,7 +166,7 @@ int attach_decide(struct genv *g, const struct env_list *envs, struct genv_env *
         busy[d] = strangers[d] != 0;
     env_resolve_indices(env, supply->devices, supply->device_count);
     r = select_allowed(g, &view, request, &selection, err);
-    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && request->index < 0)
+    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && !request->device)
         take_selection(env, &selection); /* none */
     if (r < 0)
         return r;
@@ -197,12 +195,6 @@ int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *
     return r;
 }
 
-/* A device count or index, or -1. */
-static bool is_number(int number)
-{
-    return number >= -1 && number <= DEVICE_COUNT_MAX;
-}
-
 static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
                          const struct genv_attach_request *request, struct genv_error *err)
 {
@@ -227,10 +219,10 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
 
     if (!result)
         return error_no_memory(err);
-    if (!is_number(request->count) || !is_number(request->index))
-        return error_set(err, EINVAL, "a device count, or index, is a number from 0 to %d", DEVICE_COUNT_MAX);
-    if (request->count >= 0 && request->index >= 0)
-        return error_set(err, EINVAL, "a device count and an index can't be asked for together");
+    if (request->count < -1 || request->count > DEVICE_COUNT_MAX)
+        return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
+    if (request->count >= 0 && request->device)
+        return error_set(err, EINVAL, "a device count and a device cannot be asked for together");
     supply_take(g, true, &supply);
     /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
     r = supply.process_count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
@@ -245,23 +237,25 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     return r;
 }
 
-static int detach_locked(struct genv *g, struct genv_env *env, int index, struct genv_error *err)
+static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
 {
     size_t kept = 0, before = env->attachment_count;
 
     for (size_t i = 0; i < before; i++) {
-        if (index >= 0 && env->attachments[i].index != index)
-            env->attachments[kept++] = env->attachments[i];
+        const struct genv_attachment *attachment = &env->attachments[i];
+
+        if (device && !device_is_named(&attachment->device, attachment->index, device))
+            env->attachments[kept++] = *attachment;
     }
-    if (index >= 0 && kept == before)
-        return error_set(err, ENODEV, "device %d is not attached", index);
+    if (device && kept == before)
+        return error_set(err, ENODEV, "device %s is not attached", device);
     if (kept == before)
         return 0;
     env->attachment_count = kept;
     return store_save(g->store, env, err);
 }
 
-GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct genv_env **ret_env,
+GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env,
                             struct genv_error *err)
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
@@ -272,18 +266,16 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
 
     if (!result)
         return error_no_memory(err);
-    if (!is_number(index))
-        return error_set(err, EINVAL, "a device index is a number from 0 to %d", DEVICE_COUNT_MAX);
-    if (index >= 0)
+    if (device)
         supply_take(g, false, &supply);
     r = handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);
-    if (r == 0 && index >= 0)
+    if (r == 0 && device)
         supply_resolve_indices(g, &supply, env);
     if (r == 0)
-        r = detach_locked(g, env, index, err);
+        r = detach_locked(g, env, device, err);
     store_end(g->store);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);

@@ -79,7 +79,7 @@ static int enter(struct genv *g, const struct genv_reservation *reservation, con
 static int reserve(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
                    struct env_list *envs, struct genv_env **ret_env, bool *ret_created, struct genv_error *err)
 {
-    struct genv_attach_request request = {.count = -1, .index = -1, .over_subscribe = reservation->over_subscribe};
+    struct genv_attach_request request = {.count = -1, .over_subscribe = reservation->over_subscribe};
     bool exists = reservation->eid && env_list_find(envs, reservation->eid);
     unsigned fields = exists ? reservation->fields : GENV_CONFIG_ALL;
     int r = exists ? enter(g, reservation, envs, ret_env, err) : create(g, reservation, envs, ret_env, err);

@@ -38,7 +38,7 @@ static void add_devices(struct text *text, const struct genv_env *env, bool by_u
         if (attachment->index < 0)
             continue;
         if (by_uuid)
-            text_addf(text, "%s%s", comma, attachment->uuid);
+            text_addf(text, "%s%s", comma, attachment->device.uuid);
         else
             text_addf(text, "%s%d", comma, attachment->index);
     }

@@ -60,7 +60,8 @@ static void devices_are_named_by_uuid_where_the_caller_or_the_user_says_so(void 
     machine_activate(g, "e");
     assert_int_equal(machine_attach(g, "e", 2, NULL), 0);
     env = get(g, "e");
-    snprintf(line, sizeof(line), "CUDA_VISIBLE_DEVICES=%s,%s\n", env->attachments[0].uuid, env->attachments[1].uuid);
+    snprintf(line, sizeof(line), "CUDA_VISIBLE_DEVICES=%s,%s\n", env->attachments[0].device.uuid,
+             env->attachments[1].device.uuid);
     assert_non_null(strstr(describe(env, true), line));
     assert_non_null(strstr(describe(env, false), "CUDA_VISIBLE_DEVICES=0,1\n"));
     setenv("GENV_VISIBLE_DEVICES", "uuid", 1);
