@@ -135,7 +135,7 @@ static int select_allowed(const struct genv *g, const struct select_view *view,
                           const struct genv_attach_request *request, struct selection *ret_selection,
                           struct genv_error *err)
 {
-    struct selection selection;
+    struct selection selection = {0};
     int r = decide(view, request, &selection, err);
 
     if (r < 0)
@@ -180,7 +180,7 @@ int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *
 {
     struct select_view view = {
         .devices = supply->devices, .device_count = supply->device_count, .envs = envs, .self = env};
-    struct selection selection;
+    struct selection selection = {0};
     int r = check_supply(g, supply, err);
 
     if (r == 0)

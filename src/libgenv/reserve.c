@@ -116,7 +116,7 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
     cleanup_supply struct supply supply = {0};
-    struct genv_env *env;
+    struct genv_env *env = NULL;
     bool created;
     int r = validate(reservation, err);
 
