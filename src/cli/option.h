@@ -46,8 +46,8 @@ struct option {
     const char *help;     /* one sentence without a full stop */
     size_t offset;        /* of the value in the command's struct */
     const char *const *choices;
-    enum genv_config_field field;
-    int group; /* options of the same group exclude each other; 0: none */
+    enum genv_config_field field; /* of OPTION_FIELD */
+    int group;                    /* options of the same group exclude each other; 0: none */
 };
 
 /* What a command takes beside options. */
