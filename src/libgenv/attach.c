@@ -18,7 +18,7 @@
 
 void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply)
 {
-    struct supply supply = {0};
+    struct supply supply = {.taken = true};
 
     handle_devices(g, &supply.devices, &supply.device_count, &supply.failure);
     if (with_processes && !supply.failure.code && driver_is_simulated(NULL) == 0 &&
@@ -41,7 +41,7 @@ void supply_resolve_indices(struct genv *g, const struct supply *supply, struct 
 
     if (!env->attachment_count)
         return;
-    if (!supply->devices && !supply->failure.code) {
+    if (!supply->taken) {
         supply_take(g, false, &taken);
         supply = &taken;
     }
@@ -130,22 +130,17 @@ static int check_supply(const struct genv *g, const struct supply *supply, struc
     return store_check_known(g->store, err);
 }
 
-/* Within what the limits file lets the owner of @view->self hold, too. */
-static int select_allowed(const struct genv *g, const struct select_view *view,
-                          const struct genv_attach_request *request, struct selection *ret_selection,
-                          struct genv_error *err)
+/* What the limits file does not let the owner have is let go. */
+static int check_quota(const struct genv *g, const struct select_view *view, struct selection *selection,
+                       struct genv_error *err)
 {
-    struct selection selection = {0};
-    int r = decide(view, request, &selection, err);
+    int r = quota_check(g, view->envs, view->self, selection->attachments, selection->count, view->devices,
+                        view->device_count, err);
 
-    if (r < 0)
-        return r;
-    r = quota_check(g, view->envs, view->self, selection.attachments, selection.count, view->devices,
-                    view->device_count, err);
-    if (r < 0)
-        free(selection.attachments);
-    else
-        *ret_selection = selection;
+    if (r < 0) {
+        free(selection->attachments);
+        *selection = (struct selection){0};
+    }
     return r;
 }
 
@@ -165,7 +160,9 @@ int attach_decide(struct genv *g, const struct env_list *envs, struct genv_env *
     for (size_t d = 0; d < supply->device_count; d++)
         busy[d] = strangers[d] != 0;
     env_resolve_indices(env, supply->devices, supply->device_count);
-    r = select_allowed(g, &view, request, &selection, err);
+    r = decide(&view, request, &selection, err);
+    if (r == 0)
+        r = check_quota(g, &view, &selection, err);
     if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && !request->device)
         take_selection(env, &selection); /* none */
     if (r < 0)
@@ -185,12 +182,9 @@ int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *
 
     if (r == 0)
         r = select_capacity(&view, capacity, &selection, err);
-    if (r < 0)
-        return r;
-    r = quota_check(g, envs, env, selection.attachments, selection.count, supply->devices, supply->device_count, err);
-    if (r < 0)
-        free(selection.attachments);
-    else
+    if (r == 0)
+        r = check_quota(g, &view, &selection, err);
+    if (r == 0)
         take_selection(env, &selection);
     return r;
 }

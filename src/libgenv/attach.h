@@ -8,6 +8,7 @@
 /* What there is to be had, and who uses it. Taken before the lock, since the driver may need its time; if it fails,
  * that is told once the devices are needed. {0}: it was not taken. */
 struct supply {
+    bool taken;
     struct genv_device *devices;
     size_t device_count;
     struct driver_process *processes;
