@@ -64,7 +64,7 @@ struct genv_reservation {
     unsigned fields;           /* which of it an existing one is given, a mask of enum genv_config_field */
     bool attach;               /* attach as many devices as this configures, if it does */
     bool over_subscribe;       /* also devices that are not available */
-    bool even_detached;        /* enter also where they can't be had */
+    bool even_detached;        /* enter also where they cannot be had */
 };
 
 #define GENV_RESERVATION_INIT                                                                                          \
@@ -74,7 +74,7 @@ struct genv_reservation {
 
 /* Creates the environment, or enters the live one named @reservation->eid, registers the members, configures and
  * attaches it, all under one lock and in one commit: it is done, or nothing has changed (-EPERM, and what
- * genv_configure() and genv_attach() return). With @even_detached, devices that can't be had are no failure: the rest
+ * genv_configure() and genv_attach() return). With @even_detached, devices that cannot be had are no failure: the rest
  * is done, the environment is as genv_attach() would leave it, and 1 is returned, with the reason in @err. @ret_env and
  * @ret_created may be NULL. */
 int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
