@@ -95,9 +95,8 @@ static bool wait_until(const struct watcher *watcher, int64_t moment, bool chang
         {.fd = watcher->signals, .events = POLLIN},
         {.fd = changes ? watcher->changes : -1, .events = POLLIN},
     };
-    int64_t left = moment - clock_monotonic_ms();
 
-    poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX);
+    poll(fds, ARRAY_SIZE(fds), clock_poll_timeout(moment));
     if (fds[1].revents)
         *ret_changed = true;
     return fds[0].revents != 0;
@@ -171,7 +170,7 @@ static int look_once(struct cli *cli, struct enforcement *enforcement, struct ac
     int r = look(cli, enforcement, acts, err);
 
     while (r == 0 && rounds_next_ms(&enforcement->rounds) >= 0) {
-        poll(NULL, 0, (int)rounds_next_ms(&enforcement->rounds));
+        poll(NULL, 0, clock_poll_timeout(clock_monotonic_ms() + rounds_next_ms(&enforcement->rounds)));
         r = look(cli, enforcement, acts, err);
     }
     while (r == 0 && acts_next_ms(acts) >= 0) {

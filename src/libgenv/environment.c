@@ -2,7 +2,6 @@
 #include "libgenv/environment.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "base/proc.h"
@@ -17,14 +16,13 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
 {
     const char *runtime = getenv("JUPYTER_RUNTIME_DIR"), *data = getenv("JUPYTER_DATA_DIR");
     const char *share = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char buffer[4096];
-    struct passwd entry, *found = NULL;
+    cleanup_user struct user_entry user = {.buffer = NULL};
     int n;
 
     if (uid != g->uid) {
         runtime = data = share = home = NULL;
-        if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
-            home = found->pw_dir;
+        if (user_find(uid, &user) == 0)
+            home = user.passwd.pw_dir;
     }
     if (runtime && *runtime)
         n = asprintf(ret_path, "%s", runtime);
