@@ -297,7 +297,7 @@ static bool is_absent(const struct json_field *field, const char *object)
     case JSON_KIND_ARRAY:
         return *(const size_t *)(const void *)(object + field->count_offset) == 0;
     case JSON_KIND_TIME:
-        break;
+        return ((const struct timespec *)source)->tv_sec == 0 && ((const struct timespec *)source)->tv_nsec == 0;
     }
     return false;
 }

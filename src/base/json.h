@@ -21,8 +21,8 @@ struct json_table;
 struct json_field {
     const char *key; /* NULL, in a table of one field: the element of an array is this value, and no object */
     enum json_kind kind;
-    bool optional; /* may be missing. Missing numbers read as @absent; @absent, false, "" and empty arrays are not
-                      written */
+    bool optional; /* may be missing. Missing numbers read as @absent; @absent, false, "", empty arrays and times of
+                      0 are not written */
     bool nullable; /* null reads as if it were missing */
     bool identity; /* tells an element of an array from the others: see json_keep_rest() */
     long long absent;

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/enforcement.h"
 #include "cli/listing.h"
 #include "enforce/watch.h"
@@ -28,13 +29,12 @@ static void watcher_close(struct watcher *watcher)
 static void report(const struct act_report *act, void *data)
 {
     struct enforcement *enforcement = data;
-    cleanup_text struct text sentence = TEXT_INIT;
+    cleanup_json json_t *entry = journal_entry_of_act(act);
 
-    act_report_describe(act, &sentence);
     if (act->outcome == ACT_FORBIDDEN || act->outcome == ACT_FAILED)
         enforcement->failed = true;
-    enforcement_tell(enforcement, "", act_outcome_names[act->outcome], act->violation,
-                     *act->err.message ? act->err.message : NULL, sentence.data ? sentence.data : "");
+    if (entry)
+        enforcement_tell_entry(enforcement, entry);
 }
 
 static void warn_users(struct enforcement *enforcement, const struct genv_snapshot *snapshot,

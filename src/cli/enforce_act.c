@@ -37,26 +37,22 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-/* A line of JSON for the other side. */
-static void tell(const char *event, const struct violation *violation, const char *error, const char *message)
+/* A line of JSON for the other side. Takes the reference. */
+static void tell(json_t *entry)
 {
-    cleanup_json json_t *entry = journal_entry(event, "", violation, error, message);
     cleanup_free char *printed = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
     cleanup_text struct text line = TEXT_INIT;
 
     text_addf(&line, "%s\n", printed ? printed : "{}");
     if (!line.failed)
         file_write(STDOUT_FILENO, line.data, line.length);
+    json_decref(entry);
 }
 
 static void report(const struct act_report *act, void *data)
 {
-    cleanup_text struct text sentence = TEXT_INIT;
-
     (void)data;
-    act_report_describe(act, &sentence);
-    tell(act_outcome_names[act->outcome], act->violation, *act->err.message ? act->err.message : NULL,
-         sentence.data ? sentence.data : "");
+    tell(journal_entry_of_act(act));
 }
 
 static int read_violations(struct cli *cli, char **words, const struct genv_snapshot *snapshot,
@@ -110,7 +106,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         cleanup_text struct text sentence = TEXT_INIT;
 
         if (enforcement_warn(&list.items[i], snapshot, values->grace_seconds, &sentence))
-            tell("warned", &list.items[i], NULL, sentence.data);
+            tell(journal_entry("warned", "", &list.items[i], NULL, sentence.data));
     }
     return 0;
 }

@@ -219,8 +219,7 @@ static int open_journal(struct enforcement *enforcement, struct genv_error *err)
     path = journal_path(enforcement->state, options);
     if (!path)
         return error_no_memory(err);
-    r = options->log ? journal_open(path, &enforcement->journal, err)
-                     : journal_open_default(path, &enforcement->journal, err);
+    r = options->log ? log_open(path, &enforcement->journal, err) : log_open_own(path, &enforcement->journal, err);
     return r == -ENOENT && !options->log ? 0 : r;
 }
 
@@ -293,7 +292,7 @@ int enforcement_begin(struct enforcement *enforcement, struct cli *cli, const st
 void enforcement_end(struct enforcement *enforcement)
 {
     limits_release(&enforcement->limits);
-    journal_close(enforcement->journal);
+    log_close(enforcement->journal);
     rounds_release(&enforcement->rounds);
 }
 
@@ -314,7 +313,7 @@ void enforcement_tell_entry(struct enforcement *enforcement, json_t *entry)
     if (!line.failed)
         file_write(STDOUT_FILENO, line.data, line.length); /* at once: whoever reads along wants to know now */
     if (open_journal(enforcement, &err) < 0 ||
-        (enforcement->journal && journal_write(enforcement->journal, entry, &err) < 0)) {
+        (enforcement->journal && log_write(enforcement->journal, entry, &err) < 0)) {
         enforcement->failed = true;
         cli_complain(err.message);
     }

@@ -39,7 +39,7 @@ struct enforcement {
     struct limits limits;
     struct stat limits_stat; /* of the file, as it was when it was read */
     struct rounds rounds;
-    struct journal *journal;
+    struct log *journal;
     bool failed; /* something could not be done */
 };
 

@@ -175,9 +175,17 @@ static bool is_attached(const struct acts *acts, const struct violation *violati
     return same;
 }
 
+static void keep_detachment(const struct genv_event *event, void *data)
+{
+    if (event->kind == GENV_EVENT_DETACHED && event->reason == GENV_REASON_ASKED) /* and no end that was found */
+        *(struct genv_event *)data = *event;
+}
+
 static void detach(const struct acts *acts, const struct violation *violation, const struct genv_snapshot *snapshot)
 {
+    struct act_report detached = {.violation = violation, .outcome = ACT_DETACHED};
     struct genv_error err = {0};
+    struct genv_event event = {.eid = ""};
     int r;
 
     if (!violation_holds(violation, snapshot)) {
@@ -188,11 +196,14 @@ static void detach(const struct acts *acts, const struct violation *violation, c
         report(acts, violation, ACT_WITHHELD, NULL);
         return;
     }
+    genv_listen(acts->g, keep_detachment, &event);
     r = is_attached(acts, violation) ? genv_detach(acts->g, violation->eid, violation->uuid, NULL, &err) : -ENODEV;
+    genv_listen(acts->g, NULL, NULL);
+    detached.event = &event;
     if (r < 0)
         report_failure(acts, violation, r, &err);
     else
-        report(acts, violation, ACT_DETACHED, NULL);
+        acts->options.report(&detached, acts->options.data);
 }
 
 /* Makes @snapshot one in which the process uses nothing: what it used is as good as free, and no reason to end more. */

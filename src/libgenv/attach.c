@@ -159,7 +159,6 @@ int attach_decide(struct genv *g, const struct env_list *envs, struct genv_env *
         return error_no_memory(err);
     for (size_t d = 0; d < supply->device_count; d++)
         busy[d] = strangers[d] != 0;
-    env_resolve_indices(env, supply->devices, supply->device_count);
     r = decide(&view, request, &selection, err);
     if (r == 0)
         r = check_quota(g, &view, &selection, err);
@@ -192,13 +191,17 @@ int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *
 static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
                          const struct genv_attach_request *request, struct genv_error *err)
 {
-    bool attached = env->attachment_count > 0;
-    int r = attach_decide(g, envs, env, supply, request, err);
+    cleanup_env_content struct genv_env before = {0};
+    int r;
 
+    supply_resolve_indices(g, supply, env);
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    r = attach_decide(g, envs, env, supply, request, err);
     if (r == 0)
-        return store_save(g->store, env, err);
-    if (attached && !env->attachment_count)
-        store_save(g->store, env, NULL);
+        return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    if (before.attachment_count && !env->attachment_count)
+        handle_commit(g, &before, env, GENV_REASON_UNMET, NULL);
     return r;
 }
 
@@ -225,7 +228,7 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     r = handle_find_own(g, &envs, eid, &env, err);
     if (r == 0)
         r = attach_locked(g, &envs, env, &supply, request, err);
-    store_end(g->store);
+    handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);
     return r;
@@ -233,20 +236,23 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
 
 static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
 {
-    size_t kept = 0, before = env->attachment_count;
+    cleanup_env_content struct genv_env before = {0};
+    size_t kept = 0;
 
-    for (size_t i = 0; i < before; i++) {
-        const struct genv_attachment *attachment = &env->attachments[i];
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    for (size_t i = 0; i < before.attachment_count; i++) {
+        const struct genv_attachment *attachment = &before.attachments[i];
 
         if (device && !device_is_named(&attachment->device, attachment->index, device))
             env->attachments[kept++] = *attachment;
     }
-    if (device && kept == before)
+    if (device && kept == before.attachment_count)
         return error_set(err, ENODEV, "device %s is not attached", device);
-    if (kept == before)
+    if (kept == before.attachment_count)
         return 0;
     env->attachment_count = kept;
-    return store_save(g->store, env, err);
+    return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
 }
 
 GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env,
@@ -270,7 +276,7 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device,
         supply_resolve_indices(g, &supply, env);
     if (r == 0)
         r = detach_locked(g, env, device, err);
-    store_end(g->store);
+    handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);
     return r;

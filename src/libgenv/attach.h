@@ -29,8 +29,9 @@ void supply_resolve_indices(struct genv *g, const struct supply *supply, struct 
 void supply_return_env(struct genv *g, const struct supply *supply, struct genv_env *env, struct genv_env **result,
                        struct genv_env **ret_env);
 
-/* Under the lock: gives @env, one of @envs, what @request asks for, for the caller to save. On failure it keeps what it
- * has, but for a count that cannot be met (-EBUSY, -ENODEV, -EDQUOT), which leaves it none. */
+/* Under the lock: gives @env, one of @envs, whose indices are those of @supply, what @request asks for, for the caller
+ * to save. On failure it keeps what it has, but for a count that cannot be met (-EBUSY, -ENODEV, -EDQUOT), which leaves
+ * it none. */
 int attach_decide(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
                   const struct genv_attach_request *request, struct genv_error *err);
 

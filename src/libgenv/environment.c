@@ -83,26 +83,38 @@ int environment_register(struct genv *g, struct genv_env *env, const struct genv
     return register_process(g, env, member->pid, err);
 }
 
-static bool remove_member(struct genv_env *env, const struct genv_member *member)
+static bool has_member(const struct genv_env *env, const struct genv_member *member)
 {
-    return member->kernel_id ? env_remove_kernel(env, member->kernel_id)
-                             : env_remove_process(env, member->pid, proc_pid_namespace());
+    return member->kernel_id ? env_has_kernel(env, member->kernel_id)
+                             : env_has_process(env, member->pid, proc_pid_namespace());
+}
+
+static void remove_member(struct genv_env *env, const struct genv_member *member)
+{
+    if (member->kernel_id)
+        env_remove_kernel(env, member->kernel_id);
+    else
+        env_remove_process(env, member->pid, proc_pid_namespace());
 }
 
 static int leave(struct genv *g, struct genv_env *env, const struct genv_member *member, bool *ret_found,
                  struct genv_error *err)
 {
+    cleanup_env_content struct genv_env before = {0};
     int r;
 
-    if (!remove_member(env, member))
+    if (!has_member(env, member))
         return 0;
     *ret_found = true;
     r = record_check_changeable(env, err);
     if (r < 0)
         return r;
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    remove_member(env, member);
     if (env->process_count || env->kernel_count)
-        return store_save(g->store, env, err);
-    return store_remove(g->store, env->eid, err);
+        return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    return handle_commit(g, &before, NULL, GENV_REASON_LEFT, err);
 }
 
 static int leave_all(struct genv *g, struct env_list *list, const struct genv_member *member, bool *ret_found,
@@ -131,7 +143,7 @@ GENV_PUBLIC int genv_deactivate(struct genv *g, const char *eid, const struct ge
         r = leave_all(g, &list, member, &found, err);
     else if ((r = handle_find_own(g, &list, eid, &env, err)) == 0)
         r = leave(g, env, member, &found, err);
-    store_end(g->store);
+    handle_end(g);
     if (r < 0 || found)
         return r;
     if (member->kernel_id)
@@ -157,6 +169,7 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
+    cleanup_env_content struct genv_env before = {0};
     cleanup_supply struct supply supply = {0};
     struct genv_env *env;
     int r = config_validate(config, fields, err);
@@ -170,11 +183,13 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);
+    if (r == 0 && env_copy(env, &before) < 0)
+        r = error_no_memory(err);
     if (r == 0)
         r = environment_configure(g, &envs, env, config, fields, &supply, err);
     if (r == 0)
-        r = store_save(g->store, env, err);
-    store_end(g->store);
+        r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);
     return r;
@@ -213,12 +228,6 @@ GENV_PUBLIC const struct genv_attachment *genv_env_attachment(const struct genv_
     return env_attachment(env, uuid);
 }
 
-static bool has_member(const struct genv_env *env, const struct genv_member *member)
-{
-    return member->kernel_id ? env_has_kernel(env, member->kernel_id)
-                             : env_has_process(env, member->pid, proc_pid_namespace());
-}
-
 static int compare_eids(const void *left, const void *right)
 {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
@@ -233,7 +242,7 @@ GENV_PUBLIC int genv_find(struct genv *g, const struct genv_member *member, char
 
     if (r < 0)
         return r;
-    store_end(g->store);
+    handle_end(g);
     /* One block: the array, then the texts that it points to. */
     eids = calloc(1, (list.count + 1) * sizeof(*eids) + list.count * (GENV_EID_MAX + 1));
     if (!eids)

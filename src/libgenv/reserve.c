@@ -80,11 +80,16 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
                    struct env_list *envs, struct genv_env **ret_env, bool *ret_created, struct genv_error *err)
 {
     struct genv_attach_request request = {.count = -1, .over_subscribe = reservation->over_subscribe};
+    cleanup_env_content struct genv_env before = {0};
     bool exists = reservation->eid && env_list_find(envs, reservation->eid);
     unsigned fields = exists ? reservation->fields : GENV_CONFIG_ALL;
     int r = exists ? enter(g, reservation, envs, ret_env, err) : create(g, reservation, envs, ret_env, err);
     int attached = 0;
 
+    if (r == 0 && exists && supply->taken)
+        supply_resolve_indices(g, supply, *ret_env);
+    if (r == 0 && exists && env_copy(*ret_env, &before) < 0)
+        r = error_no_memory(err);
     for (size_t i = 0; r == 0 && i < reservation->member_count; i++)
         r = environment_register(g, *ret_env, &reservation->members[i], err);
     if (r == 0)
@@ -94,7 +99,8 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
     if (r == 0 && attached < 0 && !reservation->even_detached)
         r = attached;
     if (r == 0)
-        r = store_save(g->store, *ret_env, err);
+        r = handle_commit(g, exists ? &before : NULL, *ret_env, attached < 0 ? GENV_REASON_UNMET : GENV_REASON_ASKED,
+                          err);
     *ret_created = !exists;
     return r < 0 ? r : attached < 0;
 }
@@ -131,7 +137,7 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
     if (r < 0)
         return r;
     r = reserve(g, reservation, &supply, &envs, &env, &created, err);
-    store_end(g->store);
+    handle_end(g);
     if (r < 0)
         return r;
     supply_return_env(g, &supply, env, &result, ret_env);

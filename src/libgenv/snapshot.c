@@ -18,7 +18,7 @@ static int load_envs(struct genv *g, struct genv_snapshot *snapshot, struct genv
     int r = handle_begin(g, STORE_READ, &list, err);
 
     if (r == 0)
-        store_end(g->store);
+        handle_end(g);
     snapshot->envs = list.envs;
     snapshot->env_count = list.count;
     return r;

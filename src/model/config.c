@@ -96,6 +96,30 @@ void config_copy(struct genv_config *config, const struct genv_config *from, uns
     }
 }
 
+static bool is_alike(const struct config_field *field, const struct genv_config *a, const struct genv_config *b)
+{
+    union value left = value_of(field, a), right = value_of(field, b);
+
+    switch (field->kind) {
+    case CONFIG_KIND_NAME:
+        return strcmp(left.name, right.name) == 0;
+    case CONFIG_KIND_COUNT:
+        return *left.count == *right.count;
+    case CONFIG_KIND_AMOUNT:
+        break;
+    }
+    return *left.amount == *right.amount;
+}
+
+unsigned config_differences(const struct genv_config *a, const struct genv_config *b)
+{
+    unsigned fields = 0;
+
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++)
+        fields |= is_alike(&config_fields[i], a, b) ? 0 : config_fields[i].bit;
+    return fields;
+}
+
 int config_parse(struct genv_config *config, enum genv_config_field bit, const char *text, struct genv_error *err)
 {
     const struct config_field *field = find(bit);

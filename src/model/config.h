@@ -44,6 +44,9 @@ int config_parse(struct genv_config *config, enum genv_config_field bit, const c
 #define CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
 bool config_format(const struct genv_config *config, enum genv_config_field bit, char text[static CONFIG_TEXT_SIZE]);
 
+/* The fields that are not alike, as a mask. */
+unsigned config_differences(const struct genv_config *a, const struct genv_config *b);
+
 /* -EINVAL for values in the fields of @fields, a mask, that could not be written and read again. */
 int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err);
 

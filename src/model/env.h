@@ -13,8 +13,11 @@ int eid_validate(const char *eid, struct genv_error *err);
 int name_validate(const char *name, struct genv_error *err);
 int kernel_id_validate(const char *id, struct genv_error *err);
 
+/* -ENOMEM. What the record says beyond struct genv_env is not copied. */
+int env_copy(const struct genv_env *env, struct genv_env *ret_env);
 /* Frees what @env points to, not @env itself. */
 void env_release(struct genv_env *env);
+#define cleanup_env_content cleanup_with(env_release)
 
 /* A list of environments, which it owns. */
 struct env_list {

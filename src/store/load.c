@@ -13,6 +13,7 @@
 #include "store/private.h"
 
 #define OPEN_TRIES  100         /* enough for a busy owner; a hostile one must not keep us */
+#define ENDS_MAX    65536       /* events at once: dead records of a hostile user must not fill our memory */
 #define TOUCH_AGE_S (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
 
 static bool may_remove(const struct store *store, uid_t owner)
@@ -213,6 +214,24 @@ static void refuse(struct store *store, const char *name, const struct stat *st,
                   reason->message);
 }
 
+/* Removes the record of an environment that has ended: who does so tells of the end. -ESTALE, or -ENOMEM: it stays. */
+static int remove_dead(struct store *store, const char *name, struct record *record)
+{
+    const bool same_boot = strcmp(record->boot_id, store->boot_id) == 0;
+    const struct event_cause cause = {
+        .reason = same_boot ? GENV_REASON_GONE : GENV_REASON_REBOOTED, .by = store->uid, .time = clock_now()};
+    size_t count = store->ends ? store->ends->count : 0;
+
+    if (count > ENDS_MAX) /* the next one removes more */
+        return -ESTALE;
+    record->env.process_count = record->env.kernel_count = 0; /* gone, which is not leaving */
+    if (store->ends && event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
+        return -ENOMEM;
+    if (unlinkat(dirfd(store->envs), name, 0) < 0 && store->ends)
+        store->ends->count = count;
+    return -ESTALE;
+}
+
 static int load_record(struct store *store, const char *name, const char *eid, struct loading *loading,
                        struct genv_error *err)
 {
@@ -228,7 +247,7 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     if (r == 0)
         touch_if_old(store, name, &st);
     else if (r == -ESTALE && may_remove(store, st.st_uid))
-        unlinkat(dirfd(store->envs), name, 0);
+        r = remove_dead(store, name, &record);
     else if (r != -ESTALE && r != -EREMOTE && !is_shortage(r) && reason.code != ENOENT)
         refuse(store, name, &st, record.env.attachment_count > 0, loading, &reason);
     if (r == 0 || (r == -EINVAL && record.env.attachment_count))

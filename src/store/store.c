@@ -88,6 +88,11 @@ void store_set_timeout(struct store *store, unsigned seconds)
     store->write_timeout_s = seconds;
 }
 
+void store_note_ends(struct store *store, struct event_list *ends)
+{
+    store->ends = ends;
+}
+
 /* Whether @fd still is the file that @name leads to: a lock on a removed file excludes nobody. */
 static bool is_current(int fd, int directory, const char *name)
 {
