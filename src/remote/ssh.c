@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "remote/frame.h"
 #include "remote/words.h"
 
 #define COMMAND_MAX (100 * 1024) /* of the 128 KiB that Linux takes in one argument */
@@ -232,8 +233,11 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
     cleanup_with(vector_release) struct vector argv = {0};
     cleanup_text struct text command = TEXT_INIT;
     char timeout[40];
-    int r = add_command(&command, host, words, err);
+    int r;
 
+    if (call->nonce)
+        frame_add_runner(&command, call->nonce);
+    r = add_command(&command, host, words, err);
     if (r < 0)
         return r;
     if (call->below_shell)
