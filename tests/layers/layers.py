@@ -20,7 +20,7 @@ LAYERS = {
     "shell": ["base"],
     "shim": ["base"],
     "remote": ["base", "policy"],
-    "enforce": ["base", "model", "policy", "store"],
+    "enforce": ["base", "model", "policy", "store", "remote"],
     "monitor": ["base", "store", "remote"],
     "top": ["base"],
     "cli": ["base", "shell", "shim", "remote", "enforce"],
