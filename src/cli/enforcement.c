@@ -181,7 +181,7 @@ static void complain(const char *message, bool passing, void *data)
     if (passing)
         cli_warn(enforcement->cli, message);
     else
-        cli_complain(message);
+        program_complain(message);
 }
 
 int enforcement_prepare(struct enforcement *enforcement, struct cli *cli, const struct enforcement_options *values,

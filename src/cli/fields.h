@@ -3,7 +3,7 @@
 #define CLI_FIELDS_H
 
 #include "base/text.h"
-#include "cli/option.h"
+#include "option/option.h"
 
 #define FIELD_COUNT 3
 

@@ -6,67 +6,11 @@
 
 #include "base/json.h"
 
-#define TIMEOUT_SECONDS 10
-
-static const struct remote_options defaults = {.timeout_seconds = TIMEOUT_SECONDS};
-
-static const struct option options[] = {
-    {.name = "hosts",
-     .alias = "host",
-     .letter = 'H',
-     .type = OPTION_TEXT,
-     .argument = "[USER@]HOST,...",
-     .help = "The hosts",
-     .offset = offsetof(struct remote_options, hosts),
-     .group = 1},
-    {.name = "hostfile",
-     .type = OPTION_TEXT,
-     .argument = "FILE",
-     .help = "A file with a host a line; by default $GENV_HOSTFILE, ~/.config/genv/hostfile or /etc/genv/hostfile",
-     .offset = offsetof(struct remote_options, hostfile),
-     .group = 1},
-    {.name = "user",
-     .letter = 'l',
-     .type = OPTION_TEXT,
-     .argument = "USER",
-     .help = "Log in as this user where a host's entry names none",
-     .offset = offsetof(struct remote_options, user)},
-    {.name = "timeout",
-     .letter = 't',
-     .type = OPTION_SECONDS,
-     .argument = "SECONDS",
-     .help = "How long a host may take to answer; by default 10",
-     .offset = offsetof(struct remote_options, timeout_seconds)},
-    {.name = "genv",
-     .type = OPTION_TEXT,
-     .argument = "PATH",
-     .help = "Where genv is on hosts whose entry does not say; by default it is in the PATH of commands run by ssh",
-     .offset = offsetof(struct remote_options, genv)},
-    {.name = "exit-on-error",
-     .letter = 'e',
-     .type = OPTION_FLAG,
-     .help = "Fail if a host fails, instead of going on with the others",
-     .offset = offsetof(struct remote_options, strict)},
-    {.name = "quiet",
-     .letter = 'q',
-     .type = OPTION_FLAG,
-     .help = "Say nothing about hosts that fail",
-     .offset = offsetof(struct remote_options, quiet)},
-    {.name = NULL},
-};
-
 int remote_hosts(const struct remote_options *values, struct host_list *ret_hosts, struct genv_error *err)
 {
     const struct host_defaults host_defaults = {.user = values->user, .genv = values->genv};
-    cleanup_free char *path = NULL;
-    int r;
 
-    if (values->hosts)
-        return hosts_parse(values->hosts, &host_defaults, ret_hosts, err);
-    if (values->hostfile)
-        return hosts_read(values->hostfile, &host_defaults, ret_hosts, err);
-    r = hosts_find_file(&path, err);
-    return r < 0 ? r : hosts_read(path, &host_defaults, ret_hosts, err);
+    return hosts_choose(values->hosts, values->hostfile, &host_defaults, ret_hosts, err);
 }
 
 void remote_complain(const struct remote_options *values, const struct host *host, const struct genv_error *err)
@@ -77,7 +21,7 @@ void remote_complain(const struct remote_options *values, const struct host *hos
         return;
     text_addf(&line, "%s: %s", host->name, err->message);
     if (!line.failed)
-        cli_complain(line.data);
+        program_complain(line.data);
 }
 
 size_t remote_count_answers(const struct survey *survey)
@@ -202,9 +146,9 @@ const struct command command_remote = {
         "A host that fails is reported on standard error, and the others are served. Options stand in front of the "
         "command.",
     .group = GROUP_MACHINES,
-    .options = options,
-    .defaults = &defaults,
-    .values_size = sizeof(defaults),
+    .options = remote_option_rows,
+    .defaults = &remote_defaults,
+    .values_size = sizeof(struct remote_options),
     .operands = {.synopsis = "COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
     .subcommands = subcommands,
     .examples = examples,

@@ -4,18 +4,8 @@
 
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "option/remote.h"
 #include "remote/survey.h"
-
-/* The options of `genv remote` itself. */
-struct remote_options {
-    const char *hosts;
-    const char *hostfile;
-    const char *user;
-    const char *genv;
-    double timeout_seconds;
-    bool strict;
-    bool quiet;
-};
 
 /* The hosts that the options, or else the host file in force, name. */
 int remote_hosts(const struct remote_options *values, struct host_list *ret_hosts, struct genv_error *err);

@@ -16,14 +16,15 @@ LAYERS = {
     "store": ["base", "model"],
     "driver": ["base", "model"],
     "libgenv": ["base", "model", "policy", "store", "driver"],
+    "option": ["base"],
     "view": ["base", "model", "store", "driver"],
     "shell": ["base"],
     "shim": ["base"],
     "remote": ["base", "policy"],
     "enforce": ["base", "model", "policy", "store", "remote"],
-    "monitor": ["base", "store", "remote"],
-    "top": ["base"],
-    "cli": ["base", "shell", "shim", "remote", "enforce"],
+    "monitor": ["base", "store", "remote", "option"],
+    "top": ["base", "option"],
+    "cli": ["base", "option", "shell", "shim", "remote", "enforce"],
 }
 PROGRAMS = {"shim", "top", "cli"}
 

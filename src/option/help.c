@@ -1,46 +1,25 @@
-/* Help on the terminal, from the tables. */
-#include "cli/help.h"
+/* What --help says of a command, from its table. */
+#include "option/help.h"
 
 #include <string.h>
 
-#include "cli/cli.h"
+#include "base/macros.h"
 
 #define COLUMNS      80
 #define OPTION_WIDTH 28 /* where the sentences about options begin */
 
-static const struct help_style style_plain = {.bold = "", .italic = "", .plain = ""};
+const struct help_style help_style_plain = {.bold = "", .italic = "", .plain = ""};
 static const struct help_style style_terminal = {.bold = "\033[1m", .italic = "", .plain = "\033[0m"};
 
 const struct option help_option = {.name = "help", .letter = 'h', .type = OPTION_FLAG, .help = "Show this help"};
 
-const struct help_variable help_variables_read[] = {
-    {"GENV_TMPDIR", "Directory of the state; /var/tmp/genv if not set"},
-    {"GENV_DEVICES", "Number of devices to simulate, of 16 GiB each, on a machine without GPUs"},
-    {"GENV_MOCK_DEVICE_COUNT, GENV_MOCK_DEVICE_TOTAL_MEMORY", "The same, and the memory of a simulated device: 8g"},
-    {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
-    {"GENV_BYPASS", "If 1, nvidia-smi and docker of an environment are the machine's own"},
-    {"GENV_STATE_TIMEOUT", "Seconds to wait for others who change the state; 10 if not set"},
-    {"GENV_HOSTFILE", "The host file of 'genv remote'"},
-    {"GENV_TERMINATE_PROCESSES", "If 0, enforcement says what it would do, and does nothing"},
-    {"NO_COLOR", "If set, nothing is highlighted on a terminal"},
-    {NULL, NULL},
-};
-
-const struct help_variable help_variables_set[] = {
-    {"GENV_ENVIRONMENT_ID", "Identifier of the environment; only set inside one"},
-    {"GENV_ENVIRONMENT_NAME, GENV_GPUS, GENV_GPU_MEMORY", "Its configuration, as far as it is configured"},
-    {"CUDA_VISIBLE_DEVICES", "The attached devices, \"-1\" while detached"},
-    {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
-    {NULL, NULL},
-};
-
-const struct help_style *help_style(const struct cli *cli)
+const struct help_style *help_style(void)
 {
     const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
 
-    if (cli->in_shell || !isatty(STDOUT_FILENO) || (no_color && *no_color))
-        return &style_plain;
-    return terminal && strcmp(terminal, "dumb") != 0 ? &style_terminal : &style_plain;
+    if (!isatty(STDOUT_FILENO) || (no_color && *no_color))
+        return &help_style_plain;
+    return terminal && strcmp(terminal, "dumb") != 0 ? &style_terminal : &help_style_plain;
 }
 
 void help_add_string(struct text *text, const char *string, const struct help_style *style)
@@ -73,7 +52,7 @@ static void add_marked(struct text *text, const char *mark, const char *string, 
     text_add(text, style->plain);
 }
 
-static void add_heading(struct text *text, const char *heading, const struct help_style *style)
+void help_add_heading(struct text *text, const char *heading, const struct help_style *style)
 {
     text_addf(text, "\n%s%s:%s\n", style->bold, heading, style->plain);
 }
@@ -105,7 +84,7 @@ static void add_wrapped(struct text *text, const char *string, size_t column, si
     text_add(text, "\n");
 }
 
-static void add_paragraphs(struct text *text, const char *paragraphs)
+void help_add_paragraphs(struct text *text, const char *paragraphs)
 {
     while (*paragraphs) {
         const char *end = strstr(paragraphs, "\n\n");
@@ -191,8 +170,7 @@ void help_add_option(struct text *text, const struct option *option, const struc
     }
 }
 
-/* "  head   sentence", the sentence at @width, on a line of its own where the head is too long. */
-static void add_item(struct text *text, const char *head, const char *sentence, size_t width)
+void help_add_item(struct text *text, const char *head, const char *sentence, size_t width)
 {
     text_addf(text, "  %-*s", (int)width - 2, head);
     if (strlen(head) + 3 > width)
@@ -202,15 +180,15 @@ static void add_item(struct text *text, const char *head, const char *sentence, 
 
 static void add_options(struct text *text, const struct command *command, const struct help_style *style)
 {
-    add_heading(text, "Options", style);
+    help_add_heading(text, "Options", style);
     for (const struct option *option = command->options ? command->options : &help_option;; option++) {
         cleanup_text struct text head = TEXT_INIT;
 
         if (!option->name)
             option = &help_option;
         text_add(&head, option->letter ? "" : "    ");
-        help_add_option(&head, option, &style_plain);
-        add_item(text, head.data ? head.data : "", option->help, OPTION_WIDTH);
+        help_add_option(&head, option, &help_style_plain);
+        help_add_item(text, head.data ? head.data : "", option->help, OPTION_WIDTH);
         if (option == &help_option)
             return;
     }
@@ -220,7 +198,7 @@ static void add_usage(struct text *text, const struct command *command, const st
 {
     cleanup_text struct text synopsis = TEXT_INIT;
 
-    help_add_synopsis(&synopsis, command, &style_plain);
+    help_add_synopsis(&synopsis, command, &help_style_plain);
     text_addf(text, "%sUsage:%s ", style->bold, style->plain);
     add_wrapped(text, synopsis.data ? synopsis.data : "", 7, 11);
 }
@@ -231,40 +209,22 @@ void help_add_command(struct text *text, const struct command *command, const st
 
     add_usage(text, command, style);
     text_addf(&summary, "%s.", command->summary);
-    add_paragraphs(text, summary.data ? summary.data : "");
+    help_add_paragraphs(text, summary.data ? summary.data : "");
     if (command->description)
-        add_paragraphs(text, command->description);
+        help_add_paragraphs(text, command->description);
     if (command->subcommands)
-        add_heading(text, command->run ? "Commands for editors and scripts" : "Commands", style);
+        help_add_heading(text, command->run ? "Commands for editors and scripts" : "Commands", style);
     for (const struct command *const *sub = command->subcommands; sub && *sub; sub++) {
         cleanup_text struct text head = TEXT_INIT;
 
         text_addf(&head, "genv %s", (*sub)->name);
-        add_item(text, head.data ? head.data : "", (*sub)->summary, OPTION_WIDTH);
+        help_add_item(text, head.data ? head.data : "", (*sub)->summary, OPTION_WIDTH);
     }
     add_options(text, command, style);
     if (command->examples)
-        add_heading(text, "Examples", style);
+        help_add_heading(text, "Examples", style);
     for (const struct example *example = command->examples; example && example->command; example++) {
         text_addf(text, "  %s\n      ", example->command);
         add_wrapped(text, example->explanation, 6, 6);
     }
-}
-
-void help_add_overview(struct text *text, const struct help_style *style)
-{
-    text_addf(text, "%sUsage:%s genv COMMAND [ARGUMENT...]\n", style->bold, style->plain);
-    add_paragraphs(text, "GPU environments: reserve GPUs, or some of their memory, for a shell or a command, and see "
-                         "those GPUs only.");
-    for (int group = 0; group < GROUP_COUNT; group++) {
-        add_heading(text, command_groups[group], style);
-        for (const struct command *const *command = commands; *command; command++) {
-            if ((*command)->group == (enum command_group)group && !(*command)->hidden)
-                add_item(text, (*command)->name, (*command)->summary, 16);
-        }
-    }
-    add_heading(text, "Environment variables", style);
-    for (const struct help_variable *variable = help_variables_read; variable->name; variable++)
-        add_item(text, variable->name, variable->meaning, 26);
-    text_add(text, "\n'genv COMMAND --help' says more about a command, 'man genv' about all.\n");
 }

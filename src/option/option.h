@@ -1,7 +1,7 @@
 /* Options by table: one table a command says what its options are. Parsing, --help, the man page and the completions
  * of the shells all read that table. */
-#ifndef CLI_OPTION_H
-#define CLI_OPTION_H
+#ifndef OPTION_OPTION_H
+#define OPTION_OPTION_H
 
 #include <genv/genv.h>
 
@@ -13,6 +13,7 @@ enum option_type {
     OPTION_FLAG,    /* bool; takes no value */
     OPTION_COUNT,   /* int: a number of devices */
     OPTION_INDEX,   /* int: a device's index */
+    OPTION_PORT,    /* unsigned: of TCP, or 0 */
     OPTION_PID,     /* pid_t */
     OPTION_UID,     /* uid_t */
     OPTION_SECONDS, /* double, fractions allowed */
@@ -44,8 +45,10 @@ struct option {
     const char *help;     /* one sentence without a full stop */
     size_t offset;        /* of the value in the command's struct */
     const char *const *choices;
-    int group;     /* options of the same group exclude each other; 0: none */
-    bool required; /* it must be given, or another one of its group */
+    int group;            /* options of the same group exclude each other; 0: none */
+    bool required;        /* it must be given, or another one of its group */
+    bool filled;          /* of OPTION_TEXT: it may not be empty */
+    double least_seconds; /* of OPTION_SECONDS */
 };
 
 /* What a command takes beside options. */

@@ -1,5 +1,5 @@
 /* The parser behind the option tables. */
-#include "cli/option.h"
+#include "option/option.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,7 +47,7 @@ static int parse_number(const char *text, const char *what, uint64_t min, uint64
     return 0;
 }
 
-static int parse_seconds(const char *text, double *ret_seconds, struct genv_error *err)
+static int parse_seconds(const char *text, double least, double *ret_seconds, struct genv_error *err)
 {
     char *end = NULL;
     double seconds = -1;
@@ -57,6 +57,8 @@ static int parse_seconds(const char *text, double *ret_seconds, struct genv_erro
         seconds = strtod(text, &end);
     if (!end || end == text || *end || seconds < 0 || seconds > 1e9)
         return error_set(err, EINVAL, "'%s' is not a time: give seconds, such as 10 or 0.5", text);
+    if (seconds < least)
+        return error_set(err, EINVAL, "give %g seconds or more", least);
     *ret_seconds = seconds;
     return 0;
 }
@@ -122,6 +124,11 @@ int option_parse_value(const struct option *option, const char *text, void *targ
         if (r == 0)
             *(int *)target = (int)number;
         return r;
+    case OPTION_PORT:
+        r = parse_number(text, "a port", 0, 65535, &number, err);
+        if (r == 0)
+            *(unsigned *)target = (unsigned)number;
+        return r;
     case OPTION_PID:
         r = parse_number(text, "a process identifier", 1, INT_MAX, &number, err);
         if (r == 0)
@@ -133,7 +140,7 @@ int option_parse_value(const struct option *option, const char *text, void *targ
             *(uid_t *)target = (uid_t)number;
         return r;
     case OPTION_SECONDS:
-        return parse_seconds(text, target, err);
+        return parse_seconds(text, option->least_seconds, target, err);
     case OPTION_AMOUNT:
         return genv_amount_parse(text, target, err);
     case OPTION_CHOICE:
@@ -148,8 +155,10 @@ int option_parse_value(const struct option *option, const char *text, void *targ
     case OPTION_NAME:
         r = genv_name_validate(text, err);
         break;
-    case OPTION_FLAG:
     case OPTION_TEXT:
+        r = option->filled && !*text ? error_set(err, EINVAL, "give something") : 0;
+        break;
+    case OPTION_FLAG:
         break;
     }
     if (r == 0)
