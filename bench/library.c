@@ -38,7 +38,7 @@ static int measure_pairs(struct genv *g)
         return complain(&err);
     before = now_seconds();
     for (int i = 0; i < PAIRS; i++) {
-        if (genv_attach(g, eid, &request, NULL, &err) < 0 || genv_detach(g, eid, -1, NULL, &err) < 0)
+        if (genv_attach(g, eid, &request, NULL, &err) < 0 || genv_detach(g, eid, NULL, NULL, &err) < 0)
             return complain(&err);
     }
     printf("%.0f\n", PAIRS / (now_seconds() - before));

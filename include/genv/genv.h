@@ -59,33 +59,39 @@ int genv_activate(struct genv *g, const struct genv_activation *activation, char
 int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *member, struct genv_error *err);
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
- * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it. */
+ * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it; -ENXIO,
+ * where one cannot be seen from here. */
 int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
                    struct genv_error *err);
 
 struct genv_attach_request {
-    int count;           /* exactly so many devices; -1: the configured count, unless @index is set */
-    int index;           /* this device too; -1: none in particular */
+    const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
+    int count;           /* exactly so many devices; -1: the configured count, unless @device is set */
     bool over_subscribe; /* also devices that are not available */
 };
 
 #define GENV_ATTACH_INIT                                                                                               \
     {                                                                                                                  \
-        .count = -1, .index = -1                                                                                       \
+        .count = -1                                                                                                    \
     }
 
 /* Attaches devices to @eid. If a count can't be met (-EBUSY, -ENODEV, -EDQUOT) the environment is left detached from
- * all; an index that can't be had, and a driver that does not answer, change nothing. @ret_env, which may be NULL, is
+ * all; a device that can't be had, a driver that does not answer, and (-ENXIO) a count where
+ * a device is attached that cannot be seen from here, change nothing. @ret_env, which may be NULL, is
  * the environment as it is then; genv_env_free() it. */
 int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request, struct genv_env **ret_env,
                 struct genv_error *err);
 
-/* Detaches device @index, or all (-1). -ENODEV: it is not attached; nothing changes. @ret_env as of genv_attach(). */
-int genv_detach(struct genv *g, const char *eid, int index, struct genv_env **ret_env, struct genv_error *err);
+/* Detaches @device, which is named as in struct genv_attach_request and need not be to be seen here, or all (NULL).
+ * -ENODEV: it is not attached; nothing changes. @ret_env as of genv_attach(). */
+int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env, struct genv_error *err);
 
 /* Reads one live environment; genv_env_free() it. -ENOENT: there is none. */
 int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);
 void genv_env_free(struct genv_env *env); /* NULL is fine */
+
+/* The attachment to the device with that UUID, or NULL. */
+const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid);
 
 /* The identifiers of the environments in which the member is registered, ascending, NULL-terminated; free() the array
  * alone. */
@@ -121,9 +127,9 @@ const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, c
 
 struct genv_lock;
 
-/* Takes the access locks of all devices attached to @eid, in ascending order. @timeout_seconds < 0 waits without end,
- * 0 not at all (-EAGAIN), otherwise so long (-ETIMEDOUT). Nothing attached: a lock of nothing. The locks live in
- * descriptors that programs started from here inherit, so a command holds what was locked for it. */
+/* Takes the access locks of all devices attached to @eid, also of those that cannot be seen from here. @timeout_seconds
+ * < 0 waits without end, 0 not at all (-EAGAIN), otherwise so long (-ETIMEDOUT). Nothing attached: a lock of nothing.
+ * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it. */
 int genv_lock(struct genv *g, const char *eid, double timeout_seconds, struct genv_lock **ret_lock,
               struct genv_error *err);
 void genv_unlock(struct genv_lock *lock); /* NULL is fine */

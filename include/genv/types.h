@@ -22,6 +22,8 @@ extern "C" {
 #define GENV_UUID_SIZE            96 /* NVML_DEVICE_UUID_V2_BUFFER_SIZE */
 #define GENV_BUS_ID_SIZE          32 /* NVML_DEVICE_PCI_BUS_ID_BUFFER_SIZE */
 #define GENV_MODEL_SIZE           96 /* NVML_DEVICE_NAME_V2_BUFFER_SIZE */
+#define GENV_VENDOR_SIZE          16
+#define GENV_VENDOR_NVIDIA        "nvidia"
 #define GENV_COMMAND_SIZE         256
 #define GENV_USERNAME_SIZE        64
 
@@ -64,11 +66,19 @@ struct genv_kernel {
     char connection_file[GENV_CONNECTION_FILE_SIZE];
 };
 
+/* Which device it is, whoever looks and whenever. An index says so to people alone: a container counts the devices that
+ * it sees, and a driver that lost one counts anew. */
+struct genv_device_id {
+    char vendor[GENV_VENDOR_SIZE]; /* GENV_VENDOR_NVIDIA; "": not told by the first version, which knew no other */
+    char uuid[GENV_UUID_SIZE];     /* tells it from all others, of all vendors; "" while the driver does not say */
+    char parent[GENV_UUID_SIZE];   /* the UUID of the device that it is an instance of; "": it is a whole device */
+};
+
 /* "This environment may use this device." */
 struct genv_attachment {
-    char uuid[GENV_UUID_SIZE]; /* the device; its index may change while the machine runs */
-    int index;                 /* the device's index now, or -1: the machine no longer has it */
-    uint64_t gpu_memory;       /* capacity, or 0: the whole device */
+    struct genv_device_id device;
+    int index;           /* the device's index now, for people; -1: it cannot be seen from here */
+    uint64_t gpu_memory; /* capacity, or 0: the whole device */
     struct timespec time;
 };
 
@@ -108,20 +118,22 @@ struct genv_sample {
 };
 
 struct genv_device {
+    struct genv_device_id id;
     unsigned index; /* as nvidia-smi shows it */
     int minor;      /* N of /dev/nvidiaN, or -1; not the index */
     enum genv_device_state state;
-    bool mig;                  /* in MIG mode: genv shares it as a whole */
-    char uuid[GENV_UUID_SIZE]; /* "" while the driver does not tell */
+    bool mig; /* in MIG mode: genv shares it as a whole */
     char pci_bus_id[GENV_BUS_ID_SIZE];
     char name[GENV_MODEL_SIZE];
     uint64_t total_memory; /* 0: unknown */
     struct genv_sample sample;
 };
 
+/* What a process uses of one device. */
 struct genv_usage {
-    unsigned index;       /* of the device */
-    uint64_t used_memory; /* or GENV_UNKNOWN_U64 */
+    char uuid[GENV_UUID_SIZE]; /* of the device */
+    unsigned index;            /* its index, for people */
+    uint64_t used_memory;      /* or GENV_UNKNOWN_U64 */
 };
 
 /* A process that uses GPUs. */

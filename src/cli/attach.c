@@ -5,12 +5,12 @@
 
 struct values {
     int count;
-    int index;
+    const char *device;
     bool refresh;
     bool over_subscribe;
 };
 
-static const struct values defaults = {.count = -1, .index = -1};
+static const struct values defaults = {.count = -1};
 
 enum { EXCLUSIVE = 1 };
 
@@ -24,10 +24,10 @@ static const struct option options[] = {
      .group = EXCLUSIVE},
     {.name = "index",
      .letter = 'i',
-     .type = OPTION_INDEX,
+     .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Attach this device too",
-     .offset = offsetof(struct values, index),
+     .help = "Attach this device too, by index or UUID",
+     .offset = offsetof(struct values, device),
      .group = EXCLUSIVE},
     {.name = "refresh",
      .type = OPTION_FLAG,
@@ -47,7 +47,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 {
     const struct values *values = arguments->values;
     const struct genv_attach_request request = {
-        .count = values->count, .index = values->index, .over_subscribe = values->over_subscribe};
+        .count = values->count, .device = values->device, .over_subscribe = values->over_subscribe};
     cleanup_env struct genv_env *env = NULL, *before = NULL;
     int r = cli_current_env(cli, &before, err);
 

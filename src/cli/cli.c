@@ -116,8 +116,12 @@ void cli_add_attachment_line(struct text *text, const struct genv_env *env)
     cli_add_indices(&indices, env);
     if (indices.length)
         text_addf(text, "Attached to GPUs at indices %s\n", indices.data);
-    else
+    else if (env->attachment_count == 0)
         text_add(text, "Detached from GPUs\n");
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        if (env->attachments[i].index < 0)
+            text_addf(text, "Attached to device %s, which cannot be seen from here\n", env->attachments[i].device.uuid);
+    }
 }
 
 const char *cli_setup_line(enum shell_kind kind)

@@ -63,7 +63,7 @@ static void add_values(struct position *at, const struct option *option, const c
 {
     if (option->type == OPTION_EID)
         add_eids(at, before, word);
-    if (option->type == OPTION_INDEX)
+    if (option->type == OPTION_DEVICE)
         add_indices(at, before, word);
     add_choices(at, before, word, option->choices);
 }

@@ -4,18 +4,18 @@
 #include "cli/cli.h"
 
 struct values {
-    int index;
+    const char *device;
 };
 
-static const struct values defaults = {.index = -1};
+static const struct values defaults = {.device = NULL};
 
 static const struct option options[] = {
     {.name = "index",
      .letter = 'i',
-     .type = OPTION_INDEX,
+     .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Release this device; by default all of them",
-     .offset = offsetof(struct values, index)},
+     .help = "Release this device, by index or UUID; by default all of them",
+     .offset = offsetof(struct values, device)},
     {.name = NULL},
 };
 
@@ -26,7 +26,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r = cli_current_env(cli, &before, err);
 
     if (r == 0)
-        r = genv_detach(cli->genv, before->eid, values->index, &env, err);
+        r = genv_detach(cli->genv, before->eid, values->device, &env, err);
     if (r == 0)
         r = cli_update_shell(cli, env, err);
     if (r == 0)

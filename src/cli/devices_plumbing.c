@@ -6,12 +6,12 @@
 struct values {
     const char *eid;
     int count;
-    int index;
+    const char *device;
     bool over_subscribe;
     bool quiet;
 };
 
-static const struct values defaults = {.count = -1, .index = -1};
+static const struct values defaults = {.count = -1};
 
 enum { EXCLUSIVE = 1 };
 
@@ -35,10 +35,10 @@ static const struct option attach_options[] = {
      .offset = offsetof(struct values, count),
      .group = EXCLUSIVE},
     {.name = "index",
-     .type = OPTION_INDEX,
+     .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Attach this device too",
-     .offset = offsetof(struct values, index),
+     .help = "Attach this device too, by index or UUID",
+     .offset = offsetof(struct values, device),
      .group = EXCLUSIVE},
     {.name = "allow-over-subscription",
      .alias = "over-subscribe",
@@ -53,10 +53,10 @@ static const struct option attach_options[] = {
 static const struct option detach_options[] = {
     EID_OPTION,
     {.name = "index",
-     .type = OPTION_INDEX,
+     .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Release this device; by default all of them",
-     .offset = offsetof(struct values, index)},
+     .help = "Release this device, by index or UUID; by default all of them",
+     .offset = offsetof(struct values, device)},
     QUIET_OPTION,
     {.name = NULL},
 };
@@ -80,7 +80,7 @@ static int run_attach(struct cli *cli, const struct arguments *arguments, struct
 {
     const struct values *values = arguments->values;
     const struct genv_attach_request request = {
-        .count = values->count, .index = values->index, .over_subscribe = values->over_subscribe};
+        .count = values->count, .device = values->device, .over_subscribe = values->over_subscribe};
     cleanup_env struct genv_env *env = NULL;
     int r = cli_open(cli, err);
 
@@ -98,7 +98,7 @@ static int run_detach(struct cli *cli, const struct arguments *arguments, struct
     int r = cli_open(cli, err);
 
     if (r == 0)
-        r = genv_detach(cli->genv, values->eid, values->index, &env, err);
+        r = genv_detach(cli->genv, values->eid, values->device, &env, err);
     if (r == 0 && !values->quiet)
         show(cli, env);
     return r;

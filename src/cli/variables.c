@@ -19,7 +19,7 @@ static void add_devices(struct text *text, const struct genv_env *env)
         if (attachment->index < 0)
             continue;
         if (by_uuid)
-            text_addf(text, "%s%s", comma, attachment->uuid);
+            text_addf(text, "%s%s", comma, attachment->device.uuid);
         else
             text_addf(text, "%s%d", comma, attachment->index);
     }

@@ -93,7 +93,7 @@ static const struct nvml_handle *find(struct nvml *nvml, const struct genv_devic
     if (!nvml->handles)
         enumerate(nvml, NULL);
     for (unsigned i = 0; nvml->handles && i < nvml->count; i++) {
-        if (nvml->handles[i].result == NVML_SUCCESS && strcmp(nvml->handles[i].uuid, device->uuid) == 0)
+        if (nvml->handles[i].result == NVML_SUCCESS && strcmp(nvml->handles[i].uuid, device->id.uuid) == 0)
             return &nvml->handles[i];
     }
     return NULL;
@@ -142,8 +142,9 @@ static void describe(const struct nvml *nvml, unsigned index, struct genv_device
     nvmlReturn_t bus, memory;
     uint64_t used;
 
-    *device = (struct genv_device){.index = index, .minor = -1, .sample = unknown_sample};
-    copy_string(device->uuid, sizeof(device->uuid), handle->uuid);
+    *device =
+        (struct genv_device){.id.vendor = GENV_VENDOR_NVIDIA, .index = index, .minor = -1, .sample = unknown_sample};
+    copy_string(device->id.uuid, sizeof(device->id.uuid), handle->uuid);
     device->state = state_of(handle->result);
     if (handle->result != NVML_SUCCESS)
         return;

@@ -94,7 +94,7 @@ static nvmlReturn_t collect_process(struct collection *collection, unsigned pid,
     process = &processes[collection->count++];
     *process =
         (struct driver_process){.pid = (pid_t)pid, .index = collection->device->index, .used_memory = used_memory};
-    copy_string(process->uuid, sizeof(process->uuid), collection->device->uuid);
+    copy_string(process->uuid, sizeof(process->uuid), collection->device->id.uuid);
     return NVML_SUCCESS;
 }
 

@@ -60,6 +60,7 @@ static void describe(const struct simulated *simulated, unsigned index, struct g
     uint64_t high = scramble(2 * index + 1), low = scramble(2 * index + 2);
 
     *device = (struct genv_device){
+        .id.vendor = GENV_VENDOR_NVIDIA,
         .index = index,
         .minor = -1,
         .name = "Simulated GPU",
@@ -69,7 +70,7 @@ static void describe(const struct simulated *simulated, unsigned index, struct g
                    .temperature = GENV_UNKNOWN_INT,
                    .power_mw = GENV_UNKNOWN_INT},
     };
-    snprintf(device->uuid, sizeof(device->uuid), "GPU-%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
+    snprintf(device->id.uuid, sizeof(device->id.uuid), "GPU-%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
              (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff), (unsigned)(low >> 48),
              (unsigned long long)(low & 0xffffffffffff));
     snprintf(device->pci_bus_id, sizeof(device->pci_bus_id), "%08X:%02X:00.0", index / 255, index % 255 + 1);

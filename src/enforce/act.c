@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "base/proc.h"
+#include "model/device.h"
 
 #define AT_ONCE       64   /* processes held at once: each takes a descriptor */
 #define LOOK_RETRY_MS 1000 /* after a look that failed */
@@ -194,9 +195,9 @@ static bool is_attached(const struct acts *acts, const struct violation *violati
     for (size_t i = 0; i < env->attachment_count; i++) {
         const struct genv_attachment *attachment = &env->attachments[i];
 
-        same = same ||
-               (attachment->index == (int)violation->device && attachment->time.tv_sec == violation->attached.tv_sec &&
-                attachment->time.tv_nsec == violation->attached.tv_nsec);
+        same = same || (strcmp(attachment->device.uuid, violation->uuid) == 0 &&
+                        attachment->time.tv_sec == violation->attached.tv_sec &&
+                        attachment->time.tv_nsec == violation->attached.tv_nsec);
     }
     genv_env_free(env);
     return same;
@@ -215,8 +216,7 @@ static void detach(const struct acts *acts, const struct violation *violation, c
         report(acts, violation, ACT_WITHHELD, NULL);
         return;
     }
-    r = is_attached(acts, violation) ? genv_detach(acts->g, violation->eid, (int)violation->device, NULL, &err)
-                                     : -ENODEV;
+    r = is_attached(acts, violation) ? genv_detach(acts->g, violation->eid, violation->uuid, NULL, &err) : -ENODEV;
     if (r < 0)
         report_failure(acts, violation, r, &err);
     else
@@ -312,12 +312,10 @@ static void terminate(struct acts *acts, struct task *task, struct genv_snapshot
 static uint64_t memory_used(const struct genv_snapshot *snapshot, const struct violation *violation)
 {
     for (size_t i = 0; i < snapshot->process_count; i++) {
-        const struct genv_gpu_process *process = &snapshot->processes[i];
+        const struct genv_usage *usage = process_usage(&snapshot->processes[i], violation->uuid);
 
-        for (size_t k = 0; process->pid == violation->pid && k < process->usage_count; k++) {
-            if (process->usages[k].index == violation->device && process->usages[k].used_memory != GENV_UNKNOWN_U64)
-                return process->usages[k].used_memory;
-        }
+        if (usage && snapshot->processes[i].pid == violation->pid && usage->used_memory != GENV_UNKNOWN_U64)
+            return usage->used_memory;
     }
     return 0;
 }

@@ -11,7 +11,7 @@ static void describe_subject(const struct violation *violation, struct text *tex
     char command[81];
 
     if (violation->remedy == REMEDY_DETACH) {
-        text_addf(text, "GPU %u from environment %s", violation->device, violation->eid);
+        text_addf(text, "GPU %u from environment %s", violation->index, violation->eid);
     } else {
         copy_string(command, sizeof(command), violation->command);
         text_addf(text, "process %d", (int)violation->pid);
@@ -26,7 +26,7 @@ static void describe_gone(const struct violation *violation, struct text *text)
     const char *user = *violation->username ? violation->username : "an unknown user";
 
     if (violation->remedy == REMEDY_DETACH)
-        text_addf(text, "Environment %s of %s no longer holds GPU %u", violation->eid, user, violation->device);
+        text_addf(text, "Environment %s of %s no longer holds GPU %u", violation->eid, user, violation->index);
     else
         text_addf(text, "Process %d of %s has ended, or breaks the rule no more", (int)violation->pid, user);
 }

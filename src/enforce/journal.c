@@ -333,7 +333,8 @@ static void add_violation(json_t *entry, const struct violation *violation)
     if (violation->uid != (uid_t)-1)
         add_number(entry, "uid", violation->uid);
     add_text(entry, "username", violation->username);
-    add_number(entry, "device", violation->device);
+    add_number(entry, "device", violation->index);
+    add_text(entry, "uuid", violation->uuid);
     if (violation->rule != RULE_NON_ENV_PROCESSES && violation->rule != RULE_ENV_DEVICES) {
         add_number(entry, "used", violation->used);
         add_number(entry, "allowed", violation->allowed);
@@ -360,8 +361,9 @@ json_t *journal_entry(const char *event, const char *host, const struct violatio
 
 json_t *journal_entry_from_line(const char *line, size_t length)
 {
-    static const char *const keys[] = {"time", "event",    "host",   "rule", "pid",     "start_time", "command", "eid",
-                                       "uid",  "username", "device", "used", "allowed", "error",      "message"};
+    static const char *const keys[] = {"time",    "event",   "host",  "rule",     "pid",    "start_time",
+                                       "command", "eid",     "uid",   "username", "device", "uuid",
+                                       "used",    "allowed", "error", "message"};
     cleanup_json json_t *json = json_parse(line, length, NULL), *entry = json_object();
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

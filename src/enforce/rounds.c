@@ -30,7 +30,7 @@ static bool same_subject(const struct violation *a, const struct violation *b)
     switch (a->rule) {
     case RULE_ENV_DEVICES:
     case RULE_ENV_MEMORY:
-        return a->host == b->host && a->device == b->device && strcmp(a->eid, b->eid) == 0;
+        return a->host == b->host && strcmp(a->uuid, b->uuid) == 0 && strcmp(a->eid, b->eid) == 0;
     case RULE_MAX_DEVICES:
     case RULE_MAX_MEMORY:
         return strcmp(a->username, b->username) == 0;

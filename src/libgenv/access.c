@@ -10,7 +10,7 @@
 #include "libgenv/handle.h"
 #include "store/lock.h"
 
-/* Whoever runs under the lock finds "PID:START TIME:INDICES" of the holder here. */
+/* Whoever runs under the lock finds "PID:START TIME:UUIDS" of the holder here. */
 #define TOKEN_VARIABLE "GENV_LOCK"
 
 struct genv_lock {
@@ -36,7 +36,8 @@ GENV_PUBLIC const char *genv_lock_token(const struct genv_lock *lock)
     return lock->token;
 }
 
-/* The devices that a lock around this process holds already, as "0,2,"; "" where there is none, or its holder is gone.
+/* The devices that a lock around this process holds already, as "GPU-…,GPU-…,"; "" where there is none, or its holder
+ * is gone.
  */
 static const char *read_token(void)
 {
@@ -49,31 +50,24 @@ static const char *read_token(void)
     return start_time && proc_is_alive(pid, start_time) ? token + offset : "";
 }
 
-static bool is_held(const char *held, int index)
+/* Whether the token's devices, "GPU-…,GPU-…,", have that one. */
+static bool is_held(const char *held, const char *uuid)
 {
-    for (const char *rest = held; *rest;) {
-        char *end;
-        long held_index = strtol(rest, &end, 10);
+    size_t length = strlen(uuid);
 
-        if (end == rest)
-            return false;
-        if (held_index == index)
+    for (const char *rest = held, *end; (end = strchr(rest, ',')); rest = end + 1) {
+        if ((size_t)(end - rest) == length && memcmp(rest, uuid, length) == 0)
             return true;
-        rest = *end ? end + 1 : end;
     }
     return false;
 }
 
-static bool holds_above(const char *held, int index)
+/* Whether they have one that is locked after it. */
+static bool holds_later(const char *held, const char *uuid)
 {
-    for (const char *rest = held; *rest;) {
-        char *end;
-
-        if (strtol(rest, &end, 10) > index)
+    for (const char *rest = held, *end; (end = strchr(rest, ',')); rest = end + 1) {
+        if (strncmp(rest, uuid, (size_t)(end - rest)) > 0)
             return true;
-        if (end == rest || !*end)
-            return false;
-        rest = end + 1;
     }
     return false;
 }
@@ -86,8 +80,8 @@ static int make_token(const struct genv_env *env, const char *held, char **ret_t
     proc_stat_read(getpid(), &stat);
     text_addf(&token, "%d:%llu:%s", getpid(), (unsigned long long)stat.start_time, held);
     for (size_t i = 0; i < env->attachment_count; i++) {
-        if (env->attachments[i].index >= 0 && !is_held(held, env->attachments[i].index))
-            text_addf(&token, "%d,", env->attachments[i].index);
+        if (!is_held(held, env->attachments[i].device.uuid))
+            text_addf(&token, "%s,", env->attachments[i].device.uuid);
     }
     *ret_token = text_take(&token);
     return *ret_token ? 0 : -ENOMEM;
@@ -113,23 +107,42 @@ static int left_ms(double timeout_seconds, double start)
     return left < INT_MAX / 1000 ? (int)(left * 1000) : INT_MAX;
 }
 
-static int take_one(struct genv *g, struct genv_lock *lock, int index, int timeout_ms, int late, struct genv_error *err)
+/* "2", or the UUID of a device that has no index here. */
+static void name_device(const struct genv_attachment *attachment, char name[static GENV_UUID_SIZE])
 {
-    int fd, r = store_open_device_lock(g->store, (unsigned)index, &fd, err);
-    char holder[LOCK_HOLDER_SIZE];
+    if (attachment->index >= 0)
+        snprintf(name, GENV_UUID_SIZE, "%d", attachment->index);
+    else
+        copy_string(name, GENV_UUID_SIZE, attachment->device.uuid);
+}
+
+static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_attachment *attachment, int timeout_ms,
+                    int late, struct genv_error *err)
+{
+    int fd, r = store_open_device_lock(g->store, attachment->device.uuid, &fd, err);
+    char holder[LOCK_HOLDER_SIZE], device[GENV_UUID_SIZE];
 
     if (r < 0)
         return r;
     lock->fds[lock->count++] = fd;
+    name_device(attachment, device);
     r = lock_wait(fd, LOCK_EX, timeout_ms);
     if (r == -EAGAIN) {
         lock_describe_holder(fd, holder);
-        return error_set(err, late, "device %d is locked by %s", index, holder);
+        return error_set(err, late, "device %s is locked by %s", device, holder);
     }
-    return r < 0 ? error_set_errno(err, -r, "cannot lock device %d", index) : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot lock device %s", device) : 0;
 }
 
-static int take_all(struct genv *g, const struct genv_env *env, struct genv_lock *lock, double timeout_seconds,
+/* Everyone locks in the order of the UUIDs, which is the same wherever the devices are seen from. */
+static int compare_uuids(const void *left, const void *right)
+{
+    const struct genv_attachment *a = left, *b = right;
+
+    return strcmp(a->device.uuid, b->device.uuid);
+}
+
+static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock, double timeout_seconds,
                     struct genv_error *err)
 {
     const char *held = read_token();
@@ -137,17 +150,23 @@ static int take_all(struct genv *g, const struct genv_env *env, struct genv_lock
     int r = 0;
 
     lock->fds = calloc(env->attachment_count + 1, sizeof(*lock->fds));
+    if (env->attachment_count)
+        qsort(env->attachments, env->attachment_count, sizeof(*env->attachments), compare_uuids);
     if (!lock->fds || make_token(env, held, &lock->token) < 0)
         return error_no_memory(err);
     for (size_t i = 0; r == 0 && i < env->attachment_count; i++) {
-        int index = env->attachments[i].index;
+        const struct genv_attachment *attachment = &env->attachments[i];
+        char device[GENV_UUID_SIZE];
 
-        if (index < 0 || is_held(held, index))
+        if (is_held(held, attachment->device.uuid))
             continue;
-        if (holds_above(held, index)) /* waiting now could be a deadlock: everyone locks in ascending order */
-            return error_set(err, EDEADLK, "cannot lock device %d inside a lock of a higher one: lock them together",
-                             index);
-        r = take_one(g, lock, index, left_ms(timeout_seconds, start), timeout_seconds > 0 ? ETIMEDOUT : EAGAIN, err);
+        name_device(attachment, device);
+        if (holds_later(held, attachment->device.uuid)) /* waiting now could be a deadlock */
+            return error_set(err, EDEADLK,
+                             "cannot lock device %s inside a lock of one that comes after it: lock them together",
+                             device);
+        r = take_one(g, lock, attachment, left_ms(timeout_seconds, start), timeout_seconds > 0 ? ETIMEDOUT : EAGAIN,
+                     err);
     }
     return r;
 }

@@ -9,6 +9,7 @@
 #include "driver/survey.h"
 #include "libgenv/handle.h"
 #include "libgenv/quota.h"
+#include "model/device.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
@@ -36,12 +37,10 @@ static pid_t *find_strangers(const struct survey *survey, const struct genv_devi
 
     for (size_t i = 0; strangers && i < survey->count; i++) {
         const struct driver_process *process = &survey->processes[i];
-        size_t d = 0;
+        const struct genv_device *device = device_find(devices, device_count, process->uuid);
 
-        while (d < device_count && strcmp(devices[d].uuid, process->uuid) != 0)
-            d++;
-        if (d < device_count && !strangers[d] && !membership_find(envs, process->pid))
-            strangers[d] = process->pid;
+        if (device && !strangers[device - devices] && !membership_find(envs, process->pid))
+            strangers[device - devices] = process->pid;
     }
     return strangers;
 }
@@ -60,12 +59,11 @@ static void warn_of_strangers(const struct genv *g, const struct genv_env *befor
                               const struct genv_device *devices, size_t device_count, const pid_t *strangers)
 {
     for (size_t i = 0; i < selection->count; i++) {
-        if (env_attachment(before, selection->attachments[i].uuid))
-            continue;
-        for (size_t d = 0; d < device_count; d++) {
-            if (strangers[d] && strcmp(devices[d].uuid, selection->attachments[i].uuid) == 0)
-                warn_of_stranger(g, devices[d].index, strangers[d]);
-        }
+        const char *uuid = selection->attachments[i].device.uuid;
+        const struct genv_device *device = device_find(devices, device_count, uuid);
+
+        if (device && strangers[device - devices] && !env_attachment(before, uuid))
+            warn_of_stranger(g, device->index, strangers[device - devices]);
     }
 }
 
@@ -81,8 +79,8 @@ static int decide(const struct select_view *view, const struct genv_attach_reque
 {
     int count = request->count;
 
-    if (request->index >= 0)
-        return select_index(view, request->index, request->over_subscribe, ret_selection, err);
+    if (request->device)
+        return select_device(view, request->device, request->over_subscribe, ret_selection, err);
     if (count < 0)
         count = view->self->config.gpus;
     if (count < 0)
@@ -118,7 +116,7 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
         free(selection.attachments);
         selection = (struct selection){0};
     }
-    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && request->index < 0 && env->attachment_count) {
+    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && !request->device && env->attachment_count) {
         take_selection(env, &selection); /* a count that can't be met leaves nothing attached */
         store_save(g->store, env, NULL);
     }
@@ -127,12 +125,6 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     warn_of_strangers(g, env, &selection, devices, device_count, strangers);
     take_selection(env, &selection);
     return store_save(g->store, env, err);
-}
-
-/* A device count or index, or -1. */
-static bool is_number(int number)
-{
-    return number >= -1 && number <= DEVICE_COUNT_MAX;
 }
 
 /* Hands @env's contents over as the result of an operation, if the caller wants one. */
@@ -158,10 +150,10 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
 
     if (!result)
         return error_no_memory(err);
-    if (!is_number(request->count) || !is_number(request->index))
-        return error_set(err, EINVAL, "a device count, or index, is a number from 0 to %d", DEVICE_COUNT_MAX);
-    if (request->count >= 0 && request->index >= 0)
-        return error_set(err, EINVAL, "a device count and an index can't be asked for together");
+    if (request->count < -1 || request->count > DEVICE_COUNT_MAX)
+        return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
+    if (request->count >= 0 && request->device)
+        return error_set(err, EINVAL, "a device count and a device cannot be asked for together");
     /* The driver may take its time: ask it before the lock. */
     r = handle_devices(g, &devices, &device_count, err);
     if (r < 0)
@@ -181,23 +173,25 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     return r;
 }
 
-static int detach_locked(struct genv *g, struct genv_env *env, int index, struct genv_error *err)
+static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
 {
     size_t kept = 0, before = env->attachment_count;
 
     for (size_t i = 0; i < before; i++) {
-        if (index >= 0 && env->attachments[i].index != index)
-            env->attachments[kept++] = env->attachments[i];
+        const struct genv_attachment *attachment = &env->attachments[i];
+
+        if (device && !device_is_named(&attachment->device, attachment->index, device))
+            env->attachments[kept++] = *attachment;
     }
-    if (index >= 0 && kept == before)
-        return error_set(err, ENODEV, "device %d is not attached", index);
+    if (device && kept == before)
+        return error_set(err, ENODEV, "device %s is not attached", device);
     if (kept == before)
         return 0;
     env->attachment_count = kept;
     return store_save(g->store, env, err);
 }
 
-GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct genv_env **ret_env,
+GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env,
                             struct genv_error *err)
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
@@ -210,9 +204,7 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
 
     if (!result)
         return error_no_memory(err);
-    if (!is_number(index))
-        return error_set(err, EINVAL, "a device index is a number from 0 to %d", DEVICE_COUNT_MAX);
-    known = index >= 0 && handle_devices(g, &devices, &device_count, NULL) == 0;
+    known = device && handle_devices(g, &devices, &device_count, NULL) == 0;
     r = handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
@@ -220,7 +212,7 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, int index, struct g
     if (r == 0 && known)
         env_resolve_indices(env, devices, device_count);
     if (r == 0)
-        r = detach_locked(g, env, index, err);
+        r = detach_locked(g, env, device, err);
     store_end(g->store);
     if (r == 0)
         return_env(env, &result, ret_env);

@@ -335,6 +335,11 @@ GENV_PUBLIC void genv_env_free(struct genv_env *env)
     free(env);
 }
 
+GENV_PUBLIC const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid)
+{
+    return env_attachment(env, uuid);
+}
+
 static bool has_member(const struct genv_env *env, const struct genv_member *member)
 {
     return member->kernel_id ? env_has_kernel(env, member->kernel_id)

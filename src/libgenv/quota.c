@@ -6,6 +6,7 @@
 
 #include "base/amount.h"
 #include "base/user.h"
+#include "model/device.h"
 #include "policy/holding.h"
 #include "store/limits.h"
 
@@ -21,6 +22,25 @@ static int collect(const struct env_list *envs, const struct genv_env *self, con
             r = holding_add(holding, 0, env, devices, device_count);
     }
     return r;
+}
+
+/* Adds what @envs hold that cannot be seen from here: it counts, where else it would be had twice. */
+static int add_unseen(const struct env_list *envs, struct genv_device **devices, size_t *count)
+{
+    size_t room = *count;
+
+    for (size_t i = 0; i < envs->count; i++)
+        room += envs->envs[i].attachment_count;
+    *devices = reallocarray(*devices, room + 1, sizeof(**devices));
+    for (size_t i = 0; *devices && i < envs->count; i++) {
+        for (size_t k = 0; k < envs->envs[i].attachment_count; k++) {
+            const struct genv_attachment *attachment = &envs->envs[i].attachments[k];
+
+            if (!device_find(*devices, *count, attachment->device.uuid))
+                (*devices)[(*count)++] = (struct genv_device){.id = attachment->device};
+        }
+    }
+    return *devices ? 0 : -ENOMEM;
 }
 
 static int refuse(const struct genv *g, const char *username, enum limit_kind kind, uint64_t wanted, uint64_t maximum,
@@ -47,6 +67,7 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
                 size_t device_count, struct genv_error *err)
 {
     struct genv_env changed = *self;
+    cleanup_free struct genv_device *all = calloc(device_count + 1, sizeof(*all));
     cleanup_limits struct limits limits = {0};
     cleanup_holding struct holding before = {0}, after = {0};
     char username[GENV_USERNAME_SIZE];
@@ -59,8 +80,10 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
     allowance = limits_allowance(&limits, username);
     changed.attachments = (struct genv_attachment *)attachments;
     changed.attachment_count = count;
-    if (collect(envs, self, devices, device_count, &before) < 0 ||
-        collect(envs, &changed, devices, device_count, &after) < 0)
+    if (all && device_count)
+        memcpy(all, devices, device_count * sizeof(*all));
+    if (!all || add_unseen(envs, &all, &device_count) < 0 || collect(envs, self, all, device_count, &before) < 0 ||
+        collect(envs, &changed, all, device_count, &after) < 0)
         return error_no_memory(err);
     for (enum limit_kind kind = 0; kind < LIMIT_KIND_COUNT; kind++) {
         uint64_t wanted = holding_total(&after, kind), maximum = allowance.maximum[kind];

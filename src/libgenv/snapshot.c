@@ -78,6 +78,13 @@ static void describe_process(struct genv_gpu_process *process, pid_t pid, const 
     proc_command(pid, process->command, sizeof(process->command));
 }
 
+static void describe_usage(struct genv_usage *usage, const struct driver_process *use)
+{
+    usage->index = use->index;
+    usage->used_memory = use->used_memory;
+    copy_string(usage->uuid, sizeof(usage->uuid), use->uuid);
+}
+
 /* One entry a process out of one entry a process and device; @uses is sorted. */
 static int merge_processes(struct genv_snapshot *snapshot, const struct driver_process *uses, size_t count)
 {
@@ -98,7 +105,7 @@ static int merge_processes(struct genv_snapshot *snapshot, const struct driver_p
         describe_process(process, uses[i].pid, &envs);
         process->usage_count = same;
         for (size_t k = 0; k < same; k++)
-            process->usages[k] = (struct genv_usage){uses[i + k].index, uses[i + k].used_memory};
+            describe_usage(&process->usages[k], &uses[i + k]);
     }
     return 0;
 }

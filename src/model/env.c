@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/user.h"
+#include "model/device.h"
 #include "model/record.h"
 
 static bool is_alphanumeric(char c)
@@ -205,7 +206,7 @@ bool env_remove_kernel(struct genv_env *env, const char *id)
 const struct genv_attachment *env_attachment(const struct genv_env *env, const char *uuid)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {
-        if (strcmp(env->attachments[i].uuid, uuid) == 0)
+        if (strcmp(env->attachments[i].device.uuid, uuid) == 0)
             return &env->attachments[i];
     }
     return NULL;
@@ -215,7 +216,9 @@ static int compare_index(const void *left, const void *right)
 {
     const struct genv_attachment *a = left, *b = right;
 
-    return a->index < b->index ? -1 : a->index > b->index;
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return strcmp(a->device.uuid, b->device.uuid); /* several may have none */
 }
 
 void env_sort_attachments(struct genv_env *env)
@@ -227,12 +230,11 @@ void env_sort_attachments(struct genv_env *env)
 void env_resolve_indices(struct genv_env *env, const struct genv_device *devices, size_t device_count)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {
-        struct genv_attachment *attachment = &env->attachments[i];
-        size_t d = 0;
+        const struct genv_device *device = device_find(devices, device_count, env->attachments[i].device.uuid);
 
-        while (d < device_count && strcmp(devices[d].uuid, attachment->uuid) != 0)
-            d++;
-        attachment->index = d < device_count ? (int)devices[d].index : -1;
+        env->attachments[i].index = device ? (int)device->index : -1;
+        if (device)
+            env->attachments[i].device = device->id;
     }
     env_sort_attachments(env);
 }
@@ -247,13 +249,4 @@ void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_S
         snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s (%s) of %s%s", env->eid, env->config.name, user, where);
     else
         snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s of %s%s", env->eid, user, where);
-}
-
-const struct genv_attachment *env_attachment_at(const struct genv_env *env, unsigned index)
-{
-    for (size_t i = 0; i < env->attachment_count; i++) {
-        if (env->attachments[i].index == (int)index)
-            return &env->attachments[i];
-    }
-    return NULL;
 }

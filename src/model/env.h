@@ -47,10 +47,9 @@ bool env_remove_kernel(struct genv_env *env, const char *id);
 
 /* The attachment to the device, or NULL. */
 const struct genv_attachment *env_attachment(const struct genv_env *env, const char *uuid);
-/* The one whose device has that index, or NULL. */
-const struct genv_attachment *env_attachment_at(const struct genv_env *env, unsigned index);
 void env_sort_attachments(struct genv_env *env); /* by index */
-/* Gives each attachment the index that its device has in @devices, -1 where it is gone, and sorts by index. */
+/* Gives each attachment what @devices say of its device, the index -1 where it is not among them, and sorts by index.
+ */
 void env_resolve_indices(struct genv_env *env, const struct genv_device *devices, size_t device_count);
 
 /* "environment 1573 (Yesterday) of paul" in sentences; @text has room for ENV_DESCRIPTION_SIZE bytes. */

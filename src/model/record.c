@@ -36,9 +36,19 @@ static const struct json_table kernel_table = {sizeof(struct genv_kernel), ARRAY
 static const struct json_field attachment_fields[] = {
     {.key = "uuid",
      .kind = JSON_KIND_TEXT,
-     .offset = offsetof(struct genv_attachment, uuid),
+     .offset = offsetof(struct genv_attachment, device.uuid),
      .size = GENV_UUID_SIZE,
      .identity = true},
+    {.key = "vendor",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_attachment, device.vendor),
+     .size = GENV_VENDOR_SIZE,
+     .optional = true},
+    {.key = "parent",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_attachment, device.parent),
+     .size = GENV_UUID_SIZE,
+     .optional = true},
     {.key = "index",
      .kind = JSON_KIND_I32,
      .offset = offsetof(struct genv_attachment, index),
@@ -92,7 +102,7 @@ static int compare_uuid(const void *left, const void *right)
 {
     const struct genv_attachment *a = left, *b = right;
 
-    return strcmp(a->uuid, b->uuid);
+    return strcmp(a->device.uuid, b->device.uuid);
 }
 
 /* Leaves the attachments in the order of their indices. Sorts to find doubles: comparing each with each would let one
@@ -102,14 +112,14 @@ static int validate_attachments(struct genv_env *env, struct genv_error *err)
     struct genv_attachment *attachments = env->attachments;
 
     for (size_t i = 0; i < env->attachment_count; i++) {
-        if (!*attachments[i].uuid || attachments[i].index > DEVICE_COUNT_MAX)
+        if (!*attachments[i].device.uuid || attachments[i].index > DEVICE_COUNT_MAX)
             return error_set(err, EINVAL, "attachment %zu names no device", i);
     }
     if (env->attachment_count)
         qsort(attachments, env->attachment_count, sizeof(*attachments), compare_uuid);
     for (size_t i = 1; i < env->attachment_count; i++) {
-        if (strcmp(attachments[i - 1].uuid, attachments[i].uuid) == 0)
-            return error_set(err, EINVAL, "device %s is attached twice", attachments[i].uuid);
+        if (strcmp(attachments[i - 1].device.uuid, attachments[i].device.uuid) == 0)
+            return error_set(err, EINVAL, "device %s is attached twice", attachments[i].device.uuid);
     }
     env_sort_attachments(env);
     return 0;
@@ -225,14 +235,14 @@ static int salvage_attachments(const json_t *attachments, struct genv_env *env)
     for (size_t i = 0; i < count; i++) {
         struct genv_attachment *attachment = &env->attachments[env->attachment_count];
 
-        salvage_text(json_array_get(attachments, i), "uuid", attachment->uuid, sizeof(attachment->uuid));
+        salvage_text(json_array_get(attachments, i), "uuid", attachment->device.uuid, sizeof(attachment->device.uuid));
         attachment->index = -1;
-        env->attachment_count += *attachment->uuid != '\0';
+        env->attachment_count += *attachment->device.uuid != '\0';
     }
     if (env->attachment_count)
         qsort(env->attachments, env->attachment_count, sizeof(*env->attachments), compare_uuid);
     for (size_t i = 0; i < env->attachment_count; i++) {
-        if (i == 0 || strcmp(env->attachments[kept - 1].uuid, env->attachments[i].uuid) != 0)
+        if (i == 0 || strcmp(env->attachments[kept - 1].device.uuid, env->attachments[i].device.uuid) != 0)
             env->attachments[kept++] = env->attachments[i];
     }
     env->attachment_count = kept;

@@ -98,19 +98,20 @@ static json_t *device_to_json(const struct genv_snapshot *snapshot, const struct
 {
     const struct genv_sample *sample = &device->sample;
 
-    return json_pack("{s:i, s:o, s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "index", (int)device->index,
-                     "uuid", text_or_null(device->uuid), "pci_bus_id", text_or_null(device->pci_bus_id), "name",
-                     text_or_null(device->name), "state", snapshot_states[device->state], "mig", device->mig,
-                     "total_memory", bytes_or_null(device->total_memory, 0), "used_memory",
-                     bytes_or_null(sample->used_memory, GENV_UNKNOWN_U64), "utilization",
-                     number_or_null(sample->utilization), "temperature", number_or_null(sample->temperature), "power",
-                     sample->power_mw < 0 ? json_null() : json_real((double)sample->power_mw / 1000), "attachments",
-                     attachments_to_json(snapshot, device->uuid));
+    return json_pack(
+        "{s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "index", (int)device->index, "vendor",
+        text_or_null(device->id.vendor), "uuid", text_or_null(device->id.uuid), "parent",
+        text_or_null(device->id.parent), "pci_bus_id", text_or_null(device->pci_bus_id), "name",
+        text_or_null(device->name), "state", snapshot_states[device->state], "mig", device->mig, "total_memory",
+        bytes_or_null(device->total_memory, 0), "used_memory", bytes_or_null(sample->used_memory, GENV_UNKNOWN_U64),
+        "utilization", number_or_null(sample->utilization), "temperature", number_or_null(sample->temperature), "power",
+        sample->power_mw < 0 ? json_null() : json_real((double)sample->power_mw / 1000), "attachments",
+        attachments_to_json(snapshot, device->id.uuid));
 }
 
 static json_t *env_to_json(const struct genv_env *env)
 {
-    json_t *pids = json_array(), *kernel_ids = json_array(), *devices = json_array();
+    json_t *pids = json_array(), *kernel_ids = json_array(), *devices = json_array(), *uuids = json_array();
     char name[GENV_USERNAME_SIZE];
 
     env_username(env, name);
@@ -120,10 +121,13 @@ static json_t *env_to_json(const struct genv_env *env)
         json_array_append_new(kernel_ids, json_string(env->kernels[i].id));
     for (size_t i = 0; i < env->attachment_count; i++)
         json_array_append_new(devices, number_or_null(env->attachments[i].index));
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "eid", env->eid, "uid", (json_int_t)env->uid,
-                     "username", name, "name", text_or_null(env->config.name), "gpus", number_or_null(env->config.gpus),
-                     "gpu_memory", bytes_or_null(env->config.gpu_memory, 0), "created", time_to_json(env->created),
-                     "pids", pids, "kernel_ids", kernel_ids, "devices", devices);
+    for (size_t i = 0; i < env->attachment_count; i++)
+        json_array_append_new(uuids, json_string(env->attachments[i].device.uuid));
+    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "eid", env->eid, "uid",
+                     (json_int_t)env->uid, "username", name, "name", text_or_null(env->config.name), "gpus",
+                     number_or_null(env->config.gpus), "gpu_memory", bytes_or_null(env->config.gpu_memory, 0),
+                     "created", time_to_json(env->created), "pids", pids, "kernel_ids", kernel_ids, "devices", devices,
+                     "uuids", uuids);
 }
 
 static json_t *process_to_json(const struct genv_gpu_process *process)
@@ -134,7 +138,8 @@ static json_t *process_to_json(const struct genv_gpu_process *process)
 
     gpu_process_username(process, name);
     for (size_t i = 0; i < process->usage_count; i++)
-        json_array_append_new(usage, json_pack("{s:i, s:o}", "index", (int)process->usages[i].index, "used_memory",
+        json_array_append_new(usage, json_pack("{s:i, s:o, s:o}", "index", (int)process->usages[i].index, "uuid",
+                                               text_or_null(process->usages[i].uuid), "used_memory",
                                                bytes_or_null(process->usages[i].used_memory, GENV_UNKNOWN_U64)));
     return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "pid", (int)process->pid, "start_time",
                      bytes_or_null(process->start_time, 0), "eid", text_or_null(process->eid), "uid",

@@ -32,11 +32,6 @@ struct process_entry {
     uint64_t uid;
 };
 
-struct usage_entry {
-    int index;
-    uint64_t used_memory;
-};
-
 struct snapshot_entry {
     int version;
     struct genv_snapshot snapshot; /* its lists stay empty */
@@ -82,7 +77,9 @@ TABLE(attachment_table, struct attachment_entry, attachment_fields);
 
 static const struct json_field device_fields[] = {
     NUMBER("index", JSON_KIND_I32, struct device_entry, index),
-    TEXT_OR_NULL("uuid", struct device_entry, device.uuid),
+    TEXT_OR_NULL("vendor", struct device_entry, device.id.vendor),
+    TEXT_OR_NULL("uuid", struct device_entry, device.id.uuid),
+    TEXT_OR_NULL("parent", struct device_entry, device.id.parent),
     TEXT_OR_NULL("pci_bus_id", struct device_entry, device.pci_bus_id),
     TEXT_OR_NULL("name", struct device_entry, device.name),
     TEXT_OR_NULL("state", struct device_entry, state),
@@ -116,15 +113,12 @@ static const struct json_field env_fields[] = {
 TABLE(env_table, struct env_entry, env_fields);
 
 static const struct json_field usage_fields[] = {
-    NUMBER("index", JSON_KIND_I32, struct usage_entry, index),
-    NUMBER_OR_NULL("used_memory", JSON_KIND_U64, struct usage_entry, used_memory, -1),
+    NUMBER("index", JSON_KIND_I32, struct genv_usage, index), /* never negative, so it is the same as unsigned */
+    TEXT_OR_NULL("uuid", struct genv_usage, uuid),
+    NUMBER_OR_NULL("used_memory", JSON_KIND_U64, struct genv_usage, used_memory, -1),
 };
-TABLE(usage_table, struct usage_entry, usage_fields);
-/* So the array of the decoder can become that of the snapshot. */
-_Static_assert(sizeof(struct usage_entry) == sizeof(struct genv_usage) &&
-                   offsetof(struct usage_entry, index) == offsetof(struct genv_usage, index) &&
-                   offsetof(struct usage_entry, used_memory) == offsetof(struct genv_usage, used_memory),
-               "a usage is read as what it is");
+TABLE(usage_table, struct genv_usage, usage_fields);
+_Static_assert(sizeof(unsigned) == sizeof(int), "an index is read as what it is");
 
 static const struct json_field process_fields[] = {
     NUMBER("pid", JSON_KIND_I32, struct process_entry, process.pid),
@@ -269,14 +263,27 @@ static int convert_attachments(struct snapshot_entry *entry, struct genv_snapsho
 
             copy_string(wanted.eid, sizeof(wanted.eid), device->attachments[k].eid);
             found = bsearch(&key, sorted, snapshot->env_count, sizeof(struct genv_env *), compare_eids);
-            if (!found || !*device->device.uuid)
+            if (!found || !*device->device.id.uuid)
                 return error_set(err, EINVAL, "device %d is attached to nothing that is listed", device->index);
             attachment->index = device->index;
-            copy_string(attachment->uuid, sizeof(attachment->uuid), device->device.uuid);
+            attachment->device = snapshot->devices[i].id;
             r = add_attachment(*found, attachment, err);
         }
     }
     return r;
+}
+
+/* The first version told the index alone. */
+static void complete_usages(struct genv_gpu_process *process, const struct genv_snapshot *snapshot)
+{
+    for (size_t i = 0; i < process->usage_count; i++) {
+        struct genv_usage *usage = &process->usages[i];
+
+        for (size_t d = 0; !*usage->uuid && d < snapshot->device_count; d++) {
+            if (snapshot->devices[d].index == usage->index)
+                copy_string(usage->uuid, sizeof(usage->uuid), snapshot->devices[d].id.uuid);
+        }
+    }
 }
 
 static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
@@ -288,6 +295,7 @@ static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot 
         struct genv_gpu_process *process = &entry->processes[i].process;
 
         process->uid = (uid_t)entry->processes[i].uid;
+        complete_usages(process, snapshot);
         snapshot->processes[snapshot->process_count++] = *process;
         *process = (struct genv_gpu_process){.pid = 0};
     }

@@ -29,20 +29,11 @@ static const struct idle_entry *find(const struct idle *idle, const char *host, 
 }
 
 /* A device that does not tell how busy it is counts as busy. */
-static bool device_works(const struct genv_snapshot *snapshot, unsigned index)
+static bool device_works(const struct genv_snapshot *snapshot, const char *uuid)
 {
     for (size_t i = 0; i < snapshot->device_count; i++) {
-        if (snapshot->devices[i].index == index)
+        if (strcmp(snapshot->devices[i].id.uuid, uuid) == 0)
             return snapshot->devices[i].sample.utilization != 0;
-    }
-    return false;
-}
-
-static bool is_attached(const struct genv_env *env, unsigned index)
-{
-    for (size_t i = 0; i < env->attachment_count; i++) {
-        if (env->attachments[i].index == (int)index)
-            return true;
     }
     return false;
 }
@@ -53,9 +44,9 @@ static bool is_idle(const struct genv_snapshot *snapshot, const struct genv_env 
         const struct genv_gpu_process *process = &snapshot->processes[i];
 
         for (size_t k = 0; k < process->usage_count && strcmp(process->eid, env->eid) == 0; k++) {
-            unsigned index = process->usages[k].index;
+            const char *uuid = process->usages[k].uuid;
 
-            if (is_attached(env, index) && device_works(snapshot, index))
+            if (genv_env_attachment(env, uuid) && device_works(snapshot, uuid))
                 return false;
         }
     }

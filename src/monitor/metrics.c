@@ -332,7 +332,7 @@ static void add_devices(struct exposition *x, const struct genv_snapshot *snapsh
     for (size_t i = 0; i < snapshot->device_count; i++) {
         const struct genv_device *device = &snapshot->devices[i];
         char index[16];
-        const struct label labels[] = {{"index", index}, {"uuid", device->uuid}, {"name", device->name}};
+        const struct label labels[] = {{"index", index}, {"uuid", device->id.uuid}, {"name", device->name}};
 
         snprintf(index, sizeof(index), "%u", device->index);
         add_sample(x, labels, x->metric->type == INFO ? ARRAY_SIZE(labels) : 1, x->metric->device(figures, device));

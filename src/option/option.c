@@ -1,6 +1,7 @@
 /* The parser behind the option tables. */
 #include "option/option.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -111,6 +112,12 @@ static bool takes_more(const struct option *option)
     return option->type == OPTION_CHOICES || option->type == OPTION_WORDS;
 }
 
+/* "GPU-8f6b…": whether there is such a device is for those to say who see them. */
+static bool is_uuid(const char *text)
+{
+    return isalpha((unsigned char)*text) && strchr(text, '-');
+}
+
 int option_parse_value(const struct option *option, const char *text, void *target, struct genv_error *err)
 {
     uint64_t number = 0;
@@ -118,9 +125,7 @@ int option_parse_value(const struct option *option, const char *text, void *targ
 
     switch (option->type) {
     case OPTION_COUNT:
-    case OPTION_INDEX:
-        r = parse_number(text, option->type == OPTION_COUNT ? "a number of devices" : "a device's index", 0,
-                         OPTION_NUMBER_MAX, &number, err);
+        r = parse_number(text, "a number of devices", 0, OPTION_NUMBER_MAX, &number, err);
         if (r == 0)
             *(int *)target = (int)number;
         return r;
@@ -128,6 +133,12 @@ int option_parse_value(const struct option *option, const char *text, void *targ
         r = parse_number(text, "a port", 0, 65535, &number, err);
         if (r == 0)
             *(unsigned *)target = (unsigned)number;
+        return r;
+    case OPTION_DEVICE:
+        if (!is_uuid(text))
+            r = parse_number(text, "a device's index", 0, OPTION_NUMBER_MAX, &number, err);
+        if (r == 0)
+            *(const char **)target = text;
         return r;
     case OPTION_PID:
         r = parse_number(text, "a process identifier", 1, INT_MAX, &number, err);

@@ -12,8 +12,8 @@
 enum option_type {
     OPTION_FLAG,    /* bool; takes no value */
     OPTION_COUNT,   /* int: a number of devices */
-    OPTION_INDEX,   /* int: a device's index */
     OPTION_PORT,    /* unsigned: of TCP, or 0 */
+    OPTION_DEVICE,  /* const char *: a device's index or UUID */
     OPTION_PID,     /* pid_t */
     OPTION_UID,     /* uid_t */
     OPTION_SECONDS, /* double, fractions allowed */

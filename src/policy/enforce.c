@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/device.h"
 #include "model/env.h"
 #include "model/snapshot.h"
 #include "policy/holding.h"
@@ -16,13 +17,13 @@ struct look {
 };
 
 static int add_process(const struct look *look, enum enforce_rule rule, const struct genv_gpu_process *process,
-                       unsigned device, uint64_t used, uint64_t allowed)
+                       const struct genv_usage *usage, uint64_t used, uint64_t allowed)
 {
     struct violation violation = {
         .rule = rule,
         .remedy = REMEDY_TERMINATE,
         .host = look->host,
-        .device = device,
+        .index = usage->index,
         .uid = process->uid,
         .pid = process->pid,
         .start_time = process->start_time,
@@ -31,6 +32,7 @@ static int add_process(const struct look *look, enum enforce_rule rule, const st
     };
 
     gpu_process_username(process, violation.username);
+    copy_string(violation.uuid, sizeof(violation.uuid), usage->uuid);
     copy_string(violation.eid, sizeof(violation.eid), process->eid);
     copy_string(violation.command, sizeof(violation.command), process->command);
     return violation_list_add(look->found, &violation);
@@ -45,7 +47,7 @@ static int decide_non_env(const struct look *look)
 
         /* Who can't be seen, in another PID namespace or by hidepid, can't be judged. */
         if (!*process->eid && process->usage_count && process->start_time)
-            r = add_process(look, RULE_NON_ENV_PROCESSES, process, process->usages[0].index, 0, 0);
+            r = add_process(look, RULE_NON_ENV_PROCESSES, process, &process->usages[0], 0, 0);
     }
     return r;
 }
@@ -59,8 +61,10 @@ static int decide_env_devices(const struct look *look)
         const struct genv_env *env = *process->eid ? snapshot_env(look->snapshot, process->eid) : NULL;
 
         for (size_t k = 0; env && r == 0 && k < process->usage_count; k++) {
-            if (!env_attachment_at(env, process->usages[k].index))
-                r = add_process(look, RULE_ENV_DEVICES, process, process->usages[k].index, 0, 0);
+            const struct genv_usage *usage = &process->usages[k];
+
+            if (*usage->uuid && !env_attachment(env, usage->uuid))
+                r = add_process(look, RULE_ENV_DEVICES, process, usage, 0, 0);
         }
     }
     return r;
@@ -68,20 +72,20 @@ static int decide_env_devices(const struct look *look)
 
 struct use {
     const struct genv_gpu_process *process;
-    uint64_t memory;
+    const struct genv_usage *usage;
 };
 
 static int compare_uses(const void *left, const void *right)
 {
     const struct use *a = left, *b = right;
 
-    if (a->memory != b->memory)
-        return a->memory > b->memory ? -1 : 1;
+    if (a->usage->used_memory != b->usage->used_memory)
+        return a->usage->used_memory > b->usage->used_memory ? -1 : 1;
     return a->process->pid > b->process->pid ? -1 : 1; /* the youngest, most likely */
 }
 
 /* The processes of @env on the device, largest first. Returns how much they use together. */
-static uint64_t collect_uses(const struct genv_snapshot *snapshot, const char *eid, unsigned device, struct use *uses,
+static uint64_t collect_uses(const struct genv_snapshot *snapshot, const char *eid, const char *uuid, struct use *uses,
                              size_t *ret_count)
 {
     uint64_t total = 0;
@@ -90,15 +94,12 @@ static uint64_t collect_uses(const struct genv_snapshot *snapshot, const char *e
     for (size_t i = 0; i < snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &snapshot->processes[i];
 
-        for (size_t k = 0; strcmp(process->eid, eid) == 0 && k < process->usage_count; k++) {
-            uint64_t memory = process->usages[k].used_memory;
+        const struct genv_usage *usage = process_usage(process, uuid);
 
-            if (process->usages[k].index != device || memory == GENV_UNKNOWN_U64)
-                continue;
-            uses[count++] = (struct use){process, memory};
-            total += memory;
-            break;
-        }
+        if (!usage || usage->used_memory == GENV_UNKNOWN_U64 || strcmp(process->eid, eid) != 0)
+            continue;
+        uses[count++] = (struct use){process, usage};
+        total += usage->used_memory;
     }
     if (count)
         qsort(uses, count, sizeof(*uses), compare_uses);
@@ -109,14 +110,13 @@ static uint64_t collect_uses(const struct genv_snapshot *snapshot, const char *e
 static int decide_memory_of(const struct look *look, const struct genv_env *env,
                             const struct genv_attachment *attachment, struct use *uses)
 {
-    unsigned device = (unsigned)attachment->index;
     size_t count;
-    uint64_t used = collect_uses(look->snapshot, env->eid, device, uses, &count), left = used;
+    uint64_t used = collect_uses(look->snapshot, env->eid, attachment->device.uuid, uses, &count), left = used;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < count && left > attachment->gpu_memory; i++) {
-        r = add_process(look, RULE_ENV_MEMORY, uses[i].process, device, used, attachment->gpu_memory);
-        left -= uses[i].memory;
+        r = add_process(look, RULE_ENV_MEMORY, uses[i].process, uses[i].usage, used, attachment->gpu_memory);
+        left -= uses[i].usage->used_memory;
     }
     return r;
 }
@@ -145,7 +145,7 @@ static int add_detachment(const struct look *look, enum enforce_rule rule, const
         .rule = rule,
         .remedy = REMEDY_DETACH,
         .host = look->host,
-        .device = (unsigned)attachment->index,
+        .index = (unsigned)attachment->index,
         .uid = env->uid,
         .attached = attachment->time,
         .used = used,
@@ -154,18 +154,18 @@ static int add_detachment(const struct look *look, enum enforce_rule rule, const
     int r;
 
     env_username(env, violation.username);
+    copy_string(violation.uuid, sizeof(violation.uuid), attachment->device.uuid);
     copy_string(violation.eid, sizeof(violation.eid), env->eid);
     r = violation_list_add(look->found, &violation);
     for (size_t i = 0; r == 0 && i < look->snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &look->snapshot->processes[i];
+        const struct genv_usage *usage = process_usage(process, attachment->device.uuid);
 
-        for (size_t k = 0; r == 0 && strcmp(process->eid, env->eid) == 0 && k < process->usage_count; k++) {
-            if (process->usages[k].index != violation.device)
-                continue;
-            r = add_process(look, rule, process, violation.device, used, allowed);
-            if (r == 0)
-                look->found->items[look->found->count - 1].attached = attachment->time;
-        }
+        if (!usage || strcmp(process->eid, env->eid) != 0)
+            continue;
+        r = add_process(look, rule, process, usage, used, allowed);
+        if (r == 0)
+            look->found->items[look->found->count - 1].attached = attachment->time;
     }
     return r;
 }
@@ -195,7 +195,7 @@ static int release(const struct maximum *maximum, const struct held_device *held
 
     for (size_t i = 0; r == 0 && i < look.snapshot->env_count; i++) {
         const struct genv_env *env = &look.snapshot->envs[i];
-        const struct genv_attachment *attachment = env_attachment_at(env, held->device->index);
+        const struct genv_attachment *attachment = env_attachment(env, held->device->id.uuid);
 
         if (attachment && is_users(maximum, held->host, i, username))
             r = add_detachment(&look, maximum->rule, env, attachment, used, allowed);

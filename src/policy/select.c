@@ -6,6 +6,7 @@
 
 #include "base/amount.h"
 #include "base/text.h"
+#include "model/device.h"
 
 /* A device as the one who asks sees it. */
 struct candidate {
@@ -39,15 +40,15 @@ static struct candidate examine(const struct select_view *view, size_t d, uint64
     const struct genv_device *device = &view->devices[d];
     struct candidate candidate = {
         .device = device,
-        .usable = device->state == GENV_DEVICE_OK && *device->uuid,
-        .attached = env_attachment(view->self, device->uuid) != NULL,
+        .usable = device->state == GENV_DEVICE_OK && *device->id.uuid,
+        .attached = env_attachment(view->self, device->id.uuid) != NULL,
         .busy = view->busy && view->busy[d],
         .room = device->total_memory,
     };
 
     for (size_t i = 0; i < view->envs->count; i++) {
         const struct genv_env *env = &view->envs->envs[i];
-        const struct genv_attachment *attachment = env == view->self ? NULL : env_attachment(env, device->uuid);
+        const struct genv_attachment *attachment = env == view->self ? NULL : env_attachment(env, device->id.uuid);
 
         if (!attachment)
             continue;
@@ -160,8 +161,8 @@ static int append(struct selection *selection, const struct genv_device *device,
         return -ENOMEM;
     selection->attachments = attachments;
     attachment = &attachments[selection->count++];
-    *attachment = (struct genv_attachment){.index = (int)device->index, .gpu_memory = capacity, .time = now};
-    copy_string(attachment->uuid, sizeof(attachment->uuid), device->uuid);
+    *attachment = (struct genv_attachment){
+        .device = device->id, .index = (int)device->index, .gpu_memory = capacity, .time = now};
     return 0;
 }
 
@@ -183,7 +184,7 @@ static int keep_attached(const struct select_view *view, const struct candidate 
                          struct selection *ret)
 {
     for (size_t d = 0; d < view->device_count && ret->count < count; d++) {
-        const struct genv_attachment *attachment = env_attachment(view->self, view->devices[d].uuid);
+        const struct genv_attachment *attachment = env_attachment(view->self, view->devices[d].id.uuid);
 
         if (!candidates[d].attached || !candidates[d].usable)
             continue;
@@ -221,15 +222,36 @@ static int select_more(const struct select_view *view, struct candidate *candida
     return 0;
 }
 
+/* The first attachment to a device that cannot be seen from here, or NULL. */
+static const struct genv_attachment *find_unseen(const struct select_view *view)
+{
+    for (size_t i = 0; i < view->self->attachment_count; i++) {
+        if (!device_find(view->devices, view->device_count, view->self->attachments[i].device.uuid))
+            return &view->self->attachments[i];
+    }
+    return NULL;
+}
+
+static int refuse_unseen(const struct select_view *view, const struct genv_attachment *unseen, struct genv_error *err)
+{
+    return error_set(err, ENXIO,
+                     "environment %s is attached to device %s, which cannot be seen from here: detach it first (genv "
+                     "detach --index %s)",
+                     view->self->eid, unseen->device.uuid, unseen->device.uuid);
+}
+
 int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
                  struct genv_error *err)
 {
+    const struct genv_attachment *unseen = find_unseen(view);
     cleanup_free struct candidate *candidates = examine_all(view);
     struct selection selection = {0};
     int r;
 
     if (!candidates)
         return error_no_memory(err);
+    if (unseen)
+        return refuse_unseen(view, unseen, err);
     r = select_more(view, candidates, (size_t)count, over_subscribe, &selection, err);
     if (r < 0) {
         free(selection.attachments);
@@ -239,7 +261,7 @@ int select_count(const struct select_view *view, int count, bool over_subscribe,
     return 0;
 }
 
-static int refuse_index(const struct select_view *view, const struct candidate *candidate, struct genv_error *err)
+static int refuse_device(const struct select_view *view, const struct candidate *candidate, struct genv_error *err)
 {
     static const char *const states[] = {
         [GENV_DEVICE_OK] = "has no identity",
@@ -269,29 +291,27 @@ static int copy_attachments(const struct genv_env *env, struct selection *ret)
 
     if (!attachments)
         return -ENOMEM;
-    if (env->attachment_count)
+    if (env->attachments)
         memcpy(attachments, env->attachments, env->attachment_count * sizeof(*attachments));
     *ret = (struct selection){.attachments = attachments, .count = env->attachment_count};
     return 0;
 }
 
-int select_index(const struct select_view *view, int index, bool over_subscribe, struct selection *ret,
-                 struct genv_error *err)
+int select_device(const struct select_view *view, const char *name, bool over_subscribe, struct selection *ret,
+                  struct genv_error *err)
 {
+    const struct genv_device *device = device_find_named(view->devices, view->device_count, name);
     struct selection selection = {0};
     struct candidate candidate;
-    size_t d = 0;
 
-    while (d < view->device_count && (int)view->devices[d].index != index)
-        d++;
-    if (d == view->device_count && d == 0)
-        return error_set(err, ENODEV, "there is no device %d: this machine has none", index);
-    if (d == view->device_count)
-        return error_set(err, ENODEV, "there is no device %d: this machine has %u to %u", index, view->devices[0].index,
-                         view->devices[d - 1].index);
-    candidate = examine(view, d, view->self->config.gpu_memory);
+    if (view->device_count == 0)
+        return error_set(err, ENODEV, "there is no device %s: this machine has none", name);
+    if (!device)
+        return error_set(err, ENODEV, "there is no device %s: this machine has %u to %u", name, view->devices[0].index,
+                         view->devices[view->device_count - 1].index);
+    candidate = examine(view, (size_t)(device - view->devices), view->self->config.gpu_memory);
     if (!candidate.attached && !(candidate.available || (candidate.usable && over_subscribe)))
-        return refuse_index(view, &candidate, err);
+        return refuse_device(view, &candidate, err);
     if (copy_attachments(view->self, &selection) < 0)
         return error_no_memory(err);
     if (!candidate.attached && append(&selection, candidate.device, view->self->config.gpu_memory, view->now) < 0) {
@@ -303,23 +323,28 @@ int select_index(const struct select_view *view, int index, bool over_subscribe,
     return 0;
 }
 
-/* Less than before takes nothing from anyone, however crowded the device is. */
+/* Less than before takes nothing from anyone, however crowded the device is, which may be NULL: it cannot be seen. */
 static bool is_less(uint64_t capacity, const struct genv_attachment *attachment, const struct genv_device *device)
 {
-    uint64_t before = attachment->gpu_memory ? attachment->gpu_memory : device->total_memory;
+    uint64_t total = device ? device->total_memory : UINT64_MAX;
+    uint64_t before = attachment->gpu_memory ? attachment->gpu_memory : total;
 
     return capacity && capacity <= before;
 }
 
 int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err)
 {
+    const struct genv_attachment *unseen = find_unseen(view);
+
+    if (unseen && !is_less(capacity, unseen, NULL))
+        return refuse_unseen(view, unseen, err);
     for (size_t d = 0; d < view->device_count; d++) {
         struct candidate candidate = examine(view, d, capacity);
         char amount[AMOUNT_SIZE] = "the whole device", room[AMOUNT_SIZE];
 
         if (!candidate.attached || candidate.available || !candidate.usable)
             continue;
-        if (is_less(capacity, env_attachment(view->self, candidate.device->uuid), candidate.device))
+        if (is_less(capacity, env_attachment(view->self, candidate.device->id.uuid), candidate.device))
             continue;
         if (capacity)
             amount_format(capacity, amount);
@@ -339,10 +364,8 @@ static bool strangers_use(const struct genv_snapshot *snapshot, const struct gen
     for (size_t i = 0; i < snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &snapshot->processes[i];
 
-        for (size_t k = 0; !*process->eid && k < process->usage_count; k++) {
-            if (process->usages[k].index == device->index)
-                return true;
-        }
+        if (!*process->eid && process_usage(process, device->id.uuid))
+            return true;
     }
     return false;
 }

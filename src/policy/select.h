@@ -24,16 +24,18 @@ struct selection {
 /* Exactly @count devices: keeps what is attached, adds the missing or releases the surplus, highest indices first.
  * Additions come from the available devices (@over_subscribe: then from the others): those that nobody uses outside
  * environments first; with a capacity the least room that suffices, without one the lowest index; and over-subscribed
- * the fewest environments. -EBUSY: not so many are available; -ENODEV: the machine has not so many. */
+ * the fewest environments. -EBUSY: not so many are available; -ENODEV: the machine has not so many;
+ * -ENXIO: a device is attached that cannot be seen from here, and so neither be counted nor released unawares. */
 int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
                  struct genv_error *err);
 
-/* The device @index besides what is attached. -ENODEV: there is none, or it does not work; -EBUSY: not available. */
-int select_index(const struct select_view *view, int index, bool over_subscribe, struct selection *ret,
-                 struct genv_error *err);
+/* The device that people call @name (device.h) besides what is attached. -ENODEV: there is none, or it does not work;
+ * -EBUSY: not available. */
+int select_device(const struct select_view *view, const char *name, bool over_subscribe, struct selection *ret,
+                  struct genv_error *err);
 
 /* What is attached, each with the new @capacity (0: the whole device). -EBUSY: a device that works has no room for it,
- * and it is more than before. */
+ * and it is more than before; -ENXIO: it cannot be told of one that cannot be seen from here. */
 int select_capacity(const struct select_view *view, uint64_t capacity, struct selection *ret, struct genv_error *err);
 
 /* How many devices of @snapshot an environment that has none yet could have, with room for @capacity (0: whole

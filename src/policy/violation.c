@@ -6,6 +6,7 @@
 
 #include "base/amount.h"
 #include "base/clock.h"
+#include "model/device.h"
 #include "model/env.h"
 #include "model/snapshot.h"
 
@@ -66,7 +67,7 @@ static void describe_maximum(const struct violation *violation, struct text *tex
         describe_process(violation, text);
     else
         text_addf(text, "Environment %s of %s", violation->eid, user_of(violation));
-    text_addf(text, " %s GPU %u, and %s", violation->pid ? "uses" : "holds", violation->device, user_of(violation));
+    text_addf(text, " %s GPU %u, and %s", violation->pid ? "uses" : "holds", violation->index, user_of(violation));
     if (violation->rule == RULE_MAX_DEVICES) {
         text_addf(text, " holds %llu device%s, of at most %llu", (unsigned long long)violation->used,
                   violation->used == 1 ? "" : "s", (unsigned long long)violation->allowed);
@@ -84,17 +85,17 @@ void violation_describe(const struct violation *violation, struct text *text)
     switch (violation->rule) {
     case RULE_NON_ENV_PROCESSES:
         describe_process(violation, text);
-        text_addf(text, " uses GPU %u outside any environment", violation->device);
+        text_addf(text, " uses GPU %u outside any environment", violation->index);
         return;
     case RULE_ENV_DEVICES:
         describe_process(violation, text);
-        text_addf(text, " uses GPU %u, which is not attached to it", violation->device);
+        text_addf(text, " uses GPU %u, which is not attached to it", violation->index);
         return;
     case RULE_ENV_MEMORY:
         amount_format(violation->used, used);
         amount_format(violation->allowed, allowed);
         describe_process(violation, text);
-        text_addf(text, " is one of those that use %s of GPU %u, of at most %s", used, violation->device, allowed);
+        text_addf(text, " is one of those that use %s of GPU %u, of at most %s", used, violation->index, allowed);
         return;
     case RULE_MAX_DEVICES:
     case RULE_MAX_MEMORY:
@@ -111,13 +112,11 @@ static bool is_same_time(struct timespec a, struct timespec b)
 /* Whether @process still uses the device, or any where that does not matter to the rule. */
 static bool uses_device(const struct genv_gpu_process *process, const struct violation *violation)
 {
-    for (size_t i = 0; i < process->usage_count; i++) {
-        if (violation->rule == RULE_NON_ENV_PROCESSES)
-            return true;
-        if (process->usages[i].index == violation->device)
-            return violation->rule != RULE_ENV_MEMORY || process->usages[i].used_memory != GENV_UNKNOWN_U64;
-    }
-    return false;
+    const struct genv_usage *usage = process_usage(process, violation->uuid);
+
+    if (violation->rule == RULE_NON_ENV_PROCESSES)
+        return process->usage_count > 0;
+    return usage && (violation->rule != RULE_ENV_MEMORY || usage->used_memory != GENV_UNKNOWN_U64);
 }
 
 /* The process of the violation as @snapshot shows it, or NULL: it has ended, or uses the device no more. */
@@ -140,11 +139,10 @@ static uint64_t used_memory(const struct genv_snapshot *snapshot, const struct v
 
     for (size_t i = 0; i < snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &snapshot->processes[i];
+        const struct genv_usage *usage = process_usage(process, violation->uuid);
 
-        for (size_t k = 0; strcmp(process->eid, violation->eid) == 0 && k < process->usage_count; k++) {
-            if (process->usages[k].index == violation->device && process->usages[k].used_memory != GENV_UNKNOWN_U64)
-                total += process->usages[k].used_memory;
-        }
+        if (usage && usage->used_memory != GENV_UNKNOWN_U64 && strcmp(process->eid, violation->eid) == 0)
+            total += usage->used_memory;
     }
     return total;
 }
@@ -152,7 +150,7 @@ static uint64_t used_memory(const struct genv_snapshot *snapshot, const struct v
 bool violation_holds(const struct violation *violation, const struct genv_snapshot *snapshot)
 {
     const struct genv_env *env = *violation->eid ? snapshot_env(snapshot, violation->eid) : NULL;
-    const struct genv_attachment *attachment = env ? env_attachment_at(env, violation->device) : NULL;
+    const struct genv_attachment *attachment = env ? env_attachment(env, violation->uuid) : NULL;
 
     if (violation->remedy == REMEDY_DETACH)
         return attachment && is_same_time(attachment->time, violation->attached);
@@ -175,8 +173,8 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
 
 bool violation_equals(const struct violation *a, const struct violation *b)
 {
-    return a->rule == b->rule && a->remedy == b->remedy && a->host == b->host && a->device == b->device &&
-           a->pid == b->pid && a->start_time == b->start_time && is_same_time(a->attached, b->attached) &&
+    return a->rule == b->rule && a->remedy == b->remedy && a->host == b->host && a->pid == b->pid &&
+           a->start_time == b->start_time && is_same_time(a->attached, b->attached) && strcmp(a->uuid, b->uuid) == 0 &&
            strcmp(a->eid, b->eid) == 0;
 }
 
@@ -186,8 +184,8 @@ char *violation_to_word(const struct violation *violation)
     struct text word = TEXT_INIT;
 
     rfc3339_format(violation->attached, attached);
-    text_addf(&word, "%s:%u:%d:%llu:%s:%s/%llu/%llu", enforce_rule_names[violation->rule], violation->device,
-              (int)violation->pid, (unsigned long long)violation->start_time, violation->eid, attached,
+    text_addf(&word, "%s:%d:%llu:%s:%s/%s/%u/%llu/%llu", enforce_rule_names[violation->rule], (int)violation->pid,
+              (unsigned long long)violation->start_time, violation->eid, attached, violation->uuid, violation->index,
               (unsigned long long)violation->used, (unsigned long long)violation->allowed);
     return text_take(&word);
 }
@@ -225,27 +223,29 @@ int violation_from_word(const char *word, struct violation *ret_violation)
     cleanup_free char *copy = strdup(word);
     char *rest = copy;
     struct violation violation = {.remedy = REMEDY_TERMINATE, .uid = (uid_t)-1};
-    uint64_t device, pid;
-    const char *eid, *attached;
+    uint64_t index, pid;
+    const char *eid, *attached, *uuid;
 
     if (!copy)
         return -ENOMEM;
-    if (rule_from_name(cut(&rest, ':'), &violation.rule) < 0 ||
-        number_from(cut(&rest, ':'), DEVICE_COUNT_MAX, &device) < 0 ||
-        number_from(cut(&rest, ':'), INT32_MAX, &pid) < 0 ||
+    if (rule_from_name(cut(&rest, ':'), &violation.rule) < 0 || number_from(cut(&rest, ':'), INT32_MAX, &pid) < 0 ||
         number_from(cut(&rest, ':'), UINT64_MAX, &violation.start_time) < 0)
         return -EINVAL;
     eid = cut(&rest, ':');
     attached = cut(&rest, '/');
+    uuid = cut(&rest, '/');
     if (!eid || (*eid && eid_validate(eid, NULL) < 0) || !attached || rfc3339_parse(attached, &violation.attached) < 0)
         return -EINVAL;
     if (pid == 0 && violation.rule != RULE_MAX_DEVICES && violation.rule != RULE_MAX_MEMORY)
         return -EINVAL;
-    if (number_from(cut(&rest, '/'), UINT64_MAX, &violation.used) < 0 ||
+    if (!uuid || strlen(uuid) >= sizeof(violation.uuid) || !uuid_is_plain(uuid) ||
+        number_from(cut(&rest, '/'), DEVICE_COUNT_MAX, &index) < 0 ||
+        number_from(cut(&rest, '/'), UINT64_MAX, &violation.used) < 0 ||
         text_to_u64(rest, UINT64_MAX, &violation.allowed) < 0)
         return -EINVAL;
     copy_string(violation.eid, sizeof(violation.eid), eid);
-    violation.device = (unsigned)device;
+    copy_string(violation.uuid, sizeof(violation.uuid), uuid);
+    violation.index = (unsigned)index;
     violation.pid = (pid_t)pid;
     if (pid == 0)
         violation.remedy = REMEDY_DETACH;

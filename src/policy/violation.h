@@ -22,8 +22,9 @@ enum enforce_remedy { REMEDY_TERMINATE, REMEDY_DETACH };
 struct violation {
     enum enforce_rule rule;
     enum enforce_remedy remedy;
-    size_t host;     /* position in the request's hosts */
-    unsigned device; /* index */
+    size_t host;               /* position in the request's hosts */
+    char uuid[GENV_UUID_SIZE]; /* of the device */
+    unsigned index;            /* its index, for sentences */
     uid_t uid;
     char username[GENV_USERNAME_SIZE];
     char eid[GENV_EID_MAX + 1]; /* "": of a process outside environments */
@@ -57,7 +58,8 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
 bool violation_equals(const struct violation *a, const struct violation *b);
 
 /* The violation as a word, for genv on the host that it is about, which looks for itself who the process is:
- * "env-memory:1:4242:98765:1573:2026-11-20T10:14:12.345Z/5000000000/4000000000". free() it; NULL: out of memory. */
+ * "env-memory:4242:98765:1573:2026-11-20T10:14:12.345Z/GPU-…/1/5000000000/4000000000". free() it; NULL: out of memory.
+ */
 char *violation_to_word(const struct violation *violation);
 /* The way back; what only the host knows (uid, username, command) stays empty. -EINVAL: not such a word. */
 int violation_from_word(const char *word, struct violation *ret_violation);

@@ -102,9 +102,10 @@ static int read_line(char *line, struct genv_snapshot *snapshot)
         return -EINVAL;
     if (snapshot->device_count && device[-1].index >= index)
         return -EINVAL;
+    copy_string(device->id.vendor, sizeof(device->id.vendor), GENV_VENDOR_NVIDIA);
     device->index = (unsigned)index;
     device->minor = -1;
-    copy_string(device->uuid, sizeof(device->uuid), is_known(cells[UUID]) ? cells[UUID] : "");
+    copy_string(device->id.uuid, sizeof(device->id.uuid), is_known(cells[UUID]) ? cells[UUID] : "");
     copy_string(device->pci_bus_id, sizeof(device->pci_bus_id), is_known(cells[BUS_ID]) ? cells[BUS_ID] : "");
     copy_string(device->name, sizeof(device->name), is_known(cells[NAME]) ? cells[NAME] : "");
     if (snapshot->device_count == 0 && is_known(cells[DRIVER]))

@@ -123,7 +123,7 @@ static bool is_attached(const struct genv_env *env, const char *name)
         char index[16];
 
         snprintf(index, sizeof(index), "%d", attachment->index);
-        if (attachment->index >= 0 && (strcmp(index, name) == 0 || strcasecmp(attachment->uuid, name) == 0))
+        if (attachment->index >= 0 && (strcmp(index, name) == 0 || strcasecmp(attachment->device.uuid, name) == 0))
             return true;
     }
     return false;

@@ -44,7 +44,7 @@ static bool is_attached(const struct genv_env *env, const char *word, size_t len
         snprintf(index, sizeof(index), "%d", attachment->index);
         if (strlen(index) == length && memcmp(index, word, length) == 0)
             return true;
-        if (strlen(attachment->uuid) == length && strncasecmp(attachment->uuid, word, length) == 0)
+        if (strlen(attachment->device.uuid) == length && strncasecmp(attachment->device.uuid, word, length) == 0)
             return true;
     }
     return false;

@@ -22,7 +22,7 @@ void ids_add_uuids(struct text *text, const struct genv_env *env, const char *li
         const struct genv_attachment *attachment = find(env, list, length);
 
         if (attachment)
-            text_add(text, attachment->uuid);
+            text_add(text, attachment->device.uuid);
         else
             text_add_bytes(text, list, length);
         list += length;

@@ -37,7 +37,7 @@ static void report_release(struct report *report)
     text_release(&report->text);
 }
 
-static uint64_t used_memory(const struct report *report, unsigned index)
+static uint64_t used_memory(const struct report *report, const char *uuid)
 {
     uint64_t sum = 0;
 
@@ -47,10 +47,11 @@ static uint64_t used_memory(const struct report *report, unsigned index)
         for (size_t k = 0; strcmp(process->eid, report->env->eid) == 0 && k < process->usage_count; k++) {
             const struct genv_usage *usage = &process->usages[k];
 
-            if (usage->index == index && usage->used_memory == GENV_UNKNOWN_U64)
+            if (strcmp(usage->uuid, uuid) != 0)
+                continue;
+            if (usage->used_memory == GENV_UNKNOWN_U64)
                 return GENV_UNKNOWN_U64;
-            if (usage->index == index)
-                sum += usage->used_memory;
+            sum += usage->used_memory;
         }
     }
     return sum;
@@ -61,12 +62,12 @@ static void show(struct report *report, const struct genv_attachment *attachment
     for (size_t i = 0; i < report->snapshot->device_count; i++) {
         const struct genv_device *device = &report->snapshot->devices[i];
 
-        if (strcmp(device->uuid, attachment->uuid) != 0 || report->count == report->room)
+        if (strcmp(device->id.uuid, attachment->device.uuid) != 0 || report->count == report->room)
             continue;
         report->devices[report->count++] = (struct shown){
             .device = device,
             .total = attachment->gpu_memory ? attachment->gpu_memory : device->total_memory,
-            .used = used_memory(report, device->index),
+            .used = used_memory(report, device->id.uuid),
         };
     }
 }
@@ -178,7 +179,7 @@ static int print_list(struct report *report)
     for (size_t i = 0; i < report->count; i++) {
         const struct genv_device *device = report->devices[i].device;
 
-        text_addf(&report->text, "GPU %u: %s (UUID: %s)\n", device->index, device->name, device->uuid);
+        text_addf(&report->text, "GPU %u: %s (UUID: %s)\n", device->index, device->name, device->id.uuid);
     }
     if (report->count == 0)
         text_add(&report->text, "No devices found.\n");
@@ -261,7 +262,7 @@ static void add_value(struct report *report, const struct query *query, const st
         text_addf(text, "%u", shown->device->index);
         return;
     case QUERY_UUID:
-        text_add(text, shown->device->uuid);
+        text_add(text, shown->device->id.uuid);
         return;
     case QUERY_NAME:
         text_add(text, shown->device->name);

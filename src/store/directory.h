@@ -3,7 +3,7 @@
  *     PATH/            1777
  *       genv.lock      0666  flock: whoever allocates holds it
  *       envs/          1777  EID.json, each owned by its environment's user
- *       devices/       1777  N.lock: the access locks of devices
+ *       devices/       1777  UUID.lock: the access locks of devices
  *       inventory-UID.json   the devices as UID saw them */
 #ifndef STORE_DIRECTORY_H
 #define STORE_DIRECTORY_H

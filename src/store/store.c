@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "model/device.h"
 #include "model/record.h"
 #include "store/directory.h"
 #include "store/inventory.h"
@@ -227,13 +228,15 @@ int store_remove(struct store *store, const char *eid, struct genv_error *err)
     return 0;
 }
 
-int store_open_device_lock(struct store *store, unsigned index, int *ret_fd, struct genv_error *err)
+int store_open_device_lock(struct store *store, const char *uuid, int *ret_fd, struct genv_error *err)
 {
     cleanup_close int root = -1, devices = -1;
-    char name[32], shown[PATH_MAX];
+    char name[GENV_UUID_SIZE + sizeof(".lock")], shown[PATH_MAX];
     int r;
 
-    snprintf(name, sizeof(name), "%u.lock", index);
+    if (!uuid_is_plain(uuid))
+        return error_set(err, EINVAL, "the UUID '%s' of a device holds characters that none has", uuid);
+    snprintf(name, sizeof(name), "%s.lock", uuid);
     snprintf(shown, sizeof(shown), "%s/devices", store->path);
     r = directory_open(AT_FDCWD, store->path, true, store->path, &root, err);
     if (r == 0)

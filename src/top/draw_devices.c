@@ -114,7 +114,7 @@ static void draw_figures(struct canvas *canvas, int row, int column, const struc
              sample->utilization < 0 ? 0 : (uint64_t)sample->utilization, 100);
     snprintf(text, sizeof(text), sample->utilization < 0 ? "-" : "%d%%", sample->utilization);
     put_right(canvas, row, column, &spans[USE], STYLE_PLAIN, text);
-    draw_graph(canvas, row, column + spans[GRAPH].start, spans[GRAPH].width, device->uuid);
+    draw_graph(canvas, row, column + spans[GRAPH].start, spans[GRAPH].width, device->id.uuid);
     snprintf(text, sizeof(text), sample->temperature < 0 ? "-" : "%d%sC", sample->temperature,
              canvas->view->ascii ? "" : "°");
     put_right(canvas, row, column, &spans[TEMPERATURE],

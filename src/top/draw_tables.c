@@ -105,13 +105,9 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
 }
 
 /* Whether the process is where its environment, if it has one, allows it. */
-static bool is_allowed(const struct process_row *process, unsigned index)
+static bool is_allowed(const struct process_row *process, const struct genv_usage *usage)
 {
-    bool allowed = !process->env;
-
-    for (size_t i = 0; process->env && i < process->env->env->attachment_count; i++)
-        allowed = allowed || process->env->env->attachments[i].index == (int)index;
-    return allowed;
+    return !process->env || genv_env_attachment(process->env->env, usage->uuid);
 }
 
 static void draw_process(struct canvas *canvas, int row, const struct span *spans, const struct process_row *process)
@@ -123,7 +119,7 @@ static void draw_process(struct canvas *canvas, int row, const struct span *span
     bool allowed = true;
 
     for (size_t i = 0; i < p->usage_count; i++) {
-        bool here = is_allowed(process, p->usages[i].index);
+        bool here = is_allowed(process, &p->usages[i]);
 
         length = add_index(gpus, sizeof(gpus), length, p->usages[i].index, here ? "" : "!");
         allowed = allowed && here;

@@ -93,9 +93,9 @@ int history_learn(struct history *history, const struct genv_snapshot *snapshot,
         int percent = all ? HISTORY_UNKNOWN : snapshot->devices[i].sample.utilization;
         struct track *track;
 
-        if (!all && !*snapshot->devices[i].uuid)
+        if (!all && !*snapshot->devices[i].id.uuid)
             continue;
-        track = find_or_add(history, all ? HISTORY_ALL : snapshot->devices[i].uuid);
+        track = find_or_add(history, all ? HISTORY_ALL : snapshot->devices[i].id.uuid);
         if (!track)
             return -ENOMEM;
         if (!all && (snapshot->devices[i].state != GENV_DEVICE_OK || percent < 0))

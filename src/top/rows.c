@@ -139,16 +139,16 @@ static void add_holders(struct rows *rows, const struct choice *choice)
 
 static void add_usage(struct env_row *row, const struct genv_usage *usage)
 {
+    const struct genv_attachment *attachment = genv_env_attachment(row->env, usage->uuid);
+
     if (usage->used_memory == GENV_UNKNOWN_U64)
         return;
     row->used_memory += usage->used_memory;
-    for (size_t i = 0; i < row->env->attachment_count; i++) {
-        const struct genv_attachment *attachment = &row->env->attachments[i];
+    if (attachment) {
+        uint64_t *used = &row->used_on[attachment - row->env->attachments];
 
-        if (attachment->index != (int)usage->index)
-            continue;
-        row->used_on[i] += usage->used_memory;
-        row->over = row->over || (attachment->gpu_memory && row->used_on[i] > attachment->gpu_memory);
+        *used += usage->used_memory;
+        row->over = row->over || (attachment->gpu_memory && *used > attachment->gpu_memory);
     }
 }
 

@@ -30,12 +30,12 @@ static bool find_at_index(const struct genv_attachment *attachment, struct devic
         return false;
     device->index = (unsigned)attachment->index;
     device->result = get_handle(device->index, &device->handle);
-    return device->result == NVML_SUCCESS && has_uuid(device->handle, attachment->uuid);
+    return device->result == NVML_SUCCESS && has_uuid(device->handle, attachment->device.uuid);
 }
 
 static bool find_by_uuid(const struct genv_attachment *attachment, struct device *device)
 {
-    device->result = BACKEND(nvmlDeviceGetHandleByUUID)(attachment->uuid, &device->handle);
+    device->result = BACKEND(nvmlDeviceGetHandleByUUID)(attachment->device.uuid, &device->handle);
     return device->result == NVML_SUCCESS &&
            BACKEND(nvmlDeviceGetIndex)(device->handle, &device->index) == NVML_SUCCESS;
 }
@@ -49,7 +49,7 @@ static bool find_anywhere(const struct genv_attachment *attachment, unsigned cou
     for (unsigned i = 0; i < count; i++) {
         device->index = i;
         device->result = get_handle(i, &device->handle);
-        if (device->result == NVML_SUCCESS && has_uuid(device->handle, attachment->uuid))
+        if (device->result == NVML_SUCCESS && has_uuid(device->handle, attachment->device.uuid))
             return true;
         if (device->result != NVML_SUCCESS && (silent.result == NVML_SUCCESS || (int)i == attachment->index))
             silent = *device;

@@ -93,7 +93,7 @@ changes.
 Options:
   -c, --count N             Be attached to exactly so many devices; by default
                             as many as are configured
-  -i, --index I             Attach this device too
+  -i, --index I             Attach this device too, by index or UUID
       --refresh             Only bring the variables of this shell up to date
   -o, --over-subscribe      Attach devices that are not available too
   -h, --help                Show this help

@@ -156,7 +156,7 @@ static void attach_anew(pid_t pid)
     const struct genv_attach_request request = GENV_ATTACH_INIT;
 
     (void)pid;
-    assert_int_equal(genv_detach(changing, "one", -1, NULL, NULL), 0);
+    assert_int_equal(genv_detach(changing, "one", NULL, NULL, NULL), 0);
     usleep(2000);
     assert_int_equal(genv_attach(changing, "one", &request, NULL, NULL), 0);
 }

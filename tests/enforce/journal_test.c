@@ -17,7 +17,8 @@
 static const struct violation found = {
     .rule = RULE_ENV_MEMORY,
     .remedy = REMEDY_TERMINATE,
-    .device = 1,
+    .uuid = "GPU-1",
+    .index = 1,
     .uid = USER_A,
     .username = "paul",
     .eid = "1573",
@@ -112,7 +113,7 @@ static void an_entry_says_what_applies(void **state)
     struct timespec time;
 
     (void)state;
-    assert_int_equal(json_object_size(all), 15);
+    assert_int_equal(json_object_size(all), 16);
     assert_int_equal(rfc3339_parse(json_string_value(json_object_get(all, "time")), &time), 0);
     check_text(all, "event", "failed");
     check_text(all, "host", "gpu-1");

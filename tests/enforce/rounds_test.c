@@ -15,7 +15,7 @@ struct world {
 
 static void make(struct world *world, size_t count)
 {
-    *world = (struct world){.usage = {0, 1}};
+    *world = (struct world){.usage = {.uuid = "GPU-0", .used_memory = 1}};
     for (size_t i = 0; i < ARRAY_SIZE(world->processes); i++)
         world->processes[i] = (struct genv_gpu_process){
             .pid = 100 + (pid_t)i, .start_time = 7, .uid = 0, .usages = &world->usage, .usage_count = 1};
@@ -71,10 +71,11 @@ static void grace_comes_between(void **state)
 /* Two processes of one environment, of which the first to be listed is the larger, use more than its capacity. */
 static void take_turns(struct rounds *rounds, pid_t larger, size_t expected_due)
 {
-    struct genv_usage usages[2] = {{0, larger == 100 ? 5 : 4}, {0, larger == 100 ? 4 : 5}};
+    struct genv_usage usages[2] = {{.uuid = "GPU-0", .used_memory = larger == 100 ? 5 : 4},
+                                   {.uuid = "GPU-0", .used_memory = larger == 100 ? 4 : 5}};
     struct genv_gpu_process processes[2];
-    struct genv_attachment attachment = {.uuid = "GPU-0", .gpu_memory = 6};
-    struct genv_device device = {.uuid = "GPU-0", .total_memory = 16};
+    struct genv_attachment attachment = {.device.uuid = "GPU-0", .gpu_memory = 6};
+    struct genv_device device = {.id.uuid = "GPU-0", .total_memory = 16};
     struct genv_env env = {.eid = "a", .attachments = &attachment, .attachment_count = 1};
     struct genv_snapshot snapshot = {.devices = &device,
                                      .device_count = 1,

@@ -36,7 +36,7 @@ static void what_genv_changes_is_noticed(void **state)
     assert_false(is_readable(fd, 0));
     world_activate(g, "second", 1, 0);
     check_change(fd, path);
-    assert_int_equal(genv_detach(g, "second", -1, NULL, NULL), 0);
+    assert_int_equal(genv_detach(g, "second", NULL, NULL, NULL), 0);
     check_change(fd, path);
     assert_int_equal(genv_attach(g, "second", &request, NULL, NULL), 0);
     check_change(fd, path);

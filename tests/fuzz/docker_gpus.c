@@ -6,9 +6,9 @@
 #include "shim/docker_gpus.h"
 
 static struct genv_attachment attachments[] = {
-    {.uuid = "GPU-a", .index = 0},
-    {.uuid = "GPU-gone", .index = -1},
-    {.uuid = "GPU-c", .index = 2},
+    {.device.uuid = "GPU-a", .index = 0},
+    {.device.uuid = "GPU-gone", .index = -1},
+    {.device.uuid = "GPU-c", .index = 2},
 };
 static const struct genv_env env = {
     .eid = "1573", .attachments = attachments, .attachment_count = ARRAY_SIZE(attachments)};

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
-        promise(utf8_is_printable(devices[i].uuid) && utf8_is_printable(devices[i].name));
+        promise(utf8_is_printable(devices[i].id.uuid) && utf8_is_printable(devices[i].name));
         promise(devices[i].state == GENV_DEVICE_OK && devices[i].sample.used_memory == GENV_UNKNOWN_U64);
     }
     first = inventory_encode("k", devices, count);

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct genv_device *device = &snapshot->devices[i];
 
         promise(i == 0 || device[-1].index < device->index);
-        promise(utf8_is_printable(device->uuid) && utf8_is_printable(device->pci_bus_id));
+        promise(utf8_is_printable(device->id.uuid) && utf8_is_printable(device->pci_bus_id));
         promise(utf8_is_printable(device->name) && device->total_memory <= INT64_MAX);
         promise(device->sample.utilization >= GENV_UNKNOWN_INT && device->sample.utilization <= 100);
         promise(device->sample.power_mw >= -1);

@@ -16,7 +16,7 @@ static void check_valid(const struct genv_snapshot *snapshot)
         promise(eid_validate(env->eid, NULL) == 0 && utf8_is_printable(env->username));
         promise(config_validate(&env->config, GENV_CONFIG_ALL, NULL) == 0);
         for (size_t k = 0; k < env->attachment_count; k++)
-            promise(env->attachments[k].index >= 0 && *env->attachments[k].uuid);
+            promise(env->attachments[k].index >= 0 && *env->attachments[k].device.uuid);
     }
     for (size_t i = 0; i < snapshot->process_count; i++)
         promise(utf8_is_printable(snapshot->processes[i].command) && utf8_is_printable(snapshot->processes[i].eid));

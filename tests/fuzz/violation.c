@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (size < 256) /* each length is tried */
         check_cuts(word, &violation);
-    promise(violation.rule < RULE_COUNT && violation.device <= DEVICE_COUNT_MAX && violation.pid >= 0);
+    promise(violation.rule < RULE_COUNT && violation.index <= DEVICE_COUNT_MAX && violation.pid >= 0);
     promise((violation.pid == 0) == (violation.remedy == REMEDY_DETACH));
     promise(!*violation.eid || eid_validate(violation.eid, NULL) == 0);
     promise(!violation_holds(&violation, &nothing));

@@ -10,7 +10,7 @@ static void init_device(struct genv_device *device, unsigned index, int utilizat
         .total_memory = 16 * GIB,
         .sample = {.used_memory = used, .utilization = utilization, .temperature = 40, .power_mw = 60500},
     };
-    snprintf(device->uuid, sizeof(device->uuid), "GPU-%u", index);
+    snprintf(device->id.uuid, sizeof(device->id.uuid), "GPU-%u", index);
     snprintf(device->name, sizeof(device->name), "Test GPU");
 }
 
@@ -35,11 +35,11 @@ void scene_init(struct scene *scene)
     init_device(&scene->devices[1], 1, 0, GIB);
     init_env(&scene->envs[0], "train", "ann", scene->train);
     init_env(&scene->envs[1], "play", "bob", scene->play);
-    scene->train[0] = (struct genv_attachment){.uuid = "GPU-0", .index = 0, .gpu_memory = 4 * GIB};
-    scene->train[1] = (struct genv_attachment){.uuid = "GPU-1", .index = 1, .gpu_memory = 4 * GIB};
-    scene->play[0] = (struct genv_attachment){.uuid = "GPU-1", .index = 1};
-    scene->usages[0] = (struct genv_usage){0, 3 * GIB};
-    scene->usages[1] = (struct genv_usage){1, GIB};
+    scene->train[0] = (struct genv_attachment){.device.uuid = "GPU-0", .index = 0, .gpu_memory = 4 * GIB};
+    scene->train[1] = (struct genv_attachment){.device.uuid = "GPU-1", .index = 1, .gpu_memory = 4 * GIB};
+    scene->play[0] = (struct genv_attachment){.device.uuid = "GPU-1", .index = 1};
+    scene->usages[0] = (struct genv_usage){"GPU-0", 0, 3 * GIB};
+    scene->usages[1] = (struct genv_usage){"GPU-1", 1, GIB};
     init_process(&scene->processes[0], 41, "train", &scene->usages[0]);
     init_process(&scene->processes[1], 42, "", &scene->usages[1]);
     scene->snapshot = (struct genv_snapshot){

@@ -27,7 +27,7 @@ static void devices_are_read(void **state)
     (void)state;
     assert_int_equal(snapshot->device_count, 2);
     assert_string_equal(snapshot->driver, "550.163.01");
-    assert_string_equal(device->uuid, "GPU-a");
+    assert_string_equal(device->id.uuid, "GPU-a");
     assert_string_equal(device->pci_bus_id, "00000000:01:00.0");
     assert_string_equal(device->name, "NVIDIA H200");
     assert_true(device->total_memory == UINT64_C(143771) << 20 && device->sample.used_memory == UINT64_C(512) << 20);

@@ -250,7 +250,7 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
         jq -S '.name = "changed"' "$ENVS/$eid.json" >"$SCRATCH/expected"
         run --separate-stderr "$GENV" envs config --eid "$eid" name --name changed
         [[ $status == 0 && -z $stderr ]] || { echo "$eid: $stderr"; return 1; }
-        diff "$SCRATCH/expected" <(jq -S 'del(.machine)' "$ENVS/$eid.json")
+        diff "$SCRATCH/expected" <(jq -S 'del(.machine, .attachments[]?.vendor)' "$ENVS/$eid.json")
         rm "$ENVS/$eid.json"
     done
 }

@@ -154,7 +154,7 @@ static void test_a_bar_is_as_long_as_its_part(void **state)
 static void test_a_graph_ends_with_now(void **state)
 {
     struct history *history = history_new();
-    struct genv_device device = {.uuid = "A"};
+    struct genv_device device = {.id.uuid = "A"};
     const struct genv_snapshot snapshot = {.devices = &device, .device_count = 1};
     struct choice choice = {.mode = MODE_BROWSE};
     struct view view = scene_view(NULL, &choice);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static struct genv_device devices[2] = {{.uuid = "A"}, {.uuid = "B"}};
+static struct genv_device devices[2] = {{.id.uuid = "A"}, {.id.uuid = "B"}};
 static const struct genv_snapshot snapshot = {.devices = devices, .device_count = 2};
 
 static void learn(struct history *history, long now, int a, int b)
@@ -16,8 +16,8 @@ static void learn(struct history *history, long now, int a, int b)
 static int make(void **state)
 {
     memset(devices, 0, sizeof(devices));
-    strcpy(devices[0].uuid, "A"); /* NOLINT: they have room */
-    strcpy(devices[1].uuid, "B"); /* NOLINT */
+    strcpy(devices[0].id.uuid, "A"); /* NOLINT: they have room */
+    strcpy(devices[1].id.uuid, "B"); /* NOLINT */
     *state = history_new();
     return *state ? 0 : -1;
 }
@@ -99,7 +99,7 @@ static void test_devices_come_and_go_without_mixing(void **state)
 
 static void test_a_device_without_identity_has_no_history(void **state)
 {
-    devices[1].uuid[0] = '\0';
+    devices[1].id.uuid[0] = '\0';
     learn(*state, 100, 10, 90);
     assert_int_equal(history_value(*state, "", 1, 0), HISTORY_UNKNOWN);
     assert_int_equal(history_value(NULL, "A", 1, 0), HISTORY_UNKNOWN);

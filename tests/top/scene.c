@@ -15,14 +15,15 @@ static struct genv_device device(unsigned index, uint64_t used, int utilization)
         .sample = {.used_memory = used, .utilization = utilization, .temperature = 52, .power_mw = 312400},
     };
 
-    snprintf(made.uuid, sizeof(made.uuid), "GPU-%u", index);
+    snprintf(made.id.uuid, sizeof(made.id.uuid), "GPU-%u", index);
     return made;
 }
 
 const struct genv_snapshot *scene_small(void)
 {
-    static struct genv_attachment train[] = {{.uuid = "GPU-0", .index = 0}, {.uuid = "GPU-1", .index = 1}},
-                                  eval[] = {{.uuid = "GPU-1", .index = 1, .gpu_memory = 4 * GIB}};
+    static struct genv_attachment train[] = {{.device.uuid = "GPU-0", .index = 0},
+                                             {.device.uuid = "GPU-1", .index = 1}},
+                                  eval[] = {{.device.uuid = "GPU-1", .index = 1, .gpu_memory = 4 * GIB}};
     static struct genv_env envs[] = {
         {.eid = "1573",
          .username = "paul",
@@ -38,8 +39,8 @@ const struct genv_snapshot *scene_small(void)
          .attachment_count = 1},
         {.eid = "1700", .username = "lisa", .created = {.tv_sec = NOON - 5}, .config = {.name = "学習モデル"}},
     };
-    static struct genv_usage first[] = {{0, 40 * GIB}, {1, 16 * GIB}}, second[] = {{0, GIB}, {1, 5 * GIB}},
-                             third[] = {{1, GIB}};
+    static struct genv_usage first[] = {{"GPU-0", 0, 40 * GIB}, {"GPU-1", 1, 16 * GIB}},
+                             second[] = {{"GPU-0", 0, GIB}, {"GPU-1", 1, 5 * GIB}}, third[] = {{"GPU-1", 1, GIB}};
     static struct genv_gpu_process processes[] = {
         {.pid = 42, .username = "paul", .eid = "1573", .command = "python train.py", .usages = first, .usage_count = 2},
         {.pid = 43, .username = "lisa", .eid = "1600", .command = "./eval", .usages = second, .usage_count = 2},

@@ -32,7 +32,7 @@ static void nvml_devices_are_described(void **state)
     assert_int_equal(devices[0].minor, 1);
     assert_int_equal(devices[0].state, GENV_DEVICE_OK);
     assert_false(devices[0].mig);
-    assert_string_equal(devices[0].uuid, A);
+    assert_string_equal(devices[0].id.uuid, A);
     assert_string_equal(devices[0].pci_bus_id, "00000000:3B:00.0");
     assert_string_equal(devices[0].name, "NVIDIA H200");
     assert_int_equal(devices[0].total_memory, (uint64_t)141 << 30);
@@ -90,8 +90,8 @@ static void nvml_serves_the_others(void **state)
         driver->ops->sample(driver, &devices[i]);
         assert_int_equal(driver->ops->add_processes(driver, &devices[i], &processes, &process_count, NULL), 0);
     }
-    assert_string_equal(devices[0].uuid, "");
-    assert_string_equal(devices[5].uuid, "GPU-5");
+    assert_string_equal(devices[0].id.uuid, "");
+    assert_string_equal(devices[5].id.uuid, "GPU-5");
     assert_int_equal(devices[6].sample.used_memory, 70);
     assert_int_equal(process_count, 1);
     assert_true(processes && processes[0].index == 6);
@@ -157,8 +157,8 @@ static void nvml_order_changes_between_opens(void **state)
               " \"processes\": [{\"pid\": 7}]}]}");
     after = world_list(&count);
     assert_int_equal(count, 2);
-    assert_string_equal(after[0].uuid, C);
-    assert_string_equal(after[1].uuid, A);
+    assert_string_equal(after[0].id.uuid, C);
+    assert_string_equal(after[1].id.uuid, A);
     /* What was listed earlier is still told by its UUID: A is elsewhere, B is gone. */
     driver = world_open_driver();
     driver->ops->sample(driver, &before[0]);

@@ -31,12 +31,12 @@ static void simulated_devices_are_described(void **state)
         assert_int_equal(devices[i].state, GENV_DEVICE_OK);
         assert_int_equal(devices[i].minor, -1);
         assert_int_equal(devices[i].total_memory, (uint64_t)16 << 30);
-        assert_int_equal(strlen(devices[i].uuid), 40);
+        assert_int_equal(strlen(devices[i].id.uuid), 40);
         assert_int_equal(
-            sscanf(devices[i].uuid, "GPU-%8x-%4x-%4x-%4x-%12x%c", &part, &part, &part, &part, &part, &rest), 5);
+            sscanf(devices[i].id.uuid, "GPU-%8x-%4x-%4x-%4x-%12x%c", &part, &part, &part, &part, &part, &rest), 5);
         assert_int_equal(sscanf(devices[i].pci_bus_id, "%8X:%2X:00.0%c", &part, &part, &rest), 2);
         for (unsigned j = 0; j < i; j++) {
-            assert_string_not_equal(devices[i].uuid, devices[j].uuid);
+            assert_string_not_equal(devices[i].id.uuid, devices[j].id.uuid);
             assert_string_not_equal(devices[i].pci_bus_id, devices[j].pci_bus_id);
         }
     }
@@ -57,7 +57,7 @@ static void simulated_identities_depend_on_the_index_only(void **state)
     assert_int_equal(count, 1024);
     assert_int_equal(many[0].total_memory, 8000000000);
     for (unsigned i = 0; i < 2; i++)
-        assert_string_equal(few[i].uuid, many[i].uuid);
+        assert_string_equal(few[i].id.uuid, many[i].id.uuid);
     free(few);
     free(many);
 }

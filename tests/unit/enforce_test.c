@@ -37,7 +37,7 @@ static int make(void **state)
 
         for (unsigned d = 0; d < DEVICES; d++) {
             host->devices[d] = (struct genv_device){.index = d, .total_memory = 16 * GIB};
-            snprintf(host->devices[d].uuid, GENV_UUID_SIZE, "GPU-%u", d);
+            snprintf(host->devices[d].id.uuid, GENV_UUID_SIZE, "GPU-%u", d);
         }
         for (size_t i = 0; i < ENVS; i++) {
             host->envs[i].uid = ANYONE;
@@ -62,7 +62,7 @@ static struct genv_attachment *attach(size_t host, size_t env, unsigned device, 
     struct genv_attachment *attachment = &attached->attachments[attached->attachment_count++];
 
     *attachment = (struct genv_attachment){.index = (int)device, .gpu_memory = capacity, .time = {.tv_sec = time}};
-    copy_string(attachment->uuid, GENV_UUID_SIZE, hosts[host].devices[device].uuid);
+    copy_string(attachment->device.uuid, GENV_UUID_SIZE, hosts[host].devices[device].id.uuid);
     return attachment;
 }
 
@@ -83,7 +83,10 @@ static struct genv_gpu_process *use(size_t host, pid_t pid, const char *eid, uns
         copy_string(snapshot->processes[i].username, GENV_USERNAME_SIZE, "paul");
         copy_string(snapshot->processes[i].command, GENV_COMMAND_SIZE, "train");
     }
-    snapshot->processes[i].usages[snapshot->processes[i].usage_count++] = (struct genv_usage){device, memory};
+    snapshot->processes[i].usages[snapshot->processes[i].usage_count] =
+        (struct genv_usage){.index = device, .used_memory = memory};
+    copy_string(snapshot->processes[i].usages[snapshot->processes[i].usage_count++].uuid, GENV_UUID_SIZE,
+                hosts[host].devices[device].id.uuid);
     return &snapshot->processes[i];
 }
 
@@ -115,7 +118,7 @@ static void check(unsigned rules, const char *expected)
     for (size_t i = 0; i < list.count; i++) {
         const struct violation *violation = &list.items[i];
 
-        text_addf(&text, "%zu/%u", violation->host, violation->device);
+        text_addf(&text, "%zu/%u", violation->host, violation->index);
         if (violation->remedy == REMEDY_DETACH)
             text_addf(&text, ":%s ", violation->eid);
         else

@@ -185,19 +185,21 @@ static void a_kernel_is_registered_once(void **state)
 
 static void attachments_follow_their_devices(void **state)
 {
-    struct genv_attachment attachments[] = {
-        {.uuid = "A", .index = 0}, {.uuid = "B", .index = 1}, {.uuid = "gone", .index = 2}, {.uuid = "C", .index = 3}};
+    struct genv_attachment attachments[] = {{.device.uuid = "A", .index = 0},
+                                            {.device.uuid = "B", .index = 1},
+                                            {.device.uuid = "gone", .index = 2},
+                                            {.device.uuid = "C", .index = 3}};
     const struct genv_device devices[] = {
-        {.index = 0, .uuid = "C"}, {.index = 1, .uuid = "A"}, {.index = 4, .uuid = "B"}};
+        {.index = 0, .id.uuid = "C"}, {.index = 1, .id.uuid = "A"}, {.index = 4, .id.uuid = "B"}};
     struct genv_env env = {.attachments = attachments, .attachment_count = ARRAY_SIZE(attachments)}, none = {0};
 
     (void)state;
     env_resolve_indices(&env, devices, ARRAY_SIZE(devices));
-    assert_string_equal(attachments[0].uuid, "gone");
+    assert_string_equal(attachments[0].device.uuid, "gone");
     assert_int_equal(attachments[0].index, -1);
-    assert_string_equal(attachments[1].uuid, "C");
-    assert_string_equal(attachments[2].uuid, "A");
-    assert_string_equal(attachments[3].uuid, "B");
+    assert_string_equal(attachments[1].device.uuid, "C");
+    assert_string_equal(attachments[2].device.uuid, "A");
+    assert_string_equal(attachments[3].device.uuid, "B");
     assert_int_equal(attachments[3].index, 4);
     assert_ptr_equal(env_attachment(&env, "A"), &attachments[2]);
     assert_null(env_attachment(&env, "D"));

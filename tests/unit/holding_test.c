@@ -18,7 +18,7 @@ static int make(void **state)
     for (unsigned host = 0; host < 2; host++) {
         for (unsigned d = 0; d < DEVICES; d++) {
             devices[host][d] = (struct genv_device){.index = d, .total_memory = 16 * GIB};
-            snprintf(devices[host][d].uuid, GENV_UUID_SIZE, "GPU-%u", d);
+            snprintf(devices[host][d].id.uuid, GENV_UUID_SIZE, "GPU-%u", d);
         }
     }
     return 0;
@@ -30,7 +30,7 @@ static void add(struct holding *holding, size_t host, unsigned device, uint64_t 
     struct genv_attachment attachment = {.index = (int)device, .gpu_memory = capacity, .time = {.tv_sec = since}};
     struct genv_env env = {.attachments = &attachment, .attachment_count = 1};
 
-    copy_string(attachment.uuid, GENV_UUID_SIZE, devices[host][device].uuid);
+    copy_string(attachment.device.uuid, GENV_UUID_SIZE, devices[host][device].id.uuid);
     assert_int_equal(holding_add(holding, host, &env, devices[host], DEVICES), 0);
 }
 
@@ -98,14 +98,14 @@ static void hosts_are_kept_apart(void **state)
 static void what_the_machine_has_lost_is_not_held(void **state)
 {
     cleanup_holding struct holding holding = {0};
-    struct genv_attachment gone = {.uuid = "GPU-gone", .index = -1};
+    struct genv_attachment gone = {.device.uuid = "GPU-gone", .index = -1};
     struct genv_env env = {.attachments = &gone, .attachment_count = 1};
 
     (void)state;
     assert_int_equal(holding_add(&holding, 0, &env, devices[0], DEVICES), 0);
     check(&holding, 0, 0);
-    devices[0][0].uuid[0] = '\0'; /* the driver does not tell which it is */
-    gone.uuid[0] = '\0';
+    devices[0][0].id.uuid[0] = '\0'; /* the driver does not tell which it is */
+    gone.device.uuid[0] = '\0';
     assert_int_equal(holding_add(&holding, 0, &env, devices[0], DEVICES), 0);
     check(&holding, 0, 0);
 }

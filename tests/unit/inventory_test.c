@@ -77,11 +77,11 @@ static void without_word_of_the_kernel_there_is_no_key(void **state)
 static const struct genv_device devices[] = {
     {.index = 0,
      .minor = 3,
-     .uuid = "GPU-a",
+     .id.uuid = "GPU-a",
      .pci_bus_id = "00000000:01:00.0",
      .name = "NVIDIA H200",
      .total_memory = UINT64_C(150754820096)},
-    {.index = 2, .minor = -1, .mig = true, .uuid = "GPU-b", .name = "\"quoted\" \\ name"},
+    {.index = 2, .minor = -1, .mig = true, .id.uuid = "GPU-b", .name = "\"quoted\" \\ name"},
 };
 
 static void devices_survive_the_round_trip(void **state)
@@ -99,7 +99,7 @@ static void devices_survive_the_round_trip(void **state)
         assert_int_equal(read[i].minor, devices[i].minor);
         assert_int_equal(read[i].mig, devices[i].mig);
         assert_int_equal(read[i].state, GENV_DEVICE_OK);
-        assert_string_equal(read[i].uuid, devices[i].uuid);
+        assert_string_equal(read[i].id.uuid, devices[i].id.uuid);
         assert_string_equal(read[i].pci_bus_id, devices[i].pci_bus_id);
         assert_string_equal(read[i].name, devices[i].name);
         assert_true(read[i].total_memory == devices[i].total_memory);

@@ -6,6 +6,10 @@
 
 #define G ((uint64_t)1000000000)
 
+/* Of simulated devices. */
+#define UUID_2 "GPU-b6bf613d-bebb-45dc-d177-07977078336c"
+#define UUID_3 "GPU-12ae3023-7b17-df14-d56b-1fbb9ceba9e8"
+
 static void a_count_is_met_exactly(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
@@ -84,10 +88,10 @@ static void an_index_comes_on_top_and_a_failing_one_changes_nothing(void **state
 
 static void numbers_that_mean_nothing_are_refused(void **state)
 {
+    static const char *const devices[] = {"",         "-1", "-5", "65536", "1,0", "99999999999999999999",
+                                          "GPU-none", "+1", " 1"};
     static const struct genv_attach_request refused[] = {
-        {.count = -2, .index = -1},        {.count = 65536, .index = -1}, {.count = -1, .index = -2},
-        {.count = -1, .index = 65536},     {.count = 1, .index = 1},      {.count = INT32_MAX, .index = -1},
-        {.count = INT32_MIN, .index = -1},
+        {.count = -2}, {.count = 65536}, {.count = 1, .device = "1"}, {.count = INT32_MAX}, {.count = INT32_MIN},
     };
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_error err = {0};
@@ -96,12 +100,16 @@ static void numbers_that_mean_nothing_are_refused(void **state)
     assert_int_equal(machine_attach(g, "a", 2, NULL), 0);
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
         assert_int_equal(genv_attach(g, "a", &refused[i], NULL, &err), -EINVAL);
-    assert_int_equal(genv_detach(g, "a", -5, NULL, &err), -EINVAL); /* and not: all */
-    assert_int_equal(genv_detach(g, "a", 65536, NULL, &err), -EINVAL);
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+        const struct genv_attach_request request = {.count = -1, .device = devices[i]};
+
+        assert_int_equal(genv_attach(g, "a", &request, NULL, &err), -ENODEV);
+        assert_int_equal(genv_detach(g, "a", devices[i], NULL, &err), -ENODEV); /* and not: all */
+    }
     assert_string_equal(machine_indices(g, "a"), "0,1");
     assert_int_equal(machine_attach(g, "none", 1, &err), -ENOENT);
     assert_int_equal(machine_attach(g, "../a", 1, &err), -EINVAL);
-    assert_int_equal(genv_detach(g, "none", -1, NULL, &err), -ENOENT);
+    assert_int_equal(genv_detach(g, "none", NULL, NULL, &err), -ENOENT);
 }
 
 static void detaching_takes_one_or_all(void **state)
@@ -111,21 +119,21 @@ static void detaching_takes_one_or_all(void **state)
 
     machine_activate(g, "a");
     assert_int_equal(machine_attach(g, "a", 4, NULL), 0);
-    assert_int_equal(genv_detach(g, "a", 1, NULL, NULL), 0);
+    assert_int_equal(genv_detach(g, "a", "1", NULL, NULL), 0);
     assert_string_equal(machine_indices(g, "a"), "0,2,3");
-    assert_int_equal(genv_detach(g, "a", 1, NULL, &err), -ENODEV);
+    assert_int_equal(genv_detach(g, "a", "1", NULL, &err), -ENODEV);
     machine_check_error(&err, ENODEV, "device 1 is not attached");
-    assert_int_equal(genv_detach(g, "a", 77, NULL, &err), -ENODEV);
+    assert_int_equal(genv_detach(g, "a", "77", NULL, &err), -ENODEV);
     assert_string_equal(machine_indices(g, "a"), "0,2,3");
-    assert_int_equal(genv_detach(g, "a", -1, NULL, NULL), 0);
-    assert_int_equal(genv_detach(g, "a", -1, NULL, NULL), 0);
+    assert_int_equal(genv_detach(g, "a", NULL, NULL, NULL), 0);
+    assert_int_equal(genv_detach(g, "a", NULL, NULL, NULL), 0);
     assert_string_equal(machine_indices(g, "a"), "");
 }
 
 static void the_environment_comes_back_as_it_is_then(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
-    const struct genv_attach_request two = {.count = 2, .index = -1}, five = {.count = 5, .index = -1};
+    const struct genv_attach_request two = {.count = 2}, five = {.count = 5};
     struct genv_env *env = NULL;
 
     machine_activate(g, "a");
@@ -135,13 +143,13 @@ static void the_environment_comes_back_as_it_is_then(void **state)
     assert_int_equal(env->attachments[1].index, 1);
     assert_int_equal(env->process_count, 1);
     genv_env_free(env);
-    assert_int_equal(genv_detach(g, "a", 0, &env, NULL), 0);
+    assert_int_equal(genv_detach(g, "a", "0", &env, NULL), 0);
     assert_int_equal(env->attachment_count, 1);
     assert_int_equal(env->attachments[0].index, 1);
     genv_env_free(env);
     env = NULL;
     assert_int_equal(genv_attach(g, "a", &five, &env, NULL), -ENODEV);
-    assert_int_equal(genv_detach(g, "a", 0, &env, NULL), -ENODEV);
+    assert_int_equal(genv_detach(g, "a", "0", &env, NULL), -ENODEV);
     assert_null(env);
     genv_env_free(NULL);
 }
@@ -184,11 +192,21 @@ static void a_machine_that_loses_devices_is_dealt_with(void **state)
     setenv("GENV_DEVICES", "2", 1);
     assert_string_equal(machine_indices(g, "a"), "-1,-1,0,1");
     assert_int_equal(machine_attach_index(g, "b", 0, false, &err), -EBUSY);
+    /* It may be a container that sees two of them: what cannot be seen goes by name alone. */
+    assert_int_equal(machine_attach(g, "a", 1, &err), -ENXIO);
+    machine_check_error(&err, ENXIO, "environment a is attached to device " UUID_3 ", which cannot be seen from here");
+    assert_string_equal(machine_indices(g, "a"), "-1,-1,0,1");
+    assert_int_equal(machine_set_capacity(g, "a", 1000, NULL), 0); /* less than before */
+    assert_int_equal(machine_set_capacity(g, "a", 0, &err), -ENXIO);
+    assert_int_equal(genv_detach(g, "a", UUID_2, NULL, NULL), 0);
+    assert_int_equal(genv_detach(g, "a", UUID_3, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "a", 1, NULL), 0);
     assert_string_equal(machine_indices(g, "a"), "0");
     assert_int_equal(machine_attach(g, "b", 1, NULL), 0);
     assert_string_equal(machine_indices(g, "b"), "1");
     setenv("GENV_DEVICES", "0", 1);
+    assert_int_equal(machine_attach(g, "a", 1, &err), -ENXIO);
+    assert_int_equal(genv_detach(g, "a", NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "a", 1, &err), -ENODEV);
     machine_check_error(&err, ENODEV, "cannot attach 1 device: this machine has none");
     setenv("GENV_DEVICES", "x", 1);

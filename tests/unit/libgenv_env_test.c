@@ -331,7 +331,7 @@ static void a_capacity_applies_to_what_is_attached(void **state)
     machine_check_error(&err, EBUSY, "device 0, which is attached, has no room for 12g");
     assert_int_equal(machine_set_capacity(g, "a", 0, &err), -EBUSY);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
-    assert_int_equal(genv_detach(g, "b", -1, NULL, NULL), 0);
+    assert_int_equal(genv_detach(g, "b", NULL, NULL, NULL), 0);
     assert_int_equal(machine_set_capacity(g, "a", 0, NULL), 0);
     assert_int_equal(attached_capacity(g, "a"), 0);
     assert_int_equal(machine_attach(g, "b", 1, &err), -EBUSY);
@@ -424,7 +424,7 @@ static int act_against_another_user(void *data)
 {
     struct genv *g = machine_open(data);
     const struct genv_config config = {.name = "mine now", .gpus = 1};
-    const struct genv_attach_request request = {.count = 0, .index = -1};
+    const struct genv_attach_request request = {.count = 0};
     const struct genv_member self = {.pid = getpid()}, parent = {.pid = getppid()};
     struct genv_activation activation = activation_of("victim", getpid());
     struct genv_error err = {0};
@@ -435,7 +435,7 @@ static int act_against_another_user(void *data)
     require(strcmp(err.message, "environment victim belongs to 60601") == 0);
     require(genv_configure(g, "victim", &config, GENV_CONFIG_ALL, &err) == -EPERM);
     require(genv_attach(g, "victim", &request, NULL, &err) == -EPERM);
-    require(genv_detach(g, "victim", -1, NULL, &err) == -EPERM);
+    require(genv_detach(g, "victim", NULL, NULL, &err) == -EPERM);
     require(genv_deactivate(g, "victim", &self, &err) == -EPERM);
     require(genv_deactivate(g, NULL, &parent, &err) == -ENOENT);
     require(genv_env_get(g, "victim", &env, &err) == 0); /* looking is free */

@@ -7,6 +7,10 @@
 
 #include "base/proc.h"
 
+/* Of simulated devices. They are locked in the order 3, 1, 0, 2. */
+#define UUID_0 "GPU-5692161d-100b-05e5-dbd2-38973a2b148a"
+#define UUID_2 "GPU-b6bf613d-bebb-45dc-d177-07977078336c"
+
 static inline void unlockp(struct genv_lock **lock)
 {
     genv_unlock(*lock);
@@ -119,16 +123,16 @@ static void inside_a_lock_there_is_no_waiting_for_oneself(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     cleanup_lock struct genv_lock *outer = NULL, *inner = NULL, *innermost = NULL;
 
-    make_env(g, "a", (int[]){0, 2}, 2);
+    make_env(g, "a", (int[]){0, 3}, 2);
     assert_int_equal(genv_lock(g, "a", 0, &outer, NULL), 0);
     assert_int_equal(try_lock(g, "a", NULL), -EAGAIN);
     setenv("GENV_LOCK", genv_lock_token(outer), 1);
     assert_int_equal(genv_lock(g, "a", 0, &inner, NULL), 0);
-    make_env(g, "a", (int[]){3}, 1); /* one more meanwhile, above those that are held */
+    make_env(g, "a", (int[]){2}, 1); /* one more meanwhile, which is locked after those that are held */
     setenv("GENV_LOCK", genv_lock_token(inner), 1);
     assert_int_equal(genv_lock(g, "a", 0, &innermost, NULL), 0);
     setenv("GENV_LOCK", genv_lock_token(outer), 1);
-    assert_int_equal(try_lock(g, "a", NULL), -EAGAIN); /* device 3 is the innermost's */
+    assert_int_equal(try_lock(g, "a", NULL), -EAGAIN); /* device 2 is the innermost's */
     setenv("GENV_LOCK", genv_lock_token(innermost), 1);
     assert_int_equal(try_lock(g, "a", NULL), 0);
 }
@@ -157,7 +161,8 @@ static void what_could_be_a_deadlock_is_refused(void **state)
     make_env(g, "a", (int[]){0, 3}, 2);
     setenv("GENV_LOCK", genv_lock_token(outer), 1);
     assert_int_equal(try_lock(g, "a", &err), -EDEADLK);
-    machine_check_error(&err, EDEADLK, "cannot lock device 0 inside a lock of a higher one: lock them together");
+    machine_check_error(&err, EDEADLK,
+                        "cannot lock device 3 inside a lock of one that comes after it: lock them together");
 }
 
 static int die(void *data)
@@ -168,12 +173,18 @@ static int die(void *data)
 
 static void tokens_that_mean_nothing_are_not_believed(void **state)
 {
-    static const char *const tokens[] = {"",          "x",
-                                         "1",         "1:2",
-                                         ":::",       "0:0:0,2,",
-                                         "-1:1:0,2,", "1:",
-                                         "1:0:0,",    "99999999999:1:0,2,",
-                                         "%s%n:1:",   "2147483647:1:0,2,"};
+    static const char *const tokens[] = {"",
+                                         "x",
+                                         "1",
+                                         "1:2",
+                                         ":::",
+                                         "0:0:" UUID_0 ",",
+                                         "-1:1:" UUID_0 ",",
+                                         "1:",
+                                         "1:0:" UUID_0 ",",
+                                         "99999999999:1:" UUID_0 ",",
+                                         "%s%n:1:",
+                                         "2147483647:1:" UUID_0 ","};
     cleanup_genv struct genv *g = machine_open(*state), *other = machine_open(*state);
     cleanup_lock struct genv_lock *lock = NULL;
     cleanup_free char *reused = NULL, *dead = NULL, *real = NULL;
@@ -187,14 +198,15 @@ static void tokens_that_mean_nothing_are_not_believed(void **state)
         assert_int_equal(try_lock(other, "a", NULL), -EAGAIN);
     }
     assert_int_equal(proc_stat_read(getpid(), &stat), 0);
-    assert_true(asprintf(&reused, "%d:%llu:0,2,", getpid(), (unsigned long long)stat.start_time - 1) > 0);
+    assert_true(asprintf(&reused, "%d:%llu:" UUID_0 "," UUID_2 ",", getpid(), (unsigned long long)stat.start_time - 1) >
+                0);
     setenv("GENV_LOCK", reused, 1);
     assert_int_equal(try_lock(other, "a", NULL), -EAGAIN);
     unit_wait(pid);
-    assert_true(asprintf(&dead, "%d:%llu:0,2,", pid, (unsigned long long)stat.start_time) > 0);
+    assert_true(asprintf(&dead, "%d:%llu:" UUID_0 "," UUID_2 ",", pid, (unsigned long long)stat.start_time) > 0);
     setenv("GENV_LOCK", dead, 1);
     assert_int_equal(try_lock(other, "a", NULL), -EAGAIN);
-    assert_true(asprintf(&real, "%d:%llu:0,2,", getpid(), (unsigned long long)stat.start_time) > 0);
+    assert_true(asprintf(&real, "%d:%llu:" UUID_0 "," UUID_2 ",", getpid(), (unsigned long long)stat.start_time) > 0);
     assert_string_equal(genv_lock_token(lock), real);
     setenv("GENV_LOCK", real, 1);
     assert_int_equal(try_lock(other, "a", NULL), 0);
@@ -259,7 +271,7 @@ static void a_lock_leaves_no_descriptors_behind(void **state)
 
 static void a_planted_lock_file_is_refused(void **state)
 {
-    cleanup_free char *path = unit_path(*state, "state/devices/0.lock");
+    cleanup_free char *path = unit_path(*state, "state/devices/" UUID_0 ".lock");
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_error err = {0};
 
@@ -268,7 +280,7 @@ static void a_planted_lock_file_is_refused(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0666), 0);
     assert_true(try_lock(g, "a", &err) < 0);
-    assert_non_null(strstr(err.message, "0.lock is not a regular file"));
+    assert_non_null(strstr(err.message, UUID_0 ".lock is not a regular file"));
 }
 
 static int lock_as_another_user(void *data)

@@ -63,14 +63,17 @@ int machine_set_capacity(struct genv *g, const char *eid, uint64_t capacity, str
 
 int machine_attach(struct genv *g, const char *eid, int count, struct genv_error *err)
 {
-    const struct genv_attach_request request = {.count = count, .index = -1};
+    const struct genv_attach_request request = {.count = count};
 
     return genv_attach(g, eid, &request, NULL, err);
 }
 
 int machine_attach_index(struct genv *g, const char *eid, int index, bool over_subscribe, struct genv_error *err)
 {
-    const struct genv_attach_request request = {.count = -1, .index = index, .over_subscribe = over_subscribe};
+    char device[16];
+    const struct genv_attach_request request = {.count = -1, .device = device, .over_subscribe = over_subscribe};
+
+    snprintf(device, sizeof(device), "%d", index);
 
     return genv_attach(g, eid, &request, NULL, err);
 }

@@ -24,10 +24,11 @@ static void make(struct world *world, size_t held, uint64_t capacity, size_t str
     memset(world, 0, sizeof(*world));
     for (unsigned d = 0; d < DEVICES; d++) {
         world->devices[d] = (struct genv_device){.index = d, .total_memory = UINT64_C(16) << 30};
-        snprintf(world->devices[d].uuid, GENV_UUID_SIZE, "GPU-%u", d);
-        copy_string(world->attachments[d].uuid, GENV_UUID_SIZE, world->devices[d].uuid);
+        snprintf(world->devices[d].id.uuid, GENV_UUID_SIZE, "GPU-%u", d);
+        copy_string(world->attachments[d].device.uuid, GENV_UUID_SIZE, world->devices[d].id.uuid);
         world->attachments[d].gpu_memory = capacity;
         world->usages[d].index = DEVICES - 1 - d;
+        snprintf(world->usages[d].uuid, GENV_UUID_SIZE, "GPU-%u", DEVICES - 1 - d);
     }
     world->env.attachments = world->attachments;
     world->env.attachment_count = held;

@@ -42,7 +42,8 @@ static void a_whole_record_decodes(void **state)
     assert_int_equal(record.env.kernel_count, 1);
     assert_string_equal(record.env.kernels[0].connection_file, "/home/p/kernel-8d3f-1.json");
     assert_int_equal(record.env.attachment_count, 2);
-    assert_string_equal(record.env.attachments[0].uuid, "GPU-b"); /* ascending by index, whatever the text says */
+    assert_string_equal(record.env.attachments[0].device.uuid,
+                        "GPU-b"); /* ascending by index, whatever the text says */
     assert_int_equal(record.env.attachments[0].gpu_memory, 4000000000);
     assert_int_equal(record.env.attachments[1].gpu_memory, 0);
     env_release(&record.env);
@@ -192,7 +193,7 @@ static void check_meaning(size_t i, const struct genv_env *env)
     assert_int_equal(env->kernel_count, corpus[i].kernel_count);
     assert_int_equal(env->attachment_count, corpus[i].attachment_count);
     for (size_t a = 0; a < env->attachment_count; a++) {
-        assert_string_equal(env->attachments[a].uuid, corpus[i].uuids[a]);
+        assert_string_equal(env->attachments[a].device.uuid, corpus[i].uuids[a]);
         assert_int_equal(env->attachments[a].index, corpus[i].indices[a]);
         assert_int_equal(env->attachments[a].gpu_memory, corpus[i].capacity);
         assert_true(env->attachments[a].time.tv_sec >= env->created.tv_sec);
@@ -351,8 +352,8 @@ static void check_devices_alone(const struct record *record, enum record_origin 
     assert_int_equal(env->config.gpus, -1);
     assert_int_equal(env->process_count + env->kernel_count, 0);
     assert_int_equal(env->attachment_count, 2);
-    assert_string_equal(env->attachments[0].uuid, "GPU-a");
-    assert_string_equal(env->attachments[1].uuid, "GPU-b");
+    assert_string_equal(env->attachments[0].device.uuid, "GPU-a");
+    assert_string_equal(env->attachments[1].device.uuid, "GPU-b");
     assert_int_equal(env->attachments[0].index, -1);
     assert_int_equal(env->attachments[1].gpu_memory, 0); /* the whole device */
 }
@@ -458,7 +459,7 @@ static void make_random(uint64_t *seed, struct record *record)
     for (size_t i = 0; i < env->attachment_count; i++) {
         struct genv_attachment *attachment = &env->attachments[i];
 
-        snprintf(attachment->uuid, sizeof(attachment->uuid), "GPU-%zu", i);
+        snprintf(attachment->device.uuid, sizeof(attachment->device.uuid), "GPU-%zu", i);
         attachment->index = i == 0 && unit_random(seed) % 2 ? -1 : (int)i;
         attachment->gpu_memory = unit_random(seed) % 2 ? unit_random(seed) >> 1 : 0;
         attachment->time = env->created;
@@ -485,7 +486,7 @@ static bool is_same(const struct genv_env *a, const struct genv_env *b)
     for (size_t i = 0; i < a->attachment_count; i++) {
         const struct genv_attachment *left = &a->attachments[i], *right = &b->attachments[i];
 
-        if (strcmp(left->uuid, right->uuid) != 0 || left->index != right->index ||
+        if (strcmp(left->device.uuid, right->device.uuid) != 0 || left->index != right->index ||
             left->gpu_memory != right->gpu_memory || left->time.tv_sec != right->time.tv_sec ||
             left->time.tv_nsec != right->time.tv_nsec)
             return false;

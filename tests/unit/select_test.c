@@ -31,7 +31,7 @@ static void machine_make(struct machine *machine, size_t size, size_t env_count)
     machine->list = (struct env_list){machine->envs, env_count};
     for (size_t d = 0; d < size; d++) {
         machine->devices[d] = (struct genv_device){.index = (unsigned)d, .total_memory = 16 * G};
-        snprintf(machine->devices[d].uuid, GENV_UUID_SIZE, "GPU-%zu", d);
+        snprintf(machine->devices[d].id.uuid, GENV_UUID_SIZE, "GPU-%zu", d);
     }
     for (size_t e = 0; e < env_count; e++) {
         snprintf(machine->envs[e].eid, GENV_EID_MAX, "env%zu", e);
@@ -48,7 +48,7 @@ static void machine_attach(struct machine *machine, size_t e, size_t d, uint64_t
 
     *attachment =
         (struct genv_attachment){.index = (int)machine->devices[d].index, .gpu_memory = capacity, .time = EARLIER};
-    copy_string(attachment->uuid, sizeof(attachment->uuid), machine->devices[d].uuid);
+    copy_string(attachment->device.uuid, sizeof(attachment->device.uuid), machine->devices[d].id.uuid);
 }
 
 static struct select_view view_of(const struct machine *machine, size_t self)
@@ -217,7 +217,7 @@ static void devices_that_do_not_work_are_never_given(void **state)
     machine_make(&machine, 4, 1);
     machine.devices[0].state = GENV_DEVICE_LOST;
     machine.devices[1].state = GENV_DEVICE_FORBIDDEN;
-    machine.devices[2].uuid[0] = '\0';
+    machine.devices[2].id.uuid[0] = '\0';
     check_count(&machine, 1, false, "3", NULL);
     check_count(&machine, 2, false, "!", "cannot attach 2 devices: this machine has 4, of which 3 do not work");
     check_count(&machine, 2, true, "!", "of which 3 do not work");
@@ -243,7 +243,7 @@ static void a_machine_without_devices_says_so(void **state)
     check_count(&machine, 1, false, "!", "cannot attach 1 device: this machine has none");
     check_count(&machine, 2, true, "!", "cannot attach 2 devices: this machine has none");
     view = view_of(&machine, SELF);
-    assert_int_equal(select_index(&view, 0, true, &selection, &err), -ENODEV);
+    assert_int_equal(select_device(&view, "0", true, &selection, &err), -ENODEV);
     assert_string_equal(err.message, "there is no device 0: this machine has none");
 }
 
@@ -259,12 +259,12 @@ static void a_failure_leaves_the_result_alone(void **state)
     view = view_of(&machine, SELF);
     assert_int_equal(select_count(&view, 1, false, &selection, NULL), -EBUSY);
     assert_int_equal(select_count(&view, 2, false, &selection, NULL), -ENODEV);
-    assert_int_equal(select_index(&view, 0, false, &selection, NULL), -EBUSY);
-    assert_int_equal(select_index(&view, 1, false, &selection, NULL), -ENODEV);
+    assert_int_equal(select_device(&view, "0", false, &selection, NULL), -EBUSY);
+    assert_int_equal(select_device(&view, "1", false, &selection, NULL), -ENODEV);
     assert_int_equal(selection.count, 77);
 }
 
-/* select_index() */
+/* select_device() */
 
 static void check_index(const struct machine *machine, int index, bool over_subscribe, const char *expected, int code,
                         const char *reason)
@@ -273,8 +273,10 @@ static void check_index(const struct machine *machine, int index, bool over_subs
     struct selection selection = {0};
     struct genv_error err = {0};
     cleanup_text struct text indices = TEXT_INIT;
+    char name[16];
 
-    assert_int_equal(select_index(&view, index, over_subscribe, &selection, &err), -code);
+    snprintf(name, sizeof(name), "%d", index);
+    assert_int_equal(select_device(&view, name, over_subscribe, &selection, &err), -code);
     text_add(&indices, "");
     for (size_t i = 0; i < selection.count; i++)
         text_addf(&indices, "%s%d", i ? "," : "", selection.attachments[i].index);
@@ -320,7 +322,7 @@ static void an_index_that_does_not_work_is_refused(void **state)
     machine.devices[0].state = GENV_DEVICE_LOST;
     machine.devices[1].state = GENV_DEVICE_FORBIDDEN;
     machine.devices[2].state = GENV_DEVICE_FAILED;
-    machine.devices[3].uuid[0] = '\0';
+    machine.devices[3].id.uuid[0] = '\0';
     check_index(&machine, 0, true, "", ENODEV, "device 0 is lost: it fell off the bus or needs a reset");
     check_index(&machine, 1, true, "", ENODEV, "device 1 is not yours to open");
     check_index(&machine, 2, false, "", ENODEV, "device 2 does not answer the driver");
@@ -374,12 +376,12 @@ static void a_capacity_applies_to_all_that_is_attached(void **state)
 
 static bool works(const struct machine *machine, size_t d)
 {
-    return machine->devices[d].state == GENV_DEVICE_OK && *machine->devices[d].uuid;
+    return machine->devices[d].state == GENV_DEVICE_OK && *machine->devices[d].id.uuid;
 }
 
 static const struct genv_attachment *attachment_of(const struct machine *machine, size_t e, size_t d)
 {
-    return env_attachment(&machine->envs[e], machine->devices[d].uuid);
+    return env_attachment(&machine->envs[e], machine->devices[d].id.uuid);
 }
 
 static size_t count_others(const struct machine *machine, size_t self, size_t d)
@@ -503,7 +505,7 @@ static void check_selection(const struct machine *machine, size_t count, bool ov
     }
     for (size_t i = 0; i < count; i++) {
         const struct genv_attachment *after = &selection->attachments[i];
-        const struct genv_attachment *before = env_attachment(&machine->envs[SELF], after->uuid);
+        const struct genv_attachment *before = env_attachment(&machine->envs[SELF], after->device.uuid);
 
         assert_true(after->gpu_memory == (before ? before->gpu_memory : machine->envs[SELF].config.gpu_memory));
         assert_int_equal(after->time.tv_sec, before ? EARLIER.tv_sec : NOW.tv_sec);
@@ -574,7 +576,7 @@ static void random_machines_follow_the_rule_by_index(void **state)
         before = machine.envs[SELF].attachment_count;
         attached = attachment_of(&machine, SELF, d);
         view = view_of(&machine, SELF);
-        r = select_index(&view, (int)machine.devices[d].index, over_subscribe, &selection, NULL);
+        r = select_device(&view, machine.devices[d].id.uuid, over_subscribe, &selection, NULL);
         if (attached)
             assert_int_equal(r, 0);
         else if (!works(&machine, d))
@@ -678,7 +680,7 @@ static bool step(uint64_t *seed, struct machine *machine)
         break;
     case 2:
     case 3:
-        r = select_index(&view, (int)(unit_random(seed) % machine->size), false, &selection, NULL);
+        r = select_device(&view, machine->devices[unit_random(seed) % machine->size].id.uuid, false, &selection, NULL);
         break;
     default:
         r = select_count(&view, (int)(unit_random(seed) % (machine->size + 1)), false, &selection, NULL);

@@ -583,7 +583,7 @@ static void an_allocation_looks_at_holders_and_at_who_asks(void **state)
     unit_write(*state, "state/envs/idle.json", "broken since, and not even read");
     assert_int_equal(mode_of(state, "state/envs/idle.json"), S_IFREG | 0645);
     make_env(&env, "holds", geteuid());
-    *attachment = (struct genv_attachment){.uuid = "GPU-a"};
+    *attachment = (struct genv_attachment){.device.uuid = "GPU-a"};
     env.attachments = attachment;
     env.attachment_count = 1;
     before = load_holders(store, "asks");
@@ -616,7 +616,7 @@ static void whatever_loses_the_marks_hides_no_holder(void **state)
     save(store, "asks", geteuid());
     save(store, "idle", geteuid());
     make_env(&env, "holds", geteuid());
-    *attachment = (struct genv_attachment){.uuid = "GPU-a"};
+    *attachment = (struct genv_attachment){.device.uuid = "GPU-a"};
     env.attachments = attachment;
     env.attachment_count = 1;
     assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
@@ -1170,34 +1170,34 @@ static void device_locks_are_for_everybody_and_inherited(void **state)
     cleanup_close int first = -1, second = -1;
     cleanup_store struct store *store = open_store(state);
     mode_t before = umask(0777);
-    int r = store_open_device_lock(store, 3, &first, NULL);
+    int r = store_open_device_lock(store, "GPU-3", &first, NULL);
 
     umask(before);
     assert_int_equal(r, 0);
     assert_int_equal(mode_of(state, "state/devices"), S_IFDIR | 01777);
-    assert_int_equal(mode_of(state, "state/devices/3.lock"), S_IFREG | 0666);
+    assert_int_equal(mode_of(state, "state/devices/GPU-3.lock"), S_IFREG | 0666);
     assert_int_equal(fcntl(first, F_GETFD), 0);
-    assert_int_equal(store_open_device_lock(store, 3, &second, NULL), 0);
+    assert_int_equal(store_open_device_lock(store, "GPU-3", &second, NULL), 0);
     assert_int_equal(flock(first, LOCK_EX | LOCK_NB), 0);
     assert_int_equal(flock(second, LOCK_EX | LOCK_NB), -1);
 }
 
 static void a_planted_device_lock_is_refused(void **state)
 {
-    cleanup_free char *lock = unit_path(*state, "state/devices/0.lock");
+    cleanup_free char *lock = unit_path(*state, "state/devices/GPU-0.lock");
     cleanup_store struct store *store = open_store(state);
     struct genv_error err = {0};
     int fd = -1;
 
-    assert_int_equal(store_open_device_lock(store, 0, &fd, NULL), 0);
+    assert_int_equal(store_open_device_lock(store, "GPU-0", &fd, NULL), 0);
     close(fd);
     assert_int_equal(unlink(lock), 0);
     assert_int_equal(symlink("/etc/passwd", lock), 0);
-    assert_int_equal(store_open_device_lock(store, 0, &fd, &err), -ELOOP);
-    assert_non_null(strstr(err.message, "state/devices/0.lock is not a regular file"));
+    assert_int_equal(store_open_device_lock(store, "GPU-0", &fd, &err), -ELOOP);
+    assert_non_null(strstr(err.message, "state/devices/GPU-0.lock is not a regular file"));
 }
 
-static const struct genv_device device = {.index = 4, .minor = -1, .uuid = "GPU-own", .total_memory = 5};
+static const struct genv_device device = {.index = 4, .minor = -1, .id.uuid = "GPU-own", .total_memory = 5};
 
 static void an_inventory_is_found_again_under_its_key(void **state)
 {
@@ -1213,7 +1213,7 @@ static void an_inventory_is_found_again_under_its_key(void **state)
     assert_null(devices);
     assert_int_equal(store_load_inventory(store, "key", &devices, &count), 0);
     assert_int_equal(count, 1);
-    assert_string_equal(devices[0].uuid, "GPU-own");
+    assert_string_equal(devices[0].id.uuid, "GPU-own");
 }
 
 static int inventory_of_root_or_own(void *data)
@@ -1225,12 +1225,12 @@ static int inventory_of_root_or_own(void *data)
     require(store_new(data, NULL, NULL, &store, NULL) == 0);
     if (store_load_inventory(store, "key", &devices, &count) < 0)
         return 0;
-    return strcmp(devices[0].uuid, "GPU-root") == 0 ? 1 : 2;
+    return strcmp(devices[0].id.uuid, "GPU-root") == 0 ? 1 : 2;
 }
 
 static void only_roots_inventory_and_ones_own_are_believed(void **state)
 {
-    static const struct genv_device of_root = {.uuid = "GPU-root"}, planted = {.uuid = "GPU-planted"};
+    static const struct genv_device of_root = {.id.uuid = "GPU-root"}, planted = {.id.uuid = "GPU-planted"};
     cleanup_free char *path = unit_path(*state, "state"), *own = unit_path(*state, "state/inventory-60601.json");
     cleanup_free char *link = unit_path(*state, "state/link");
     cleanup_free char *text = inventory_encode("key", &planted, 1);

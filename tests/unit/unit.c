@@ -21,6 +21,8 @@ static void prepare(void)
 
     for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
         unsetenv(variables[i]);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* whatever nohup(1) or a shell's & have ignored */
     cmocka_set_message_output(CM_OUTPUT_TAP);
 }
 

@@ -23,11 +23,11 @@ static int make(void **state)
     (void)state;
     memset(&world, 0, sizeof(world));
     world.attachments[0] = (struct genv_attachment){
-        .uuid = "GPU-0", .index = 0, .gpu_memory = 4 * GIB, .time = {.tv_sec = 1000, .tv_nsec = 5000000}};
+        .device.uuid = "GPU-0", .index = 0, .gpu_memory = 4 * GIB, .time = {.tv_sec = 1000, .tv_nsec = 5000000}};
     world.env = (struct genv_env){
         .eid = "1573", .uid = 1004, .username = "paul", .attachments = world.attachments, .attachment_count = 1};
-    world.usages[0] = (struct genv_usage){0, 3 * GIB};
-    world.more = (struct genv_usage){0, 2 * GIB};
+    world.usages[0] = (struct genv_usage){.uuid = "GPU-0", .used_memory = 3 * GIB};
+    world.more = (struct genv_usage){.uuid = "GPU-0", .used_memory = 2 * GIB};
     world.processes[0] = (struct genv_gpu_process){.pid = 42,
                                                    .start_time = 98765,
                                                    .uid = 1004,
@@ -50,6 +50,7 @@ static struct violation about_process(enum enforce_rule rule)
 {
     return (struct violation){.rule = rule,
                               .remedy = REMEDY_TERMINATE,
+                              .uuid = "GPU-0",
                               .uid = 1004,
                               .username = "paul",
                               .eid = "1573",
@@ -159,11 +160,11 @@ static void a_device_that_is_attached_now_is_fine(void **state)
     struct violation violation = about_process(RULE_ENV_DEVICES);
 
     (void)state;
-    violation.device = 1;
-    assert_false(violation_holds(&violation, &world.snapshot)); /* is not used */
-    world.usages[0].index = 1;
+    copy_string(violation.uuid, sizeof(violation.uuid), "GPU-1");
+    assert_false(violation_holds(&violation, &world.snapshot));               /* is not used */
+    copy_string(world.usages[0].uuid, sizeof(world.usages[0].uuid), "GPU-1"); /* at whatever index */
     assert_true(violation_holds(&violation, &world.snapshot));
-    world.attachments[1] = (struct genv_attachment){.uuid = "GPU-1", .index = 1};
+    world.attachments[1] = (struct genv_attachment){.device.uuid = "GPU-1", .index = 1};
     world.env.attachment_count = 2;
     assert_false(violation_holds(&violation, &world.snapshot));
     world.env.attachment_count = 1;
@@ -181,9 +182,9 @@ static void memory_that_fits_now_is_fine(void **state)
     assert_false(violation_holds(&violation, &world.snapshot));
     world.more.used_memory = GIB + 1;
     assert_true(violation_holds(&violation, &world.snapshot));
-    world.more.index = 1;
+    copy_string(world.more.uuid, sizeof(world.more.uuid), "GPU-1");
     assert_false(violation_holds(&violation, &world.snapshot));
-    world.more = (struct genv_usage){0, 5 * GIB};
+    world.more = (struct genv_usage){.uuid = "GPU-0", .used_memory = 5 * GIB};
     world.usages[0].used_memory = GENV_UNKNOWN_U64; /* ending it may not help */
     assert_false(violation_holds(&violation, &world.snapshot));
     world.usages[0].used_memory = GIB;
@@ -226,7 +227,7 @@ static void what_is_the_same_is_told(void **state)
     assert_true(violation_equals(&b, &other)); /* how much may change */
     other = b, other.host = 1;
     assert_false(violation_equals(&b, &other));
-    other = b, other.device = 1;
+    other = b, other.uuid[0] = 'x';
     assert_false(violation_equals(&b, &other));
     other = b, other.start_time++;
     assert_false(violation_equals(&b, &other));
@@ -264,7 +265,8 @@ static void a_word_carries_it_to_its_host(void **state)
     violation = about_process(RULE_ENV_MEMORY);
     violation.start_time = violation.used = violation.allowed = UINT64_MAX;
     violation.pid = INT32_MAX;
-    violation.device = 65535;
+    violation.index = 65535;
+    memset(violation.uuid, 'u', sizeof(violation.uuid) - 1);
     memset(violation.eid, 'e', GENV_EID_MAX);
     check_word(&violation);
     violation = about_attachment(RULE_MAX_DEVICES);
@@ -303,20 +305,23 @@ static void other_words_are_refused(void **state)
         "",
         ":",
         "env-memory",
-        "env-memory:1:42:98765:1573",
-        "env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z",
-        "env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z/1",
-        "env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z/1/",
-        "env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z/1/2/3",
-        "env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z/1/18446744073709551616",
-        "env-memory:1:42:98765:1573:yesterday/1/2",
-        "env-memory:1:42:98765:../x:2026-11-20T10:14:12.345Z/1/2",
-        "env-memory:1:-42:98765:1573:2026-11-20T10:14:12.345Z/1/2",
-        "env-memory:1:2147483648:98765:1573:2026-11-20T10:14:12.345Z/1/2",
-        "env-memory:65536:42:98765:1573:2026-11-20T10:14:12.345Z/1/2",
-        "env-memory: 1:42:98765:1573:2026-11-20T10:14:12.345Z/1/2",
-        "env-memory:1:0:0:1573:2026-11-20T10:14:12.345Z/1/2",
-        "Env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z/1/2",
+        "env-memory:42:98765:1573",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2/3",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/18446744073709551616",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z//1/1/2",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/../1/1/2",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU 0/1/1/2",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/65536/1/2",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/ 1/1/2",
+        "env-memory:42:98765:1573:yesterday/GPU-0/1/1/2",
+        "env-memory:42:98765:../x:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
+        "env-memory:-42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
+        "env-memory:2147483648:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
+        "env-memory:0:0:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
+        "Env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
     };
     struct violation violation = {.host = 9};
 
@@ -324,7 +329,8 @@ static void other_words_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         assert_int_equal(violation_from_word(words[i], &violation), -EINVAL);
     assert_int_equal(violation.host, 9);
-    assert_int_equal(violation_from_word("env-memory:1:42:98765:1573:2026-11-20T10:14:12.345Z/1/2", &violation), 0);
+    assert_int_equal(violation_from_word("env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2", &violation),
+                     0);
 }
 
 static void the_host_completes_it(void **state)

@@ -43,9 +43,9 @@ void view_save(const char *eid, uid_t uid, pid_t member, const struct genv_attac
     view_save(eid, uid, member, (struct genv_attachment[]){__VA_ARGS__},                                               \
               sizeof((struct genv_attachment[]){__VA_ARGS__}) / sizeof(struct genv_attachment))
 /* An attachment of VIEW_SAVE(). */
-#define ON(device, at, capacity)                                                                                       \
+#define ON(id, at, capacity)                                                                                           \
     {                                                                                                                  \
-        .uuid = (device), .index = (at), .gpu_memory = (capacity), .time = {.tv_sec = 1000000000 }                     \
+        .device.uuid = id, .index = (at), .gpu_memory = (capacity), .time = {.tv_sec = 1000000000 }                    \
     }
 void view_enter(const char *eid);
 void view_leave(void);
