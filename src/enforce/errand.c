@@ -37,8 +37,8 @@ static int read_violations(char **words, const struct genv_snapshot *snapshot, s
     for (; *words; words++) {
         struct violation violation;
 
-        if (violation_from_word(*words, &violation) < 0)
-            return error_set(err, EINVAL, "'%s' is no violation", *words);
+        if (violation_from_json(*words, &violation, err) < 0)
+            return error_prefix(err, -EINVAL, "'%s' is not a violation", *words);
         violation_complete(&violation, snapshot);
         if (violation_list_add(list, &violation) < 0)
             return error_no_memory(err);

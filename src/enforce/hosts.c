@@ -73,7 +73,7 @@ static int send_all(struct course *course, const char *const *command, const str
     int r = errands ? 0 : error_no_memory(err);
 
     for (size_t i = 0; r == 0 && i < list->count; i++) {
-        errands[i] = (struct errand){list->items[i].host, violation_to_word(&list->items[i])};
+        errands[i] = (struct errand){list->items[i].host, violation_to_json(&list->items[i])};
         if (!errands[i].word)
             r = error_no_memory(err);
     }

@@ -3,8 +3,8 @@
 each.
 
 A folder includes its own headers and those of the layers that it may use, as "layer/file.h", and the public header as
-<genv/genv.h>. Its objects in BUILD_ROOT leave no symbol undefined that a layer defines which it may not use, by whichever
-header it knows of it. Only programs print and exit."""
+<genv/genv.h>. Its objects in BUILD_ROOT leave no symbol undefined that only layers define which it may not use,
+whichever header told of it. Only programs print and exit."""
 
 import collections
 import pathlib
