@@ -24,57 +24,29 @@ void remote_complain(const struct remote_options *values, const struct host *hos
         program_complain(line.data);
 }
 
-size_t remote_count_answers(const struct survey *survey)
+void remote_end_by(int caught)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < survey->count; i++)
-        count += survey->answers[i].snapshot != NULL;
-    return count;
-}
-
-/* What a host that fails means for the command. */
-static int judge(const struct remote_options *values, const struct survey *survey, bool *named, struct genv_error *err)
-{
-    for (size_t i = 0; i < survey->count; i++) {
-        const struct survey_answer *answer = &survey->answers[i];
-
-        if (answer->snapshot || answer->err.code == ECANCELED)
-            continue;
-        if (values->strict)
-            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
-        if (!named || !named[i])
-            remote_complain(values, answer->host, &answer->err);
-        if (named)
-            named[i] = true;
-    }
-    if (survey->count && remote_count_answers(survey) == 0)
-        return error_set(err, EIO, "none of the hosts answered");
-    return 0;
-}
-
-int remote_survey(const struct remote_options *values, const struct host_list *hosts,
-                  const struct survey_options *looks, bool *named, struct survey *ret_survey, struct genv_error *err)
-{
-    struct survey_options how = looks ? *looks : (struct survey_options){.suffices = NULL};
-    int caught = 0, r;
-
-    how.timeout_seconds = values->timeout_seconds;
-    r = survey_take(hosts, &how, ret_survey, &caught, err);
-    if (caught) {
-        /* Nothing is left to be ended: end as if the signal had come first. */
-        signal(caught, SIG_DFL);
-        raise(caught);
-    }
-    return r < 0 ? r : judge(values, ret_survey, named, err);
+    if (!caught)
+        return;
+    signal(caught, SIG_DFL);
+    raise(caught);
 }
 
 int remote_survey_all(const struct arguments *arguments, struct host_list *ret_hosts, struct survey *ret_survey,
                       struct genv_error *err)
 {
-    int r = remote_hosts(arguments->above, ret_hosts, err);
+    const struct remote_options *values = arguments->above;
+    const struct survey_options how = {.timeout_seconds = values->timeout_seconds};
+    int caught = 0, r = remote_hosts(values, ret_hosts, err);
 
-    return r < 0 ? r : remote_survey(arguments->above, ret_hosts, NULL, NULL, ret_survey, err);
+    if (r == 0)
+        r = survey_take(ret_hosts, &how, ret_survey, &caught, err);
+    remote_end_by(caught);
+    for (size_t i = 0; r == 0 && !values->strict && i < ret_survey->count; i++) {
+        if (!ret_survey->answers[i].snapshot)
+            remote_complain(values, ret_survey->answers[i].host, &ret_survey->answers[i].err);
+    }
+    return r < 0 ? r : survey_check(ret_survey, values->strict, err);
 }
 
 const struct option remote_table_option_rows[] = {

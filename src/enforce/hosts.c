@@ -125,15 +125,6 @@ static int refuse_failure(const struct survey *survey, struct genv_error *err)
     return 0;
 }
 
-static bool has_answer(const struct survey *survey)
-{
-    for (size_t i = 0; i < survey->count; i++) {
-        if (survey->answers[i].snapshot)
-            return true;
-    }
-    return false;
-}
-
 /* One look at all hosts, and what follows from it. A host that does not answer breaks no rule. */
 static int look(struct course *course, int *ret_signal, struct genv_error *err)
 {
@@ -161,7 +152,7 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
         r = send_acts(course, &due, ret_signal, err);
     if (r < 0)
         rounds_not_done(&course->session.rounds, &due);
-    if (r == 0 && course->session.options->interval_seconds <= 0 && !has_answer(&survey))
+    if (r == 0 && course->session.options->interval_seconds <= 0 && survey_count_answers(&survey) == 0)
         return error_set(err, EIO, "none of the hosts answered");
     return r;
 }

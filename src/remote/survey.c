@@ -68,6 +68,28 @@ int survey_take(const struct host_list *hosts, const struct survey_options *opti
     return 0;
 }
 
+size_t survey_count_answers(const struct survey *survey)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < survey->count; i++)
+        count += survey->answers[i].snapshot != NULL;
+    return count;
+}
+
+int survey_check(const struct survey *survey, bool strict, struct genv_error *err)
+{
+    for (size_t i = 0; strict && i < survey->count; i++) {
+        const struct survey_answer *answer = &survey->answers[i];
+
+        if (!answer->snapshot && answer->err.code != ECANCELED)
+            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
+    }
+    if (survey->count && survey_count_answers(survey) == 0)
+        return error_set(err, EIO, "none of the hosts answered");
+    return 0;
+}
+
 void survey_release(struct survey *survey)
 {
     for (size_t i = 0; survey->answers && i < survey->count; i++)
