@@ -114,17 +114,6 @@ static void complain(struct course *course, const struct survey *survey)
     }
 }
 
-static int refuse_failure(const struct survey *survey, struct genv_error *err)
-{
-    for (size_t i = 0; i < survey->count; i++) {
-        const struct survey_answer *answer = &survey->answers[i];
-
-        if (!answer->snapshot)
-            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
-    }
-    return 0;
-}
-
 /* One look at all hosts, and what follows from it. A host that does not answer breaks no rule. */
 static int look(struct course *course, int *ret_signal, struct genv_error *err)
 {
@@ -136,7 +125,7 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
     int r = hosts ? survey_take(course->options->hosts, &how, &survey, ret_signal, err) : error_no_memory(err);
 
     if (r == 0 && course->options->strict)
-        r = refuse_failure(&survey, err);
+        r = survey_check(&survey, true, err);
     if (r < 0)
         return r;
     complain(course, &survey);
