@@ -48,18 +48,11 @@ static void answered(const struct host *host, const struct text *answer, void *d
     }
 }
 
-static void free_errands(struct errand *errands, size_t count)
-{
-    for (size_t i = 0; errands && i < count; i++)
-        free(errands[i].word);
-    free(errands);
-}
-
 /* Sends every host all of @list that concerns it. @seconds more than an answer takes otherwise. */
 static int send_all(struct course *course, const char *const *command, const struct violation_list *list,
                     double seconds, int *ret_signal, struct genv_error *err)
 {
-    struct errand *errands = calloc(list->count + 1, sizeof(*errands));
+    cleanup_free struct errand *errands = calloc(list->count + 1, sizeof(*errands));
     const struct errands_request request = {
         .hosts = course->options->hosts,
         .command = command,
@@ -70,8 +63,10 @@ static int send_all(struct course *course, const char *const *command, const str
         .failed = host_failed,
         .data = course,
     };
-    int r = errands ? 0 : error_no_memory(err);
+    int r = 0;
 
+    if (!errands)
+        return error_no_memory(err);
     for (size_t i = 0; r == 0 && i < list->count; i++) {
         errands[i] = (struct errand){list->items[i].host, violation_to_json(&list->items[i])};
         if (!errands[i].word)
@@ -79,7 +74,8 @@ static int send_all(struct course *course, const char *const *command, const str
     }
     if (r == 0)
         r = errands_run(&request, ret_signal, err);
-    free_errands(errands, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        free(errands[i].word);
     return r;
 }
 

@@ -135,8 +135,10 @@ int errands_run(const struct errands_request *request, int *ret_signal, struct g
 {
     cleanup_free bool *sent = calloc(request->count + 1, sizeof(*sent));
     bool any = true;
-    int r = sent ? 0 : error_no_memory(err);
+    int r = 0;
 
+    if (!sent)
+        return error_no_memory(err);
     while (r == 0 && any)
         r = run_some(request, sent, &any, ret_signal, err);
     return r;

@@ -251,13 +251,14 @@ int hosts_choose(const char *list, const char *path, const struct host_defaults 
                  struct genv_error *err)
 {
     cleanup_free char *in_force = NULL;
-    int r = 0;
+    int r;
 
     if (list)
         return hosts_parse(list, defaults, ret_list, err);
-    if (!path)
-        r = hosts_find_file(&in_force, err);
-    return r < 0 ? r : hosts_read(path ? path : in_force, defaults, ret_list, err);
+    if (path)
+        return hosts_read(path, defaults, ret_list, err);
+    r = hosts_find_file(&in_force, err);
+    return in_force ? hosts_read(in_force, defaults, ret_list, err) : r;
 }
 
 void host_list_release(struct host_list *list)
