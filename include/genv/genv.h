@@ -33,6 +33,12 @@ void genv_close(struct genv *g); /* NULL is fine */
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
 const char *genv_state_directory(const struct genv *g);
 
+/* Calls @event for whatever changes by an operation on @g from now on (NULL: for nothing), ends of environments that it
+ * finds and removes included: once for each event, in the order in which they were made, after they were written and
+ * the state's lock was given back. A change that was not written is no event. A process that is killed in between has
+ * changed something and told nobody. Changes by others are not told. @event may use @g, but not close it. */
+void genv_listen(struct genv *g, void (*event)(const struct genv_event *event, void *data), void *data);
+
 /* The library's version, "0.1.0". */
 const char *genv_version(void);
 

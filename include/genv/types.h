@@ -99,6 +99,40 @@ struct genv_env {
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
 };
 
+enum genv_event_kind {
+    GENV_EVENT_CREATED,    /* the environment; its first member enters next */
+    GENV_EVENT_ENTERED,    /* by a member */
+    GENV_EVENT_LEFT,       /* by a member */
+    GENV_EVENT_CONFIGURED, /* anew */
+    GENV_EVENT_ATTACHED,   /* a device */
+    GENV_EVENT_RESIZED,    /* an attached device: another capacity on it */
+    GENV_EVENT_DETACHED,   /* a device, also because the environment ends */
+    GENV_EVENT_ENDED,      /* the environment; what it had was detached just before */
+};
+
+enum genv_event_reason {
+    GENV_REASON_ASKED,    /* an operation was asked for this */
+    GENV_REASON_UNMET,    /* a device count that could not be met leaves nothing attached */
+    GENV_REASON_LEFT,     /* the last member left */
+    GENV_REASON_GONE,     /* its members were found to be gone, for however long */
+    GENV_REASON_REBOOTED, /* it was found to be of an earlier boot */
+};
+
+/* What happened to an environment, as its record tells: one change, made by one commit. */
+struct genv_event {
+    struct timespec time; /* of the change; for GENV_REASON_GONE and _REBOOTED when it was found */
+    enum genv_event_kind kind;
+    enum genv_event_reason reason;
+    char eid[GENV_EID_MAX + 1];
+    struct timespec created;     /* of the environment, which tells it from others of that identifier */
+    uid_t uid;                   /* its owner */
+    uid_t by;                    /* whose doing it was, or who found it: the owner or root */
+    struct genv_config config;   /* as it is then */
+    struct genv_process process; /* ENTERED, LEFT: the member, unless it is a kernel; PID 0 otherwise */
+    char kernel_id[GENV_KERNEL_ID_MAX + 1];
+    struct genv_attachment attachment; /* ATTACHED, RESIZED, DETACHED; no UUID otherwise */
+};
+
 enum genv_device_state {
     GENV_DEVICE_OK,
     GENV_DEVICE_LOST,      /* fell off the bus, or needs a reset */

@@ -2,12 +2,14 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
 
+#define LONGEST_S   (1000 * 366 * 86400LL)
 #define LAST_SECOND 253402300799 /* of the year 9999, in UTC: what rfc3339_format() can write */
 
 struct timespec clock_now(void)
@@ -25,6 +27,28 @@ int64_t clock_monotonic_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+double clock_monotonic_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int64_t clock_seconds_to_ms(double seconds)
+{
+    if (!(seconds > 0)) /* NaN too */
+        return 0;
+    return seconds < LONGEST_S ? (int64_t)(seconds * 1000) : (int64_t)LONGEST_S * 1000;
+}
+
+int clock_poll_timeout(int64_t moment_ms)
+{
+    int64_t left = moment_ms - clock_monotonic_ms();
+
+    return left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
 void rfc3339_format(struct timespec time, char text[static RFC3339_SIZE])

@@ -10,6 +10,13 @@
 
 struct timespec clock_now(void);  /* CLOCK_REALTIME, in whole milliseconds: what rfc3339_format() keeps */
 int64_t clock_monotonic_ms(void); /* CLOCK_MONOTONIC */
+double clock_monotonic_seconds(void);
+
+/* What a user asks for, for calculations with clock_monotonic_ms(): any time, negative ones as none, is fine, and more
+ * than a thousand years is a thousand. */
+int64_t clock_seconds_to_ms(double seconds);
+/* The time until @moment_ms, for poll(2), which can't wait for longer than 24 days: ask again then. 0: it has come. */
+int clock_poll_timeout(int64_t moment_ms);
 
 /* UTC, to the millisecond. */
 void rfc3339_format(struct timespec time, char text[static RFC3339_SIZE]);

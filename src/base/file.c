@@ -3,8 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdalign.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* on every architecture; headers before Linux 5.9 lack it */
+#endif
 
 int file_open(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat)
 {
@@ -131,4 +137,31 @@ int file_replace(int directory, const char *name, const char *text, size_t lengt
     if (r < 0)
         unlinkat(directory, aside, 0);
     return r;
+}
+
+/* Unlike opendir(3), allocates nothing: another thread may have held malloc()'s lock when this process was forked. */
+static void close_listed(int first)
+{
+    int list = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    alignas(struct dirent64) char entries[1024];
+    long length;
+
+    while (list >= 0 && (length = syscall(SYS_getdents64, list, entries, sizeof(entries))) > 0) {
+        for (long at = 0; at < length;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + at);
+            int fd = (int)strtol(entry->d_name, NULL, 10);
+
+            if (entry->d_name[0] != '.' && fd >= first && fd != list)
+                close(fd);
+            at += entry->d_reclen;
+        }
+    }
+    if (list >= 0)
+        close(list);
+}
+
+void file_close_from(int first)
+{
+    if (syscall(SYS_close_range, (unsigned)first, ~0U, 0) < 0)
+        close_listed(first);
 }

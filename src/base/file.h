@@ -24,6 +24,9 @@ int file_write(int fd, const void *bytes, size_t length);
 int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid,
                  bool durable);
 
+/* Closes all descriptors from @first on; between fork(2) and exec(2) too, as closefrom(3) of glibc 2.34 and later. */
+void file_close_from(int first);
+
 /* The prefix of the files that file_replace() writes aside; what is left of one after a kill is rubbish. */
 #define FILE_ASIDE_PREFIX ".aside-"
 

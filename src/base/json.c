@@ -134,6 +134,135 @@ int json_decode(const json_t *json, const struct json_table *table, void *object
     return json_decode_some(json, table, object, &(bool){false}, err);
 }
 
+/* Each of these reads at *@text, which ends with a NUL, and moves behind what it has read. What JSON allows and
+ * json_dumps() never writes is refused, so that what is read here reads alike there. */
+static bool skip(const char **text, const char *expected)
+{
+    size_t length = strlen(expected);
+
+    if (strncmp(*text, expected, length) != 0)
+        return false;
+    *text += length;
+    return true;
+}
+
+static bool scan_text(const char **text, char *target, size_t size)
+{
+    const char *begin = *text + 1;
+    size_t length;
+
+    if (**text != '"')
+        return false;
+    length = strcspn(begin, "\"\\");
+    if (begin[length] != '"' || length >= size)
+        return false;
+    memcpy(target, begin, length);
+    target[length] = '\0';
+    *text = begin + length + 1;
+    return utf8_is_printable(target);
+}
+
+static bool scan_number(const char **text, uint64_t max, uint64_t *ret_number)
+{
+    size_t length = strspn(*text, "0123456789");
+    char digits[20];
+
+    if (length == 0 || length >= sizeof(digits) || (**text == '0' && length > 1))
+        return false;
+    memcpy(digits, *text, length);
+    digits[length] = '\0';
+    *text += length;
+    return text_to_u64(digits, max, ret_number) == 0;
+}
+
+static bool scan_object(const char **text, const struct json_table *table, char *object);
+
+static bool scan_array(const char **text, const struct json_field *field, char *object)
+{
+    size_t *count = (size_t *)(void *)(object + field->count_offset), size = field->element->size, room = 0;
+    char **elements = (char **)(void *)(object + field->offset);
+
+    if (!skip(text, "["))
+        return false;
+    while (!skip(text, "]")) {
+        size_t index = *count;
+
+        if (index == room) {
+            char *grown = room < JSON_ARRAY_MAX ? reallocarray(*elements, room * 2 + 1, size) : NULL;
+
+            if (!grown)
+                return false;
+            *elements = grown;
+            room = room * 2 + 1;
+        }
+        memset(*elements + index * size, 0, size);
+        ++*count;
+        if ((index && !skip(text, ",")) || !scan_object(text, field->element, *elements + index * size))
+            return false;
+    }
+    return *count <= JSON_ARRAY_MAX;
+}
+
+static bool scan_field(const char **text, const struct json_field *field, char *object)
+{
+    void *target = object + field->offset;
+    char time[RFC3339_SIZE];
+    uint64_t number;
+
+    switch (field->kind) {
+    case JSON_KIND_TEXT:
+        return scan_text(text, target, field->size);
+    case JSON_KIND_U64:
+        return scan_number(text, INT64_MAX, target);
+    case JSON_KIND_I32:
+        if (!scan_number(text, INT_MAX, &number))
+            return false;
+        *(int *)target = (int)number;
+        return true;
+    case JSON_KIND_BOOL:
+        *(bool *)target = skip(text, "true");
+        return *(bool *)target || skip(text, "false");
+    case JSON_KIND_TIME:
+        return scan_text(text, time, sizeof(time)) && rfc3339_parse(time, target) == 0;
+    case JSON_KIND_ARRAY:
+        return scan_array(text, field, object);
+    case JSON_KIND_REAL: /* no form of its own */
+        break;
+    }
+    return false;
+}
+
+static bool scan_object(const char **text, const struct json_table *table, char *object)
+{
+    const char *separator = "{";
+
+    if (!table->fields->key)
+        return false;
+    for (size_t i = 0; i < table->field_count; i++) {
+        const struct json_field *field = &table->fields[i];
+        const char *key = *text;
+
+        if (skip(&key, separator) && skip(&key, "\"") && skip(&key, field->key) && skip(&key, "\":")) {
+            *text = key;
+            separator = ",";
+            if (!scan_field(text, field, object))
+                return false;
+        } else if (field->optional) {
+            set_absent(field, object);
+        } else {
+            return false;
+        }
+    }
+    return *separator == ',' && skip(text, "}");
+}
+
+bool json_decode_compact(const char *text, size_t length, const struct json_table *table, void *object)
+{
+    const char *rest = text;
+
+    return scan_object(&rest, table, object) && rest == text + length;
+}
+
 static json_t *encode_array(const struct json_field *field, const char *object)
 {
     size_t count = *(const size_t *)(const void *)(object + field->count_offset);
@@ -168,9 +297,22 @@ static bool is_absent(const struct json_field *field, const char *object)
     case JSON_KIND_ARRAY:
         return *(const size_t *)(const void *)(object + field->count_offset) == 0;
     case JSON_KIND_TIME:
-        break;
+        return ((const struct timespec *)source)->tv_sec == 0 && ((const struct timespec *)source)->tv_nsec == 0;
     }
     return false;
+}
+
+json_t *json_text(const char *text)
+{
+    cleanup_free char *printable = NULL;
+
+    if (utf8_is_printable(text))
+        return json_string(text);
+    printable = strdup(text);
+    if (!printable)
+        return NULL;
+    utf8_make_printable(printable);
+    return json_string(printable);
 }
 
 static json_t *encode_field(const struct json_field *field, const char *object)
@@ -180,7 +322,7 @@ static json_t *encode_field(const struct json_field *field, const char *object)
 
     switch (field->kind) {
     case JSON_KIND_TEXT:
-        return json_string(source);
+        return json_text(source);
     case JSON_KIND_U64:
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:

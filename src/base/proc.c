@@ -173,6 +173,13 @@ void proc_machine(char machine[static MACHINE_SIZE])
         snprintf(machine, MACHINE_SIZE, "%016llx", (unsigned long long)text_hash(TEXT_HASH_INIT, id));
 }
 
+void proc_hostname(char *name, size_t size)
+{
+    if (gethostname(name, size) < 0)
+        copy_string(name, size, "localhost");
+    utf8_make_printable(name);
+}
+
 uint64_t proc_pid_namespace(void)
 {
     struct stat st;

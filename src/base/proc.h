@@ -41,6 +41,8 @@ int proc_boot_id(char boot_id[static BOOT_ID_SIZE]);
 /* What tells this machine from others, in all of its boots: a hash of /etc/machine-id, which is not for others to see.
  * "" where there is none. A container may have one of its own. */
 void proc_machine(char machine[static MACHINE_SIZE]);
+/* This machine's name, printable; "localhost" when unknown. */
+void proc_hostname(char *name, size_t size);
 /* The inode of the caller's PID namespace, 0 when unknown. */
 uint64_t proc_pid_namespace(void);
 

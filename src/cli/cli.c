@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "cli/variables.h"
 
 void cli_warn(struct cli *cli, const char *message)
@@ -53,6 +54,7 @@ const char *cli_current_eid(void)
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err)
 {
     const char *eid = cli_current_eid();
+    struct genv_error reason = {0};
     int r;
 
     if (!eid)
@@ -63,10 +65,11 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
     r = cli_open(cli, err);
     if (r < 0)
         return r;
-    r = genv_env_get(cli->genv, eid, ret_env, err);
-    if (r == -ENOENT)
-        return error_set(err, ENOENT, "environment %s has ended: run 'genv deactivate' and then 'genv activate'", eid);
-    return r;
+    r = genv_env_get(cli->genv, eid, ret_env, &reason);
+    if (r < 0)
+        return error_set(err, reason.code, "%s%s", reason.message,
+                         r == -ENOENT ? ": run 'genv deactivate' and then 'genv activate'" : "");
+    return 0;
 }
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)
@@ -161,16 +164,11 @@ int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err)
  * one of the folders as well. */
 static bool is_in_path(const char *name)
 {
-    const char *path = getenv("PATH");
+    cleanup_path struct path path = {.file = NULL};
 
-    for (; path && *path; path += *path ? 1 : 0) {
-        size_t length = strcspn(path, ":");
-        char file[4096];
-
-        snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, name);
-        if (access(file, F_OK) == 0)
+    while (path_next(&path, name)) {
+        if (access(path.file, F_OK) == 0)
             return true;
-        path += length;
     }
     return false;
 }

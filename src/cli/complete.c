@@ -231,6 +231,6 @@ const struct command command_complete = {
         "N begins a command line of its own.",
     .group = GROUP_ABOUT,
     .hidden = true,
-    .operands = {.synopsis = "-- [WORD...] WORD", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "-- [WORD...] WORD", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .run = run,
 };

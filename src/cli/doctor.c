@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "cli/cli.h"
 #include "cli/installation.h"
 
@@ -23,23 +24,20 @@ static void report(const struct genv_finding *finding, void *data)
     examination->has_errors = examination->has_errors || finding->level == GENV_FINDING_ERROR;
 }
 
-/* Whether the first genv in PATH is another one than @genv. */
-static bool find_other(const char *genv, char *ret_other, size_t size)
+/* The first genv in PATH, if that is another one than @genv; free() it. */
+static char *find_other(const char *genv)
 {
-    const char *path = getenv("PATH");
+    cleanup_path struct path path = {.file = NULL};
     struct stat ours, found;
 
     if (stat(genv, &ours) < 0)
-        return false;
-    for (; path && *path; path += *path ? 1 : 0) {
-        size_t length = strcspn(path, ":");
-
-        snprintf(ret_other, size, "%.*s/genv", (int)length, path);
-        if (access(ret_other, X_OK) == 0 && stat(ret_other, &found) == 0 && S_ISREG(found.st_mode))
-            return found.st_dev != ours.st_dev || found.st_ino != ours.st_ino;
-        path += length;
+        return NULL;
+    while (path_next(&path, "genv")) {
+        if (access(path.file, X_OK) < 0 || stat(path.file, &found) < 0 || !S_ISREG(found.st_mode))
+            continue;
+        return found.st_dev == ours.st_dev && found.st_ino == ours.st_ino ? NULL : STEAL_POINTER(path.file);
     }
-    return false;
+    return NULL;
 }
 
 static void check_installation(struct examination *examination)
@@ -47,7 +45,7 @@ static void check_installation(struct examination *examination)
     struct genv_finding finding = {.subject = "installation"};
     struct installation installation;
     struct genv_error err = {0};
-    char other[4096];
+    cleanup_free char *other = NULL;
 
     if (installation_find(&installation, &err) < 0) {
         finding.level = GENV_FINDING_ERROR;
@@ -57,7 +55,7 @@ static void check_installation(struct examination *examination)
         snprintf(finding.text, sizeof(finding.text), "version %s, but %.400s can't be read", genv_version(),
                  installation.shims);
         copy_string(finding.remedy, sizeof(finding.remedy), "install genv again");
-    } else if (find_other(installation.genv, other, sizeof(other))) {
+    } else if ((other = find_other(installation.genv))) {
         finding.level = GENV_FINDING_WARNING;
         snprintf(finding.text, sizeof(finding.text), "version %s in %.200s, but PATH has %.200s first", genv_version(),
                  installation.root, other);

@@ -72,6 +72,6 @@ const struct command command_enforce_act = {
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
-    .operands = {.synopsis = "VIOLATION...", .kind = OPERAND_TEXT, .min = 1, .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "VIOLATION...", .kind = OPERAND_TEXT, .min = 1, .max = OPERANDS_ANY},
     .run = run,
 };

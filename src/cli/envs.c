@@ -1,6 +1,5 @@
 /* genv envs, genv envs ps, genv envs query: the environments of this machine. */
-#include <unistd.h>
-
+#include "base/proc.h"
 #include "cli/env_fields.h"
 
 static const struct table_column columns[] = {
@@ -102,11 +101,11 @@ static int run_query(struct cli *cli, const struct arguments *arguments, struct 
     const struct query_values *values = arguments->values;
     cleanup_snapshot struct genv_snapshot *snapshot = NULL;
     cleanup_env struct genv_env *env = NULL;
-    char hostname[sizeof(snapshot->hostname)] = "";
+    char hostname[sizeof(snapshot->hostname)];
     struct env_query_row row = {.hostname = hostname};
     int r = cli_open(cli, err);
 
-    gethostname(hostname, sizeof(hostname) - 1);
+    proc_hostname(hostname, sizeof(hostname));
     if (r == 0 && values->eid) {
         r = genv_env_get(cli->genv, values->eid, &env, err);
         row.env = env;

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "shell/shell.h"
 
 #define OWN_PREFIX "GENV_"
@@ -46,7 +46,7 @@ static int put_all(const struct text *entries, bool own, struct genv_error *err)
 int login_restore_variables(pid_t caller, struct genv_error *err)
 {
     cleanup_text struct text began = TEXT_INIT, now = TEXT_INIT;
-    const struct passwd *user = getpwuid(getuid());
+    cleanup_user struct user_entry user = {.buffer = NULL};
     const char *here = getenv("SSH_CONNECTION");
     char connection[256];
     int r;
@@ -63,7 +63,7 @@ int login_restore_variables(pid_t caller, struct genv_error *err)
     r = put_all(&began, false, err);
     if (r == 0)
         r = put_all(&now, true, err);
-    if (user && chdir(user->pw_dir) < 0)
+    if (user_find(getuid(), &user) == 0 && chdir(user.passwd.pw_dir) < 0)
         return r; /* it stays where it is, as sshd does */
     return r;
 }
@@ -203,8 +203,9 @@ static int set_up(const char *shell, const struct login_request *request, struct
 
 int login_become_shell(const struct login_request *request, struct genv_error *err)
 {
-    const struct passwd *user = getpwuid(getuid());
-    const char *shell = user && user->pw_shell && *user->pw_shell ? user->pw_shell : "/bin/sh";
+    cleanup_user struct user_entry user = {.buffer = NULL};
+    bool known = user_find(getuid(), &user) == 0;
+    const char *shell = known && *user.passwd.pw_shell ? user.passwd.pw_shell : "/bin/sh";
     const char *slash = strrchr(shell, '/');
     struct login login = {.file = ""};
     int r = set_up(shell, request, &login, err);

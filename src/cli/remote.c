@@ -121,7 +121,7 @@ const struct command command_remote = {
     .options = remote_option_rows,
     .defaults = &remote_defaults,
     .values_size = sizeof(struct remote_options),
-    .operands = {.synopsis = "COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .subcommands = subcommands,
     .examples = examples,
 };

@@ -146,7 +146,7 @@ const struct command command_remote_run = {
     .options = run_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
-    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .examples = run_examples,
     .run = run_run,
 };

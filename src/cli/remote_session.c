@@ -182,9 +182,6 @@ const struct command command_remote_session = {
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
-    .operands = {.synopsis = "[--] [COMMAND [ARGUMENT...]]",
-                 .kind = OPERAND_COMMAND,
-                 .min = 0,
-                 .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "[--] [COMMAND [ARGUMENT...]]", .kind = OPERAND_COMMAND, .min = 0, .max = OPERANDS_ANY},
     .run = run,
 };

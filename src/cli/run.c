@@ -75,7 +75,7 @@ const struct command command_run = {
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
-    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .examples = examples,
     .run = run,
 };

@@ -53,7 +53,7 @@ const struct command command_view = {
         "command just runs. It is done with LD_LIBRARY_PATH, which programs with rights of their own (set-uid) "
         "disregard.",
     .group = GROUP_PROGRAMS,
-    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+    .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .examples = examples,
     .run = run,
 };

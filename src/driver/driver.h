@@ -18,8 +18,9 @@ struct driver;
 
 struct driver_ops {
     const char *name; /* "nvml", "simulated" */
-    /* All devices, ascending by index, without live figures. A device that fails is listed with its state; only a
-     * driver that can't tell how many there are makes this fail. @ret_devices is free()d by the caller. */
+    /* All devices, ascending by index, without live figures, their texts printable. A device that fails is listed with
+     * its state; only a driver that can't tell how many there are makes this fail. @ret_devices is free()d by the
+     * caller. */
     int (*list)(struct driver *driver, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err);
     /* Fills device->sample; unknown figures become GENV_UNKNOWN_*, a device found lost changes its state. @device is
      * known by its UUID alone, so it may come from an inventory of earlier. */

@@ -80,6 +80,7 @@ static int enumerate(struct nvml *nvml, struct genv_error *err)
         if (handles[i].result == NVML_SUCCESS)
             handles[i].result = library->uuid(handles[i].handle, handles[i].uuid, sizeof(handles[i].uuid));
         handles[i].uuid[sizeof(handles[i].uuid) - 1] = '\0';
+        utf8_make_printable(handles[i].uuid);
     }
     free(nvml->handles);
     nvml->handles = handles;
@@ -127,6 +128,7 @@ static nvmlReturn_t read_bus_id(const struct nvml_library *library, nvmlDevice_t
     if (result != NVML_SUCCESS)
         return result;
     pci.busId[sizeof(pci.busId) - 1] = '\0';
+    utf8_make_printable(pci.busId);
     if (strchr(pci.busId, ':'))
         copy_string(bus_id, size, pci.busId);
     else /* before _v3 */
@@ -273,6 +275,8 @@ static void read_version(struct nvml *nvml)
 
     if (NVML_CALL(library, driver_version, version, sizeof(nvml->driver.version)) != NVML_SUCCESS)
         copy_string(version, sizeof(nvml->driver.version), "");
+    version[sizeof(nvml->driver.version) - 1] = '\0';
+    utf8_make_printable(version);
     if (nvml_version_has_wrong_v3(version))
         library->compute.v3 = library->graphics.v3 = library->mps.v3 = NULL;
 }

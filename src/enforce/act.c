@@ -2,12 +2,12 @@
 #include "enforce/act.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/clock.h"
 #include "base/proc.h"
 #include "model/device.h"
 
@@ -19,8 +19,8 @@
 /* A process that was told to end, and has not yet. */
 struct told {
     struct violation violation;
-    struct timespec due;
-    bool killed; /* and takes its time, in the driver perhaps */
+    int64_t due_ms; /* by clock_monotonic_ms() */
+    bool killed;    /* and takes its time, in the driver perhaps */
 };
 
 struct acts {
@@ -61,34 +61,6 @@ static bool has_ended(int pidfd)
 static int send_signal(int pidfd, int number)
 {
     return syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0) < 0 ? -errno : 0;
-}
-
-static struct timespec now_monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now;
-}
-
-static struct timespec after(double seconds)
-{
-    struct timespec time = now_monotonic();
-    int64_t nanoseconds;
-
-    seconds = seconds < 0 ? 0 : seconds > INT_MAX ? INT_MAX : seconds;
-    nanoseconds = time.tv_nsec + (int64_t)((seconds - (double)(int64_t)seconds) * 1e9);
-    time.tv_sec += (time_t)seconds + (time_t)(nanoseconds / 1000000000);
-    time.tv_nsec = (long)(nanoseconds % 1000000000);
-    return time;
-}
-
-static int64_t milliseconds_until(struct timespec time)
-{
-    struct timespec now = now_monotonic();
-    int64_t nanoseconds = (int64_t)(time.tv_sec - now.tv_sec) * 1000000000 + (time.tv_nsec - now.tv_nsec);
-
-    return nanoseconds <= 0 ? 0 : (nanoseconds + 999999) / 1000000;
 }
 
 int acts_new(struct genv *g, const struct act_options *options, struct acts **ret_acts, struct genv_error *err)
@@ -203,9 +175,17 @@ static bool is_attached(const struct acts *acts, const struct violation *violati
     return same;
 }
 
+static void keep_detachment(const struct genv_event *event, void *data)
+{
+    if (event->kind == GENV_EVENT_DETACHED && event->reason == GENV_REASON_ASKED) /* and no end that was found */
+        *(struct genv_event *)data = *event;
+}
+
 static void detach(const struct acts *acts, const struct violation *violation, const struct genv_snapshot *snapshot)
 {
+    struct act_report detached = {.violation = violation, .outcome = ACT_DETACHED};
     struct genv_error err = {0};
+    struct genv_event event = {.eid = ""};
     int r;
 
     if (!violation_holds(violation, snapshot)) {
@@ -216,11 +196,14 @@ static void detach(const struct acts *acts, const struct violation *violation, c
         report(acts, violation, ACT_WITHHELD, NULL);
         return;
     }
+    genv_listen(acts->g, keep_detachment, &event);
     r = is_attached(acts, violation) ? genv_detach(acts->g, violation->eid, violation->uuid, NULL, &err) : -ENODEV;
+    genv_listen(acts->g, NULL, NULL);
+    detached.event = &event;
     if (r < 0)
         report_failure(acts, violation, r, &err);
     else
-        report(acts, violation, ACT_DETACHED, NULL);
+        acts->options.report(&detached, acts->options.data);
 }
 
 /* Makes @snapshot one in which the process uses nothing: what it used is as good as free, and no reason to end more. */
@@ -241,7 +224,8 @@ static int tell(struct acts *acts, const struct task *task)
         r = send_signal(task->pidfd, SIGTERM);
     if (r == 0)
         acts->told[acts->count++] =
-            (struct told){.violation = *task->violation, .due = after(acts->options.kill_after_seconds)};
+            (struct told){.violation = *task->violation,
+                          .due_ms = clock_monotonic_ms() + clock_seconds_to_ms(acts->options.kill_after_seconds)};
     return r;
 }
 
@@ -429,15 +413,15 @@ int acts_apply(struct acts *acts, const struct violation *violations, size_t cou
 
 int acts_next_ms(const struct acts *acts)
 {
-    int64_t next = -1;
+    int next = -1;
 
     for (size_t i = 0; i < acts->count; i++) {
-        int64_t left = milliseconds_until(acts->told[i].due);
+        int left = clock_poll_timeout(acts->told[i].due_ms);
 
         if (!acts->told[i].killed && (next < 0 || left < next))
             next = left;
     }
-    return next > INT_MAX ? INT_MAX : (int)next;
+    return next;
 }
 
 static void forget_told(struct acts *acts, const struct task *tasks, size_t count)
@@ -467,12 +451,12 @@ int acts_continue(struct acts *acts, struct genv_error *err)
     for (size_t i = 0; i < acts->count; i++) {
         struct told *told = &acts->told[i];
 
-        if (!told->killed && milliseconds_until(told->due) == 0)
+        if (!told->killed && clock_poll_timeout(told->due_ms) == 0)
             tasks[count++] = (struct task){.violation = &told->violation, .told = told, .order = i, .pidfd = -1};
     }
     r = carry_out_all(acts, tasks, count, err);
     for (size_t i = 0; r < 0 && i < count; i++)
-        tasks[i].told->due = after(LOOK_RETRY_MS / 1000.0);
+        tasks[i].told->due_ms = clock_monotonic_ms() + LOOK_RETRY_MS;
     forget_told(acts, tasks, count);
     return r;
 }

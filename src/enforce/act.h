@@ -25,7 +25,8 @@ extern const char *const act_outcome_names[ACT_OUTCOME_COUNT]; /* as the journal
 struct act_report {
     const struct violation *violation;
     enum act_outcome outcome;
-    struct genv_error err; /* ACT_FORBIDDEN, ACT_FAILED: why */
+    struct genv_error err;          /* ACT_FORBIDDEN, ACT_FAILED: why */
+    const struct genv_event *event; /* ACT_DETACHED: what the library told of it */
 };
 
 struct act_options {
@@ -39,6 +40,7 @@ struct act_options {
 /* Those that were told to end, and have not yet. */
 struct acts;
 
+/* While it detaches, it alone listens on @g (genv_listen()). */
 int acts_new(struct genv *g, const struct act_options *options, struct acts **ret_acts, struct genv_error *err);
 void acts_free(struct acts *acts); /* NULL is fine */
 

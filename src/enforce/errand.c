@@ -12,23 +12,17 @@
 
 #define STEP_MS 20 /* between looks whether a process has ended */
 
-static void tell(const struct errand_options *options, const char *event, const struct violation *violation,
-                 const char *error, const char *message)
+/* Takes the reference. */
+static void tell(const struct errand_options *options, json_t *entry)
 {
-    cleanup_json json_t *entry = journal_entry(event, "", violation, error, message);
-
     if (entry)
         options->tell(entry, options->data);
+    json_decref(entry);
 }
 
 static void report(const struct act_report *act, void *data)
 {
-    const struct errand_options *options = data;
-    cleanup_text struct text sentence = TEXT_INIT;
-
-    act_report_describe(act, &sentence);
-    tell(options, act_outcome_names[act->outcome], act->violation, *act->err.message ? act->err.message : NULL,
-         sentence.data ? sentence.data : "");
+    tell(data, journal_entry_of_act(act));
 }
 
 static int read_violations(char **words, const struct genv_snapshot *snapshot, struct violation_list *list,
@@ -73,7 +67,7 @@ static void warn_users(const struct errand_options *options, const struct violat
         cleanup_text struct text sentence = TEXT_INIT;
 
         if (warning_send(&list->items[i], snapshot, options->grace_seconds, &sentence))
-            tell(options, "warned", &list->items[i], NULL, sentence.data);
+            tell(options, journal_entry("warned", "", &list->items[i], NULL, sentence.data));
     }
 }
 

@@ -43,8 +43,7 @@ static void answered(const struct host *host, const struct text *answer, void *d
         end = newline ? newline + 1 : line + left;
         entry = errand_read(line, (size_t)(end - line), host->name, &failed);
         course->session.failed = course->session.failed || failed;
-        if (entry)
-            session_tell_entry(&course->session, entry);
+        session_tell(&course->session, entry);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "enforce/act.h"
 #include "enforce/warning.h"
 #include "enforce/watch.h"
@@ -45,22 +46,22 @@ static void complain(const struct machine *machine, const char *message)
 static void report(const struct act_report *act, void *data)
 {
     struct session *session = data;
-    cleanup_text struct text sentence = TEXT_INIT;
+    cleanup_json json_t *entry = journal_entry_of_act(act);
 
-    act_report_describe(act, &sentence);
     if (act->outcome == ACT_FORBIDDEN || act->outcome == ACT_FAILED)
         session->failed = true;
-    session_tell(session, act_outcome_names[act->outcome], act->violation, *act->err.message ? act->err.message : NULL,
-                 sentence.data ? sentence.data : "");
+    session_tell(session, entry);
 }
 
 static void warn_users(struct session *session, const struct genv_snapshot *snapshot, const struct violation_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         cleanup_text struct text sentence = TEXT_INIT;
+        cleanup_json json_t *entry = NULL;
 
         if (warning_send(&list->items[i], snapshot, session->options->grace_seconds, &sentence))
-            session_tell(session, "warned", &list->items[i], NULL, sentence.data);
+            entry = journal_entry("warned", "", &list->items[i], NULL, sentence.data);
+        session_tell(session, entry);
     }
 }
 
@@ -113,9 +114,8 @@ static bool wait_until(const struct watcher *watcher, int64_t moment, bool chang
         {.fd = watcher->signals, .events = POLLIN},
         {.fd = changes ? watcher->changes : -1, .events = POLLIN},
     };
-    int64_t left = moment - clock_monotonic_ms();
 
-    poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX);
+    poll(fds, ARRAY_SIZE(fds), clock_poll_timeout(moment));
     if (fds[1].revents)
         *ret_changed = true;
     return fds[0].revents != 0;
@@ -189,7 +189,7 @@ static int look_once(struct machine *machine, struct genv_error *err)
     int r = look(machine, err);
 
     while (r == 0 && rounds_next_ms(&machine->session.rounds) >= 0) {
-        poll(NULL, 0, (int)rounds_next_ms(&machine->session.rounds));
+        poll(NULL, 0, clock_poll_timeout(clock_monotonic_ms() + rounds_next_ms(&machine->session.rounds)));
         r = look(machine, err);
     }
     while (r == 0 && acts_next_ms(machine->acts) >= 0) {

@@ -68,7 +68,7 @@ static int add_pending(struct rounds *rounds, const struct violation *violation,
 
 static int64_t grace_ms(const struct rounds *rounds)
 {
-    return (int64_t)(rounds->grace_seconds * 1000);
+    return clock_seconds_to_ms(rounds->grace_seconds);
 }
 
 /* Forgets what was over at the last look, and has been for as long as the grace. */

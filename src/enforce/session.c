@@ -68,7 +68,7 @@ static int open_journal(struct session *session, struct genv_error *err)
     path = session_journal_path(session->state, named);
     if (!path)
         return error_no_memory(err);
-    r = named ? journal_open(path, &session->journal, err) : journal_open_default(path, &session->journal, err);
+    r = named ? log_open(path, &session->journal, err) : log_open_own(path, &session->journal, err);
     return r == -ENOENT && !named ? 0 : r;
 }
 
@@ -141,35 +141,22 @@ int session_begin(struct session *session, struct genv *g, const struct session_
 void session_end(struct session *session)
 {
     limits_release(&session->limits);
-    journal_close(session->journal);
+    log_close(session->journal);
     rounds_release(&session->rounds);
 }
 
-void session_tell_entry(struct session *session, json_t *entry)
+void session_tell(struct session *session, json_t *entry)
 {
     const struct session_options *options = session->options;
     struct genv_error err = {0};
 
+    if (!entry)
+        return;
     options->tell(entry, options->data);
-    if (open_journal(session, &err) < 0 || (session->journal && journal_write(session->journal, entry, &err) < 0)) {
+    if (open_journal(session, &err) < 0 || (session->journal && log_write(session->journal, entry, &err) < 0)) {
         session->failed = true;
         options->complain(err.message, false, options->data);
     }
-}
-
-static void tell_of(struct session *session, const char *host, const char *event, const struct violation *violation,
-                    const char *error, const char *message)
-{
-    cleanup_json json_t *entry = journal_entry(event, host, violation, error, message);
-
-    if (entry)
-        session_tell_entry(session, entry);
-}
-
-void session_tell(struct session *session, const char *event, const struct violation *violation, const char *error,
-                  const char *message)
-{
-    tell_of(session, "", event, violation, error, message);
 }
 
 int session_look(struct session *session, const struct enforce_host *hosts, size_t host_count,
@@ -181,10 +168,13 @@ int session_look(struct session *session, const struct enforce_host *hosts, size
     r = rounds_look(&session->rounds, hosts, host_count, ret_new, ret_due, err);
     for (size_t i = 0; r == 0 && i < ret_new->count; i++) {
         const struct violation *violation = &ret_new->items[i];
+        const char *host = hosts[violation->host].name;
         cleanup_text struct text sentence = TEXT_INIT;
+        cleanup_json json_t *entry = NULL;
 
         violation_describe(violation, &sentence);
-        tell_of(session, hosts[violation->host].name, "found", violation, NULL, sentence.data ? sentence.data : "");
+        entry = journal_entry("found", host, violation, NULL, sentence.data ? sentence.data : "");
+        session_tell(session, entry);
     }
     return r;
 }

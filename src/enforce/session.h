@@ -41,7 +41,7 @@ struct session {
     struct limits limits;
     struct stat limits_stat; /* of the file, as it was when it was read */
     struct rounds rounds;
-    struct journal *journal;
+    struct log *journal;
     bool failed; /* something could not be done */
 };
 
@@ -54,11 +54,8 @@ void session_end(struct session *session);
 int session_look(struct session *session, const struct enforce_host *hosts, size_t host_count,
                  struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err);
 
-/* Tells of an event on this machine, and writes it into the journal. */
-void session_tell(struct session *session, const char *event, const struct violation *violation, const char *error,
-                  const char *message);
-/* The same of an entry that was made elsewhere. Takes no reference. */
-void session_tell_entry(struct session *session, json_t *entry);
+/* Tells of an entry and writes it into the journal. Takes no reference; NULL, where memory ran out, says nothing. */
+void session_tell(struct session *session, json_t *entry);
 
 /* The path of the journal of the handle's state directory, unless @named is another one; free() it. */
 char *session_journal_path(const char *state, const char *named);

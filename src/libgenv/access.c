@@ -1,10 +1,9 @@
 /* Access locks: one environment at a time on a device that several share. */
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "libgenv/handle.h"
@@ -87,24 +86,15 @@ static int make_token(const struct genv_env *env, const char *held, char **ret_t
     return *ret_token ? 0 : -ENOMEM;
 }
 
-static double now_seconds(void)
+/* What is left of @timeout_seconds since @start_ms, for lock_wait(). */
+static int64_t left_ms(double timeout_seconds, int64_t start_ms)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* What is left of @timeout_seconds since @start, for lock_wait(). */
-static int left_ms(double timeout_seconds, double start)
-{
-    double left = timeout_seconds - (now_seconds() - start);
+    int64_t left;
 
     if (timeout_seconds < 0)
         return -1;
-    if (left <= 0)
-        return 0;
-    return left < INT_MAX / 1000 ? (int)(left * 1000) : INT_MAX;
+    left = start_ms + clock_seconds_to_ms(timeout_seconds) - clock_monotonic_ms();
+    return left > 0 ? left : 0;
 }
 
 /* "2", or the UUID of a device that has no index here. */
@@ -116,8 +106,8 @@ static void name_device(const struct genv_attachment *attachment, char name[stat
         copy_string(name, GENV_UUID_SIZE, attachment->device.uuid);
 }
 
-static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_attachment *attachment, int timeout_ms,
-                    int late, struct genv_error *err)
+static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_attachment *attachment,
+                    int64_t timeout_ms, int late, struct genv_error *err)
 {
     int fd, r = store_open_device_lock(g->store, attachment->device.uuid, &fd, err);
     char holder[LOCK_HOLDER_SIZE], device[GENV_UUID_SIZE];
@@ -146,7 +136,7 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
                     struct genv_error *err)
 {
     const char *held = read_token();
-    double start = now_seconds();
+    int64_t start_ms = clock_monotonic_ms();
     int r = 0;
 
     lock->fds = calloc(env->attachment_count + 1, sizeof(*lock->fds));
@@ -165,7 +155,7 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
             return error_set(err, EDEADLK,
                              "cannot lock device %s inside a lock of one that comes after it: lock them together",
                              device);
-        r = take_one(g, lock, attachment, left_ms(timeout_seconds, start), timeout_seconds > 0 ? ETIMEDOUT : EAGAIN,
+        r = take_one(g, lock, attachment, left_ms(timeout_seconds, start_ms), timeout_seconds > 0 ? ETIMEDOUT : EAGAIN,
                      err);
     }
     return r;

@@ -98,6 +98,7 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
 {
     cleanup_free pid_t *strangers = find_strangers(survey, devices, device_count, envs);
     cleanup_free bool *busy = calloc(device_count + 1, sizeof(*busy));
+    cleanup_env_content struct genv_env before = {0};
     struct select_view view = {devices, device_count, busy, envs, env, clock_now()};
     struct selection selection = {0};
     int r = store_check_known(g->store, err);
@@ -109,6 +110,8 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     for (size_t d = 0; d < device_count; d++)
         busy[d] = strangers[d] != 0;
     env_resolve_indices(env, devices, device_count);
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
     r = decide(&view, request, &selection, err);
     if (r == 0)
         r = quota_check(g, envs, env, selection.attachments, selection.count, devices, device_count, err);
@@ -118,13 +121,13 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     }
     if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && !request->device && env->attachment_count) {
         take_selection(env, &selection); /* a count that can't be met leaves nothing attached */
-        store_save(g->store, env, NULL);
+        handle_commit(g, &before, env, GENV_REASON_UNMET, NULL);
     }
     if (r < 0)
         return r;
     warn_of_strangers(g, env, &selection, devices, device_count, strangers);
     take_selection(env, &selection);
-    return store_save(g->store, env, err);
+    return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
 }
 
 /* Hands @env's contents over as the result of an operation, if the caller wants one. */
@@ -165,7 +168,7 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
         r = handle_find_own(g, &envs, eid, &env, err);
         if (r == 0)
             r = attach_locked(g, &envs, env, devices, device_count, &survey, request, err);
-        store_end(g->store);
+        handle_end(g);
     }
     free(survey.processes);
     if (r == 0)
@@ -175,20 +178,23 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
 
 static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
 {
-    size_t kept = 0, before = env->attachment_count;
+    cleanup_env_content struct genv_env before = {0};
+    size_t kept = 0;
 
-    for (size_t i = 0; i < before; i++) {
-        const struct genv_attachment *attachment = &env->attachments[i];
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    for (size_t i = 0; i < before.attachment_count; i++) {
+        const struct genv_attachment *attachment = &before.attachments[i];
 
         if (device && !device_is_named(&attachment->device, attachment->index, device))
             env->attachments[kept++] = *attachment;
     }
-    if (device && kept == before)
+    if (device && kept == before.attachment_count)
         return error_set(err, ENODEV, "device %s is not attached", device);
-    if (kept == before)
+    if (kept == before.attachment_count)
         return 0;
     env->attachment_count = kept;
-    return store_save(g->store, env, err);
+    return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
 }
 
 GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env,
@@ -213,7 +219,7 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device,
         env_resolve_indices(env, devices, device_count);
     if (r == 0)
         r = detach_locked(g, env, device, err);
-    store_end(g->store);
+    handle_end(g);
     if (r == 0)
         return_env(env, &result, ret_env);
     return r;

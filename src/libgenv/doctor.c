@@ -119,7 +119,7 @@ static void check_store(const struct doctor *doctor, struct genv *g)
         tell(doctor, GENV_FINDING_ERROR, "state", "", "%s", reason.message);
         return;
     }
-    store_end(g->store);
+    handle_end(g);
     tell(doctor, GENV_FINDING_OK, "state", "", "%s: %zu environment%s", path, list.count, list.count == 1 ? "" : "s");
 }
 

@@ -1,6 +1,5 @@
 /* Environments come, change and go: activate, deactivate, configure, look. */
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,14 +19,13 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
 {
     const char *runtime = getenv("JUPYTER_RUNTIME_DIR"), *data = getenv("JUPYTER_DATA_DIR");
     const char *share = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char buffer[4096];
-    struct passwd entry, *found = NULL;
+    cleanup_user struct user_entry user = {.buffer = NULL};
     int n;
 
     if (uid != g->uid) {
         runtime = data = share = home = NULL;
-        if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
-            home = found->pw_dir;
+        if (user_find(uid, &user) == 0)
+            home = user.passwd.pw_dir;
     }
     if (runtime && *runtime)
         n = asprintf(ret_path, "%s", runtime);
@@ -134,7 +132,7 @@ static int create(struct genv *g, const struct genv_activation *activation, char
         return refuse_taken(g, env.eid, err);
     r = register_member(g, &env, &activation->member, err);
     if (r == 0)
-        r = store_save(g->store, &env, err);
+        r = handle_commit(g, NULL, &env, GENV_REASON_ASKED, err);
     if (r == 0)
         copy_string(ret_eid, GENV_EID_MAX + 1, env.eid);
     env_release(&env);
@@ -144,6 +142,7 @@ static int create(struct genv *g, const struct genv_activation *activation, char
 static int enter(struct genv *g, struct genv_env *env, const struct genv_activation *activation, char *ret_eid,
                  struct genv_error *err)
 {
+    cleanup_env_content struct genv_env before = {0};
     char owner[GENV_USERNAME_SIZE];
     int r;
 
@@ -151,9 +150,11 @@ static int enter(struct genv *g, struct genv_env *env, const struct genv_activat
         user_name(env->uid, owner, sizeof(owner));
         return error_set(err, EPERM, "environment %s belongs to %s", env->eid, owner);
     }
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
     r = register_member(g, env, &activation->member, err);
     if (r == 0)
-        r = store_save(g->store, env, err);
+        r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
     if (r == 0)
         copy_string(ret_eid, GENV_EID_MAX + 1, env->eid);
     return r;
@@ -178,32 +179,44 @@ GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *acti
         r = handle_find_own(g, &list, activation->eid, &env, err);
     if (r == 0)
         r = exists ? enter(g, env, activation, ret_eid, err) : create(g, activation, ret_eid, err);
-    store_end(g->store);
+    handle_end(g);
     if (r == 0 && ret_created)
         *ret_created = !exists;
     return r;
 }
 
-static bool remove_member(struct genv_env *env, const struct genv_member *member)
+static bool has_member(const struct genv_env *env, const struct genv_member *member)
 {
-    return member->kernel_id ? env_remove_kernel(env, member->kernel_id)
-                             : env_remove_process(env, member->pid, proc_pid_namespace());
+    return member->kernel_id ? env_has_kernel(env, member->kernel_id)
+                             : env_has_process(env, member->pid, proc_pid_namespace());
+}
+
+static void remove_member(struct genv_env *env, const struct genv_member *member)
+{
+    if (member->kernel_id)
+        env_remove_kernel(env, member->kernel_id);
+    else
+        env_remove_process(env, member->pid, proc_pid_namespace());
 }
 
 static int leave(struct genv *g, struct genv_env *env, const struct genv_member *member, bool *ret_found,
                  struct genv_error *err)
 {
+    cleanup_env_content struct genv_env before = {0};
     int r;
 
-    if (!remove_member(env, member))
+    if (!has_member(env, member))
         return 0;
     *ret_found = true;
     r = record_check_changeable(env, err);
     if (r < 0)
         return r;
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    remove_member(env, member);
     if (env->process_count || env->kernel_count)
-        return store_save(g->store, env, err);
-    return store_remove(g->store, env->eid, err);
+        return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    return handle_commit(g, &before, NULL, GENV_REASON_LEFT, err);
 }
 
 static int leave_all(struct genv *g, struct env_list *list, const struct genv_member *member, bool *ret_found,
@@ -232,7 +245,7 @@ GENV_PUBLIC int genv_deactivate(struct genv *g, const char *eid, const struct ge
         r = leave_all(g, &list, member, &found, err);
     else if ((r = handle_find_own(g, &list, eid, &env, err)) == 0)
         r = leave(g, env, member, &found, err);
-    store_end(g->store);
+    handle_end(g);
     if (r < 0 || found)
         return r;
     if (member->kernel_id)
@@ -279,6 +292,7 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
                                struct genv_error *err)
 {
     cleanup_env_list struct env_list list = {0};
+    cleanup_env_content struct genv_env before = {0};
     cleanup_free struct genv_device *devices = NULL;
     struct genv_error no_devices = {0};
     size_t device_count = 0;
@@ -292,15 +306,17 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
     if (r < 0)
         return r;
     r = handle_find_own(g, &list, eid, &env, err);
+    if (r == 0 && env_copy(env, &before) < 0)
+        r = error_no_memory(err);
     if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory &&
         env->attachment_count)
         r = known < 0 ? error_set(err, -known, "%s", no_devices.message)
                       : apply_capacity(g, &list, env, devices, device_count, config->gpu_memory, err);
     if (r == 0) {
         set_fields(&env->config, config, fields);
-        r = store_save(g->store, env, err);
+        r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
     }
-    store_end(g->store);
+    handle_end(g);
     return r;
 }
 
@@ -340,12 +356,6 @@ GENV_PUBLIC const struct genv_attachment *genv_env_attachment(const struct genv_
     return env_attachment(env, uuid);
 }
 
-static bool has_member(const struct genv_env *env, const struct genv_member *member)
-{
-    return member->kernel_id ? env_has_kernel(env, member->kernel_id)
-                             : env_has_process(env, member->pid, proc_pid_namespace());
-}
-
 static int compare_eids(const void *left, const void *right)
 {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
@@ -360,7 +370,7 @@ GENV_PUBLIC int genv_find(struct genv *g, const struct genv_member *member, char
 
     if (r < 0)
         return r;
-    store_end(g->store);
+    handle_end(g);
     /* One block: the array, then the texts that it points to. */
     eids = calloc(1, (list.count + 1) * sizeof(*eids) + list.count * (GENV_EID_MAX + 1));
     if (!eids)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/amount.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/user.h"
 #include "driver/driver.h"
@@ -71,8 +72,16 @@ GENV_PUBLIC void genv_close(struct genv *g)
     if (!g)
         return;
     store_free(g->store);
+    event_list_release(&g->events);
     free(g->limits_file);
     free(g);
+}
+
+GENV_PUBLIC void genv_listen(struct genv *g, void (*event)(const struct genv_event *event, void *data), void *data)
+{
+    g->event = event;
+    g->event_data = data;
+    store_note_ends(g->store, event ? &g->events : NULL);
 }
 
 GENV_PUBLIC const char *genv_state_directory(const struct genv *g)
@@ -134,7 +143,7 @@ int handle_begin(struct genv *g, enum store_access access, struct env_list *list
         return r;
     r = store_load(g->store, list, err);
     if (r < 0)
-        store_end(g->store);
+        handle_end(g);
     return r;
 }
 
@@ -146,8 +155,35 @@ int handle_begin_allocation(struct genv *g, const char *eid, struct env_list *li
         return r;
     r = store_load_holders(g->store, eid, list, err);
     if (r < 0)
-        store_end(g->store);
+        handle_end(g);
     return r;
+}
+
+int handle_commit(struct genv *g, const struct genv_env *before, const struct genv_env *after,
+                  enum genv_event_reason reason, struct genv_error *err)
+{
+    const struct event_cause cause = {.reason = reason, .by = g->uid, .time = clock_now()};
+    size_t count = g->events.count;
+    int r;
+
+    /* First, since nothing may fail behind the commit. */
+    if (g->event && event_list_add_changes(&g->events, before, after, &cause) < 0)
+        return error_no_memory(err);
+    r = after ? store_save(g->store, after, err) : store_remove(g->store, before->eid, err);
+    if (r < 0)
+        g->events.count = count;
+    return r;
+}
+
+void handle_end(struct genv *g)
+{
+    struct event_list events = g->events;
+
+    store_end(g->store);
+    g->events = (struct event_list){0}; /* who listens may begin anew */
+    for (size_t i = 0; g->event && i < events.count; i++)
+        g->event(&events.events[i], g->event_data);
+    event_list_release(&events);
 }
 
 bool handle_may_change(const struct genv *g, uid_t owner)

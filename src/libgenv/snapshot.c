@@ -18,7 +18,7 @@ static int load_envs(struct genv *g, struct genv_snapshot *snapshot, struct genv
     int r = handle_begin(g, STORE_READ, &list, err);
 
     if (r == 0)
-        store_end(g->store);
+        handle_end(g);
     snapshot->envs = list.envs;
     snapshot->env_count = list.count;
     return r;
@@ -182,7 +182,7 @@ GENV_PUBLIC int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct
     if (!snapshot)
         return error_no_memory(err);
     snapshot->time = clock_now();
-    gethostname(snapshot->hostname, sizeof(snapshot->hostname) - 1);
+    proc_hostname(snapshot->hostname, sizeof(snapshot->hostname));
     r = fill(g, depth, snapshot, err);
     if (r < 0) {
         snapshot_free(snapshot);

@@ -61,6 +61,31 @@ int kernel_id_validate(const char *id, struct genv_error *err)
     return error_set(err, EINVAL, "not a Jupyter kernel identifier: give the X of kernel-X.json");
 }
 
+/* NULL: out of memory, unless there is nothing to copy. */
+static void *copy_elements(const void *elements, size_t count, size_t size)
+{
+    void *copy = count ? reallocarray(NULL, count, size) : NULL;
+
+    return copy ? memcpy(copy, elements, count * size) : NULL;
+}
+
+int env_copy(const struct genv_env *env, struct genv_env *ret_env)
+{
+    struct genv_env copy = *env;
+
+    copy.processes = copy_elements(env->processes, env->process_count, sizeof(*env->processes));
+    copy.kernels = copy_elements(env->kernels, env->kernel_count, sizeof(*env->kernels));
+    copy.attachments = copy_elements(env->attachments, env->attachment_count, sizeof(*env->attachments));
+    copy.rest = NULL;
+    if ((env->process_count && !copy.processes) || (env->kernel_count && !copy.kernels) ||
+        (env->attachment_count && !copy.attachments)) {
+        env_release(&copy);
+        return -ENOMEM;
+    }
+    *ret_env = copy;
+    return 0;
+}
+
 void env_release(struct genv_env *env)
 {
     free(env->processes);

@@ -273,6 +273,20 @@ static int keep_rest(json_t *json, struct genv_env *env, struct genv_error *err)
     return 0;
 }
 
+/* What this version has written and nobody else has touched, as nearly all records: in a fraction of the time, which an
+ * allocation spends under the lock. */
+static bool decode_own(const char *text, size_t length, struct record *record)
+{
+    if (json_decode_compact(text, length, &record_table, record) && record->version == RECORD_VERSION &&
+        validate(record, NULL) == 0) {
+        cut_times(&record->env);
+        return true;
+    }
+    env_release(&record->env);
+    memset(record, 0, sizeof(*record));
+    return false;
+}
+
 int record_decode(const char *text, size_t length, struct record *ret_record, struct genv_error *err)
 {
     cleanup_json json_t *json = NULL;
@@ -281,6 +295,8 @@ int record_decode(const char *text, size_t length, struct record *ret_record, st
     int r;
 
     memset(ret_record, 0, sizeof(*ret_record));
+    if (decode_own(text, length, ret_record))
+        return 0;
     json = json_parse(text, length, err);
     if (!json)
         return -EINVAL;

@@ -39,7 +39,7 @@ const struct genv_env *snapshot_env(const struct genv_snapshot *snapshot, const 
 
 static json_t *text_or_null(const char *text)
 {
-    return *text ? json_string(text) : json_null();
+    return *text ? json_text(text) : json_null();
 }
 
 static json_t *bytes_or_null(uint64_t bytes, uint64_t unknown)
@@ -190,8 +190,8 @@ static char *print_json(json_t *json)
 
 char *snapshot_to_json(const struct genv_snapshot *snapshot)
 {
-    return print_json(json_pack("{s:i, s:s, s:o, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION, "hostname",
-                                snapshot->hostname, "time", time_to_json(snapshot->time), "driver",
+    return print_json(json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION, "hostname",
+                                json_text(snapshot->hostname), "time", time_to_json(snapshot->time), "driver",
                                 text_or_null(snapshot->driver), "devices", devices_to_json(snapshot), "envs",
                                 envs_to_json(snapshot), "processes", processes_to_json(snapshot)));
 }

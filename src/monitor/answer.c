@@ -109,30 +109,30 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, bool json, cons
     return queue(connection, MHD_HTTP_SERVICE_UNAVAILABLE, response);
 }
 
-static char *render(const struct answers *answers, int which, const struct watched *watched, size_t *ret_length)
+static char *render(const struct answers *answers, int which, const struct observed *observed, size_t *ret_length)
 {
     char *text = NULL;
 
     switch (which) {
     case ANSWER_METRICS:
-        return metrics_render(watched->observation, watched->idle, answers->remote, METRICS_PROMETHEUS, ret_length);
+        return metrics_render(observed->observation, observed->idle, answers->remote, METRICS_PROMETHEUS, ret_length);
     case ANSWER_OPENMETRICS:
-        return metrics_render(watched->observation, watched->idle, answers->remote, METRICS_OPENMETRICS, ret_length);
+        return metrics_render(observed->observation, observed->idle, answers->remote, METRICS_OPENMETRICS, ret_length);
     case ANSWER_SNAPSHOT:
-        text = snapshots_to_json(watched->observation, answers->remote);
+        text = snapshots_to_json(observed->observation, answers->remote);
         break;
     case ANSWER_OVERVIEW:
-        text = overview_to_json(watched->observation, watched->idle, answers->remote, answers->interval_seconds);
+        text = overview_to_json(observed->observation, observed->idle, answers->remote, answers->interval_seconds);
         break;
     default:
-        text = history_to_json(watched->history);
+        text = history_to_json(observed->history);
         break;
     }
     *ret_length = text ? strlen(text) : 0;
     return text;
 }
 
-static void forget(struct answers *answers)
+void answers_release(struct answers *answers)
 {
     for (size_t i = 0; i < ANSWER_COUNT; i++) {
         if (answers->made[i])
@@ -141,17 +141,17 @@ static void forget(struct answers *answers)
     }
 }
 
-static struct MHD_Response *make_data(struct answers *answers, int which, const struct watched *watched)
+static struct MHD_Response *make_data(struct answers *answers, int which, const struct observed *observed)
 {
     size_t length = 0;
     char *text;
 
-    if (answers->number != watched->number)
-        forget(answers);
-    answers->number = watched->number;
+    if (answers->number != observed->number)
+        answers_release(answers);
+    answers->number = observed->number;
     if (answers->made[which])
         return answers->made[which];
-    text = render(answers, which, watched, &length);
+    text = render(answers, which, observed, &length);
     if (!text)
         return NULL;
     answers->made[which] = make(length, text, MHD_RESPMEM_MUST_FREE, types[which], "no-store");
@@ -174,29 +174,29 @@ static enum MHD_Result answer_data(struct answers *answers, struct MHD_Connectio
     enum MHD_Result result = MHD_NO;
     struct MHD_Response *response;
     struct genv_error err = {0};
-    struct watched watched;
+    struct observed observed;
 
-    if (watch_begin(answers->watch, &watched, &err) < 0)
+    if (observer_begin(answers->observer, &observed, &err) < 0)
         return refuse(connection, json, err.message);
-    if (is_missing(answers, which, watched.observation)) {
-        result = refuse(connection, json, watched.observation->hosts[0].reason);
+    if (is_missing(answers, which, observed.observation)) {
+        result = refuse(connection, json, observed.observation->hosts[0].reason);
     } else {
-        response = make_data(answers, which, &watched);
+        response = make_data(answers, which, &observed);
         if (response)
             result = MHD_queue_response(connection, MHD_HTTP_OK, response);
     }
-    watch_end(answers->watch);
+    observer_end(answers->observer);
     return result;
 }
 
 static enum MHD_Result answer_health(const struct answers *answers, struct MHD_Connection *connection)
 {
     struct genv_error err = {0};
-    struct watched watched;
+    struct observed observed;
 
-    if (watch_begin(answers->watch, &watched, &err) < 0)
+    if (observer_begin(answers->observer, &observed, &err) < 0)
         return refuse(connection, false, err.message);
-    watch_end(answers->watch);
+    observer_end(answers->observer);
     return say(connection, MHD_HTTP_OK, "ok\n", NULL, NULL);
 }
 
@@ -243,9 +243,4 @@ enum MHD_Result answer(struct answers *answers, struct MHD_Connection *connectio
     if (!is_served(method))
         return refuse_method(connection);
     return answer_path(answers, connection, path);
-}
-
-void answers_release(struct answers *answers)
-{
-    forget(answers);
 }

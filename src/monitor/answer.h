@@ -2,14 +2,14 @@
 #ifndef MONITOR_ANSWER_H
 #define MONITOR_ANSWER_H
 
-#include "monitor/watch.h"
+#include "monitor/observer.h"
 
 #include <microhttpd.h>
 
 enum { ANSWER_METRICS, ANSWER_OPENMETRICS, ANSWER_SNAPSHOT, ANSWER_OVERVIEW, ANSWER_HISTORY, ANSWER_COUNT };
 
 struct answers {
-    struct watch *watch;
+    struct observer *observer;
     bool remote;
     double interval_seconds;
     const char *host; /* NULL, or: answers only who asks for this name or for one of the loopback's */

@@ -27,7 +27,7 @@ static int parse(char **words, int count, struct options *options)
         .options = remote_option_rows,
         .defaults = &remote_defaults,
         .values_size = sizeof(options->remote),
-        .operands = {.synopsis = "monitor [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPTION_NUMBER_MAX},
+        .operands = {.synopsis = "monitor [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     };
     struct arguments arguments;
     int status;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/proc.h"
 #include "base/text.h"
 #include "monitor/figures.h"
 
@@ -318,10 +319,9 @@ static void add_head(struct exposition *x)
 static void add_monitor(struct exposition *x, const struct observation *observation)
 {
     const struct label labels[] = {{"version", genv_version()}};
-    char hostname[256] = "";
+    char hostname[256];
 
-    if (gethostname(hostname, sizeof(hostname) - 1) < 0)
-        copy_string(hostname, sizeof(hostname), "localhost");
+    proc_hostname(hostname, sizeof(hostname));
     x->host = hostname;
     add_sample(x, labels, x->metric->type == INFO, x->metric->monitor(observation));
     x->host = "";

@@ -19,7 +19,7 @@
 
 struct server {
     struct MHD_Daemon *daemon;
-    struct watch *watch;
+    struct observer *observer;
     struct answers answers;
     struct connections connections;
     char host[256];
@@ -180,16 +180,16 @@ int server_start(struct source *source, const struct server_options *options, st
     connections_init(&server->connections);
     r = open_socket(server, options, &fd, err);
     if (r == 0)
-        r = watch_start(source, options->interval_seconds, &server->watch, err);
+        r = observer_start(source, options->interval_seconds, &server->observer, err);
     if (r == 0) {
-        server->answers.watch = server->watch;
+        server->answers.observer = server->observer;
         server->answers.remote = source->remote;
         server->answers.interval_seconds = options->interval_seconds;
         r = start_daemon(server, &fd, err);
     }
     if (r < 0) {
-        if (server->watch)
-            watch_stop(server->watch);
+        if (server->observer)
+            observer_stop(server->observer);
         free(server);
         return r;
     }
@@ -208,7 +208,7 @@ bool server_stop(struct server *server)
 
     MHD_stop_daemon(server->daemon);
     answers_release(&server->answers);
-    stopped = watch_stop(server->watch);
+    stopped = observer_stop(server->observer);
     free(server);
     return stopped;
 }

@@ -15,8 +15,8 @@ struct server;
 
 /* Serves what @source tells: /metrics, /, /api/v1/snapshot (as `genv snapshot`, or as `genv remote snapshot` where
  * there are many), /api/v1/overview (monitor/overview.h), /api/v1/history, /healthz. A look is taken at most once an
- * interval, and only ever one at a time, in a thread of its own: monitor/watch.h says when, and that a slow one delays
- * no answer. -EADDRINUSE and the like, with a sentence. */
+ * interval, and only ever one at a time, in a thread of its own: monitor/observer.h says when, and that a slow one
+ * delays no answer. -EADDRINUSE and the like, with a sentence. */
 int server_start(struct source *source, const struct server_options *options, struct server **ret_server,
                  struct genv_error *err);
 /* The port that it listens on. */

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/proc.h"
 #include "base/text.h"
 #include "monitor/observation.h"
 
@@ -16,20 +17,17 @@ static int observe(struct source *source, struct observation *ret_observation, s
     const struct local *local = (const struct local *)source;
     struct observed_host *host = calloc(1, sizeof(*host));
     struct genv_error reason = {0};
-    struct timespec begin, end;
+    double begin = clock_monotonic_seconds();
 
     if (!host)
         return error_no_memory(err);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     host->has_genv = true;
     host->up = genv_snapshot_take(local->genv, GENV_DEPTH_LIVE, &host->snapshot, &reason) == 0;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    if (gethostname(host->name, sizeof(host->name) - 1) < 0)
-        copy_string(host->name, sizeof(host->name), "localhost");
+    proc_hostname(host->name, sizeof(host->name));
     copy_string(host->reason, sizeof(host->reason), host->up ? "" : reason.message);
     *ret_observation = (struct observation){
         .time = clock_now(),
-        .duration_seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9,
+        .duration_seconds = clock_monotonic_seconds() - begin,
         .hosts = host,
         .host_count = 1,
     };

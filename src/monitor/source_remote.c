@@ -245,12 +245,11 @@ static int observe(struct source *source, struct observation *ret_observation, s
 {
     struct remote *remote = (struct remote *)source;
     struct observed_host *hosts = calloc(remote->hosts.count + 1, sizeof(*hosts));
-    struct timespec begin, end;
+    double begin = clock_monotonic_seconds();
     int r;
 
     if (!hosts)
         return error_no_memory(err);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     r = look(remote, err);
     if (r < 0) {
         free(hosts);
@@ -262,10 +261,9 @@ static int observe(struct source *source, struct observation *ret_observation, s
         remote->running = false;
     }
     start_late(remote);
-    clock_gettime(CLOCK_MONOTONIC, &end);
     *ret_observation = (struct observation){
         .time = clock_now(),
-        .duration_seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9,
+        .duration_seconds = clock_monotonic_seconds() - begin,
         .hosts = hosts,
         .host_count = remote->hosts.count,
     };

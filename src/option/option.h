@@ -3,10 +3,13 @@
 #ifndef OPTION_OPTION_H
 #define OPTION_OPTION_H
 
+#include <limits.h>
+
 #include <genv/genv.h>
 
-#define OPTION_NUMBER_MAX  65535 /* device counts and indices */
-#define OPTION_CHOICES_MAX 64    /* words of one OPTION_CHOICES */
+#define OPTION_NUMBER_MAX  65535   /* device counts and indices */
+#define OPTION_CHOICES_MAX 64      /* words of one OPTION_CHOICES */
+#define OPERANDS_ANY       INT_MAX /* as many as the system passes to a program */
 
 /* What an option's value is, and what @offset points to. */
 enum option_type {

@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "base/macros.h"
+#include "base/file.h"
 
 /* The child keeps the caller's directory and variables, nothing else: a shared connection that ssh leaves behind would
  * hold his locks and pipes. */
@@ -24,7 +24,7 @@ static _Noreturn void execute(char **argv, int out, int err, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(127);
-    closefrom(3);
+    file_close_from(3);
     close(STDIN_FILENO);
     if (open("/dev/null", O_RDONLY) != STDIN_FILENO)
         _exit(127);

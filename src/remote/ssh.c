@@ -3,14 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "remote/frame.h"
 #include "remote/words.h"
 
@@ -68,12 +69,11 @@ static int find_directory(char **ret_path, int *ret_fd, struct genv_error *err)
 /* ssh itself looks into the home directory that passwd(5) names, and expands ~ in Include by $HOME. */
 static void add_user_include(struct text *config)
 {
-    char buffer[4096];
-    struct passwd entry, *found = NULL;
+    cleanup_user struct user_entry user = {.buffer = NULL};
 
-    if (getpwuid_r(geteuid(), &entry, buffer, sizeof(buffer), &found) == 0 && found && *found->pw_dir == '/' &&
-        !strpbrk(found->pw_dir, "\"\\*?[]{}$%\n"))
-        text_addf(config, "Include \"%s/.ssh/config\"\n", found->pw_dir);
+    if (user_find(geteuid(), &user) == 0 && *user.passwd.pw_dir == '/' &&
+        !strpbrk(user.passwd.pw_dir, "\"\\*?[]{}$%\n"))
+        text_addf(config, "Include \"%s/.ssh/config\"\n", user.passwd.pw_dir);
     else
         text_add(config, "Include ~/.ssh/config\n");
 }
@@ -96,18 +96,10 @@ static void make_config(struct text *config, const char *directory)
 
 static int check_installed(struct genv_error *err)
 {
-    const char *rest = getenv("PATH");
-    cleanup_free char *copy = strdup(rest ? rest : "/usr/bin:/bin");
-    char *directories = copy, *directory;
+    cleanup_path struct path path = {.file = NULL};
 
-    if (!copy)
-        return error_no_memory(err);
-    while ((directory = strsep(&directories, ":"))) {
-        cleanup_free char *path = NULL;
-
-        if (asprintf(&path, "%s/ssh", *directory ? directory : ".") < 0)
-            return error_no_memory(err);
-        if (access(path, X_OK) == 0)
+    while (path_next(&path, "ssh")) {
+        if (access(path.file, X_OK) == 0)
             return 0;
     }
     return error_set(err, ENOENT, "ssh is not in the PATH: install it (Debian and Ubuntu: openssh-client)");

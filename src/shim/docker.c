@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "shim/argv.h"
 #include "shim/docker_gpus.h"
 #include "shim/docker_options.h"
 #include "shim/shim.h"
-#include "shim/words.h"
 
 #define DOCKER_FAILED 125 /* what docker run itself exits with where it starts no container */
 
@@ -52,7 +52,7 @@ static bool has_own_runtime(char **words)
 
 /* The words from an option on that genv does not know. Its value may be the next word, or that is the image: where
  * GPUs are asked for behind it, there is no telling who is meant. */
-static int pass_unknown(struct words *target, char **words, struct genv_error *err)
+static int pass_unknown(struct argv *target, char **words, struct genv_error *err)
 {
     for (char **word = words + 1; *word; word++) {
         struct docker_word read = docker_read(docker_run_options, word);
@@ -63,13 +63,13 @@ static int pass_unknown(struct words *target, char **words, struct genv_error *e
                              "OPTION=VALUE, or behind the GPUs",
                              *words, *word);
     }
-    words_add_all(target, words);
+    argv_add_all(target, words);
     return 0;
 }
 
 /* The option of @word, at @words, with the devices of @env. */
-static int add_translated(struct words *target, char **words, const struct docker_word *word,
-                          const struct genv_env *env, struct genv_error *err)
+static int add_translated(struct argv *target, char **words, const struct docker_word *word, const struct genv_env *env,
+                          struct genv_error *err)
 {
     cleanup_text struct text changed = TEXT_INIT;
     bool gpus = is(word, "gpus");
@@ -81,10 +81,10 @@ static int add_translated(struct words *target, char **words, const struct docke
         size_t length = gpus ? strlen(rest) : strcspn(rest, ","); /* a --device for each */
 
         if (word->joined) {
-            words_addf(target, "--%s=%.*s", word->option->name, (int)length, rest);
+            argv_addf(target, "--%s=%.*s", word->option->name, (int)length, rest);
         } else {
-            words_add(target, words[0]);
-            words_addf(target, "%.*s", (int)length, rest);
+            argv_add(target, words[0]);
+            argv_addf(target, "%.*s", (int)length, rest);
         }
         rest = rest[length] ? rest + length + 1 : NULL;
     }
@@ -92,7 +92,7 @@ static int add_translated(struct words *target, char **words, const struct docke
 }
 
 /* Adds the options at @words and what follows them. */
-static int translate(struct words *target, char **words, struct genv_error *err)
+static int translate(struct argv *target, char **words, struct genv_error *err)
 {
     cleanup_shim_env struct genv_env *env = NULL;
 
@@ -106,7 +106,7 @@ static int translate(struct words *target, char **words, struct genv_error *err)
             break;
         if (!asks_for_gpus(&word)) {
             for (size_t i = 0; i < word.word_count; i++)
-                words_add(target, words[i]);
+                argv_add(target, words[i]);
         } else {
             r = env ? 0 : shim_environment(&env, err); /* read only where it matters */
             if (r == 0)
@@ -116,13 +116,13 @@ static int translate(struct words *target, char **words, struct genv_error *err)
             return r;
         words += word.word_count;
     }
-    words_add_all(target, words);
+    argv_add_all(target, words);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    cleanup_words struct words words = {.count = 0};
+    cleanup_argv struct argv words = {.count = 0};
     struct genv_error err = {0};
     struct shim shim;
     char **options;
@@ -136,9 +136,9 @@ int main(int argc, char **argv)
         return shim_become_real(&shim, argv);
 
     for (char **word = argv; word < options; word++)
-        words_add(&words, *word);
-    words_add(&words, "--env"); /* first, so that one of the user's own, which comes later, wins */
-    words_addf(&words, "GENV_ENVIRONMENT_ID=%s", getenv("GENV_ENVIRONMENT_ID"));
+        argv_add(&words, *word);
+    argv_add(&words, "--env"); /* first, so that one of the user's own, which comes later, wins */
+    argv_addf(&words, "GENV_ENVIRONMENT_ID=%s", getenv("GENV_ENVIRONMENT_ID"));
     r = translate(&words, options, &err);
     if (r == 0 && words.failed)
         r = error_no_memory(&err);

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "shim/argv.h"
 #include "shim/fallback.h"
 #include "shim/ids.h"
 #include "shim/report.h"
 #include "shim/shim.h"
 #include "shim/view.h"
-#include "shim/words.h"
 
 static bool is_set(const char *name)
 {
@@ -55,20 +55,20 @@ static bool takes_uuids(const char *word)
 }
 
 /* @argv with devices named by UUID: -i 2 means the device that everybody calls 2, not the third one of the view. */
-static void name_by_uuid(char **argv, const struct genv_env *env, struct words *ret_words)
+static void name_by_uuid(char **argv, const struct genv_env *env, struct argv *ret_words)
 {
-    words_add(ret_words, argv[0]);
+    argv_add(ret_words, argv[0]);
     for (char **word = argv + 1; *word; word++) {
         cleanup_text struct text list = TEXT_INIT;
         size_t option = id_option(*word);
 
         if (!option || ((*word)[option] == '\0' && !word[1])) {
-            words_add(ret_words, *word);
+            argv_add(ret_words, *word);
             continue;
         }
         text_add_bytes(&list, *word, option);
         if ((*word)[option] == '\0') {
-            words_add(ret_words, *word);
+            argv_add(ret_words, *word);
             text_release(&list);
             word++;
             option = 0;
@@ -79,14 +79,14 @@ static void name_by_uuid(char **argv, const struct genv_env *env, struct words *
         ids_add_uuids(&list, env, *word + option);
         ret_words->failed |= list.failed;
         if (!list.failed)
-            words_add(ret_words, list.data);
+            argv_add(ret_words, list.data);
     }
 }
 
 static int become_on_view(const char *program, char **argv)
 {
     cleanup_shim_env struct genv_env *env = NULL;
-    cleanup_words struct words words = {.count = 0};
+    cleanup_argv struct argv words = {.count = 0};
 
     /* Only who names devices pays for a look at the environment. */
     if (!takes_uuids(argv[1]) || !names_devices(argv + 1) || shim_environment(&env, NULL) < 0)

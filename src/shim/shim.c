@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/text.h"
 
 /* What the kernel puts behind the path of a binary that was replaced while it runs: an upgrade. */
@@ -75,34 +76,25 @@ static bool is_shim(const struct shim *shim, const char *path, const struct stat
     return strcmp(resolved + root, suffix) == 0 && access(genv, F_OK) == 0;
 }
 
-int shim_find_real(const struct shim *shim, char *path, size_t size)
+int shim_find_real(const struct shim *shim, char *ret_file, size_t size)
 {
-    const char *folders = getenv("PATH");
+    cleanup_path struct path path = {.file = NULL};
     int result = -ENOENT;
 
-    if (!folders)
-        folders = "/bin:/usr/bin"; /* as execvp() */
-    for (;;) {
-        size_t length = strcspn(folders, ":");
-        char file[4096];
+    while (path_next(&path, shim->name)) {
+        bool executable = access(path.file, X_OK) == 0;
         struct stat st;
-        /* An empty entry is the current directory. */
-        int written = snprintf(file, sizeof(file), "%.*s%s/%s", (int)length, folders, length ? "" : ".", shim->name);
 
-        if (written < (int)sizeof(file) && stat(file, &st) == 0 && S_ISREG(st.st_mode) && !is_shim(shim, file, &st) &&
-            (size_t)written < size) {
-            bool executable = access(file, X_OK) == 0;
-
-            if (executable || result == -ENOENT)
-                memcpy(path, file, (size_t)written + 1);
-            if (executable)
-                return 0;
-            result = -EACCES;
-        }
-        if (folders[length] == '\0')
-            return result;
-        folders += length + 1;
+        if (stat(path.file, &st) < 0 || !S_ISREG(st.st_mode) || is_shim(shim, path.file, &st) ||
+            strlen(path.file) >= size)
+            continue;
+        if (executable || result == -ENOENT)
+            copy_string(ret_file, size, path.file);
+        if (executable)
+            return 0;
+        result = -EACCES;
     }
+    return result;
 }
 
 int shim_become(const char *program, char **words)
@@ -135,6 +127,7 @@ int shim_environment(struct genv_env **ret_env, struct genv_error *err)
 {
     const char *eid = getenv("GENV_ENVIRONMENT_ID");
     cleanup_shim_env struct genv_env *env = NULL;
+    struct genv_error reason = {0};
     struct genv *g;
     int r = genv_eid_validate(eid, err);
 
@@ -143,12 +136,11 @@ int shim_environment(struct genv_env **ret_env, struct genv_error *err)
     r = genv_open(&shim_options, &g, err);
     if (r < 0)
         return r;
-    r = genv_env_get(g, eid, &env, err);
+    r = genv_env_get(g, eid, &env, &reason);
     genv_close(g);
-    if (r == -ENOENT)
-        return error_set(err, ENOENT, "environment %s has ended: run 'genv deactivate' and then 'genv activate'", eid);
     if (r < 0)
-        return r;
+        return error_set(err, reason.code, "%s%s", reason.message,
+                         r == -ENOENT ? ": run 'genv deactivate' and then 'genv activate'" : "");
     if (!shim_may_see(env->uid))
         return error_set(err, EPERM, "environment %s is another user's: run 'genv deactivate'", eid);
     *ret_env = STEAL_POINTER(env);

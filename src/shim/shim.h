@@ -26,7 +26,7 @@ bool shim_stands_aside(void);
 
 /* Finds the first program of the shim's name in PATH that is none of genv's shims. -ENOENT: there is none; -EACCES:
  * there is one, and it can't be executed (@path names it). */
-int shim_find_real(const struct shim *shim, char *path, size_t size);
+int shim_find_real(const struct shim *shim, char *ret_file, size_t size);
 
 /* Both return only on failure, which they have told: the exit status. */
 int shim_become(const char *program, char **words);

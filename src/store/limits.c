@@ -4,14 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/user.h"
 
-#define ENTRY_SIZE      4096 /* bytes of a user or a group, at first */
-#define ENTRY_SIZE_MAX  (64 << 20)
 #define GROUP_COUNT_MAX 65536 /* that the kernel lets a process be in */
 
 /* 0 with *ret_text NULL: there is none. Unlike what users write, it may be a link: administrators' tools make some. */
@@ -61,46 +59,6 @@ static void groups_release(struct groups *groups)
     free(groups->names);
 }
 
-/* Twice as many of the @size bytes at *@buffer. False: too many, or out of memory. */
-static bool grow(char **buffer, size_t *size)
-{
-    char *grown = *size < ENTRY_SIZE_MAX ? realloc(*buffer, *size * 2) : NULL;
-
-    if (!grown)
-        return false;
-    *buffer = grown;
-    *size *= 2;
-    return true;
-}
-
-/* The name of a group, which may have thousands of members that come with it. NULL: it has none. */
-static char *find_group_name(gid_t gid)
-{
-    size_t size = ENTRY_SIZE;
-    cleanup_free char *buffer = malloc(size);
-    struct group entry, *found = NULL;
-    int r = buffer ? getgrgid_r(gid, &entry, buffer, size, &found) : ENOMEM;
-
-    while (r == ERANGE && grow(&buffer, &size))
-        r = getgrgid_r(gid, &entry, buffer, size, &found);
-    return r == 0 && found ? strdup(found->gr_name) : NULL;
-}
-
-static bool find_primary_group(const char *username, gid_t *ret_gid)
-{
-    size_t size = ENTRY_SIZE;
-    cleanup_free char *buffer = malloc(size);
-    struct passwd entry, *found = NULL;
-    int r = buffer ? getpwnam_r(username, &entry, buffer, size, &found) : ENOMEM;
-
-    while (r == ERANGE && grow(&buffer, &size))
-        r = getpwnam_r(username, &entry, buffer, size, &found);
-    if (r != 0 || !found)
-        return false;
-    *ret_gid = found->pw_gid;
-    return true;
-}
-
 static void find_groups(const char *username, gid_t primary, struct groups *groups)
 {
     int room = 256, count = room;
@@ -119,7 +77,7 @@ static void find_groups(const char *username, gid_t primary, struct groups *grou
     }
     groups->names = ids ? calloc((size_t)count + 1, sizeof(*groups->names)) : NULL;
     for (int i = 0; groups->names && i < count; i++) {
-        groups->names[groups->count] = find_group_name(ids[i]);
+        groups->names[groups->count] = group_name(ids[i]);
         if (groups->names[groups->count])
             groups->count++;
     }
@@ -128,13 +86,13 @@ static void find_groups(const char *username, gid_t primary, struct groups *grou
 struct allowance limits_allowance(const struct limits *limits, const char *username)
 {
     cleanup_with(groups_release) struct groups groups = {0};
+    cleanup_user struct user_entry user = {.buffer = NULL};
     bool any_group = false;
-    gid_t primary;
 
     for (size_t i = 0; i < limits->count; i++)
         any_group = any_group || limits->items[i].subject == LIMIT_GROUP;
-    if (any_group && find_primary_group(username, &primary))
-        find_groups(username, primary, &groups);
+    if (any_group && user_find_by_name(username, &user) == 0)
+        find_groups(username, user.passwd.pw_gid, &groups);
     return limits_of(limits, username, (const char *const *)groups.names, groups.count);
 }
 
@@ -146,7 +104,7 @@ int limits_check_subjects(const struct limits *limits, const char *path, bool us
 
         if (limit->subject == LIMIT_ANYONE || (user && !users))
             continue;
-        if (user ? getpwnam(limit->name) != NULL : getgrnam(limit->name) != NULL)
+        if (user ? user_exists(limit->name) : group_exists(limit->name))
             continue;
         error_set(err, EINVAL, "there is no %s %s here", user ? "user" : "group", limit->name);
         return limit->line ? error_prefix(err, -EINVAL, "%s: line %u", path, limit->line) : -EINVAL;

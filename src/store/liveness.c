@@ -8,9 +8,15 @@
 #include "base/proc.h"
 #include "model/record.h"
 
-static bool process_lives(const struct genv_process *process, uint64_t pid_namespace)
+static bool process_lives(struct liveness_look *look, const struct genv_process *process)
 {
-    return process->pid_namespace != pid_namespace || proc_is_alive(process->pid, process->start_time);
+    if (process->pid_namespace != look->pid_namespace)
+        return true;
+    if (process->pid != look->last.pid || process->start_time != look->last.start_time) {
+        look->last = *process;
+        look->last_lives = proc_is_alive(process->pid, process->start_time);
+    }
+    return look->last_lives;
 }
 
 static bool kernel_lives(const struct genv_kernel *kernel)
@@ -24,14 +30,14 @@ static bool kernel_lives(const struct genv_kernel *kernel)
     return errno == EACCES; /* another user's runtime directory is private */
 }
 
-bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
+bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 {
     size_t kept = 0;
 
     if (record_origin(env) != RECORD_OWN)
         return true;
     for (size_t i = 0; i < env->process_count; i++) {
-        if (process_lives(&env->processes[i], pid_namespace))
+        if (process_lives(look, &env->processes[i]))
             env->processes[kept++] = env->processes[i];
     }
     env->process_count = kept;
@@ -42,4 +48,9 @@ bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
     }
     env->kernel_count = kept;
     return env->process_count || env->kernel_count;
+}
+
+bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
+{
+    return liveness_prune_next(&(struct liveness_look){.pid_namespace = pid_namespace}, env);
 }

@@ -13,6 +13,7 @@
 #include "store/private.h"
 
 #define OPEN_TRIES  100         /* enough for a busy owner; a hostile one must not keep us */
+#define ENDS_MAX    65536       /* events at once: dead records of a hostile user must not fill our memory */
 #define TOUCH_AGE_S (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
 
 static bool may_remove(const struct store *store, uid_t owner)
@@ -107,8 +108,8 @@ static void set_times(struct genv_env *env, time_t written)
 /* -ESTALE: it is of another boot, or its members are gone. -EREMOTE: it is another machine's, and holds nothing.
  * -EINVAL: it is not valid, and what record_decode() made of it counts. @ret_record is for the caller to release either
  * way. */
-static int check_record(struct store *store, const char *eid, const char *text, size_t length, const struct stat *st,
-                        struct record *ret_record, struct genv_error *err)
+static int check_record(struct store *store, struct liveness_look *look, const char *eid, const char *text,
+                        size_t length, const struct stat *st, struct record *ret_record, struct genv_error *err)
 {
     int r = record_decode(text, length, ret_record, err);
     struct genv_env *env = &ret_record->env;
@@ -125,7 +126,7 @@ static int check_record(struct store *store, const char *eid, const char *text, 
         return -ESTALE;
     if (r < 0)
         return r;
-    if (!liveness_prune(env, store->pid_namespace))
+    if (!liveness_prune_next(look, env))
         return -ESTALE;
     if (!*ret_record->machine || strcmp(ret_record->machine, store->machine) == 0)
         return 0;
@@ -185,6 +186,7 @@ static bool is_shortage(int r)
 struct loading {
     const char *holders_and; /* NULL: all environments */
     struct env_list *list;
+    struct liveness_look look;
     struct complaint complaint;
 };
 
@@ -212,6 +214,24 @@ static void refuse(struct store *store, const char *name, const struct stat *st,
                   reason->message);
 }
 
+/* Removes the record of an environment that has ended: who does so tells of the end. -ESTALE, or -ENOMEM: it stays. */
+static int remove_dead(struct store *store, const char *name, struct record *record)
+{
+    const bool same_boot = strcmp(record->boot_id, store->boot_id) == 0;
+    const struct event_cause cause = {
+        .reason = same_boot ? GENV_REASON_GONE : GENV_REASON_REBOOTED, .by = store->uid, .time = clock_now()};
+    size_t count = store->ends ? store->ends->count : 0;
+
+    if (count > ENDS_MAX) /* the next one removes more */
+        return -ESTALE;
+    record->env.process_count = record->env.kernel_count = 0; /* gone, which is not leaving */
+    if (store->ends && event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
+        return -ENOMEM;
+    if (unlinkat(dirfd(store->envs), name, 0) < 0 && store->ends)
+        store->ends->count = count;
+    return -ESTALE;
+}
+
 static int load_record(struct store *store, const char *name, const char *eid, struct loading *loading,
                        struct genv_error *err)
 {
@@ -223,11 +243,11 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     int r = read_record(store, name, &text, &length, &st, &reason);
 
     if (r == 0)
-        r = check_record(store, eid, text, length, &st, &record, &reason);
+        r = check_record(store, &loading->look, eid, text, length, &st, &record, &reason);
     if (r == 0)
         touch_if_old(store, name, &st);
     else if (r == -ESTALE && may_remove(store, st.st_uid))
-        unlinkat(dirfd(store->envs), name, 0);
+        r = remove_dead(store, name, &record);
     else if (r != -ESTALE && r != -EREMOTE && !is_shortage(r) && reason.code != ENOENT)
         refuse(store, name, &st, record.env.attachment_count > 0, loading, &reason);
     if (r == 0 || (r == -EINVAL && record.env.attachment_count))
@@ -269,12 +289,13 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
 
 int store_load(struct store *store, struct env_list *list, struct genv_error *err)
 {
-    return load(store, &(struct loading){.list = list}, err);
+    return load(store, &(struct loading){.list = list, .look.pid_namespace = store->pid_namespace}, err);
 }
 
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)
 {
-    return load(store, &(struct loading){.holders_and = eid, .list = list}, err);
+    return load(store, &(struct loading){.holders_and = eid, .list = list, .look.pid_namespace = store->pid_namespace},
+                err);
 }
 
 int store_check_known(const struct store *store, struct genv_error *err)
@@ -284,6 +305,7 @@ int store_check_known(const struct store *store, struct genv_error *err)
 
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
+    struct liveness_look look = {.pid_namespace = store->pid_namespace};
     cleanup_free char *text = NULL;
     struct record record = {0};
     char name[NAME_MAX + 1];
@@ -298,7 +320,7 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
         return error_set(err, ENOENT, "there is no environment %s", eid);
     r = read_record(store, name, &text, &length, &st, err);
     if (r == 0)
-        r = check_record(store, eid, text, length, &st, &record, err);
+        r = check_record(store, &look, eid, text, length, &st, &record, err);
     if (r == 0 && record_origin(&record.env) == RECORD_ELSEWHERE)
         r = -EREMOTE;
     if (r < 0)

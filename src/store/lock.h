@@ -4,12 +4,14 @@
 
 #include "base/error.h"
 
-/* Takes flock(2) @operation (LOCK_EX or LOCK_SH) on @fd. @timeout_ms < 0 waits without end. -EAGAIN: held by another,
- * still after the time; close @fd then, which may have got the lock in the last moment. */
-int lock_wait(int fd, int operation, int timeout_ms);
+#include <stdint.h>
 
-/* "process 4242 (python3) of paul", or "another process" where that can't be seen; for sentences. */
+/* Takes flock(2) @operation (LOCK_EX or LOCK_SH) on @fd. @timeout_ms < 0 waits without end. -EAGAIN: held by another,
+ * still after the time. */
+int lock_wait(int fd, int operation, int64_t timeout_ms);
+
+/* "process 4242 (python3) of paul", for sentences; false: "another process", where that cannot be told. */
 #define LOCK_HOLDER_SIZE 384
-void lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE]);
+bool lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE]);
 
 #endif

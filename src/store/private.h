@@ -26,6 +26,7 @@ struct store {
     uid_t uid;
     unsigned write_timeout_s;
     bool writing;
+    struct event_list *ends;   /* NULL: nobody asks for them */
     struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
     DIR *envs;

@@ -20,13 +20,19 @@
 #define WRITE_TIMEOUT_S 10
 #define READ_TIMEOUT_MS 200
 
-/* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing. */
+/* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing; "/tmp//x" looks like a fault in
+ * sentences. */
 static void strip_slashes(char *path)
 {
-    size_t length = path ? strlen(path) : 0;
+    char *end = path;
 
-    while (length > 1 && path[length - 1] == '/')
-        path[--length] = '\0';
+    for (const char *rest = path; *rest; rest++) {
+        if (*rest != '/' || end == path || end[-1] != '/')
+            *end++ = *rest;
+    }
+    if (end > path + 1 && end[-1] == '/')
+        end--;
+    *end = '\0';
 }
 
 int store_new(const char *path, store_warn warn, void *warn_data, struct store **ret_store, struct genv_error *err)
@@ -45,8 +51,9 @@ int store_new(const char *path, store_warn warn, void *warn_data, struct store *
         .lock_fd = -1,
     };
     store->path = strdup(path);
-    strip_slashes(store->path);
-    if (!store->path || asprintf(&store->envs_path, "%s/envs", path) < 0) {
+    if (store->path)
+        strip_slashes(store->path);
+    if (!store->path || asprintf(&store->envs_path, "%s/envs", store->path) < 0) {
         store_free(store);
         return error_no_memory(err);
     }
@@ -81,6 +88,11 @@ void store_set_timeout(struct store *store, unsigned seconds)
     store->write_timeout_s = seconds;
 }
 
+void store_note_ends(struct store *store, struct event_list *ends)
+{
+    store->ends = ends;
+}
+
 /* Whether @fd still is the file that @name leads to: a lock on a removed file excludes nobody. */
 static bool is_current(int fd, int directory, const char *name)
 {
@@ -99,11 +111,13 @@ static int lock_exclusively(struct store *store, struct genv_error *err)
 
         if (r < 0)
             return r;
-        r = lock_wait(fd, LOCK_EX, (int)store->write_timeout_s * 1000);
+        r = lock_wait(fd, LOCK_EX, INT64_C(1000) * store->write_timeout_s);
         if (r == -EAGAIN) {
-            lock_describe_holder(fd, holder);
-            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again, or end that process",
-                             store->path, store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder);
+            bool named = lock_describe_holder(fd, holder);
+
+            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again%s", store->path,
+                             store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder,
+                             named ? ", or end that process" : "");
         }
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);

@@ -8,6 +8,7 @@
 #define STORE_STORE_H
 
 #include "model/env.h"
+#include "model/event.h"
 
 struct store;
 
@@ -26,6 +27,8 @@ void store_free(struct store *store); /* NULL is fine */
 const char *store_path(const struct store *store);
 /* How long STORE_WRITE waits for the lock: 10 s, unless told otherwise here. */
 void store_set_timeout(struct store *store, unsigned seconds);
+/* Where the ends of environments that loading finds are added, which lives as long as the store. NULL: nowhere. */
+void store_note_ends(struct store *store, struct event_list *ends);
 
 /* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT, and who holds
  * the lock. */
@@ -33,7 +36,8 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
 void store_end(struct store *store); /* harmless twice */
 
 /* Adds all live environments to @list, with their live members only, by creation. Under STORE_WRITE it also removes
- * the dead records, and the rubbish of killed writers, that the caller owns (root: all). A record of another machine,
+ * the dead records, and the rubbish of killed writers, that the caller owns (root: all); whoever removes a dead record
+ * has seen its environment end, and nobody else. A record of another machine,
  * or one that is not valid, is that of an environment without members if it names devices: nobody else is to get them;
  * otherwise it is ignored. Nothing changes such a record here. */
 int store_load(struct store *store, struct env_list *list, struct genv_error *err);

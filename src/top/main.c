@@ -43,17 +43,9 @@ struct program {
     int ended_by;              /* signal, or 0 */
 };
 
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static struct view view_of(const struct program *program)
 {
-    double now = seconds_now(), age = now - program->answered, due = program->options->interval_seconds;
+    double now = clock_monotonic_seconds(), age = now - program->answered, due = program->options->interval_seconds;
 
     return (struct view){
         .snapshot = program->snapshot,
@@ -81,7 +73,7 @@ static void learn(struct program *program)
     program->failure = r < 0 ? err : (struct genv_error){.code = 0};
     if (r < 0)
         return;
-    now = seconds_now();
+    now = clock_monotonic_seconds();
     genv_snapshot_free(program->snapshot);
     program->snapshot = snapshot;
     program->answered = now;
@@ -94,7 +86,7 @@ static int wait_ms(const struct program *program)
 {
     struct timespec now = clock_now();
     double to_tick = 1 - (double)now.tv_nsec / 1e9;
-    double to_ask = program->asked + program->options->interval_seconds - seconds_now();
+    double to_ask = program->asked + program->options->interval_seconds - clock_monotonic_seconds();
 
     if (sampler_is_busy(program->sampler) || to_ask > to_tick)
         to_ask = to_tick;
@@ -103,9 +95,10 @@ static int wait_ms(const struct program *program)
 
 static void ask(struct program *program)
 {
-    if (sampler_is_busy(program->sampler) || seconds_now() < program->asked + program->options->interval_seconds)
+    if (sampler_is_busy(program->sampler) ||
+        clock_monotonic_seconds() < program->asked + program->options->interval_seconds)
         return;
-    program->asked = seconds_now();
+    program->asked = clock_monotonic_seconds();
     sampler_ask(program->sampler, &program->failure);
 }
 
@@ -213,15 +206,15 @@ static int width_of_output(void)
 
 static int wait_for_snapshot(struct program *program, struct genv_error *err)
 {
-    double end = seconds_now() + ONCE_SECONDS;
+    double end = clock_monotonic_seconds() + ONCE_SECONDS;
     int r = sampler_ask(program->sampler, err);
 
     if (r < 0)
         return r;
-    while (sampler_is_busy(program->sampler) && seconds_now() < end) {
+    while (sampler_is_busy(program->sampler) && clock_monotonic_seconds() < end) {
         struct pollfd fd = {.fd = sampler_fd(program->sampler), .events = POLLIN};
 
-        if (poll(&fd, 1, (int)((end - seconds_now()) * 1000) + 1) > 0)
+        if (poll(&fd, 1, (int)((end - clock_monotonic_seconds()) * 1000) + 1) > 0)
             learn(program);
     }
     if (program->failure.code) {

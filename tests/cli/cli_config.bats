@@ -44,7 +44,7 @@ name: it's \$(date)" genv config
 
 @test "without an environment" {
     expect_refusal "no environment is active here: run 'genv activate' first" genv config
-    GENV_ENVIRONMENT_ID=gone expect_refusal 'environment gone has ended' genv config gpus 1
+    GENV_ENVIRONMENT_ID=gone expect_refusal 'there is no environment gone: ' genv config gpus 1
     GENV_ENVIRONMENT_ID=../a expect_refusal 'GENV_ENVIRONMENT_ID: ' genv config
 }
 

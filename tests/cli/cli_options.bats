@@ -30,6 +30,15 @@ load cli_helpers
     done
 }
 
+@test "a command has as many words as the system lets it have" {
+    local words
+    mapfile -t words < <(seq 70000)
+    expect 0 70000 genv run -- sh -c 'echo $#' sh "${words[@]}"
+    expect 0 70000 genv view -- sh -c 'echo $#' sh "${words[@]}"
+    make_env mine
+    GENV_ENVIRONMENT_ID=mine expect 0 70000 genv lock -- sh -c 'echo $#' sh "${words[@]}"
+}
+
 @test "a word too many" {
     local command
     for command in activate deactivate status home attach detach envs\ ps devices\ ps snapshot root doctor version; do

@@ -208,7 +208,7 @@ mine" protocol config name
     start_member
     expect 0 'Environment is not active' protocol status
     GENV_ENVIRONMENT_ID=gone expect 0 'Environment is not active' protocol status
-    [[ $stderr == *'gone has ended'* ]]
+    [[ $stderr == *'there is no environment gone: run '* ]]
 }
 
 @test "help and usage errors" {

@@ -11,9 +11,23 @@ load cli_helpers
 
 @test "status of an environment that has ended" {
     GENV_ENVIRONMENT_ID=gone expect 0 'Environment is not active' genv status
-    [[ $stderr == "genv: environment gone has ended: run 'genv deactivate'"* ]]
+    [[ $stderr == "genv: there is no environment gone: run 'genv deactivate'"* ]]
+    # There is a record still.
+    start_member
+    genv envs activate --eid ended --pid "$member"
+    kill "$member"
+    wait "$member" || true
+    GENV_ENVIRONMENT_ID=ended expect 0 'Environment is not active' genv status
+    [[ $stderr == "genv: environment ended has ended: run 'genv deactivate' and then 'genv activate'" ]]
     GENV_ENVIRONMENT_ID=../gone expect 0 'Environment is not active' genv status
     [ "${#stderr_lines[@]}" -eq 1 ]
+}
+
+@test "the state directory is named without the slashes that are too many" {
+    local plain=$BATS_TEST_TMPDIR/state
+    mkdir "$plain"
+    touch "$plain/envs"
+    GENV_TMPDIR=$BATS_TEST_TMPDIR//state// expect_refusal "$plain/envs is not a directory" genv envs ps
 }
 
 @test "status, as in the documentation" {
@@ -78,9 +92,9 @@ Configuration
 @test "attach and detach without an environment" {
     expect_refusal 'no environment is active' genv attach --count 1
     expect_refusal 'no environment is active' genv detach
-    GENV_ENVIRONMENT_ID=gone expect_refusal 'environment gone has ended' genv attach --count 1
-    GENV_ENVIRONMENT_ID=gone expect_refusal 'environment gone has ended' genv attach --refresh
-    GENV_ENVIRONMENT_ID=gone expect_refusal 'environment gone has ended' genv detach
+    GENV_ENVIRONMENT_ID=gone expect_refusal 'there is no environment gone: ' genv attach --count 1
+    GENV_ENVIRONMENT_ID=gone expect_refusal 'there is no environment gone: ' genv attach --refresh
+    GENV_ENVIRONMENT_ID=gone expect_refusal 'there is no environment gone: ' genv detach
 }
 
 @test "activate and deactivate say how to set up the shell that called" {

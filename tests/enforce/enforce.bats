@@ -195,6 +195,16 @@ make_env() {
     [[ $(stat -c '%U %a' "$GENV_TMPDIR/enforcement.log") == 'root 644' ]]
 }
 
+@test "what the journal says of a detachment is what the library told of it" {
+    make_env new alice 1
+    printf '* devices 0\n' >"$SCRATCH/limits"
+    run enforce --limits "$SCRATCH/limits"
+    run "$GENV" enforce --history --format json
+    echo "$output"
+    run jq -c 'select(.event == "detached") | [.rule, .eid, .uid, .by, .reason, .device, .uuid]' <<<"$output"
+    [[ $output == '["max-devices-per-user","new",60601,0,"asked",0,'"$("$GENV" snapshot | jq '.devices[0].uuid')"']' ]]
+}
+
 @test "what makes no sense is refused before anything is done" {
     start_member alice
     world "$MEMBER:1" ''

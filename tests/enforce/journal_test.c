@@ -29,23 +29,23 @@ static const struct violation found = {
     .allowed = 4000000000,
 };
 
-static struct journal *open_journal(const char *path)
+static struct log *open_journal(const char *path)
 {
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
     struct genv_error err = {0};
 
-    if (journal_open(path, &journal, &err) < 0)
+    if (log_open(path, &journal, &err) < 0)
         fail_msg("%s", err.message);
     return journal;
 }
 
 /* Writes a line that says @message. */
-static int write_line(struct journal *journal, const char *message, struct genv_error *err)
+static int write_line(struct log *journal, const char *message, struct genv_error *err)
 {
     cleanup_json json_t *entry = journal_entry("found", "", &found, NULL, message);
 
     require(entry);
-    return journal_write(journal, entry, err);
+    return log_write(journal, entry, err);
 }
 
 /* What was read: the messages, and how many. */
@@ -171,7 +171,7 @@ static void nothing_harmful_gets_into_an_entry(void **state)
 static void what_is_written_reads_again(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log");
-    struct journal *journal = open_journal(path);
+    struct log *journal = open_journal(path);
     struct genv_error err = {0};
     struct reading reading;
     struct stat st;
@@ -187,18 +187,18 @@ static void what_is_written_reads_again(void **state)
     assert_string_equal(reading.last, "last");
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0644);
-    journal_close(journal);
+    log_close(journal);
     journal = open_journal(path);
     assert_int_equal(write_line(journal, "more", NULL), 0);
     assert_int_equal(count_entries(path, NULL), 3);
-    journal_close(journal);
-    journal_close(NULL);
+    log_close(journal);
+    log_close(NULL);
 }
 
 static void what_is_no_entry_is_passed_over(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log");
-    struct journal *journal = open_journal(path);
+    struct log *journal = open_journal(path);
     struct reading reading;
 
     unit_write(*state, "log",
@@ -207,16 +207,16 @@ static void what_is_no_entry_is_passed_over(void **state)
     assert_int_equal(write_line(journal, "whole", NULL), 0); /* not glued to what a killed writer left */
     assert_int_equal(count_entries(path, &reading), 1);
     assert_string_equal(reading.last, "whole");
-    journal_close(journal);
+    log_close(journal);
 }
 
 /* That @path is neither written to nor read from, at once or after it was opened in peace. */
 static void check_refused(const char *path)
 {
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
     struct genv_error err = {0}, reading = {0};
 
-    assert_int_equal(journal_open(path, &journal, &err), -EPERM);
+    assert_int_equal(log_open(path, &journal, &err), -EPERM);
     assert_null(journal);
     assert_non_null(strstr(err.message, path));
     assert_int_equal(journal_read(path, take_entry, &(struct reading){0}, &reading), -EPERM);
@@ -255,7 +255,7 @@ static void planted_files_are_refused(void **state)
 static void also_when_they_are_planted_later(void **state)
 {
     cleanup_free char *target = unit_path(*state, "target"), *path = unit_path(*state, "log");
-    struct journal *journal = open_journal(path);
+    struct log *journal = open_journal(path);
     struct genv_error err = {0};
 
     unit_write(*state, "target", "precious");
@@ -270,18 +270,18 @@ static void also_when_they_are_planted_later(void **state)
     unlink(path);
     assert_int_equal(write_line(journal, "yes", NULL), 0);
     assert_int_equal(count_entries(path, NULL), 1);
-    journal_close(journal);
+    log_close(journal);
 }
 
 static int read_and_write_roots(void *data)
 {
     cleanup_free char *path = unit_path(data, "log"), *planted = unit_path(data, "planted");
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
     struct genv_error err = {0};
     struct reading reading = {0};
 
     require(journal_read(path, take_entry, &reading, NULL) == 0 && reading.count == 1);
-    require(journal_open(path, &journal, &err) == -EACCES && *err.message);
+    require(log_open(path, &journal, &err) == -EACCES && *err.message);
     require(journal_read(planted, take_entry, &reading, NULL) == -EPERM);
     return 0;
 }
@@ -289,35 +289,35 @@ static int read_and_write_roots(void *data)
 static void everybody_reads_what_root_wrote(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log"), *planted = unit_path(*state, "planted");
-    struct journal *journal = open_journal(path);
+    struct log *journal = open_journal(path);
 
     skip_unless_root();
     assert_int_equal(write_line(journal, "roots", NULL), 0);
     unit_write(*state, "planted", "{}");
     assert_int_equal(chown(planted, USER_B, USER_B), 0);
     assert_int_equal(unit_fork(USER_A, read_and_write_roots, *state), 0);
-    journal_close(journal);
+    log_close(journal);
 }
 
 static void a_folder_behind_a_strangers_link_is_refused(void **state)
 {
     cleanup_free char *folder = unit_path(*state, "folder"), *link = unit_path(*state, "link");
     cleanup_free char *path = unit_path(link, "log");
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
 
     skip_unless_root();
     assert_int_equal(mkdir(folder, 0755), 0);
     assert_int_equal(symlink(folder, link), 0);
-    assert_int_equal(journal_open(path, &journal, NULL), 0);
-    journal_close(journal);
+    assert_int_equal(log_open(path, &journal, NULL), 0);
+    log_close(journal);
     assert_int_equal(lchown(link, USER_A, USER_A), 0);
-    assert_int_equal(journal_open(path, &journal, NULL), -ELOOP);
+    assert_int_equal(log_open(path, &journal, NULL), -ELOOP);
 }
 
 static void a_full_file_makes_way(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log"), *rotated = unit_path(*state, "log.1");
-    struct journal *journal = open_journal(path), *other = open_journal(path);
+    struct log *journal = open_journal(path), *other = open_journal(path);
     size_t written = 0, before;
     struct reading reading;
     char message[64];
@@ -325,14 +325,14 @@ static void a_full_file_makes_way(void **state)
     while (size_of(rotated) < 0) {
         snprintf(message, sizeof(message), "line %zu", written++);
         assert_int_equal(write_line(journal, message, NULL), 0);
-        assert_true(size_of(path) < JOURNAL_SIZE_MAX + 1024);
+        assert_true(size_of(path) < LOG_SIZE_MAX + 1024);
     }
     assert_int_equal(write_line(other, "of another", NULL), 0); /* to the new file */
     assert_int_equal(count_entries(path, &reading), written + 1);
     assert_string_equal(reading.first, "line 0");
     assert_string_equal(reading.last, "of another");
     before = (size_t)size_of(rotated);
-    assert_true(before >= JOURNAL_SIZE_MAX && size_of(path) < 1024);
+    assert_true(before >= LOG_SIZE_MAX && size_of(path) < 1024);
     while (size_of(path) >= 1024 || size_of(path) < 700) /* once more: what was rotated first is gone */
         assert_int_equal(write_line(journal, "second", NULL), 0);
     while (size_of(path) > 700)
@@ -340,22 +340,22 @@ static void a_full_file_makes_way(void **state)
     assert_true(count_entries(path, &reading) > 1000);
     assert_string_not_equal(reading.first, "line 0");
     assert_int_equal(unit_count_entries(*state), 3); /* and the world's */
-    journal_close(journal);
-    journal_close(other);
+    log_close(journal);
+    log_close(other);
 }
 
 static void a_rotation_that_fails_is_said_once_and_loses_nothing(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log"), *rotated = unit_path(*state, "log.1");
     cleanup_free char *file = NULL;
-    struct journal *journal = open_journal(path);
+    struct log *journal = open_journal(path);
     struct genv_error err = {0};
     struct reading reading = {0};
 
     assert_int_equal(mkdir(rotated, 0777), 0);
     unit_write(rotated, "file", "");
     assert_int_equal(write_line(journal, "small", NULL), 0);
-    assert_int_equal(truncate(path, JOURNAL_SIZE_MAX), 0);
+    assert_int_equal(truncate(path, LOG_SIZE_MAX), 0);
     assert_true(write_line(journal, "large", &err) < 0);
     assert_non_null(strstr(err.message, "can't rotate"));
     assert_int_equal(write_line(journal, "larger", NULL), 0);
@@ -366,7 +366,7 @@ static void a_rotation_that_fails_is_said_once_and_loses_nothing(void **state)
     assert_int_equal(count_entries(path, &reading), 4);
     assert_string_equal(reading.last, "small again");
     assert_true(size_of(path) < 1024);
-    journal_close(journal);
+    log_close(journal);
 }
 
 #define WRITERS 2
@@ -374,7 +374,7 @@ static void a_rotation_that_fails_is_said_once_and_loses_nothing(void **state)
 
 static int write_many(void *data)
 {
-    struct journal *journal = open_journal(data);
+    struct log *journal = open_journal(data);
     char message[200];
 
     for (int i = 0; i < LINES; i++) {
@@ -382,7 +382,7 @@ static int write_many(void *data)
         message[i % (int)sizeof(message)] = '\0';
         require(write_line(journal, message, NULL) == 0);
     }
-    journal_close(journal);
+    log_close(journal);
     return 0;
 }
 
@@ -396,7 +396,7 @@ static void lines_of_several_writers_stay_whole(void **state)
         pids[i] = unit_start((uid_t)-1, write_many, path);
     for (size_t i = 0; i < WRITERS; i++)
         assert_int_equal(unit_wait(pids[i]), 0);
-    assert_true(size_of(rotated) >= JOURNAL_SIZE_MAX);
+    assert_true(size_of(rotated) >= LOG_SIZE_MAX);
     assert_int_equal(count_entries(path, NULL), WRITERS * LINES);
 }
 
@@ -413,7 +413,7 @@ static int hold_the_lock(void *data)
 static void nobody_keeps_it_from_writing(void **state)
 {
     cleanup_free char *path = unit_path(*state, "log"), *rotated = unit_path(*state, "log.1");
-    struct journal *journal = open_journal(path);
+    struct log *journal = open_journal(path);
     pid_t holder;
     int fd;
 
@@ -427,12 +427,12 @@ static void nobody_keeps_it_from_writing(void **state)
     for (int i = 0; i < 100; i++)
         assert_int_equal(write_line(journal, "locked", NULL), 0);
     assert_int_equal(count_entries(path, NULL), 101);
-    assert_int_equal(truncate(path, 2 * JOURNAL_SIZE_MAX), 0); /* nor from rotating for ever */
+    assert_int_equal(truncate(path, 2 * LOG_SIZE_MAX), 0); /* nor from rotating for ever */
     assert_int_equal(write_line(journal, "rotated", NULL), 0);
-    assert_true(size_of(path) < 1024 && size_of(rotated) >= JOURNAL_SIZE_MAX);
+    assert_true(size_of(path) < 1024 && size_of(rotated) >= LOG_SIZE_MAX);
     world_end(holder);
     close(fd);
-    journal_close(journal);
+    log_close(journal);
 }
 
 static bool ends_in_a_line(const char *path)
@@ -448,7 +448,7 @@ static int fill_a_disk(void *data)
     cleanup_free char *path = unit_path(data, "log"), *filler = unit_path(data, "filler");
     struct genv_error err = {0};
     struct reading reading = {0};
-    struct journal *journal;
+    struct log *journal;
     size_t written = 0;
     int fd, r;
 
@@ -457,7 +457,7 @@ static int fill_a_disk(void *data)
     require(mount("tmpfs", data, "tmpfs", 0, "size=64k") == 0);
     fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     require(fd >= 0 && ftruncate(fd, 0) == 0 && posix_fallocate(fd, 0, 32768) == 0);
-    require(journal_open(path, &journal, NULL) == 0);
+    require(log_open(path, &journal, NULL) == 0);
     while ((r = write_line(journal, "a line that does not divide a page", &err)) == 0)
         written++;
     require(r == -ENOSPC && *err.message && written > 50);
@@ -469,7 +469,7 @@ static int fill_a_disk(void *data)
     reading.count = 0;
     require(journal_read(path, take_entry, &reading, NULL) == 0 && reading.count == written + 1);
     require(strcmp(reading.last, "room again") == 0);
-    journal_close(journal);
+    log_close(journal);
     return 0;
 }
 

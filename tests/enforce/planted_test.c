@@ -8,13 +8,13 @@
 #include "base/json.h"
 #include "enforce/journal.h"
 
-static int write_line(struct journal *journal, const char *message, struct genv_error *err)
+static int write_line(struct log *journal, const char *message, struct genv_error *err)
 {
     static const struct violation found = {.rule = RULE_NON_ENV_PROCESSES, .pid = 42, .start_time = 98765};
     cleanup_json json_t *entry = journal_entry("found", "", &found, NULL, message);
 
     assert_non_null(entry);
-    return journal_write(journal, entry, err);
+    return log_write(journal, entry, err);
 }
 
 static void count_one(json_t *entry, void *data)
@@ -41,11 +41,11 @@ static off_t size_of(const char *path)
 /* That root's journal at @path is root's own once it was opened, and written to. */
 static void check_replaced(const char *path)
 {
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
     struct genv_error err = {0};
     struct stat st;
 
-    if (journal_open_default(path, &journal, &err) < 0)
+    if (log_open_own(path, &journal, &err) < 0)
         fail_msg("%s", err.message);
     assert_string_equal(err.message, "");
     assert_int_equal(lstat(path, &st), 0);
@@ -53,14 +53,14 @@ static void check_replaced(const char *path)
     assert_int_equal(st.st_mode & 07777, 0644);
     assert_int_equal(write_line(journal, "roots", NULL), 0);
     assert_int_equal(count_entries(path), 1);
-    journal_close(journal);
+    log_close(journal);
     assert_int_equal(unlink(path), 0);
 }
 
 static void the_default_journal_cannot_be_planted(void **state)
 {
     cleanup_free char *target = unit_path(*state, "target"), *path = unit_path(*state, "log");
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
     struct genv_error err = {0};
 
     skip_unless_root();
@@ -74,29 +74,29 @@ static void the_default_journal_cannot_be_planted(void **state)
     check_replaced(path);
     assert_int_equal(link(target, path), 0);
     check_replaced(path);
-    assert_int_equal(journal_open_default(path, &journal, NULL), 0);
+    assert_int_equal(log_open_own(path, &journal, NULL), 0);
     assert_int_equal(size_of(path), -1); /* nothing was in its place */
     assert_int_equal(symlink(target, path), 0);
     assert_int_equal(write_line(journal, "later", NULL), 0);
     assert_int_equal(count_entries(path), 1);
     assert_int_equal(write_line(journal, "more", NULL), 0);
     assert_int_equal(count_entries(path), 2); /* root's own stays */
-    journal_close(journal);
-    assert_int_equal(journal_open_default(path, &journal, NULL), 0);
+    log_close(journal);
+    assert_int_equal(log_open_own(path, &journal, NULL), 0);
     assert_int_equal(count_entries(path), 2);
-    journal_close(journal);
+    log_close(journal);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0777), 0);
-    assert_int_equal(journal_open_default(path, &journal, &err), -EPERM);
+    assert_int_equal(log_open_own(path, &journal, &err), -EPERM);
     assert_non_null(strstr(err.message, path));
     assert_int_equal(size_of(target), 8);
 }
 
 static int open_the_default(void *data)
 {
-    struct journal *journal = NULL;
+    struct log *journal = NULL;
 
-    require(journal_open_default(data, &journal, NULL) == -EPERM);
+    require(log_open_own(data, &journal, NULL) == -EPERM);
     return 0;
 }
 

@@ -171,7 +171,7 @@ becomes() {
 }
 
 @test "an environment that has ended, or is another user's, has no GPUs to give" {
-    GENV_ENVIRONMENT_ID=gone refuses 'environment gone has ended' run --gpus all image
+    GENV_ENVIRONMENT_ID=gone refuses 'there is no environment gone: run ' run --gpus all image
     GENV_ENVIRONMENT_ID=gone docker run image
     expect_words run --env GENV_ENVIRONMENT_ID=gone image
     GENV_ENVIRONMENT_ID='a b' refuses 'GENV_ENVIRONMENT_ID' run --gpus all image

@@ -320,7 +320,7 @@ expect_said() {
     GENV_ENVIRONMENT_ID=gone run --separate-stderr nvidia-smi
     [ "$status" -eq 6 ]
     [ "$output" = 'No devices were found' ]
-    [[ $stderr == 'genv: environment gone has ended'* ]]
+    [[ $stderr == 'genv: there is no environment gone: run '* ]]
     need_root
     run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups nvidia-smi
     [ "$status" -eq 6 ]

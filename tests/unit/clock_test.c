@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -174,6 +176,25 @@ static void ages_are_told_in_the_largest_unit_that_fits(void **state)
     }
 }
 
+static void seconds_become_milliseconds(void **state)
+{
+    (void)state;
+    assert_true(clock_seconds_to_ms(0) == 0 && clock_seconds_to_ms(-5) == 0 && clock_seconds_to_ms(NAN) == 0);
+    assert_true(clock_seconds_to_ms(1.5) == 1500);
+    assert_true(clock_seconds_to_ms(2147484) == 2147484000); /* more than an int holds */
+    assert_true(clock_seconds_to_ms(1e300) == clock_seconds_to_ms(INFINITY));
+    assert_true(clock_monotonic_ms() + clock_seconds_to_ms(INFINITY) > 0);
+}
+
+static void a_moment_is_waited_for_as_long_as_poll_can(void **state)
+{
+    (void)state;
+    assert_int_equal(clock_poll_timeout(clock_monotonic_ms()), 0);
+    assert_int_equal(clock_poll_timeout(0), 0);
+    assert_in_range(clock_poll_timeout(clock_monotonic_ms() + 100000), 1, 100000);
+    assert_int_equal(clock_poll_timeout(clock_monotonic_ms() + (INT64_C(1) << 32)), INT_MAX);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_time_reads_as_it_was_written),
     cmocka_unit_test(what_is_no_time_is_refused),
@@ -181,6 +202,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_time_that_is_cut_anywhere_is_refused),
     cmocka_unit_test(now_is_in_whole_milliseconds),
     cmocka_unit_test(ages_are_told_in_the_largest_unit_that_fits),
+    cmocka_unit_test(seconds_become_milliseconds),
+    cmocka_unit_test(a_moment_is_waited_for_as_long_as_poll_can),
 };
 
 UNIT_MAIN(tests)

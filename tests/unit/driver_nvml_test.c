@@ -52,6 +52,26 @@ static void nvml_devices_are_described(void **state)
     free(devices);
 }
 
+/* What would make a record unreadable, or harm a terminal. */
+static void nvml_texts_are_made_printable(void **state)
+{
+    struct genv_device *devices;
+    struct driver *driver;
+    size_t count;
+
+    (void)state;
+    world_set("{\"driver_version\": \"550\\u001b[31m\", \"devices\": [{\"uuid\": \"GPU-\\u202e\\u009b1\"}]}");
+    driver = world_open_driver();
+    assert_string_equal(driver->version, "550?[31m");
+    assert_int_equal(driver->ops->list(driver, &devices, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(devices[0].id.uuid, "GPU-??1");
+    driver->ops->sample(driver, &devices[0]); /* it is found by that */
+    assert_true(devices[0].sample.used_memory != GENV_UNKNOWN_U64);
+    driver_close(driver);
+    free(devices);
+}
+
 static void nvml_without_devices(void **state)
 {
     size_t count = 1;
@@ -365,6 +385,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         TEST(nvml_devices_are_described),
+        TEST(nvml_texts_are_made_printable),
         TEST(nvml_without_devices),
         TEST(nvml_serves_the_others),
         TEST(nvml_without_memory_figures),

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -321,6 +324,44 @@ static void a_reader_finds_the_old_file_or_the_new_one(void **state)
     assert_int_equal(unit_wait(writer), -SIGKILL);
 }
 
+/* As on a kernel before 5.9. */
+static void forbid_close_range(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 436, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {ARRAY_SIZE(code), code};
+
+    require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    require(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static int close_many(void *data)
+{
+    const int last = 900;
+
+    if (data)
+        forbid_close_range();
+    require(setrlimit(RLIMIT_NOFILE, &(struct rlimit){1024, 1024}) == 0);
+    for (int fd = 10; fd <= last; fd += fd < 200 ? 1 : 100)
+        require(dup2(STDERR_FILENO, fd) == fd);
+    file_close_from(11);
+    require(fcntl(10, F_GETFD) == 0);
+    for (int fd = 11; fd <= last; fd++)
+        require(fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+    return 0;
+}
+
+static void descriptors_are_closed_from_one_on(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_fork((uid_t)-1, close_many, NULL), 0);
+    assert_int_equal(unit_fork((uid_t)-1, close_many, ""), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(regular_files_are_opened),
     test_in_directory(what_is_no_regular_file_is_refused_at_once),
@@ -338,6 +379,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(a_full_disk_leaves_the_old_file_and_nothing_aside),
     test_in_directory(replacing_in_a_directory_that_is_gone_fails),
     test_in_directory(a_reader_finds_the_old_file_or_the_new_one),
+    cmocka_unit_test(descriptors_are_closed_from_one_on),
 };
 
 UNIT_MAIN(tests)

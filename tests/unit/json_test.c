@@ -308,12 +308,101 @@ static void objects_survive_the_round_trip(void **state)
 static void what_can_not_be_said_in_json_is_not_left_out(void **state)
 {
     struct point broken = {1, "\xff"};
-    struct sample samples[] = {
-        {.text = "\xff"}, {.note = "\xff"}, {.text = "fine", .points = &broken, .point_count = 1}};
+    struct sample sample = {.text = "\xff", .note = "a\x1b\xff", .points = &broken, .point_count = 1}, read = {0};
+    cleanup_json json_t *json = json_encode(&table, &sample), *text = json_text("\xc3\xa4\xc3");
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
-        assert_null(json_encode(&table, &samples[i]));
+    assert_int_equal(json_decode(json, &table, &read, NULL), 0);
+    assert_string_equal(read.text, "?");
+    assert_string_equal(read.note, "a??");
+    assert_string_equal(read.points->label, "?");
+    assert_string_equal(json_string_value(text), "\xc3\xa4?");
+    free(read.points);
+}
+
+static bool decode_compact(const char *text, struct sample *sample)
+{
+    memset(sample, 0, sizeof(*sample));
+    return json_decode_compact(text, strlen(text), &table, sample);
+}
+
+static void what_is_written_compactly_is_read_without_a_tree(void **state)
+{
+    struct point points[] = {{1, "a"}, {INT_MAX, "äöü"}};
+    struct sample samples[] = {
+        {.text = "/", .number = 0, .maybe_number = 7, .maybe_small = -1},
+        {.text = "ä", .number = INT64_MAX, .small = INT_MAX, .flag = true, .points = points, .point_count = 2},
+        {.note = "n", .maybe_number = 1, .maybe_flag = true, .time = {.tv_sec = 1}, .points = points, .point_count = 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+        cleanup_json json_t *json = json_encode(&table, &samples[i]), *again = NULL;
+        cleanup_free char *text = json_dumps(json, JSON_COMPACT);
+        struct sample read;
+
+        if (!decode_compact(text, &read))
+            fail_msg("refused: %s", text);
+        again = json_encode(&table, &read);
+        assert_true(json_equal(json, again));
+        free(read.points);
+    }
+}
+
+#define COMPACT(text, number, more)                                                                                    \
+    "{\"text\":" text ",\"number\":" number ",\"small\":1,\"flag\":true,"                                              \
+    "\"time\":\"2026-11-20T10:14:12.345Z\",\"points\":" more "}"
+#define POINT "{\"x\":1,\"label\":\"a\"}"
+
+static void any_other_form_is_left_to_the_parser(void **state)
+{
+    static const char *const refused[] = {
+        COMPACT("\"abc\"", "1", "[]") " ",
+        " " COMPACT("\"abc\"", "1", "[]"),
+        COMPACT("\"abc\"", "1", "[]") "}",
+        COMPACT("\"abc\"", " 1", "[]"),
+        COMPACT("\"abc\"", "1 ", "[]"),
+        COMPACT("\"abc\"", "01", "[]"),
+        COMPACT("\"abc\"", "-1", "[]"),
+        COMPACT("\"abc\"", "1.0", "[]"),
+        COMPACT("\"abc\"", "1e3", "[]"),
+        COMPACT("\"abc\"", "9223372036854775808", "[]"),
+        COMPACT("\"abc\"", "00000000000000000000", "[]"),
+        COMPACT("\"abc\"", "", "[]"),
+        COMPACT("\"12345678\"", "1", "[]"),
+        COMPACT("\"a\\n\"", "1", "[]"),
+        COMPACT("\"a\n\"", "1", "[]"),
+        COMPACT("\"\xff\"", "1", "[]"),
+        COMPACT("\"\xed\xa0\x80\"", "1", "[]"),
+        COMPACT("\"abc", "1", "[]"),
+        COMPACT("null", "1", "[]"),
+        COMPACT("\"abc\"", "1", "[" POINT ",]"),
+        COMPACT("\"abc\"", "1", "[," POINT "]"),
+        COMPACT("\"abc\"", "1", "[" POINT POINT "]"),
+        COMPACT("\"abc\"", "1", "[" POINT),
+        COMPACT("\"abc\"", "1", "[1]"),
+        COMPACT("\"abc\"", "1", "[{}]"),
+        COMPACT("\"abc\"", "1", "[],\"later\":1"),
+        COMPACT("\"abc\"", "1", "[],\"text\":\"abc\""),
+        "{\"number\":1,\"text\":\"abc\",\"small\":1,\"flag\":true,\"time\":\"2026-11-20T10:14:12.345Z\",\"points\":[]}",
+        "{}",
+        "{",
+        "",
+        "[]",
+    };
+    struct sample sample;
+
+    (void)state;
+    assert_true(decode_compact(COMPACT("\"abc\"", "1", "[" POINT "," POINT "]"), &sample));
+    assert_int_equal(sample.point_count, 2);
+    free(sample.points);
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        if (decode_compact(refused[i], &sample))
+            fail_msg("accepted: %s", refused[i]);
+        free(sample.points);
+    }
+    memset(&sample, 0, sizeof(sample));
+    assert_false(json_decode_compact("{}\0", 3, &point_table, &sample));
 }
 
 /* Decodes @text, changes the list of points to the one at @kept alone, and encodes what is left together with the rest.
@@ -370,6 +459,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(arrays_have_a_limit),
     cmocka_unit_test(objects_survive_the_round_trip),
     cmocka_unit_test(what_can_not_be_said_in_json_is_not_left_out),
+    cmocka_unit_test(what_is_written_compactly_is_read_without_a_tree),
+    cmocka_unit_test(any_other_form_is_left_to_the_parser),
     cmocka_unit_test(what_is_not_known_is_noticed_and_kept),
 };
 

@@ -39,6 +39,29 @@ static void an_environment_without_members_is_dead(void **state)
     assert_false(liveness_prune(&env, proc_pid_namespace()));
 }
 
+static void a_process_of_several_environments_is_looked_at_once(void **state)
+{
+    struct liveness_look look = {.pid_namespace = proc_pid_namespace()};
+    struct genv_process own = process_of(getpid()), earlier = own, elsewhere = own;
+    struct genv_env envs[4] = {{.eid = ""}};
+
+    (void)state;
+    earlier.start_time--;
+    elsewhere.start_time--;
+    elsewhere.pid_namespace++;
+    add(&envs[0], own);
+    add(&envs[1], own);
+    add(&envs[2], earlier); /* another one, which had that number */
+    add(&envs[3], elsewhere);
+    assert_true(liveness_prune_next(&look, &envs[0]));
+    assert_true(liveness_prune_next(&look, &envs[1]));
+    assert_false(liveness_prune_next(&look, &envs[2]));
+    assert_true(liveness_prune_next(&look, &envs[3]));
+    assert_true(liveness_prune_next(&look, &envs[0]));
+    for (size_t i = 0; i < ARRAY_SIZE(envs); i++)
+        env_release(&envs[i]);
+}
+
 static void members_that_are_gone_are_dropped(void **state)
 {
     pid_t living = unit_start((uid_t)-1, sleep_without_end, NULL);
@@ -160,6 +183,7 @@ static void a_kernel_in_anothers_private_directory_counts_as_alive(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_environment_without_members_is_dead),
+    cmocka_unit_test(a_process_of_several_environments_is_looked_at_once),
     cmocka_unit_test(members_that_are_gone_are_dropped),
     cmocka_unit_test(a_pid_that_is_used_again_is_another_process),
     cmocka_unit_test(zombies_and_impossible_pids_are_dead),

@@ -3,13 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "store/lock.h"
+
+#define SKIPPED 77
 
 /* A lock file, opened anew: flock(2) is of the opening. */
 static int open_lock(const char *directory)
@@ -48,11 +53,11 @@ static void a_held_lock_is_given_up_after_the_time(void **state)
 struct shared {
     const char *directory;
     int ready[2], release[2];
-    int timeout_ms;
+    int64_t timeout_ms;
     int inherited; /* the parent's lock, which a child would hold on to, or -1 */
 };
 
-static void shared_make(struct shared *shared, const char *directory, int timeout_ms, int inherited)
+static void shared_make(struct shared *shared, const char *directory, int64_t timeout_ms, int inherited)
 {
     *shared = (struct shared){.directory = directory, .timeout_ms = timeout_ms, .inherited = inherited};
     assert_int_equal(pipe2(shared->ready, O_CLOEXEC), 0);
@@ -99,7 +104,7 @@ static int wait_for_lock(void *data)
 
 static void a_waiter_gets_the_lock_when_it_is_let_go(void **state)
 {
-    static const int timeouts[] = {-1, 60000};
+    static const int64_t timeouts[] = {-1, 60000, INT64_C(1) << 32}; /* the last one is more than an int holds */
 
     for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++) {
         cleanup_close int fd = open_lock(*state);
@@ -149,6 +154,39 @@ static void a_user_at_his_limit_of_processes_waits_too(void **state)
     usleep(20000); /* let it wait; the test holds without, but tests less */
     close(steal_fd(&fd));
     assert_int_equal(unit_wait(waiter), 0);
+    shared_close(&shared);
+}
+
+/* The library is a guest in other programs: it starts no thread in them, and no child. */
+static void waiting_starts_nothing(void **state)
+{
+    cleanup_close int fd = open_lock(*state);
+    struct shared shared;
+    pid_t waiter;
+    bool alone = true;
+
+    shared_make(&shared, *state, 60000, fd);
+    assert_int_equal(lock_wait(fd, LOCK_EX, 0), 0);
+    waiter = unit_start((uid_t)-1, wait_for_lock, &shared);
+    hear(shared.ready);
+    for (int i = 0; i < 20; i++) {
+        cleanup_free char *tasks = NULL, *children = NULL;
+        char first[16] = "";
+        FILE *file;
+
+        assert_true(asprintf(&tasks, "/proc/%d/task", waiter) > 0);
+        assert_true(asprintf(&children, "/proc/%d/task/%d/children", waiter, waiter) > 0);
+        alone = alone && unit_count_entries(tasks) == 1;
+        file = fopen(children, "re");
+        if (file) {
+            alone = alone && !fgets(first, sizeof(first), file);
+            fclose(file);
+        }
+        usleep(1000);
+    }
+    close(steal_fd(&fd));
+    assert_int_equal(unit_wait(waiter), 0);
+    assert_true(alone);
     shared_close(&shared);
 }
 
@@ -204,6 +242,45 @@ static void the_holder_is_named(void **state)
     shared_close(&shared);
 }
 
+/* Holds the lock of the first of two file systems, asks about that of the second, of the same inode number. */
+static int hold_another(void *data)
+{
+    const char *directory = data;
+    char *paths[] = {unit_path(directory, "a"), unit_path(directory, "b")};
+    struct stat st[2];
+    char text[LOCK_HOLDER_SIZE], expected[32];
+    int fds[2];
+
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return SKIPPED;
+    for (int i = 0; i < 2; i++) {
+        require(mkdir(paths[i], 0755) == 0);
+        if (mount("tmpfs", paths[i], "tmpfs", 0, NULL) < 0)
+            return SKIPPED;
+        fds[i] = open_lock(paths[i]);
+        require(fstat(fds[i], &st[i]) == 0);
+    }
+    if (st[0].st_ino != st[1].st_ino)
+        return SKIPPED;
+    require(lock_wait(fds[0], LOCK_EX, 0) == 0);
+    require(!lock_describe_holder(fds[1], text));
+    require(strcmp(text, "another process") == 0);
+    require(lock_describe_holder(fds[0], text));
+    snprintf(expected, sizeof(expected), "process %d (", getpid());
+    require(strncmp(text, expected, strlen(expected)) == 0);
+    return 0;
+}
+
+static void the_holder_of_another_file_is_not_named(void **state)
+{
+    int r;
+
+    skip_unless(access("/proc/locks", R_OK) == 0, "there is no /proc/locks");
+    r = unit_fork((uid_t)-1, hold_another, *state);
+    skip_unless(r != SKIPPED, "two file systems with the same inode numbers can't be mounted here");
+    assert_int_equal(r, 0);
+}
+
 struct tally {
     const char *directory;
     volatile int *inside, *total;
@@ -246,9 +323,11 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(a_held_lock_is_given_up_after_the_time),
     test_in_directory(a_waiter_gets_the_lock_when_it_is_let_go),
     test_in_directory(a_user_at_his_limit_of_processes_waits_too),
+    test_in_directory(waiting_starts_nothing),
     test_in_directory(signals_do_not_end_the_wait),
     cmocka_unit_test(a_lock_that_is_no_file_fails),
     test_in_directory(the_holder_is_named),
+    test_in_directory(the_holder_of_another_file_is_not_named),
     test_in_directory(one_at_a_time_is_inside),
 };
 

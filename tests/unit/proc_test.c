@@ -303,6 +303,30 @@ static void the_namespace_is_that_of_the_process(void **state)
     assert_int_equal(unit_fork((uid_t)-1, read_namespace, &own), 0);
 }
 
+static int read_hostname(void *data)
+{
+    static const char set[] = "h\xff\x1b[31m";
+    char name[65], tiny[3];
+
+    (void)data;
+    if (unshare(CLONE_NEWUTS) < 0 || sethostname(set, sizeof(set) - 1) < 0)
+        return 77;
+    proc_hostname(name, sizeof(name));
+    require(strcmp(name, "h??[31m") == 0);
+    proc_hostname(tiny, sizeof(tiny));
+    require(strlen(tiny) < sizeof(tiny));
+    return 0;
+}
+
+static void the_name_of_the_machine_is_printable(void **state)
+{
+    int r = unit_fork((uid_t)-1, read_hostname, NULL);
+
+    (void)state;
+    skip_unless(r != 77, "no name can be given to a machine here");
+    assert_int_equal(r, 0);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_fields_behind_the_name_are_read),
     cmocka_unit_test(the_name_may_hold_anything),
@@ -319,6 +343,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_boot_has_an_identity),
     cmocka_unit_test(the_machine_is_told_without_its_id),
     cmocka_unit_test(the_namespace_is_that_of_the_process),
+    cmocka_unit_test(the_name_of_the_machine_is_printable),
 };
 
 UNIT_MAIN(tests)

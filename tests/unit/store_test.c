@@ -210,8 +210,11 @@ static void slashes_behind_the_path_change_nothing(void **state)
     assert_int_equal(store_new(linked, NULL, NULL, &store, NULL), 0);
     assert_int_equal(store_begin(store, STORE_READ, &err), -ENOTDIR);
     store_free(store);
-    assert_int_equal(store_new("/", NULL, NULL, &store, NULL), 0);
+    assert_int_equal(store_new("//", NULL, NULL, &store, NULL), 0);
     assert_string_equal(store_path(store), "/");
+    store_free(store);
+    assert_int_equal(store_new("//tmp///x/.//", NULL, NULL, &store, NULL), 0);
+    assert_string_equal(store_path(store), "/tmp/x/.");
     store_free(store);
 }
 

@@ -1,23 +1,23 @@
 /* The words of a command line under construction. */
-#ifndef SHIM_WORDS_H
-#define SHIM_WORDS_H
+#ifndef SHIM_ARGV_H
+#define SHIM_ARGV_H
 
 #include "base/macros.h"
 
 #include <stdbool.h>
 
 /* Zero-initialise it. Running out of memory is remembered in @failed. */
-struct words {
+struct argv {
     char **items; /* NULL-terminated once anything was added; copies */
     size_t count, room;
     bool failed;
 };
 
-void words_add(struct words *words, const char *word);
-void words_addf(struct words *words, const char *format, ...) PRINTF_LIKE(2, 3);
+void argv_add(struct argv *argv, const char *word);
+void argv_addf(struct argv *argv, const char *format, ...) PRINTF_LIKE(2, 3);
 /* All of the NULL-terminated @more. */
-void words_add_all(struct words *words, char **more);
-void words_release(struct words *words);
-#define cleanup_words cleanup_with(words_release)
+void argv_add_all(struct argv *argv, char **more);
+void argv_release(struct argv *argv);
+#define cleanup_argv cleanup_with(argv_release)
 
 #endif
