@@ -4,33 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/path.h"
-
-/* Replaces what could harm a terminal: control characters and bytes that are not UTF-8. */
-static void add_harmless(struct text *text, const char *string)
-{
-    while (*string) {
-        uint32_t character;
-        size_t length = utf8_decode(string, &character);
-        char one[8] = {0};
-
-        memcpy(one, string, length);
-        text_add(text, length && utf8_is_printable(one) ? one : "?");
-        string += length ? length : 1;
-    }
-}
-
-void cli_complain(const char *message)
-{
-    cleanup_text struct text line = TEXT_INIT;
-
-    text_add(&line, "genv: ");
-    add_harmless(&line, message);
-    text_add(&line, "\n");
-    if (!line.failed)
-        file_write(STDERR_FILENO, line.data, line.length);
-}
 
 void cli_warn(struct cli *cli, const char *message)
 {
@@ -42,7 +16,7 @@ void cli_warn(struct cli *cli, const char *message)
     cli->last_warning = strdup(message);
     text_addf(&line, "warning: %s", message);
     if (!line.failed)
-        cli_complain(line.data);
+        program_complain(line.data);
 }
 
 static void warn(const char *message, void *data)
@@ -59,12 +33,14 @@ int cli_open(struct cli *cli, struct genv_error *err)
 
 int cli_usage_error(struct cli *cli, int code, struct genv_error *err)
 {
-    size_t length = strlen(err->message);
-
-    snprintf(err->message + length, sizeof(err->message) - length, " (try 'genv%s%s --help')", cli->command ? " " : "",
-             cli->command ? cli->command->name : "");
+    command_refuse(cli->command, err);
     cli->failure_status = EXIT_USAGE;
     return code;
+}
+
+const struct help_style *cli_help_style(const struct cli *cli)
+{
+    return cli->in_shell ? &help_style_plain : help_style();
 }
 
 const char *cli_current_eid(void)

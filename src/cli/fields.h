@@ -3,7 +3,7 @@
 #define CLI_FIELDS_H
 
 #include "base/text.h"
-#include "cli/option.h"
+#include "option/option.h"
 
 /* Their names, NULL-terminated, as `genv config` lists them: the last row of the table comes first. */
 extern const char *const field_names[];

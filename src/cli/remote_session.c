@@ -7,6 +7,7 @@
 #include "cli/installation.h"
 #include "cli/login.h"
 #include "cli/variables.h"
+#include "remote/frame.h"
 #include "remote/supervise.h"
 
 struct values {
@@ -56,16 +57,15 @@ static int reserve(struct cli *cli, const struct values *values, pid_t superviso
 /* Ends in one write, so that what a start-up file left in the background can't cut it in two. */
 static void announce(const char *nonce, int result, const struct genv_error *err)
 {
-    cleanup_text struct text line = TEXT_INIT;
+    cleanup_text struct text line = TEXT_INIT, words = TEXT_INIT;
 
-    text_addf(&line, "genv-session %s ", nonce);
-    if (result == 0)
-        text_add(&line, "ready\n");
-    else if (result == -EBUSY)
-        text_add(&line, "busy\n");
+    if (result == 0 || result == -EBUSY)
+        text_add(&words, result == 0 ? "ready" : "busy");
     else
-        text_addf(&line, "failed %s\n", err->message);
-    if (!line.failed)
+        text_addf(&words, "failed %s", err->message);
+    if (!words.failed)
+        frame_add_line(&line, nonce, words.data);
+    if (line.data && !line.failed)
         file_write(STDOUT_FILENO, line.data, line.length);
 }
 

@@ -37,7 +37,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     r = cli_current_env(cli, &env, err);
     if (r == -ENOENT || r == -EINVAL) {
         text_add(&cli->output, "Environment is not active\n");
-        cli_complain(err->message);
+        program_complain(err->message);
         return 0;
     }
     if (r < 0)
