@@ -4,9 +4,9 @@
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
  * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
  * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
- * the state directory's lock is held, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a value out
- * of range, -ENOTSUP an environment that a later version or another machine alone may change, -EIO a record of root's
- * that can't be read, so that nobody knows what is available. */
+ * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
+ * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
+ * change, -EIO a record of root's that can't be read, so that nobody knows what is available. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -29,6 +29,10 @@ struct genv_options {
  */
 int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err);
 void genv_close(struct genv *g); /* NULL is fine */
+
+/* While @fd (-1: none) is readable, what waits for a driver gives up with -ECANCELED: for programs that take signals
+ * through a descriptor. It stays the caller's. */
+void genv_set_cancel(struct genv *g, int fd);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
 const char *genv_state_directory(const struct genv *g);
@@ -131,9 +135,10 @@ int genv_find(struct genv *g, const struct genv_member *member, char ***ret_eids
 
 /* How much a snapshot holds, each including the one before. */
 enum genv_depth {
-    GENV_DEPTH_ENVS,    /* environments: asks no driver, unless one of them is attached and the inventory is stale */
-    GENV_DEPTH_DEVICES, /* and devices, from the inventory of this boot where it holds */
-    GENV_DEPTH_LIVE,    /* and live figures and processes: asks the driver */
+    GENV_DEPTH_ENVS,     /* environments: asks no driver, unless one of them is attached and the inventory is stale */
+    GENV_DEPTH_DEVICES,  /* and devices, from the inventory of this boot where it holds */
+    GENV_DEPTH_LIVE,     /* and live figures and processes: asks the driver; a warning says where it does not answer */
+    GENV_DEPTH_COMPLETE, /* the same, for what acts on it: fails where the driver does not answer */
 };
 
 int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct genv_snapshot **ret_snapshot,

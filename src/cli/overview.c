@@ -10,6 +10,7 @@ const struct help_variable help_variables_read[] = {
     {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
     {"GENV_BYPASS", "If 1, nvidia-smi and docker of an environment are the machine's own"},
     {"GENV_STATE_TIMEOUT", "Seconds to wait for others who change the state; 10 if not set"},
+    {"GENV_DRIVER_TIMEOUT", "Seconds to wait for a driver that does not answer; 60 if not set"},
     {"GENV_HOSTFILE", "The host file of 'genv remote'"},
     {"GENV_TERMINATE_PROCESSES", "If 0, enforcement says what it would do, and does nothing"},
     {"NO_COLOR", "If set, nothing is highlighted on a terminal"},

@@ -7,32 +7,28 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/user.h"
-#include "driver/survey.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
 /* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */
-#define SURVEY_TIMEOUT_MS 150
+#define USERS_TIMEOUT_MS 150
 
 void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply)
 {
     struct supply supply = {.taken = true};
 
     handle_devices(g, &supply.devices, &supply.device_count, &supply.failure);
-    if (with_processes && !supply.failure.code && driver_is_simulated(NULL) == 0 &&
-        driver_survey_processes(SURVEY_TIMEOUT_MS, &supply.processes, &supply.process_count, NULL) < 0) {
-        supply.processes = NULL;
-        supply.process_count = 0;
-    }
+    if (with_processes && !supply.failure.code)
+        driver_ask(&g->gate, ANSWER_PROCESSES, USERS_TIMEOUT_MS, &supply.users, NULL);
     *ret_supply = supply;
 }
 
 void supply_release(struct supply *supply)
 {
     free(supply->devices);
-    free(supply->processes);
+    answer_release(&supply->users);
 }
 
 void supply_resolve_indices(struct genv *g, const struct supply *supply, struct genv_env *env)
@@ -66,8 +62,8 @@ static pid_t *find_strangers(const struct supply *supply, const struct env_list 
 {
     pid_t *strangers = calloc(supply->device_count + 1, sizeof(*strangers));
 
-    for (size_t i = 0; strangers && i < supply->process_count; i++) {
-        const struct driver_process *process = &supply->processes[i];
+    for (size_t i = 0; strangers && i < supply->users.process_count; i++) {
+        const struct driver_process *process = &supply->users.processes[i];
         const struct genv_device *device = device_find(supply->devices, supply->device_count, process->uuid);
 
         if (device && !strangers[device - supply->devices] && !membership_find(envs, process->pid))
@@ -222,7 +218,7 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
         return error_set(err, EINVAL, "a device count and a device cannot be asked for together");
     supply_take(g, true, &supply);
     /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
-    r = supply.process_count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
+    r = supply.users.process_count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);

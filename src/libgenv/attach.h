@@ -2,7 +2,6 @@
 #ifndef LIBGENV_ATTACH_H
 #define LIBGENV_ATTACH_H
 
-#include "driver/driver.h"
 #include "libgenv/handle.h"
 
 /* What there is to be had, and who uses it. Taken before the lock, since the driver may need its time; if it fails,
@@ -11,12 +10,11 @@ struct supply {
     bool taken;
     struct genv_device *devices;
     size_t device_count;
-    struct driver_process *processes;
-    size_t process_count;
-    struct genv_error failure; /* code 0: none */
+    struct driver_answer users; /* its processes, as far as the driver tells in time */
+    struct genv_error failure;  /* code 0: none */
 };
 
-/* Processes only if @with_processes, and as far as the driver tells in time. */
+/* Processes only if @with_processes. */
 void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply);
 void supply_release(struct supply *supply);
 #define cleanup_supply cleanup_with(supply_release)
