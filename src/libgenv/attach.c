@@ -218,7 +218,8 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
         return error_set(err, EINVAL, "a device count and a device cannot be asked for together");
     supply_take(g, true, &supply);
     /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
-    r = supply.users.process_count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
+    r = supply.users.process_count ? handle_begin(g, STORE_WRITE, &envs, err)
+                                   : handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);
