@@ -4,34 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/path.h"
-#include "cli/variables.h"
-
-/* Replaces what could harm a terminal: control characters and bytes that are not UTF-8. */
-static void add_harmless(struct text *text, const char *string)
-{
-    while (*string) {
-        uint32_t character;
-        size_t length = utf8_decode(string, &character);
-        char one[8] = {0};
-
-        memcpy(one, string, length);
-        text_add(text, length && utf8_is_printable(one) ? one : "?");
-        string += length ? length : 1;
-    }
-}
-
-void cli_complain(const char *message)
-{
-    cleanup_text struct text line = TEXT_INIT;
-
-    text_add(&line, "genv: ");
-    add_harmless(&line, message);
-    text_add(&line, "\n");
-    if (!line.failed)
-        file_write(STDERR_FILENO, line.data, line.length);
-}
 
 void cli_warn(struct cli *cli, const char *message)
 {
@@ -43,7 +16,7 @@ void cli_warn(struct cli *cli, const char *message)
     cli->last_warning = strdup(message);
     text_addf(&line, "warning: %s", message);
     if (!line.failed)
-        cli_complain(line.data);
+        program_complain(line.data);
 }
 
 static void warn(const char *message, void *data)
@@ -60,12 +33,14 @@ int cli_open(struct cli *cli, struct genv_error *err)
 
 int cli_usage_error(struct cli *cli, int code, struct genv_error *err)
 {
-    size_t length = strlen(err->message);
-
-    snprintf(err->message + length, sizeof(err->message) - length, " (try 'genv%s%s --help')", cli->command ? " " : "",
-             cli->command ? cli->command->name : "");
+    command_refuse(cli->command, err);
     cli->failure_status = EXIT_USAGE;
     return code;
+}
+
+const struct help_style *cli_help_style(const struct cli *cli)
+{
+    return cli->in_shell ? &help_style_plain : help_style();
 }
 
 const char *cli_current_eid(void)
@@ -98,30 +73,26 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)
 {
-    cleanup_variables struct variables variables = {.gpus = ""};
+    cleanup_free struct genv_variable *variables = NULL;
     int r;
 
     if (!cli->in_shell)
         return 0;
-    r = variables_of(env, &variables, err);
+    r = genv_variables(env, false, &variables, err);
     if (r == 0)
-        shell_add_update(&cli->code, cli->shell, variables.items, VARIABLES_COUNT);
+        shell_add_update(&cli->code, cli->shell, variables);
     return r;
 }
 
-int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err)
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err)
 {
     cleanup_env struct genv_env *env = NULL;
-    int r = 0;
+    int r;
 
-    if (!cli->in_shell && !ret_env)
+    if (!cli->in_shell)
         return 0;
     r = genv_env_get(cli->genv, eid, &env, err);
-    if (r == 0)
-        r = cli_update_shell(cli, env, err);
-    if (r == 0 && ret_env)
-        *ret_env = STEAL_POINTER(env);
-    return r;
+    return r < 0 ? r : cli_update_shell(cli, env, err);
 }
 
 void cli_add_indices(struct text *text, const struct genv_env *env)

@@ -5,11 +5,14 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "option/help.h"
+#include "option/program.h"
 #include "shell/shell.h"
 
 struct cli {
     struct genv *genv; /* cli_open() */
     const struct command *command;
+    char **words;       /* room for one, then those behind "genv" and its own options, as they were given */
     struct text output; /* words for the user, printed once at the end */
     struct text code;   /* for the shell that called, printed once at the end */
     bool in_shell;      /* called by the shell function; @shell and @shell_pid say which */
@@ -19,7 +22,6 @@ struct cli {
     int failure_status; /* exit status of a command that fails */
 };
 
-#define EXIT_USAGE          2
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND      127
 
@@ -29,10 +31,8 @@ int cli_open(struct cli *cli, struct genv_error *err);
 /* Turns the sentence of @err into that of a usage error. Returns @code as it is. */
 int cli_usage_error(struct cli *cli, int code, struct genv_error *err);
 
-/* One line on standard error: "genv: " and @message, whatever could harm a terminal replaced by "?". */
-void cli_complain(const char *message);
-
-/* The same for a warning; one that was the last to be printed is not repeated: some commands look every few seconds. */
+/* program_complain() of a warning; one that was the last to be printed is not repeated: some commands look every few
+ * seconds. */
 void cli_warn(struct cli *cli, const char *message);
 
 /* The live environment that $GENV_ENVIRONMENT_ID names; genv_env_free() it. -ENOENT, with a sentence: none is set, or
@@ -43,8 +43,8 @@ const char *cli_current_eid(void);
 
 /* Brings the variables of the calling shell up to date; without a shell function there is nothing to do. */
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err);
-/* The same after a change: reads the environment again. @ret_env may be NULL. */
-int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err);
+/* The same after a change: reads the environment again. */
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err);
 
 /* "Attached to GPUs at indices 0,1" or "Detached from GPUs", and a newline. */
 void cli_add_attachment_line(struct text *text, const struct genv_env *env);
@@ -56,6 +56,9 @@ const char *cli_setup_line(enum shell_kind kind);
 const char *cli_setup_file(enum shell_kind kind);
 /* The sentence of a command that needs the shell function, and was called without. */
 int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err);
+
+/* help_style(), and plain where a shell prints it. */
+const struct help_style *cli_help_style(const struct cli *cli);
 
 /* Becomes the command @words. Returns only on failure, with cli->failure_status 127 or 126. */
 int cli_execute(struct cli *cli, char **words, struct genv_error *err);

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/help.h"
 #include "cli/listing.h"
+#include "option/help.h"
 
 /* What the words before the one to be completed have come to. */
 struct position {

@@ -1,14 +1,9 @@
-/* What `genv enforce` and `genv remote enforce` share: their options, what has been found so far, and how it is told.
- */
+/* What `genv enforce` and `genv remote enforce` share: their options, and how is told what happens. */
 #ifndef CLI_ENFORCEMENT_H
 #define CLI_ENFORCEMENT_H
 
-#include <sys/stat.h>
-
 #include "cli/cli.h"
-#include "enforce/act.h"
-#include "enforce/journal.h"
-#include "enforce/rounds.h"
+#include "enforce/session.h"
 
 struct enforcement_options {
     double interval_seconds;
@@ -30,39 +25,17 @@ struct enforcement_options {
 extern const struct option enforcement_option_rows[];
 extern const struct enforcement_options enforcement_defaults;
 
+/* What the enforce layer is given. */
 struct enforcement {
     struct cli *cli;
-    const struct enforcement_options *options;
-    const char *state; /* directory */
-    bool local;        /* users and groups have to be known here */
-    bool dry_run;
-    struct limits limits;
-    struct stat limits_stat; /* of the file, as it was when it was read */
-    struct rounds rounds;
-    struct log *journal;
-    bool failed; /* something could not be done */
+    int format;
+    struct session_maximum maxima[2 + OPTION_CHOICES_MAX];
+    struct session_options session;
 };
 
-/* Checks the options, reads the limits and opens the journal. @local: users have to be known here; groups always have.
- */
-int enforcement_begin(struct enforcement *enforcement, struct cli *cli, const struct enforcement_options *options,
-                      bool local, struct genv_error *err);
-void enforcement_end(struct enforcement *enforcement);
-
-/* rounds_look(), and tells what is new. A limits file that has changed is read again first. */
-int enforcement_look(struct enforcement *enforcement, const struct enforce_host *hosts, size_t host_count,
-                     struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err);
-
-/* Tells of an event, on standard output and in the journal. @host "": this machine. */
-void enforcement_tell(struct enforcement *enforcement, const char *host, const char *event,
-                      const struct violation *violation, const char *error, const char *message);
-/* The same of an entry that another host's genv made. Takes no reference. */
-void enforcement_tell_entry(struct enforcement *enforcement, json_t *entry);
-
-/* Tells the user on his terminals what will happen in @grace_seconds; @sentence is what he was told. False: he has no
- * terminal here. */
-bool enforcement_warn(const struct violation *violation, const struct genv_snapshot *snapshot, double grace_seconds,
-                      struct text *sentence);
+/* Fills @enforcement, which stays where it is, by the options, and opens cli->genv. */
+int enforcement_prepare(struct enforcement *enforcement, struct cli *cli, const struct enforcement_options *values,
+                        struct genv_error *err);
 
 /* Prints the journal, as `--history` asks. */
 int enforcement_print_history(struct cli *cli, const struct enforcement_options *options, struct genv_error *err);

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "cli/cli.h"
-#include "cli/help.h"
+#include "cli/overview.h"
 
 struct values {
     bool man;
@@ -30,9 +30,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (values->man)
         man_add_page(&cli->output, command);
     else if (command)
-        help_add_command(&cli->output, command, help_style(cli));
+        help_add_command(&cli->output, command, cli_help_style(cli));
     else
-        help_add_overview(&cli->output, help_style(cli));
+        overview_add(&cli->output, cli_help_style(cli));
     return 0;
 }
 

@@ -6,7 +6,8 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
-#include "cli/help.h"
+#include "cli/installation.h"
+#include "cli/overview.h"
 #include "remote/words.h"
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file that is opened. In its place comes one that can't be
@@ -90,6 +91,25 @@ static int run_subcommand(struct cli *cli, const struct command *command, const 
     return run_command(cli, subcommand, above, words + 1, count - 1, err);
 }
 
+/* Becomes the command's own program, which reads the same words once more: those behind the command's name, or, of a
+ * subcommand, all. Returns only on failure. */
+static int become_program(struct cli *cli, const struct command *command, struct genv_error *err)
+{
+    char **words = strchr(command->name, ' ') ? cli->words : cli->words + 1;
+    struct installation installation;
+    char path[sizeof(installation.root) + 64];
+    int r = installation_find(&installation, err);
+
+    if (r < 0)
+        return r;
+    snprintf(path, sizeof(path), "%s/libexec/%s", installation.root, command->program);
+    words[0] = path;
+    execv(path, words);
+    if (errno == ENOENT)
+        return error_set(err, ENOENT, "'genv %s' is not installed: %s is missing", command->name, path);
+    return error_set_errno(err, errno, "can't execute %s", path);
+}
+
 static int run_command(struct cli *cli, const struct command *command, const void *above, char **words, int count,
                        struct genv_error *err)
 {
@@ -106,9 +126,11 @@ static int run_command(struct cli *cli, const struct command *command, const voi
     if (r < 0)
         return cli_usage_error(cli, r, err);
     if (arguments.help) {
-        help_add_command(&cli->output, command, help_style(cli));
+        help_add_command(&cli->output, command, cli_help_style(cli));
         return 0;
     }
+    if (command->program)
+        return become_program(cli, command, err);
     if (!command->run)
         return run_subcommand(cli, command, values, arguments.operands, arguments.operand_count, err);
     return command->run(cli, &arguments, err);
@@ -119,7 +141,7 @@ static int run_words(struct cli *cli, char **words, int count, struct genv_error
     const struct command *command;
 
     if (count == 0 || strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0) {
-        help_add_overview(&cli->output, help_style(cli));
+        overview_add(&cli->output, cli_help_style(cli));
         return 0;
     }
     if (strcmp(words[0], "--version") == 0)
@@ -162,7 +184,13 @@ static int run(struct cli *cli, int argc, char **argv, struct genv_error *err)
             return r;
         first = 2;
     }
-    return argc <= first ? run_words(cli, NULL, 0, err) : run_words(cli, argv + first, argc - first, err);
+    if (argc <= first)
+        return run_words(cli, NULL, 0, err);
+    cli->words = calloc((size_t)(argc - first) + 2, sizeof(*cli->words));
+    if (!cli->words)
+        return error_no_memory(err);
+    memcpy(cli->words + 1, argv + first, (size_t)(argc - first) * sizeof(*cli->words));
+    return run_words(cli, argv + first, argc - first, err);
 }
 
 /* Everything for standard output, in one piece, and only now: a command that fails halfway has said nothing yet. */
@@ -194,11 +222,11 @@ static int finish(struct cli *cli, int result, struct genv_error *err)
     int status = result < 0 ? cli->failure_status : result;
 
     if (status != EXIT_USAGE && print(cli, &print_err) < 0) {
-        cli_complain(print_err.message);
+        program_complain(print_err.message);
         status = status ? status : EXIT_FAILURE;
     }
     if (result < 0)
-        cli_complain(err->message);
+        program_complain(err->message);
     return status;
 }
 
@@ -211,6 +239,7 @@ int main(int argc, char **argv)
     occupy_standard_descriptors();
     status = finish(&cli, run(&cli, argc, argv, &err), &err);
     genv_close(cli.genv);
+    free(cli.words);
     free(cli.last_warning);
     text_release(&cli.output);
     text_release(&cli.code);

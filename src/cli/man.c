@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/help.h"
+#include "cli/overview.h"
 
 /* The day of the last release: pages that are built twice have to be the same. */
 #define MAN_DATE "2026-11-20"

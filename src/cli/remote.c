@@ -6,67 +6,11 @@
 
 #include "base/json.h"
 
-#define TIMEOUT_SECONDS 10
-
-static const struct remote_options defaults = {.timeout_seconds = TIMEOUT_SECONDS};
-
-static const struct option options[] = {
-    {.name = "hosts",
-     .alias = "host",
-     .letter = 'H',
-     .type = OPTION_TEXT,
-     .argument = "[USER@]HOST,...",
-     .help = "The hosts",
-     .offset = offsetof(struct remote_options, hosts),
-     .group = 1},
-    {.name = "hostfile",
-     .type = OPTION_TEXT,
-     .argument = "FILE",
-     .help = "A file with a host a line; by default $GENV_HOSTFILE, ~/.config/genv/hostfile or /etc/genv/hostfile",
-     .offset = offsetof(struct remote_options, hostfile),
-     .group = 1},
-    {.name = "user",
-     .letter = 'l',
-     .type = OPTION_TEXT,
-     .argument = "USER",
-     .help = "Log in as this user where a host's entry names none",
-     .offset = offsetof(struct remote_options, user)},
-    {.name = "timeout",
-     .letter = 't',
-     .type = OPTION_SECONDS,
-     .argument = "SECONDS",
-     .help = "How long a host may take to answer; by default 10",
-     .offset = offsetof(struct remote_options, timeout_seconds)},
-    {.name = "genv",
-     .type = OPTION_TEXT,
-     .argument = "PATH",
-     .help = "Where genv is on hosts whose entry does not say; by default it is in the PATH of commands run by ssh",
-     .offset = offsetof(struct remote_options, genv)},
-    {.name = "exit-on-error",
-     .letter = 'e',
-     .type = OPTION_FLAG,
-     .help = "Fail if a host fails, instead of going on with the others",
-     .offset = offsetof(struct remote_options, strict)},
-    {.name = "quiet",
-     .letter = 'q',
-     .type = OPTION_FLAG,
-     .help = "Say nothing about hosts that fail",
-     .offset = offsetof(struct remote_options, quiet)},
-    {.name = NULL},
-};
-
 int remote_hosts(const struct remote_options *values, struct host_list *ret_hosts, struct genv_error *err)
 {
     const struct host_defaults host_defaults = {.user = values->user, .genv = values->genv};
-    cleanup_free char *path = NULL;
-    int r;
 
-    if (values->hosts)
-        return hosts_parse(values->hosts, &host_defaults, ret_hosts, err);
-    if (values->hostfile)
-        return hosts_read(values->hostfile, &host_defaults, ret_hosts, err);
-    r = hosts_find_file(&path, err);
-    return r < 0 ? r : hosts_read(path, &host_defaults, ret_hosts, err);
+    return hosts_choose(values->hosts, values->hostfile, &host_defaults, ret_hosts, err);
 }
 
 void remote_complain(const struct remote_options *values, const struct host *host, const struct genv_error *err)
@@ -77,60 +21,32 @@ void remote_complain(const struct remote_options *values, const struct host *hos
         return;
     text_addf(&line, "%s: %s", host->name, err->message);
     if (!line.failed)
-        cli_complain(line.data);
+        program_complain(line.data);
 }
 
-size_t remote_count_answers(const struct survey *survey)
+void remote_end_by(int caught)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; i < survey->count; i++)
-        count += survey->answers[i].snapshot != NULL;
-    return count;
-}
-
-/* What a host that fails means for the command. */
-static int judge(const struct remote_options *values, const struct survey *survey, bool *named, struct genv_error *err)
-{
-    for (size_t i = 0; i < survey->count; i++) {
-        const struct survey_answer *answer = &survey->answers[i];
-
-        if (answer->snapshot || answer->err.code == ECANCELED)
-            continue;
-        if (values->strict)
-            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
-        if (!named || !named[i])
-            remote_complain(values, answer->host, &answer->err);
-        if (named)
-            named[i] = true;
-    }
-    if (survey->count && remote_count_answers(survey) == 0)
-        return error_set(err, EIO, "none of the hosts answered");
-    return 0;
-}
-
-int remote_survey(const struct remote_options *values, const struct host_list *hosts,
-                  const struct survey_options *looks, bool *named, struct survey *ret_survey, struct genv_error *err)
-{
-    struct survey_options how = looks ? *looks : (struct survey_options){.suffices = NULL};
-    int caught = 0, r;
-
-    how.timeout_seconds = values->timeout_seconds;
-    r = survey_take(hosts, &how, ret_survey, &caught, err);
-    if (caught) {
-        /* Nothing is left to be ended: end as if the signal had come first. */
-        signal(caught, SIG_DFL);
-        raise(caught);
-    }
-    return r < 0 ? r : judge(values, ret_survey, named, err);
+    if (!caught)
+        return;
+    signal(caught, SIG_DFL);
+    raise(caught);
 }
 
 int remote_survey_all(const struct arguments *arguments, struct host_list *ret_hosts, struct survey *ret_survey,
                       struct genv_error *err)
 {
-    int r = remote_hosts(arguments->above, ret_hosts, err);
+    const struct remote_options *values = arguments->above;
+    const struct survey_options how = {.timeout_seconds = values->timeout_seconds};
+    int caught = 0, r = remote_hosts(values, ret_hosts, err);
 
-    return r < 0 ? r : remote_survey(arguments->above, ret_hosts, NULL, NULL, ret_survey, err);
+    if (r == 0)
+        r = survey_take(ret_hosts, &how, ret_survey, &caught, err);
+    remote_end_by(caught);
+    for (size_t i = 0; r == 0 && !values->strict && i < ret_survey->count; i++) {
+        if (!ret_survey->answers[i].snapshot)
+            remote_complain(values, ret_survey->answers[i].host, &ret_survey->answers[i].err);
+    }
+    return r < 0 ? r : survey_check(ret_survey, values->strict, err);
 }
 
 const struct option remote_table_option_rows[] = {
@@ -202,9 +118,9 @@ const struct command command_remote = {
         "A host that fails is reported on standard error, and the others are served. Options stand in front of the "
         "command.",
     .group = GROUP_MACHINES,
-    .options = options,
-    .defaults = &defaults,
-    .values_size = sizeof(defaults),
+    .options = remote_option_rows,
+    .defaults = &remote_defaults,
+    .values_size = sizeof(struct remote_options),
     .operands = {.synopsis = "COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .subcommands = subcommands,
     .examples = examples,

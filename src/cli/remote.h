@@ -4,32 +4,20 @@
 
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "option/remote.h"
 #include "remote/survey.h"
-
-/* The options of `genv remote` itself. */
-struct remote_options {
-    const char *hosts;
-    const char *hostfile;
-    const char *user;
-    const char *genv;
-    double timeout_seconds;
-    bool strict;
-    bool quiet;
-};
 
 /* The hosts that the options, or else the host file in force, name. */
 int remote_hosts(const struct remote_options *values, struct host_list *ret_hosts, struct genv_error *err);
 
-/* Asks them all. A host that fails is complained about (values->quiet: is not), or fails the command
- * (values->strict). -EIO: none answered. @looks may be NULL: see struct survey_options. @named, which may be NULL,
- * marks per host who was complained about, and is not again. */
-int remote_survey(const struct remote_options *values, const struct host_list *hosts,
-                  const struct survey_options *looks, bool *named, struct survey *ret_survey, struct genv_error *err);
-
 /* Complains about a host that failed, unless values->quiet. */
 void remote_complain(const struct remote_options *values, const struct host *host, const struct genv_error *err);
 
-/* The hosts of the options in front of the command, and what all of them answer. */
+/* Ends as if the signal @caught had come first, once nothing is left to be ended; 0: there was none. */
+void remote_end_by(int caught);
+
+/* The hosts of the options in front of the command, and what all of them answer. A host that fails is complained about,
+ * or fails the command (strict). -EIO: none answered. */
 int remote_survey_all(const struct arguments *arguments, struct host_list *ret_hosts, struct survey *ret_survey,
                       struct genv_error *err);
 
@@ -45,8 +33,5 @@ extern const struct option remote_table_option_rows[];
  */
 int remote_add_json(struct text *text, const struct survey *survey, const char *key,
                     char *(*part)(const struct genv_snapshot *snapshot), struct genv_error *err);
-
-/* How many hosts answered. */
-size_t remote_count_answers(const struct survey *survey);
 
 #endif

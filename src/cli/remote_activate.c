@@ -5,23 +5,24 @@
 
 #include "cli/fields.h"
 #include "cli/remote.h"
-#include "remote/rank.h"
-#include "remote/session.h"
+#include "remote/place.h"
 
 struct values {
-    struct config_options config;
-    int policy; /* enum placement_policy */
+    struct genv_config config;
+    int policy;
     bool no_prompt;
     bool terminal;
     bool no_terminal;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
-static const char *const policies[] = {[PLACEMENT_PACK] = "pack", [PLACEMENT_SPREAD] = "spread", NULL};
+enum { PACK, SPREAD };
+
+static const char *const policies[] = {[PACK] = "pack", [SPREAD] = "spread", NULL};
 
 #define REQUEST_ROWS                                                                                                   \
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),                                 \
+    GENV_CONFIG_FIELDS(FIELD_OPTION)                                                                                   \
     {                                                                                                                  \
         .name = "host-policy", .type = OPTION_CHOICE, .argument = "POLICY",                                            \
         .help = "Of the hosts that have enough, take the one with the least (pack, the default) or the most (spread) " \
@@ -53,114 +54,32 @@ static const struct option run_options[] = {
     {.name = NULL},
 };
 
-static bool suffices(const struct genv_snapshot *snapshot, void *data)
+static void host_failed(const struct host *host, const struct genv_error *err, void *data)
 {
-    const struct genv_config *wanted = data;
-    size_t gpus = wanted->gpus > 0 ? (size_t)wanted->gpus : 0;
-
-    return genv_snapshot_available(snapshot, wanted->gpu_memory) >= gpus;
-}
-
-/* Why no host will do: what the one with the most has. */
-static int refuse(const struct survey *survey, const struct genv_config *wanted, struct genv_error *err)
-{
-    static const char sentence[] = "Cannot find a host with enough available resources";
-    const struct host *best = NULL;
-    size_t most = 0;
-
-    for (size_t i = 0; i < survey->count; i++) {
-        const struct genv_snapshot *snapshot = survey->answers[i].snapshot;
-        size_t here = snapshot ? genv_snapshot_available(snapshot, wanted->gpu_memory) : 0;
-
-        if (here <= most)
-            continue;
-        most = here;
-        best = survey->answers[i].host;
-    }
-    if (!best || (int)most >= wanted->gpus)
-        return error_set(err, EBUSY, "%s", sentence);
-    return error_set(err, EBUSY, "%s: the most is %zu%s, on %s", sentence, most,
-                     wanted->gpu_memory ? " with that much memory" : "", best->name);
-}
-
-/* Asks one host after the other. Returns as session_run() does; -EBUSY: none of them had enough any more. @tried marks
- * those that were asked. */
-static int try_hosts(const struct remote_options *remote, const struct session_request *request,
-                     const struct survey *survey, enum placement_policy policy, bool *tried, int *ret_status,
-                     struct genv_error *err)
-{
-    cleanup_free size_t *order = calloc(survey->count + 1, sizeof(*order));
-    size_t count;
-
-    if (!order || survey_rank(survey, &request->config, policy, order, &count) < 0)
-        return error_no_memory(err);
-    for (size_t i = 0; i < count; i++) {
-        const struct host *host = survey->answers[order[i]].host;
-        struct genv_error reason = {0};
-        int r;
-
-        if (tried[order[i]])
-            continue;
-        tried[order[i]] = true;
-        r = session_run(host, request, ret_status, &reason);
-        if (r == 0 || r == -EINTR)
-            return r;
-        if (r == -E2BIG) /* so it is for every host */
-            return error_set(err, E2BIG, "%s", reason.message);
-        if (r != -EBUSY && remote->strict)
-            return error_set(err, -r, "%s: %s", host->name, reason.message);
-        if (r != -EBUSY)
-            remote_complain(remote, host, &reason);
-    }
-    return refuse(survey, &request->config, err);
-}
-
-static bool all_answered(const struct survey *survey)
-{
-    for (size_t i = 0; i < survey->count; i++) {
-        if (survey->answers[i].err.code == ECANCELED)
-            return false;
-    }
-    return true;
-}
-
-/* First those that answer soon, then, if none of them will do, all. */
-static int find_and_run(const struct remote_options *remote, struct session_request *request,
-                        enum placement_policy policy, int *ret_status, struct genv_error *err)
-{
-    struct survey_options looks = {.suffices = suffices, .data = &request->config};
-    cleanup_host_list struct host_list hosts = {0};
-    cleanup_free bool *tried = NULL, *named = NULL;
-    int r = remote_hosts(remote, &hosts, err);
-
-    if (r < 0)
-        return r;
-    tried = calloc(hosts.count + 1, sizeof(*tried));
-    named = calloc(hosts.count + 1, sizeof(*named));
-    if (!tried || !named)
-        return error_no_memory(err);
-    for (;;) {
-        cleanup_survey struct survey survey = {0};
-
-        r = remote_survey(remote, &hosts, &looks, named, &survey, err);
-        if (r == 0)
-            r = try_hosts(remote, request, &survey, policy, tried, ret_status, err);
-        if (r != -EBUSY || all_answered(&survey))
-            return r;
-        looks.suffices = NULL;
-    }
+    remote_complain(data, host, err);
 }
 
 static int run(const struct arguments *arguments, struct session_request *request, struct genv_error *err)
 {
     const struct remote_options *remote = arguments->above;
     const struct values *values = arguments->values;
-    int status = 0, r;
+    cleanup_host_list struct host_list hosts = {0};
+    const struct place_options options = {
+        .hosts = &hosts,
+        .timeout_seconds = remote->timeout_seconds,
+        .spread = values->policy == SPREAD,
+        .strict = remote->strict,
+        .host_failed = host_failed,
+        .data = (void *)remote,
+    };
+    int status = 0, caught = 0, r;
 
-    request->config = (struct genv_config)GENV_CONFIG_INIT;
-    config_options_apply(&values->config, &request->config);
+    request->config = values->config;
     request->timeout_seconds = remote->timeout_seconds;
-    r = find_and_run(remote, request, (enum placement_policy)values->policy, &status, err);
+    r = remote_hosts(remote, &hosts, err);
+    if (r == 0)
+        r = place_session(&options, request, &status, &caught, err);
+    remote_end_by(caught);
     return r == 0 || r == -EINTR ? status : r;
 }
 

@@ -41,7 +41,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     }
     table_print(&table, &cli->output);
     if (values->table.format == TABLE_TUI && !values->no_summary)
-        text_addf(&cli->output, "\nTotal %zu environments on %zu hosts\n", total, remote_count_answers(&survey));
+        text_addf(&cli->output, "\nTotal %zu environments on %zu hosts\n", total, survey_count_answers(&survey));
     return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "cli/option.h"
+#include "option/option.h"
 
 enum table_format { TABLE_TUI, TABLE_CSV, TABLE_JSON };
 

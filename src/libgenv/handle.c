@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "model/config.h"
 #include "model/limits.h"
 #include "model/snapshot.h"
 #include "store/directory.h"
@@ -237,6 +238,27 @@ GENV_PUBLIC int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct 
 GENV_PUBLIC void genv_amount_format(uint64_t bytes, char *text)
 {
     amount_format(bytes, text);
+}
+
+GENV_PUBLIC unsigned genv_config_given(const struct genv_config *config)
+{
+    return config_given(config);
+}
+
+GENV_PUBLIC void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields)
+{
+    config_copy(config, from, fields);
+}
+
+GENV_PUBLIC int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
+                                  struct genv_error *err)
+{
+    return config_parse(config, field, text, err);
+}
+
+GENV_PUBLIC bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text)
+{
+    return config_format(config, field, text);
 }
 
 GENV_PUBLIC int genv_eid_validate(const char *eid, struct genv_error *err)

@@ -1,7 +1,4 @@
-/* genv-monitor, what `genv monitor` becomes. Its options are those of that command, checked there and all of them
- * given: --host ADDR --port PORT --interval SECONDS [--config-dir DIR], and of `genv remote monitor` --remote and those
- * of `genv remote`. */
-#include <getopt.h>
+/* genv-monitor, what `genv monitor` and `genv remote monitor` become. */
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
@@ -10,81 +7,43 @@
 #include "monitor/config.h"
 #include "monitor/server.h"
 #include "monitor/source_remote.h"
+#include "option/monitor.h"
+#include "option/program.h"
+#include "option/remote.h"
 
+/* What it serves: this machine, or @remote's. */
 struct options {
-    struct server_options server;
-    const char *config_dir;
-    bool remote;
-    const char *hosts, *hostfile;
-    struct host_defaults host_defaults;
-    double timeout_seconds;
+    struct monitor_options monitor;
+    struct remote_options remote;
+    bool is_remote;
 };
 
-static void complain(const char *message)
+/* "remote OPTIONS monitor OPTIONS", as they are behind "genv"; without the commands' names those of `genv monitor`.
+ * Returns as program_parse() does. */
+static int parse(char **words, int count, struct options *options)
 {
-    fprintf(stderr, "genv: %s\n", message);
-}
-
-static int take(int letter, const char *value, struct options *options)
-{
-    switch (letter) {
-    case 'H':
-        options->server.address = value;
-        return 0;
-    case 'p':
-        options->server.port = (unsigned)strtoul(value, NULL, 10);
-        return 0;
-    case 'i':
-        options->server.interval_seconds = strtod(value, NULL);
-        return 0;
-    case 'c':
-        options->config_dir = value;
-        return 0;
-    case 'r':
-        options->remote = true;
-        return 0;
-    case 'h':
-        options->hosts = value;
-        return 0;
-    case 'f':
-        options->hostfile = value;
-        return 0;
-    case 'u':
-        options->host_defaults.user = value;
-        return 0;
-    case 'g':
-        options->host_defaults.genv = value;
-        return 0;
-    case 't':
-        options->timeout_seconds = strtod(value, NULL);
-        return 0;
-    default:
-        return -1;
-    }
-}
-
-static int parse(int argc, char **argv, struct options *options)
-{
-    static const struct option rows[] = {
-        {"host", required_argument, NULL, 'H'},
-        {"port", required_argument, NULL, 'p'},
-        {"interval", required_argument, NULL, 'i'},
-        {"config-dir", required_argument, NULL, 'c'},
-        {"remote", no_argument, NULL, 'r'},
-        {"hosts", required_argument, NULL, 'h'},
-        {"hostfile", required_argument, NULL, 'f'},
-        {"user", required_argument, NULL, 'u'},
-        {"genv", required_argument, NULL, 'g'},
-        {"timeout", required_argument, NULL, 't'},
-        {0},
+    static const struct command remote = {
+        .name = "remote",
+        .options = remote_option_rows,
+        .defaults = &remote_defaults,
+        .values_size = sizeof(options->remote),
+        .operands = {.synopsis = "monitor [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     };
-    int letter;
+    struct arguments arguments;
+    int status;
 
-    while ((letter = getopt_long(argc, argv, "", rows, NULL)) != -1) {
-        if (take(letter, optarg, options) < 0)
-            return -1;
+    options->is_remote = count && strcmp(words[0], "remote") == 0;
+    if (!options->is_remote)
+        return program_parse(&command_monitor, words, count, &options->monitor, &arguments);
+    status = program_parse(&remote, words + 1, count - 1, &options->remote, &arguments);
+    if (status < 0 && strcmp(arguments.operands[0], "monitor") != 0) {
+        program_complain("genv-monitor is part of genv: run 'genv monitor'");
+        return EXIT_USAGE;
     }
-    return optind == argc ? 0 : -1;
+    if (status >= 0)
+        return status;
+    return program_parse(&command_remote_monitor, arguments.operands + 1, arguments.operand_count - 1,
+                         &options->monitor, &arguments);
 }
 
 static void say_where(const struct server *server, const char *address)
@@ -96,49 +55,43 @@ static void say_where(const struct server *server, const char *address)
     fflush(stdout);
 }
 
-static int open_remote(const struct options *options, struct source **ret_source, struct genv_error *err)
+static int open_remote(const struct remote_options *remote, struct source **ret_source, struct genv_error *err)
 {
+    const struct host_defaults defaults = {.user = remote->user, .genv = remote->genv};
     cleanup_host_list struct host_list hosts = {0};
-    cleanup_free char *path = NULL;
-    int r = 0;
+    int r = hosts_choose(remote->hosts, remote->hostfile, &defaults, &hosts, err);
 
-    if (options->hosts) {
-        r = hosts_parse(options->hosts, &options->host_defaults, &hosts, err);
-    } else {
-        if (!options->hostfile)
-            r = hosts_find_file(&path, err);
-        if (r == 0)
-            r = hosts_read(path ? path : options->hostfile, &options->host_defaults, &hosts, err);
-    }
-    return r < 0 ? r : source_open_remote(&hosts, options->timeout_seconds, ret_source, err);
+    return r < 0 ? r : source_open_remote(&hosts, remote->timeout_seconds, ret_source, err);
 }
 
 /* Serving does without the files, unless somebody says where they are to be. */
-static int write_config(const struct options *options, unsigned port)
+static int write_config(const struct monitor_options *options, unsigned port)
 {
     const struct config_options config = {
         .directory = options->config_dir,
-        .address = options->server.address,
+        .address = options->host,
         .port = port,
-        .interval_seconds = options->server.interval_seconds,
+        .interval_seconds = options->interval_seconds,
     };
     struct genv_error err = {0};
     int r = config_write(&config, &err);
 
     if (r < 0)
-        complain(err.message);
+        program_complain(err.message);
     return options->config_dir ? r : 0;
 }
 
 /* Returns the exit status. */
-static int serve(struct source *source, const struct options *options, const sigset_t *ending)
+static int serve(struct source *source, const struct monitor_options *options, const sigset_t *ending)
 {
+    const struct server_options how = {
+        .address = options->host, .port = options->port, .interval_seconds = options->interval_seconds};
     struct server *server = NULL;
     struct genv_error err = {0};
     int signal;
 
-    if (server_start(source, &options->server, &server, &err) < 0) {
-        complain(err.message);
+    if (server_start(source, &how, &server, &err) < 0) {
+        program_complain(err.message);
         source->close(source);
         return EXIT_FAILURE;
     }
@@ -147,7 +100,7 @@ static int serve(struct source *source, const struct options *options, const sig
             source->close(source);
         return EXIT_FAILURE;
     }
-    say_where(server, options->server.address);
+    say_where(server, options->host);
     sigwait(ending, &signal);
     if (server_stop(server))
         source->close(source);
@@ -156,15 +109,14 @@ static int serve(struct source *source, const struct options *options, const sig
 
 int main(int argc, char **argv)
 {
-    struct options options = {.server = {.address = "127.0.0.1", .port = 8000, .interval_seconds = 10}};
+    struct options options;
+    int status = parse(argv + 1, argc > 0 ? argc - 1 : 0, &options);
     struct source *source = NULL;
     struct genv_error err = {0};
     sigset_t ending;
 
-    if (parse(argc, argv, &options) < 0) {
-        complain("genv-monitor is part of genv: run 'genv monitor'");
-        return 2;
-    }
+    if (status >= 0)
+        return status;
     mallopt(M_ARENA_MAX, 1); /* each thread's own heap would cost more than waiting for the one */
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&ending);
@@ -172,9 +124,9 @@ int main(int argc, char **argv)
     sigaddset(&ending, SIGTERM);
     sigaddset(&ending, SIGHUP);
     sigprocmask(SIG_BLOCK, &ending, NULL); /* in the threads too: only sigwait() takes them */
-    if ((options.remote ? open_remote(&options, &source, &err) : source_open_local(&source, &err)) < 0) {
-        complain(err.message);
+    if ((options.is_remote ? open_remote(&options.remote, &source, &err) : source_open_local(&source, &err)) < 0) {
+        program_complain(err.message);
         return EXIT_FAILURE;
     }
-    return serve(source, &options, &ending);
+    return serve(source, &options.monitor, &ending);
 }

@@ -57,12 +57,13 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
 /* Whether @a and @b are the same process, or attachment, on the same host that breaks the same rule. */
 bool violation_equals(const struct violation *a, const struct violation *b);
 
-/* The violation as a word, for genv on the host that it is about, which looks for itself who the process is:
- * "env-memory:4242:98765:1573:2026-11-20T10:14:12.345Z/GPU-…/1/5000000000/4000000000". free() it; NULL: out of memory.
- */
-char *violation_to_word(const struct violation *violation);
-/* The way back; what only the host knows (uid, username, command) stays empty. -EINVAL: not such a word. */
-int violation_from_word(const char *word, struct violation *ret_violation);
+/* The violation as JSON, for genv on the host that it is about, which looks for itself who the process is; named as in
+ * the journal: {"rule":"env-memory","pid":42,"start_time":98765,"eid":"1573","attached":"2026-11-20T10:14:12.345Z",
+ * "uuid":"GPU-…","device":1,"used":5000000000,"allowed":4000000000}. free() it; NULL: out of memory. */
+char *violation_to_json(const struct violation *violation);
+/* The way back, of what may be hostile; what only the host knows (uid, username, command) stays empty, and members that
+ * are not known here are ignored. -EINVAL: it is not a violation. */
+int violation_from_json(const char *text, struct violation *ret_violation, struct genv_error *err);
 /* Takes what only a look at the host tells from @snapshot. */
 void violation_complete(struct violation *violation, const struct genv_snapshot *snapshot);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "remote/fanout.h"
+#include "remote/frame.h"
 #include "remote/ssh.h"
 
 #define PARALLEL_MAX  32
@@ -19,6 +20,7 @@ struct course {
     const struct ask_options *options;
     struct question *questions;
     unsigned char *reruns;
+    char nonce[FRAME_NONCE_SIZE];
     bool sufficed;
 };
 
@@ -39,10 +41,13 @@ static bool runs_again(struct course *course, size_t index, const struct fanout_
     return course->reruns[index]++ < RERUNS_MAX;
 }
 
+/* Takes the answer out of what was printed, if that is one. */
 static int judge(struct course *course, size_t index, struct fanout_job *job)
 {
     struct question *question = &course->questions[index];
     struct genv_error *err = &question->err;
+    struct genv_error no_answer = {0};
+    int r = job->out.failed ? 0 : frame_unwrap(&job->out, course->nonce, &no_answer);
 
     if (job->timed_out)
         return explain_timeout(course, err);
@@ -53,6 +58,8 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
         return error_set(err, ECANCELED, "not waited for");
     if (job->out.failed || job->err.failed)
         return error_no_memory(err);
+    if (job->status == 0 && r < 0)
+        return error_set(err, no_answer.code, "%s", no_answer.message);
     if (job->status == 0)
         return course->options->take(index, &job->out, course->options->data, err);
     if (ssh_explain(question->host, job->status, job->err.data, err) == -ETIMEDOUT)
@@ -60,7 +67,7 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
     return -err->code;
 }
 
-/* What was printed before it failed: that much was done. */
+/* What was answered before it failed: that much was done. */
 static void take_rest(struct course *course, size_t index, struct fanout_job *job)
 {
     if (course->options->always && job->status != 0 && job->out.length && !job->out.failed)
@@ -103,14 +110,16 @@ static void jobs_release(struct jobs *jobs)
     free(jobs->list);
 }
 
-static int make_jobs(const struct question *questions, double seconds, struct jobs *jobs, struct genv_error *err)
+static int make_jobs(const struct course *course, double seconds, struct jobs *jobs, struct genv_error *err)
 {
     cleanup_free char *config = NULL;
     struct ssh_call call = {
         .timeout_seconds = (unsigned)(seconds + 0.999),
         .share = jobs->count <= SHARED_MAX,
         .terminal = SSH_NO_INPUT,
+        .nonce = course->nonce,
     };
+    const struct question *questions = course->questions;
     int r = ssh_prepare(&config, err);
 
     call.config = config;
@@ -140,6 +149,8 @@ int ask_hosts(struct question *questions, size_t count, const struct ask_options
         return error_no_memory(err);
     for (size_t i = 0; i < count; i++)
         error_set(&questions[i].err, ECANCELED, "not waited for");
-    r = make_jobs(questions, seconds, &jobs, err);
+    r = frame_make_nonce(course.nonce, err);
+    if (r == 0)
+        r = make_jobs(&course, seconds, &jobs, err);
     return r < 0 ? r : fanout_run(jobs.list, jobs.count, &fanout, ret_signal, err);
 }

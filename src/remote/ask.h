@@ -13,8 +13,8 @@ struct question {
 
 struct ask_options {
     double timeout_seconds; /* for each host, connecting included */
-    /* Takes what the host of question @index printed, if its genv ended well. A negative errno, with the sentence: that
-     * is no answer. */
+    /* Takes what genv on the host of question @index printed (frame.h), if it ended well. A negative errno, with the
+     * sentence: that is no answer. */
     int (*take)(size_t index, const struct text *output, void *data, struct genv_error *err);
     /* It is also given what was printed, if anything, by one that failed or took too long, each time that it ran. @err
      * is NULL then, what it returns does not matter, and the question has its error nevertheless. */

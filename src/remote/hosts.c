@@ -247,6 +247,20 @@ int hosts_find_file(char **ret_path, struct genv_error *err)
     return 0;
 }
 
+int hosts_choose(const char *list, const char *path, const struct host_defaults *defaults, struct host_list *ret_list,
+                 struct genv_error *err)
+{
+    cleanup_free char *in_force = NULL;
+    int r;
+
+    if (list)
+        return hosts_parse(list, defaults, ret_list, err);
+    if (path)
+        return hosts_read(path, defaults, ret_list, err);
+    r = hosts_find_file(&in_force, err);
+    return in_force ? hosts_read(in_force, defaults, ret_list, err) : r;
+}
+
 void host_list_release(struct host_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -38,6 +38,10 @@ int hosts_parse_file(const char *path, char *text, size_t length, const struct h
 /* The file in force: $GENV_HOSTFILE, ~/.config/genv/hostfile, /etc/genv/hostfile. free() it. -ENOENT: there is none. */
 int hosts_find_file(char **ret_path, struct genv_error *err);
 
+/* The hosts of @list, or else of the file @path, or else (both NULL) of the file in force. */
+int hosts_choose(const char *list, const char *path, const struct host_defaults *defaults, struct host_list *ret_list,
+                 struct genv_error *err);
+
 void host_list_release(struct host_list *list);
 #define cleanup_host_list cleanup_with(host_list_release)
 

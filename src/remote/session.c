@@ -2,42 +2,30 @@
 #include "remote/session.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/random.h>
 #include <termios.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "remote/connection.h"
+#include "remote/frame.h"
 #include "remote/ssh.h"
 
 #define GREETING_MAX  65536 /* bytes that start-up files may print, on each stream */
 #define BUFFER_SIZE   65536
-#define WORDS_MAX     8 /* of our own, in front of the command */
+#define WORDS_MAX     16 /* of our own, in front of the command */
 #define TIMEOUT_MAX_S 86400
 #define RERUNS_MAX    4
 #define RERUN_MS      100 /* the first pause; each is twice as long as the one before */
 
 /* What came before the shell or the command, and the beginning of what it printed itself. */
 struct greeting {
-    char marker[64]; /* "genv-session NONCE " */
+    const char *nonce;
     struct text out;
     struct text err;
-    size_t end; /* of the greeting in @out */
+    struct frame_line line; /* in @out */
 };
-
-static int make_nonce(char nonce[static 33], struct genv_error *err)
-{
-    unsigned char bytes[16];
-
-    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-        return error_set_errno(err, EIO, "can't get random bytes");
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
-}
 
 /* "--NAME=VALUE" */
 static char *option_word(const char *name, const char *value)
@@ -48,22 +36,26 @@ static char *option_word(const char *name, const char *value)
     return text_take(&word);
 }
 
+#define CONFIG_OPTION(bit, member, kind, name, ...) {GENV_CONFIG_##bit, (name)},
+
+static const struct {
+    enum genv_config_field field;
+    const char *name;
+} config_options[] = {GENV_CONFIG_FIELDS(CONFIG_OPTION)};
+
 static int add_words(const struct session_request *request, const char *nonce, const char **words, char **owned,
                      struct genv_error *err)
 {
     const struct genv_config *config = &request->config;
-    char gpus[16], memory[24];
     size_t count = 0, options = 0;
 
-    snprintf(gpus, sizeof(gpus), "%d", config->gpus);
-    snprintf(memory, sizeof(memory), "%" PRIu64, config->gpu_memory);
     owned[options++] = option_word("nonce", nonce);
-    if (config->name[0])
-        owned[options++] = option_word("name", config->name);
-    if (config->gpus >= 0)
-        owned[options++] = option_word("gpus", gpus);
-    if (config->gpu_memory)
-        owned[options++] = option_word("gpu-memory", memory);
+    for (size_t i = 0; i < ARRAY_SIZE(config_options); i++) {
+        char value[GENV_CONFIG_TEXT_SIZE];
+
+        if (genv_config_format(config, config_options[i].field, value))
+            owned[options++] = option_word(config_options[i].name, value);
+    }
     words[count++] = "remote-session";
     for (size_t i = 0; i < options; i++) {
         if (!owned[i])
@@ -140,32 +132,25 @@ static void gather(int *fd, struct text *text)
 /* Looks for the line in what has come. -EAGAIN: it is not there yet. */
 static int read_greeting(struct greeting *greeting, struct genv_error *err)
 {
-    char *marker, *word, *end;
+    const char *words = greeting->line.words;
+    int r;
 
     if (greeting->out.failed || greeting->err.failed)
         return error_no_memory(err);
-    if (greeting->out.length == 0)
-        return -EAGAIN;
-    marker = memmem(greeting->out.data, greeting->out.length, greeting->marker, strlen(greeting->marker));
-    if (!marker)
-        return greeting->out.length < GREETING_MAX
-                   ? -EAGAIN
-                   : error_set(err, EPROTO, "its start-up files print too much: genv waits for its own answer");
-    end = memchr(marker, '\n', (size_t)(greeting->out.data + greeting->out.length - marker));
-    if (!end)
-        return -EAGAIN;
-    greeting->end = (size_t)(end + 1 - greeting->out.data);
-    *end = '\0';
-    if (end[-1] == '\r') /* a terminal's */
-        end[-1] = '\0';
-    word = marker + strlen(greeting->marker);
-    if (strcmp(word, "ready") == 0)
+    r = frame_find(&greeting->out, 0, greeting->nonce, &greeting->line);
+    if (r == -EAGAIN && greeting->out.length < GREETING_MAX)
+        return r;
+    if (r == -EAGAIN)
+        return error_set(err, EPROTO, "its start-up files print too much: genv waits for its own answer");
+    if (r < 0)
+        return error_set(err, EPROTO, "an answer that this genv does not understand");
+    if (strcmp(words, "ready") == 0)
         return 0;
-    if (strcmp(word, "busy") == 0)
+    if (strcmp(words, "busy") == 0)
         return error_set(err, EBUSY, "not enough is available there any more");
-    if (strncmp(word, "failed ", strlen("failed ")) == 0)
-        return error_set(err, EREMOTEIO, "%s", word + strlen("failed "));
-    return error_set(err, EPROTO, "an answer that this genv does not understand: '%s'", word);
+    if (strncmp(words, "failed ", strlen("failed ")) == 0)
+        return error_set(err, EREMOTEIO, "%s", words + strlen("failed "));
+    return error_set(err, EPROTO, "an answer that this genv does not understand: '%s'", words);
 }
 
 /* Waits for the other side. 0: the shell or the command runs. -ECONNRESET: ssh ended before. */
@@ -293,7 +278,8 @@ static int serve(struct connection *connection, const struct greeting *greeting,
     if (!streams)
         return error_no_memory(err);
     stream_begin(&streams[INPUT], STDIN_FILENO, connection->in, &connection->in, NULL, 0);
-    stream_begin(&streams[OUTPUT], connection->out, STDOUT_FILENO, &connection->out, &greeting->out, greeting->end);
+    stream_begin(&streams[OUTPUT], connection->out, STDOUT_FILENO, &connection->out, &greeting->out,
+                 greeting->line.end);
     stream_begin(&streams[ERRORS], connection->err, STDERR_FILENO, &connection->err, &greeting->err, 0);
     relay(connection, streams);
     status = connection_end(connection);
@@ -340,10 +326,9 @@ static int call(const struct host *host, const struct session_request *request, 
                 int *ret_status, struct genv_error *err)
 {
     struct connection connection = CONNECTION_INIT;
-    struct greeting greeting = {.end = 0};
+    struct greeting greeting = {.nonce = nonce};
     int r;
 
-    snprintf(greeting.marker, sizeof(greeting.marker), "genv-session %s ", nonce);
     /* On a terminal ssh reads it itself. Otherwise we do, once the command runs: a host that turns out to be busy must
      * not swallow what the next one is to read. */
     r = connection_start(&connection, argv, !is_on_terminal(request), err);
@@ -369,8 +354,8 @@ int session_run(const struct host *host, const struct session_request *request, 
     int64_t deadline = clock_monotonic_ms() + (int64_t)(limit_seconds(request) * 1000);
     struct termios terminal;
     bool restore = tcgetattr(STDIN_FILENO, &terminal) == 0;
-    char nonce[33], **argv = NULL;
-    int r = make_nonce(nonce, err);
+    char nonce[FRAME_NONCE_SIZE], **argv = NULL;
+    int r = frame_make_nonce(nonce, err);
 
     if (r == 0)
         r = make_argv(host, request, nonce, &argv, err);

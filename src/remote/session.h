@@ -1,9 +1,9 @@
 /* An environment on another host that lives as long as the connection: reserved and entered in one ssh command.
  *
  * The other side runs `genv remote-session`, which makes the environment, attaches it and then prints a line with the
- * caller's nonce on its standard output: "genv-session NONCE ready", or "… busy" (not enough is available any more), or
- * "… failed MESSAGE". What came before that line is the host's start-up files talking, and is dropped; what follows is
- * the shell's or the command's.
+ * caller's nonce (frame.h) on its standard output: "ready", "busy" (not enough is available any more) or "failed
+ * MESSAGE". What came before that line is the host's start-up files talking, and is dropped; what follows is the
+ * shell's or the command's.
  *
  * What a command has left in the background keeps the environment as long as it has the command's standard output or
  * standard error open, as it keeps ssh; one that has redirected both is on its own. */

@@ -131,7 +131,7 @@ int smi_parse(const char *text, struct genv_snapshot **ret_snapshot, struct genv
         return error_no_memory(err);
     }
     snapshot->time = clock_now();
-    /* Start-up files may have printed something before; no line of theirs looks like this. */
+    /* It may warn of a device that it can't reach; no such line looks like a device's. */
     while ((line = strsep(&rest, "\r\n")) && snapshot->device_count < DEVICES_MAX) {
         if (*line >= '0' && *line <= '9' && strstr(line, ", GPU-"))
             r = read_line(line, snapshot);

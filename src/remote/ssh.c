@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "remote/frame.h"
 #include "remote/words.h"
 
 #define COMMAND_MAX (100 * 1024) /* of the 128 KiB that Linux takes in one argument */
@@ -224,8 +225,11 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
     cleanup_with(vector_release) struct vector argv = {0};
     cleanup_text struct text command = TEXT_INIT;
     char timeout[40];
-    int r = add_command(&command, host, words, err);
+    int r;
 
+    if (call->nonce)
+        frame_add_runner(&command, call->nonce);
+    r = add_command(&command, host, words, err);
     if (r < 0)
         return r;
     if (call->below_shell)

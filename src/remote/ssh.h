@@ -27,6 +27,7 @@ struct ssh_call {
     bool share;               /* keep the connection for calls that follow */
     enum ssh_terminal terminal;
     bool below_shell;        /* the login shell there stays, as the command's parent */
+    const char *nonce;       /* its output is to be an answer with it (frame.h); NULL: it comes as it is */
     bool has_remote_command; /* ssh_takes("RemoteCommand=none"), which a configured one gives way to */
 };
 

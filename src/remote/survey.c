@@ -7,54 +7,19 @@
 #include "base/text.h"
 #include "remote/ask.h"
 
-#define STARTS_MAX 8 /* lines that could be where a snapshot begins */
-
 /* A survey under way. */
 struct course {
     const struct survey_options *options;
     struct survey_answer *answers;
 };
 
-/* Where the JSON that begins in @text ends: behind the last line that is a closing brace alone, or at the end. */
-static const char *find_end(const char *text)
+int survey_parse(const struct text *answer, struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
-    const char *end = text + strlen(text), *found = NULL;
-
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        const char *behind;
-
-        line += *line == '\n';
-        behind = line + 1 + (*line == '}' ? strspn(line + 1, " \r") : 0);
-        if (*line == '}' && (*behind == '\n' || *behind == '\0'))
-            found = line + 1;
-    }
-    return found ? found : end;
-}
-
-/* The next place where a snapshot could begin: a brace that begins or ends a line. NULL: there is none. */
-static const char *find_start(const char *text, const char *from)
-{
-    for (const char *brace = strchr(from, '{'); brace; brace = strchr(brace + 1, '{')) {
-        if (brace == text || brace[-1] == '\n' || brace[1] == '\n')
-            return brace;
-    }
-    return NULL;
-}
-
-/* The noise before it may not even end its line. */
-int survey_parse(const struct text *output, struct genv_snapshot **ret_snapshot, struct genv_error *err)
-{
-    const char *text = output->data ? output->data : "", *end = find_end(text), *start = find_start(text, text);
     struct genv_error reason = {0};
 
-    for (int starts = 0; starts < STARTS_MAX && start && start < end; starts++) {
-        if (genv_snapshot_from_json(start, (size_t)(end - start), ret_snapshot, &reason) == 0)
-            return 0;
-        start = find_start(text, start + 1);
-    }
-    if (!*reason.message)
-        return error_set(err, EPROTO, "what answers there is not this genv: it printed no snapshot");
-    return error_set(err, EPROTO, "genv there answered with something that is no snapshot: %s", reason.message);
+    if (genv_snapshot_from_json(answer->data ? answer->data : "", answer->length, ret_snapshot, &reason) == 0)
+        return 0;
+    return error_set(err, EPROTO, "what answers there is not this genv: it printed no snapshot: %s", reason.message);
 }
 
 static int take(size_t index, const struct text *output, void *data, struct genv_error *err)
@@ -100,6 +65,28 @@ int survey_take(const struct host_list *hosts, const struct survey_options *opti
         survey.answers[i].err = questions[i].err;
     *ret_survey = survey;
     survey.answers = NULL; /* handed over */
+    return 0;
+}
+
+size_t survey_count_answers(const struct survey *survey)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < survey->count; i++)
+        count += survey->answers[i].snapshot != NULL;
+    return count;
+}
+
+int survey_check(const struct survey *survey, bool strict, struct genv_error *err)
+{
+    for (size_t i = 0; strict && i < survey->count; i++) {
+        const struct survey_answer *answer = &survey->answers[i];
+
+        if (!answer->snapshot && answer->err.code != ECANCELED)
+            return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
+    }
+    if (survey->count && survey_count_answers(survey) == 0)
+        return error_set(err, EIO, "none of the hosts answered");
     return 0;
 }
 

@@ -1,6 +1,5 @@
-/* genv-top: what `genv top` becomes once it has checked its options. Shows this machine until it is told to end. */
+/* genv-top: what `genv top` becomes. Shows this machine until it is told to end. */
 #include <errno.h>
-#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
@@ -12,16 +11,16 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "option/program.h"
+#include "option/top.h"
 #include "top/draw.h"
 #include "top/keys.h"
 #include "top/sampler.h"
 #include "top/terminal.h"
 
-#define EXIT_USAGE     2
-#define ONCE_SECONDS   30 /* the driver's time to answer */
-#define ONCE_WIDTH     80
-#define LEAST_INTERVAL 0.1
-#define LATE_SECONDS   2 /* that a snapshot may be overdue without a word */
+#define ONCE_SECONDS 30 /* the driver's time to answer */
+#define ONCE_WIDTH   80
+#define LATE_SECONDS 2 /* that a snapshot may be overdue without a word */
 
 struct options {
     double interval_seconds;
@@ -43,12 +42,6 @@ struct program {
     int signals;               /* signalfd */
     int ended_by;              /* signal, or 0 */
 };
-
-static int complain(const struct genv_error *err)
-{
-    fprintf(stderr, "genv: %s\n", err->message);
-    return EXIT_FAILURE;
-}
 
 static struct view view_of(const struct program *program)
 {
@@ -250,45 +243,23 @@ static int print_once(struct program *program, struct genv_error *err)
     return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;
 }
 
-static int parse_interval(const char *text, double *ret_seconds)
-{
-    char *end;
-
-    *ret_seconds = strtod(text, &end);
-    if (end == text || *end || !(*ret_seconds >= 0 && *ret_seconds <= 1e6))
-        return -EINVAL;
-    if (*ret_seconds < LEAST_INTERVAL)
-        *ret_seconds = LEAST_INTERVAL;
-    return 0;
-}
-
-/* The words are those of src/cli/top.c, which explains the options. */
+/* Returns as program_parse() does. */
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {
-        {"interval", required_argument, NULL, 'i'}, {"once", no_argument, NULL, 'o'},
-        {"no-color", no_argument, NULL, 'n'},       {"user", required_argument, NULL, 'u'},
-        {"env", required_argument, NULL, 'e'},      {NULL, 0, NULL, 0},
-    };
-    int letter;
+    struct top_options values;
+    struct arguments arguments;
+    int status = program_parse(&command_top, argv + 1, argc > 0 ? argc - 1 : 0, &values, &arguments);
 
-    while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        if (letter == 'i' && parse_interval(optarg, &options->interval_seconds) == 0)
-            continue;
-        if (letter == 'o')
-            options->once = true;
-        else if (letter == 'n')
-            options->plain = true;
-        else if (letter == 'u')
-            copy_string(options->choice.user, FILTER_SIZE, optarg);
-        else if (letter == 'e')
-            copy_string(options->choice.env, FILTER_SIZE, optarg);
-        else
-            return -EINVAL;
-    }
+    if (status >= 0)
+        return status;
+    options->interval_seconds = values.interval_seconds;
+    options->once = values.once;
+    options->plain = options->plain || values.no_color;
+    copy_string(options->choice.user, FILTER_SIZE, values.user ? values.user : "");
+    copy_string(options->choice.env, FILTER_SIZE, values.env ? values.env : "");
     utf8_make_printable(options->choice.user);
     utf8_make_printable(options->choice.env);
-    return optind == argc ? 0 : -EINVAL;
+    return -1;
 }
 
 static bool wants_no_colours(void)
@@ -317,18 +288,19 @@ static int run(struct options *options, struct genv_error *err, int *ret_signal)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.interval_seconds = 2, .plain = wants_no_colours()};
+    struct options options = {.plain = wants_no_colours()};
     struct genv_error err = {.code = 0};
-    int ended_by = 0;
+    int ended_by = 0, status;
 
     setlocale(LC_ALL, "");
     choice_init(&options.choice);
-    if (parse(argc, argv, &options) < 0) {
-        fputs("Usage: genv top; see 'genv top --help'\n", stderr);
-        return EXIT_USAGE;
-    }
+    status = parse(argc, argv, &options);
+    if (status >= 0)
+        return status;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error like others */
-    if (run(&options, &err, &ended_by) < 0)
-        return complain(&err);
+    if (run(&options, &err, &ended_by) < 0) {
+        program_complain(err.message);
+        return EXIT_FAILURE;
+    }
     return ended_by ? 128 + ended_by : EXIT_SUCCESS;
 }

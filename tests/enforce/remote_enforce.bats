@@ -139,8 +139,8 @@ lives() {
     local stranger=$member start word
     world one "$stranger:1" # it breaks the rule, and its start time alone is another
     # What a survey of long ago would send: another start time, another attachment.
-    for word in "non-env-processes:0:$stranger:1::1970-01-01T00:00:00Z/0/0" \
-        "max-devices-per-user:0:0:0:late:2020-01-01T00:00:00Z/2/1"; do
+    for word in '{"rule":"non-env-processes","pid":'"$stranger"',"start_time":1,"uuid":"GPU-0","device":0}' \
+        '{"rule":"max-devices-per-user","eid":"late","attached":"2020-01-01T00:00:00Z","uuid":"GPU-0","device":0}'; do
         run there one enforce-act "$word"
         echo "$output"
         [[ $status == 0 && $(jq -r .event <<<"$output") == gone ]]
@@ -148,7 +148,7 @@ lives() {
     lives "$stranger"
     [[ $(there one devices find --eid late) == 0 ]]
     start=$(cut -d ' ' -f 22 "/proc/$stranger/stat")
-    word="non-env-processes:0:$stranger:$start::1970-01-01T00:00:00Z/0/0"
+    word='{"rule":"non-env-processes","pid":'"$stranger"',"start_time":'"$start"',"uuid":"GPU-0","device":0,"later":1}'
     GENV_TERMINATE_PROCESSES=0 run there one enforce-act "$word"
     [[ $status == 0 && $(jq -r .event <<<"$output") == withheld ]]
     run there one enforce-act "$word"
@@ -167,7 +167,7 @@ lives() {
 #!/bin/sh
 [ "\$1" != snapshot ] || exec cat $HOSTS/one/snapshot
 for word; do
-    case \$word in max-*) echo "\$word" >>$HOSTS/one/told ;; esac
+    case \$word in %7B%22rule%22:%22max-*) echo "\$word" >>$HOSTS/one/told ;; esac
 done
 printf '{"time":"2026-11-20T10:14:12Z","event":"detached","message":"\\\\u001b]0;owned\\\\u0007\\\\n[two] Process 1 terminated"}\\n'
 END

@@ -1,29 +1,34 @@
 #!/usr/bin/env python3
-"""Checks that the folders of src/ are layers: layers.py SOURCE_ROOT prints what breaks the rules, a line each.
+"""Checks that the folders of src/ are layers: layers.py SOURCE_ROOT [BUILD_ROOT] prints what breaks the rules, a line
+each.
 
 A folder includes its own headers and those of the layers that it may use, as "layer/file.h", and the public header as
-<genv/genv.h>. Only programs print and exit."""
+<genv/genv.h>. Its objects in BUILD_ROOT leave no symbol undefined that only layers define which it may not use,
+whichever header told of it. Only programs print and exit."""
 
+import collections
 import pathlib
 import re
+import subprocess
 import sys
 
-# Lowest first; a layer uses itself and what is named here.
+# Lowest first; a layer uses itself and what is named here. "api" is what genv.h declares.
 LAYERS = {
     "base": [],
     "model": ["base"],
     "policy": ["base", "model"],
     "store": ["base", "model"],
     "driver": ["base", "model"],
-    "libgenv": ["base", "model", "policy", "store", "driver"],
+    "libgenv": ["base", "model", "policy", "store", "driver", "api"],
+    "option": ["base", "api"],
     "view": ["base", "model", "store", "driver"],
     "shell": ["base"],
-    "shim": ["base"],
-    "remote": ["base", "policy"],
-    "enforce": ["base", "model", "policy", "store"],
-    "monitor": ["base", "store", "remote"],
-    "top": ["base"],
-    "cli": ["base", "shell", "shim", "remote", "enforce"],
+    "shim": ["base", "api"],
+    "remote": ["base", "policy", "api"],
+    "enforce": ["base", "model", "policy", "store", "remote", "api"],
+    "monitor": ["base", "store", "remote", "option", "api"],
+    "top": ["base", "option", "api"],
+    "cli": ["base", "option", "shell", "shim", "remote", "enforce", "api"],
 }
 PROGRAMS = {"shim", "top", "cli"}
 
@@ -32,16 +37,22 @@ COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTAL
 PRINT_OR_EXIT = re.compile(r"(?<![\w.>])(v?printf|puts|putchar|perror|exit|abort|warnx?|errx?)\s*\(|\b(stdout|stderr)\b")
 
 
+def may_use(layer):
+    return f"{layer} may use {', '.join(LAYERS[layer]) or 'no other layer'}"
+
+
 def include_problem(layer, quote, path):
     """Why @layer may not include @path, or None."""
     if quote == "<":
         top = path.split("/")[0]
+        if path == "genv/genv.h" and "api" not in LAYERS[layer]:
+            return f"<{path}>: {layer} is below it"
         return f"<{path}> belongs in quotes" if top in LAYERS else None
     folder, _, file = path.partition("/")
     if not file:
         return f'"{path}" is not written as "layer/file.h"'
     if folder != layer and folder not in LAYERS[layer]:
-        return f'"{path}": {layer} may use {", ".join(LAYERS[layer]) or "no other layer"}'
+        return f'"{path}": {may_use(layer)}'
     return None
 
 
@@ -71,8 +82,35 @@ def check_tree(root):
         yield f"{source}: no source"
 
 
+def nm(option, objects):
+    """The global symbols of each object."""
+    output = subprocess.run(["nm", "-A", "-g", option, *objects], check=True, capture_output=True, text=True).stdout
+    for line in output.splitlines():
+        path, _, rest = line.partition(":")
+        yield pathlib.Path(path), rest.split()[-1]
+
+
+def check_symbols(root, build):
+    declared = set(re.findall(r"\bgenv_\w+", (root / "include/genv/genv.h").read_text(encoding="utf-8")))
+    objects = {layer: sorted((build / "src" / layer).rglob("*.o")) for layer in LAYERS}
+    homes = collections.defaultdict(set)  # of each symbol: the layers that define it
+    for layer in LAYERS:
+        for _, symbol in nm("--defined-only", objects[layer]) if objects[layer] else ():
+            homes[symbol].add("api" if layer == "libgenv" and symbol in declared else layer)
+    for layer in LAYERS:
+        for path, symbol in nm("--undefined-only", objects[layer]) if objects[layer] else ():
+            if homes[symbol] and not homes[symbol] & {layer, *LAYERS[layer]}:
+                home = " and ".join(sorted(homes[symbol]))
+                yield f"{path.relative_to(build)}: {symbol} is of {home}: {may_use(layer)}"
+    if not any(objects.values()):
+        yield f"{build}: no objects"
+
+
 def main():
-    problems = list(check_tree(pathlib.Path(sys.argv[1])))
+    root = pathlib.Path(sys.argv[1])
+    problems = list(check_tree(root))
+    if len(sys.argv) > 2:
+        problems += check_symbols(root, pathlib.Path(sys.argv[2]))
     print("\n".join(problems), end="\n" if problems else "")
     return 1 if problems else 0
 

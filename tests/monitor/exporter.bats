@@ -303,11 +303,31 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     [[ ! -s $SCRATCH/err ]]
 }
 
+@test "the program refuses, and helps, in the words of the command" {
+    local program=$GENV_BUILD/src/libexec/genv-monitor words
+    for words in --frobnicate '--port 65536' '--interval 0.01' --host= extra; do
+        # shellcheck disable=SC2086 # one or two words
+        run --separate-stderr -2 "$GENV" monitor $words
+        [[ -z $output && $stderr == *"(try 'genv monitor --help')" ]]
+        expected=$stderr
+        # shellcheck disable=SC2086
+        run --separate-stderr -2 "$program" $words
+        [[ -z $output && $stderr == "$expected" ]]
+        # shellcheck disable=SC2086
+        run --separate-stderr -2 "$program" remote -H nowhere.invalid monitor $words
+        [[ -z $output && $stderr == "${expected/genv monitor/genv remote monitor}" ]]
+    done
+    run --separate-stderr -2 "$program" remote -H nowhere.invalid serve
+    [[ $stderr == "genv: genv-monitor is part of genv: run 'genv monitor'" ]]
+    [[ $("$program" --help) == "$("$GENV" monitor --help)" ]]
+    [[ $("$program" remote monitor --help) == "$("$GENV" remote monitor --help)" ]]
+}
+
 @test "a monitor that is not installed is said to be missing" {
     mkdir -p "$SCRATCH/bin"
     cp "$GENV" "$SCRATCH/bin/genv"
     run -1 "$SCRATCH/bin/genv" monitor
-    [[ $output == *"monitoring is not installed: $SCRATCH/libexec/genv-monitor is missing" ]]
+    [[ $output == *"'genv monitor' is not installed: $SCRATCH/libexec/genv-monitor is missing" ]]
 }
 
 @test "the configuration lies where it is expected, with the address that is served" {

@@ -191,6 +191,37 @@ END
     [[ $status == 0 && $output == good,2,2 && -z $stderr ]]
 }
 
+@test "start-up files that print what answers are made of, before and behind" {
+    cat >"$HOSTS/home/$ALICE/.bashrc" <<'END'
+for ((i = 0; i < 12; i++)); do echo '{'; done
+echo 'genv-session 0123456789abcdef0123456789abcdef begin'
+printf '{"version":1,"hostname":"old"}\n}\ngenv-session'
+trap 'echo; echo "{}"; echo "}"; echo "genv-session 0 end"' EXIT
+END
+    chown "$ALICE:" "$HOSTS/home/$ALICE/.bashrc"
+    run --separate-stderr as_alice genv remote -H good devices --format csv --no-header --no-summary
+    rm "$HOSTS/home/$ALICE/.bashrc"
+    echo "$output $stderr"
+    [[ $status == 0 && $output == good,2,2 && -z $stderr ]]
+}
+
+@test "start-up files that answer, too, with what the command tells them" {
+    echo 'eval "$BASH_EXECUTION_STRING"' >"$HOSTS/home/$ALICE/.bashrc"
+    run --separate-stderr as_alice genv remote -H good devices
+    rm "$HOSTS/home/$ALICE/.bashrc"
+    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: it answered twice'* ]]
+}
+
+@test "a host that answers any login with a command of its own" {
+    hosts_start forced 2
+    echo "ForceCommand $HOSTS/forced/bin/genv snapshot" >"$HOSTS/forced/sshd_extra"
+    hosts_stop forced
+    hosts_start forced 2
+    run --separate-stderr as_alice genv remote -H forced devices --format csv --no-header --no-summary
+    echo "$output $stderr"
+    [[ $status == 0 && $output == forced,2,2 && -z $stderr ]]
+}
+
 @test "the key is rejected" {
     hosts_start strict 2 # a connection to it is not shared yet
     mv "$HOSTS/$ALICE.keys" "$HOSTS/keys.aside"

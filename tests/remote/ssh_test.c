@@ -210,7 +210,7 @@ static void commands(void **state)
 {
     static const char *const words[] = {"snapshot", NULL}, *const odd[] = {"run", "a b", "$x", "", NULL};
     const struct host host = {"gpu-1", "paul@gpu-1", "~/genv"};
-    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT, false, true};
+    struct ssh_call call = {"/c", 5, true, SSH_NO_INPUT, false, NULL, true};
     cleanup_free char *query = command(&call, &host, words), *alone = NULL, *shell = NULL, *encoded = NULL;
 
     (void)state;
@@ -236,7 +236,7 @@ static void commands(void **state)
 static void too_long(void **state)
 {
     const struct host host = {"gpu-1", "gpu-1", "genv"};
-    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false, false};
+    const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false, NULL, false};
     cleanup_free char *word = malloc(100 * 1024 + 1);
     const char *words[] = {"run", word, NULL};
     cleanup_strv char **argv = NULL;

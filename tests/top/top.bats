@@ -334,3 +334,17 @@ colours() {
     run --separate-stderr "$GENV_BUILD/src/libexec/genv-top" --frobnicate
     [ "$status" -eq 2 ]
 }
+
+@test "the program refuses, and helps, in the words of the command" {
+    local program=$GENV_BUILD/src/libexec/genv-top words
+    for words in --frobnicate '--interval often' '--interval 0.01' '--once=yes' extra; do
+        # shellcheck disable=SC2086 # one or two words
+        run --separate-stderr genv top $words
+        [[ $status == 2 && -z $output && $stderr == *"(try 'genv top --help')" ]]
+        expected=$stderr
+        # shellcheck disable=SC2086
+        run --separate-stderr "$program" $words
+        [[ $status == 2 && -z $output && $stderr == "$expected" ]]
+    done
+    [[ $("$program" --help) == "$(genv top --help)" && -n $("$program" -h) ]]
+}

@@ -1,4 +1,4 @@
-/* A broken rule: its sentence, whether it still is broken, and the word that travels to another host. */
+/* A broken rule: its sentence, whether it still is broken, and the JSON that travels to another host. */
 #include "unit.h"
 
 #include <errno.h>
@@ -239,51 +239,51 @@ static void what_is_the_same_is_told(void **state)
     assert_false(violation_equals(&a, &other));
 }
 
-static void check_word(const struct violation *violation)
+static void check_json(const struct violation *violation)
 {
-    cleanup_free char *word = violation_to_word(violation), *again = NULL;
+    cleanup_free char *json = violation_to_json(violation), *again = NULL;
     struct violation read = {.host = 9};
 
-    assert_non_null(word);
-    assert_null(strpbrk(word, " '\"\\$\n"));
-    assert_int_equal(violation_from_word(word, &read), 0);
+    assert_non_null(json);
+    assert_int_equal(violation_from_json(json, &read, NULL), 0);
     assert_true(violation_equals(&read, violation));
     assert_true(read.used == violation->used && read.allowed == violation->allowed);
+    assert_true(read.index == violation->index);
     assert_string_equal(read.command, "");
     assert_true(read.uid == (uid_t)-1);
-    again = violation_to_word(&read);
-    assert_string_equal(again, word);
+    again = violation_to_json(&read);
+    assert_string_equal(again, json);
 }
 
-static void a_word_carries_it_to_its_host(void **state)
+static void json_carries_it_to_its_host(void **state)
 {
     struct violation violation = about_process(RULE_NON_ENV_PROCESSES);
 
     (void)state;
     violation.eid[0] = '\0';
-    check_word(&violation);
+    check_json(&violation);
     violation = about_process(RULE_ENV_MEMORY);
-    violation.start_time = violation.used = violation.allowed = UINT64_MAX;
+    violation.start_time = violation.used = violation.allowed = INT64_MAX;
     violation.pid = INT32_MAX;
     violation.index = 65535;
     memset(violation.uuid, 'u', sizeof(violation.uuid) - 1);
     memset(violation.eid, 'e', GENV_EID_MAX);
-    check_word(&violation);
+    check_json(&violation);
     violation = about_attachment(RULE_MAX_DEVICES);
-    check_word(&violation);
+    check_json(&violation);
     violation = about_process(RULE_MAX_MEMORY);
     violation.attached = world.attachments[0].time;
-    check_word(&violation);
+    check_json(&violation);
 }
 
-/* A record that was edited by hand may tell nanoseconds, which no snapshot and no word carries. */
-static void an_attachment_is_known_by_its_word(void **state)
+/* A record that was edited by hand may tell nanoseconds, which no snapshot and no violation carries. */
+static void an_attachment_is_known_on_its_host(void **state)
 {
     static const char text[] =
         "{\"version\": 1, \"boot_id\": \"b\", \"created\": \"2026-11-20T10:14:12.650456789Z\", \"attachments\": "
         "[{\"uuid\": \"GPU-0\", \"index\": 0, \"time\": \"2026-11-20T10:14:12.650456789Z\"}]}";
     struct violation violation = about_attachment(RULE_MAX_DEVICES), there;
-    cleanup_free char *word = NULL;
+    cleanup_free char *json = NULL;
     struct record record;
     struct genv_error err = {0};
 
@@ -293,44 +293,73 @@ static void an_attachment_is_known_by_its_word(void **state)
     assert_int_equal(record.env.created.tv_nsec, 650000000);
     violation.attached = record.env.attachments[0].time;
     world.attachments[0].time = violation.attached;
-    word = violation_to_word(&violation);
-    assert_int_equal(violation_from_word(word, &there), 0);
+    json = violation_to_json(&violation);
+    assert_int_equal(violation_from_json(json, &there, NULL), 0);
     assert_true(violation_holds(&there, &world.snapshot));
     env_release(&record.env);
 }
 
-static void other_words_are_refused(void **state)
+#define PROCESS    "\"rule\":\"env-memory\",\"pid\":42,\"start_time\":7,\"eid\":\"1573\""
+#define ATTACHMENT "\"rule\":\"max-devices-per-user\",\"eid\":\"1573\",\"attached\":\"2026-11-20T10:14:12.345Z\""
+#define DEVICE     "\"uuid\":\"GPU-0\",\"device\":1"
+
+static void what_is_no_violation_is_refused(void **state)
 {
-    static const char *const words[] = {
+    static const char *const texts[] = {
         "",
-        ":",
-        "env-memory",
-        "env-memory:42:98765:1573",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2/3",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/18446744073709551616",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z//1/1/2",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/../1/1/2",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU 0/1/1/2",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/65536/1/2",
-        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/ 1/1/2",
-        "env-memory:42:98765:1573:yesterday/GPU-0/1/1/2",
-        "env-memory:42:98765:../x:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
-        "env-memory:-42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
-        "env-memory:2147483648:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
-        "env-memory:0:0:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
-        "Env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2",
+        "rm -rf /",
+        "null",
+        "[]",
+        "{}",
+        "{" PROCESS "}",
+        "{" DEVICE "}",
+        "{" PROCESS "," DEVICE,
+        "{" PROCESS "," DEVICE "}}",
+        "{" PROCESS "," DEVICE "," DEVICE "}",
+        "{" PROCESS ",\"uuid\":\"\",\"device\":1}",
+        "{" PROCESS ",\"uuid\":\"../x\",\"device\":1}",
+        "{" PROCESS ",\"uuid\":\"GPU 0\",\"device\":1}",
+        "{" PROCESS ",\"uuid\":7,\"device\":1}",
+        "{" PROCESS ",\"uuid\":\"GPU-0\",\"device\":65536}",
+        "{" PROCESS ",\"uuid\":\"GPU-0\",\"device\":-1}",
+        "{" PROCESS ",\"uuid\":\"GPU-0\",\"device\":\"1\"}",
+        "{\"rule\":\"Env-memory\",\"pid\":42," DEVICE "}",
+        "{\"rule\":\"env-memory\"," DEVICE "}",
+        "{\"rule\":\"env-memory\",\"pid\":0," DEVICE "}",
+        "{\"rule\":\"env-memory\",\"pid\":-42," DEVICE "}",
+        "{\"rule\":\"env-memory\",\"pid\":2147483648," DEVICE "}",
+        "{\"rule\":\"env-memory\",\"pid\":42,\"eid\":\"../x\"," DEVICE "}",
+        "{\"rule\":\"env-memory\",\"pid\":42,\"attached\":\"yesterday\"," DEVICE "}",
+        "{" PROCESS ",\"used\":-1," DEVICE "}",
+        "{" PROCESS ",\"used\":9223372036854775808," DEVICE "}",
+        "env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2", /* as earlier versions sent it */
     };
     struct violation violation = {.host = 9};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        assert_int_equal(violation_from_word(words[i], &violation), -EINVAL);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct genv_error err = {0};
+
+        if (violation_from_json(texts[i], &violation, &err) != -EINVAL || !*err.message)
+            fail_msg("taken: %s", texts[i]);
+    }
     assert_int_equal(violation.host, 9);
-    assert_int_equal(violation_from_word("env-memory:42:98765:1573:2026-11-20T10:14:12.345Z/GPU-0/1/1/2", &violation),
-                     0);
+}
+
+/* A later version may say more, and not all have to say all. */
+static void what_is_not_known_is_ignored(void **state)
+{
+    struct violation violation;
+
+    (void)state;
+    assert_int_equal(violation_from_json("{" PROCESS "," DEVICE ",\"later\":{\"x\":[1]}}", &violation, NULL), 0);
+    assert_true(violation.rule == RULE_ENV_MEMORY && violation.remedy == REMEDY_TERMINATE && violation.pid == 42);
+    assert_true(violation.start_time == 7 && violation.index == 1 && violation.used == 0 && violation.allowed == 0);
+    assert_string_equal(violation.uuid, "GPU-0");
+    assert_string_equal(violation.eid, "1573");
+    assert_int_equal(violation_from_json("{" ATTACHMENT "," DEVICE "}", &violation, NULL), 0);
+    assert_true(violation.rule == RULE_MAX_DEVICES && violation.remedy == REMEDY_DETACH && violation.pid == 0);
+    assert_int_equal(violation.attached.tv_nsec, 345000000);
 }
 
 static void the_host_completes_it(void **state)
@@ -372,9 +401,10 @@ static const struct CMUnitTest tests[] = {
     TEST(memory_that_fits_now_is_fine),
     TEST(an_attachment_is_its_time),
     TEST(what_is_the_same_is_told),
-    TEST(a_word_carries_it_to_its_host),
-    TEST(an_attachment_is_known_by_its_word),
-    TEST(other_words_are_refused),
+    TEST(json_carries_it_to_its_host),
+    TEST(an_attachment_is_known_on_its_host),
+    TEST(what_is_no_violation_is_refused),
+    TEST(what_is_not_known_is_ignored),
     TEST(the_host_completes_it),
     TEST(a_list_grows),
 };

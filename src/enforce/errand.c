@@ -1,0 +1,101 @@
+/* What one machine has found on another: how it is sent, acted on there, and answered. */
+#include "enforce/errand.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "enforce/journal.h"
+#include "enforce/session.h"
+#include "enforce/warning.h"
+
+#define STEP_MS 20 /* between looks whether a process has ended */
+
+/* Takes the reference. */
+static void tell(const struct errand_options *options, json_t *entry)
+{
+    if (entry)
+        options->tell(entry, options->data);
+    json_decref(entry);
+}
+
+static void report(const struct act_report *act, void *data)
+{
+    tell(data, journal_entry_of_act(act));
+}
+
+static int read_violations(char **words, const struct genv_snapshot *snapshot, struct violation_list *list,
+                           struct genv_error *err)
+{
+    for (; *words; words++) {
+        struct violation violation;
+
+        if (violation_from_json(*words, &violation, err) < 0)
+            return error_prefix(err, -EINVAL, "'%s' is not a violation", *words);
+        violation_complete(&violation, snapshot);
+        if (violation_list_add(list, &violation) < 0)
+            return error_no_memory(err);
+    }
+    return 0;
+}
+
+static int act(struct genv *g, const struct errand_options *options, const struct violation_list *list,
+               struct genv_error *err)
+{
+    const struct act_options how = {.dry_run = options->dry_run || session_is_withheld(),
+                                    .kill_after_seconds = options->kill_after_seconds,
+                                    .report = report,
+                                    .data = (void *)options};
+    struct acts *acts = NULL;
+    int r = acts_new(g, &how, &acts, err);
+
+    if (r == 0)
+        r = acts_apply(acts, list->items, list->count, err);
+    while (r == 0 && acts_next_ms(acts) >= 0) {
+        poll(NULL, 0, acts_next_ms(acts) < STEP_MS ? acts_next_ms(acts) : STEP_MS);
+        r = acts_continue(acts, err);
+    }
+    acts_free(acts);
+    return r;
+}
+
+static void warn_users(const struct errand_options *options, const struct violation_list *list,
+                       const struct genv_snapshot *snapshot)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        cleanup_text struct text sentence = TEXT_INIT;
+
+        if (warning_send(&list->items[i], snapshot, options->grace_seconds, &sentence))
+            tell(options, journal_entry("warned", "", &list->items[i], NULL, sentence.data));
+    }
+}
+
+int errand_do(struct genv *g, char **words, const struct errand_options *options, struct genv_error *err)
+{
+    cleanup_violation_list struct violation_list list = {0};
+    struct genv_snapshot *snapshot = NULL;
+    int r = genv_snapshot_take(g, GENV_DEPTH_COMPLETE, &snapshot, err);
+
+    if (r == 0)
+        r = read_violations(words, snapshot, &list, err);
+    if (r == 0 && options->warn)
+        warn_users(options, &list, snapshot);
+    genv_snapshot_free(snapshot);
+    return r < 0 || options->warn ? r : act(g, options, &list, err);
+}
+
+json_t *errand_read(const char *line, size_t length, const char *host, bool *ret_failed)
+{
+    json_t *entry = journal_entry_from_line(line, length);
+    const char *event = json_string_value(json_object_get(entry, "event"));
+
+    if (!event) {
+        json_decref(entry);
+        return NULL;
+    }
+    *ret_failed =
+        strcmp(event, act_outcome_names[ACT_FORBIDDEN]) == 0 || strcmp(event, act_outcome_names[ACT_FAILED]) == 0;
+    json_object_set_new(entry, "host", json_string(host));
+    return entry;
+}

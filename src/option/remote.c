@@ -1,0 +1,51 @@
+/* The options of `genv remote` itself, in front of its commands. */
+#include "option/remote.h"
+
+#include <stddef.h>
+
+const struct remote_options remote_defaults = {.timeout_seconds = 10};
+
+const struct option remote_option_rows[] = {
+    {.name = "hosts",
+     .alias = "host",
+     .letter = 'H',
+     .type = OPTION_TEXT,
+     .argument = "[USER@]HOST,...",
+     .help = "The hosts",
+     .offset = offsetof(struct remote_options, hosts),
+     .group = 1},
+    {.name = "hostfile",
+     .type = OPTION_TEXT,
+     .argument = "FILE",
+     .help = "A file with a host a line; by default $GENV_HOSTFILE, ~/.config/genv/hostfile or /etc/genv/hostfile",
+     .offset = offsetof(struct remote_options, hostfile),
+     .group = 1},
+    {.name = "user",
+     .letter = 'l',
+     .type = OPTION_TEXT,
+     .argument = "USER",
+     .help = "Log in as this user where a host's entry names none",
+     .offset = offsetof(struct remote_options, user)},
+    {.name = "timeout",
+     .letter = 't',
+     .type = OPTION_SECONDS,
+     .argument = "SECONDS",
+     .help = "How long a host may take to answer; by default 10",
+     .offset = offsetof(struct remote_options, timeout_seconds)},
+    {.name = "genv",
+     .type = OPTION_TEXT,
+     .argument = "PATH",
+     .help = "Where genv is on hosts whose entry does not say; by default it is in the PATH of commands run by ssh",
+     .offset = offsetof(struct remote_options, genv)},
+    {.name = "exit-on-error",
+     .letter = 'e',
+     .type = OPTION_FLAG,
+     .help = "Fail if a host fails, instead of going on with the others",
+     .offset = offsetof(struct remote_options, strict)},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_FLAG,
+     .help = "Say nothing about hosts that fail",
+     .offset = offsetof(struct remote_options, quiet)},
+    {.name = NULL},
+};
