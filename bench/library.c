@@ -29,39 +29,38 @@ static int measure_pairs(struct genv *g)
     struct genv_activation activation = {.uid = (uid_t)-1, .member.pid = getpid(), .config = GENV_CONFIG_INIT};
     struct genv_attach_request request = GENV_ATTACH_INIT;
     struct genv_error err = {0};
-    char eid[GENV_EID_MAX + 1];
+    struct genv_env *env;
     double before;
-    bool created;
 
     request.count = 1;
-    if (genv_activate(g, &activation, eid, &created, &err) < 0)
+    if (genv_activate(g, &activation, &env, NULL, &err) < 0)
         return complain(&err);
     before = now_seconds();
     for (int i = 0; i < PAIRS; i++) {
-        if (genv_attach(g, eid, &request, NULL, &err) < 0 || genv_detach(g, eid, NULL, NULL, &err) < 0)
+        if (genv_attach(g, env->eid, &request, NULL, &err) < 0 || genv_detach(g, env->eid, NULL, NULL, &err) < 0)
             return complain(&err);
     }
     printf("%.0f\n", PAIRS / (now_seconds() - before));
-    return genv_deactivate(g, eid, &activation.member, &err) < 0 ? complain(&err) : 0;
+    genv_env_free(env);
+    return genv_deactivate(g, NULL, &activation.member, &err) < 0 ? complain(&err) : 0;
 }
 
 /* Makes @count environments that live as long as @pid; with a capacity, each attached to one device. */
 static int register_many(struct genv *g, const char *prefix, int count, pid_t pid, uint64_t capacity)
 {
-    struct genv_activation activation = {.uid = (uid_t)-1, .member.pid = pid, .config = GENV_CONFIG_INIT};
-    struct genv_attach_request request = GENV_ATTACH_INIT;
+    const struct genv_member member = {.pid = pid};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
     struct genv_error err = {0};
-    char name[64], eid[GENV_EID_MAX + 1];
-    bool created;
+    char name[64];
 
-    activation.eid = name;
-    activation.config.gpu_memory = capacity;
-    request.count = 1;
+    reservation.eid = name;
+    reservation.members = &member;
+    reservation.member_count = 1;
+    reservation.config.gpu_memory = capacity;
+    reservation.config.gpus = capacity ? 1 : -1;
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "%s-%d", prefix, i);
-        if (genv_activate(g, &activation, eid, &created, &err) < 0)
-            return complain(&err);
-        if (capacity && genv_attach(g, eid, &request, NULL, &err) < 0)
+        if (genv_reserve(g, &reservation, NULL, NULL, &err) < 0)
             return complain(&err);
     }
     return 0;

@@ -4,9 +4,9 @@
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
  * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
  * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
- * the state directory's lock is held, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a value out
- * of range, -ENOTSUP an environment that a later version or another machine alone may change, -EIO a record of root's
- * that can't be read, so that nobody knows what is available. */
+ * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
+ * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
+ * change, -EIO a record of root's that can't be read, so that nobody knows what is available. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -29,6 +29,10 @@ struct genv_options {
  */
 int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err);
 void genv_close(struct genv *g); /* NULL is fine */
+
+/* While @fd (-1: none) is readable, what waits for a driver gives up with -ECANCELED: for programs that take signals
+ * through a descriptor. It stays the caller's. */
+void genv_set_cancel(struct genv *g, int fd);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
 const char *genv_state_directory(const struct genv *g);
@@ -56,9 +60,35 @@ struct genv_activation {
 };
 
 /* Creates the environment, or enters the live one named @activation->eid, and registers the member in it.
- * -EPERM: it belongs to another user. @ret_eid has room for GENV_EID_MAX + 1 bytes. */
-int genv_activate(struct genv *g, const struct genv_activation *activation, char *ret_eid, bool *ret_created,
-                  struct genv_error *err);
+ * -EPERM: it belongs to another user. @ret_env, which may be NULL, is the environment as it is then; genv_env_free()
+ * it. */
+int genv_activate(struct genv *g, const struct genv_activation *activation, struct genv_env **ret_env,
+                  bool *ret_created, struct genv_error *err);
+
+struct genv_reservation {
+    const char *eid; /* as in struct genv_activation, of the first member */
+    uid_t uid;       /* likewise */
+    const struct genv_member *members;
+    size_t member_count;       /* at least one */
+    struct genv_config config; /* of an environment that is created */
+    unsigned fields;           /* which of it an existing one is given, a mask of enum genv_config_field */
+    bool attach;               /* attach as many devices as this configures, if it does */
+    bool over_subscribe;       /* also devices that are not available */
+    bool even_detached;        /* enter also where they cannot be had */
+};
+
+#define GENV_RESERVATION_INIT                                                                                          \
+    {                                                                                                                  \
+        .uid = (uid_t)-1, .config = GENV_CONFIG_INIT, .attach = true                                                   \
+    }
+
+/* Creates the environment, or enters the live one named @reservation->eid, registers the members, configures and
+ * attaches it, all under one lock and in one commit: it is done, or nothing has changed (-EPERM, and what
+ * genv_configure() and genv_attach() return). With @even_detached, devices that cannot be had are no failure: the rest
+ * is done, the environment is as genv_attach() would leave it, and 1 is returned, with the reason in @err. @ret_env and
+ * @ret_created may be NULL. */
+int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
+                 bool *ret_created, struct genv_error *err);
 
 /* Takes the member out of the environment @eid (NULL: out of all environments of the caller); without members an
  * environment ends. -ENOENT: it is in none. */
@@ -66,9 +96,9 @@ int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *m
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
  * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it; -ENXIO,
- * where one cannot be seen from here. */
+ * where one cannot be seen from here. @ret_env as of genv_activate(). */
 int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                   struct genv_error *err);
+                   struct genv_env **ret_env, struct genv_error *err);
 
 struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
@@ -105,9 +135,10 @@ int genv_find(struct genv *g, const struct genv_member *member, char ***ret_eids
 
 /* How much a snapshot holds, each including the one before. */
 enum genv_depth {
-    GENV_DEPTH_ENVS,    /* environments: asks no driver, unless one of them is attached and the inventory is stale */
-    GENV_DEPTH_DEVICES, /* and devices, from the inventory of this boot where it holds */
-    GENV_DEPTH_LIVE,    /* and live figures and processes: asks the driver */
+    GENV_DEPTH_ENVS,     /* environments: asks no driver, unless one of them is attached and the inventory is stale */
+    GENV_DEPTH_DEVICES,  /* and devices, from the inventory of this boot where it holds */
+    GENV_DEPTH_LIVE,     /* and live figures and processes: asks the driver; a warning says where it does not answer */
+    GENV_DEPTH_COMPLETE, /* the same, for what acts on it: fails where the driver does not answer */
 };
 
 int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct genv_snapshot **ret_snapshot,
@@ -131,6 +162,12 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 /* The environment @eid in @snapshot, or NULL. */
 const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
 
+/* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
+ * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
+ * an index means another device) or if the caller's GENV_VISIBLE_DEVICES says "uuid". */
+int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
+                   struct genv_error *err);
+
 struct genv_lock;
 
 /* Takes the access locks of all devices attached to @eid, also of those that cannot be seen from here. @timeout_seconds
@@ -142,6 +179,17 @@ void genv_unlock(struct genv_lock *lock); /* NULL is fine */
 /* What to put into GENV_LOCK of a command that runs under the lock, so that a lock inside it does not wait for itself.
  */
 const char *genv_lock_token(const struct genv_lock *lock);
+
+/* Which fields of @config are configured, as a mask. */
+unsigned genv_config_given(const struct genv_config *config);
+/* Copies the fields of @fields, configured or not. */
+void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields);
+/* Reads a field as people write it, "4g". -EINVAL, with the accepted form. */
+int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
+                      struct genv_error *err);
+/* Writes it so; @text has room for GENV_CONFIG_TEXT_SIZE bytes. false, and "": it is not configured. */
+#define GENV_CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
+bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text);
 
 /* The saved configuration of a project: a directory .genv, one file a field. */
 

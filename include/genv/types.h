@@ -50,7 +50,26 @@ enum genv_config_field {
     GENV_CONFIG_NAME = 1 << 0,
     GENV_CONFIG_GPUS = 1 << 1,
     GENV_CONFIG_GPU_MEMORY = 1 << 2,
-    GENV_CONFIG_ALL = GENV_CONFIG_NAME | GENV_CONFIG_GPUS | GENV_CONFIG_GPU_MEMORY,
+    GENV_CONFIG_ALL = (1 << 3) - 1,
+};
+
+/* All that is known of them, a row each: X(FIELD, member, KIND, name, variable, title, argument, help). Whatever reads,
+ * writes or shows a field goes by this table, so that a new one is a row.
+ *
+ * GENV_CONFIG_FIELD is its bit, and @member of struct genv_config, as which it is known in JSON, its value. KIND says
+ * what that is: NAME (char[GENV_NAME_MAX + 1]; "" while it is not configured), COUNT (int; -1) or AMOUNT (uint64_t; 0).
+ * `genv config`, options and the files of .genv call it @name, shells and commands @variable, `genv status` @title;
+ * @argument and @help describe its option. */
+#define GENV_CONFIG_FIELDS(X)                                                                                          \
+    X(NAME, name, NAME, "name", "GENV_ENVIRONMENT_NAME", "Name", "NAME", "Name of the environment")                    \
+    X(GPUS, gpus, COUNT, "gpus", "GENV_GPUS", "Device count", "N", "Number of devices to attach")                      \
+    X(GPU_MEMORY, gpu_memory, AMOUNT, "gpu-memory", "GENV_GPU_MEMORY", "GPU memory capacity", "AMOUNT",                \
+      "Memory to use of each device, such as 4g or 512mi; by default all of it")
+
+/* A variable of a process. */
+struct genv_variable {
+    const char *name;
+    const char *value; /* NULL: it is not set */
 };
 
 /* A process that keeps an environment alive. A PID alone names nobody, since the kernel uses it again. */

@@ -4,18 +4,17 @@
 
 #include "cli/cli.h"
 #include "cli/fields.h"
-#include "cli/variables.h"
 
 struct values {
     const char *eid;
-    struct config_options config;
+    struct genv_config config;
     bool no_load;
     bool no_attach;
     bool no_prompt;
     bool over_subscribe;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     {.name = "id",
@@ -23,7 +22,7 @@ static const struct option options[] = {
      .argument = "EID",
      .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",
      .offset = offsetof(struct values, eid)},
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach"),
+    GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = "no-load",
      .type = OPTION_FLAG,
      .help = "Do not load the saved configuration",
@@ -79,52 +78,23 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
     return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
 }
 
-static int enter(struct cli *cli, const char *eid, bool prompt, struct genv_error *err)
+static int enter(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err)
 {
-    cleanup_variables struct variables variables = {.gpus = ""};
-    cleanup_env struct genv_env *env = NULL;
-    int r = genv_env_get(cli->genv, eid, &env, err);
+    cleanup_free struct genv_variable *variables = NULL;
+    int r = genv_variables(env, false, &variables, err);
 
     if (r == 0)
-        r = variables_of(env, &variables, err);
-    if (r < 0)
-        return r;
-    shell_add_enter(&cli->code, cli->shell, variables.items, VARIABLES_COUNT, prompt);
-    return 0;
-}
-
-/* Configures and attaches as far as that is asked for. The options apply to an environment that lived before as well;
- * what it has and nobody mentions stays. */
-static int configure_and_attach(struct cli *cli, const struct values *values, const char *eid, bool created,
-                                struct genv_error *err)
-{
-    struct genv_attach_request request = GENV_ATTACH_INIT;
-    struct genv_config config = GENV_CONFIG_INIT;
-    unsigned fields = config_options_apply(&values->config, &config);
-    cleanup_env struct genv_env *env = NULL;
-    int r = 0;
-
-    if (!created && fields)
-        r = genv_configure(cli->genv, eid, &config, fields, err);
-    if (r < 0 || values->no_attach || !(created || fields & GENV_CONFIG_GPUS))
-        return r;
-    r = genv_env_get(cli->genv, eid, &env, err);
-    if (r < 0 || env->config.gpus < 0)
-        return r;
-    request.over_subscribe = values->over_subscribe;
-    return genv_attach(cli->genv, eid, &request, NULL, err);
+        shell_add_enter(&cli->code, cli->shell, variables, prompt);
+    return r;
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    struct genv_activation activation = {
-        .eid = values->eid, .uid = (uid_t)-1, .member.pid = cli->shell_pid, .config = GENV_CONFIG_INIT};
-    cleanup_env struct genv_env *existing = NULL;
-    struct genv_error attach_err = {0};
-    char eid[GENV_EID_MAX + 1];
-    bool created;
-    int r, attached;
+    const struct genv_member shell = {.pid = cli->shell_pid};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    cleanup_env struct genv_env *existing = NULL, *env = NULL;
+    int r, entered;
 
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
@@ -132,22 +102,26 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r == 0)
         r = refuse_active(cli, err);
     if (r == 0 && !values->no_load && (!values->eid || genv_env_get(cli->genv, values->eid, &existing, NULL) < 0))
-        r = load(cli, &activation.config, err);
+        r = load(cli, &reservation.config, err);
     if (r < 0)
         return r;
-    config_options_apply(&values->config, &activation.config);
-    r = genv_activate(cli->genv, &activation, eid, &created, err);
+    reservation.eid = values->eid;
+    reservation.members = &shell;
+    reservation.member_count = 1;
+    reservation.fields = genv_config_given(&values->config); /* what nobody mentions stays as an environment has it */
+    genv_config_copy(&reservation.config, &values->config, reservation.fields);
+    reservation.attach = !values->no_attach;
+    reservation.over_subscribe = values->over_subscribe;
+    reservation.even_detached = true;
+    r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    attached = configure_and_attach(cli, values, eid, created, &attach_err);
-    r = enter(cli, eid, !values->no_prompt, err);
-    if (r < 0) {
-        genv_deactivate(cli->genv, eid, &activation.member, NULL);
-        return r;
+    entered = enter(cli, env, !values->no_prompt, err);
+    if (entered < 0) {
+        genv_deactivate(cli->genv, env->eid, &shell, NULL);
+        return entered;
     }
-    if (attached < 0)
-        *err = attach_err;
-    return attached;
+    return r > 0 ? -err->code : 0; /* active, but detached */
 }
 
 static const struct example examples[] = {

@@ -57,7 +57,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return cli_update_shell(cli, before, err);
     r = genv_attach(cli->genv, before->eid, &request, &env, err);
     if (r < 0) {
-        cli_refresh_shell(cli, before->eid, NULL, NULL); /* the devices may be gone */
+        cli_refresh_shell(cli, before->eid, NULL); /* the devices may be gone */
         return r;
     }
     cli_add_attachment_line(&cli->output, env);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/path.h"
-#include "cli/variables.h"
 
 void cli_warn(struct cli *cli, const char *message)
 {
@@ -74,30 +73,26 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)
 {
-    cleanup_variables struct variables variables = {.gpus = ""};
+    cleanup_free struct genv_variable *variables = NULL;
     int r;
 
     if (!cli->in_shell)
         return 0;
-    r = variables_of(env, &variables, err);
+    r = genv_variables(env, false, &variables, err);
     if (r == 0)
-        shell_add_update(&cli->code, cli->shell, variables.items, VARIABLES_COUNT);
+        shell_add_update(&cli->code, cli->shell, variables);
     return r;
 }
 
-int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err)
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err)
 {
     cleanup_env struct genv_env *env = NULL;
-    int r = 0;
+    int r;
 
-    if (!cli->in_shell && !ret_env)
+    if (!cli->in_shell)
         return 0;
     r = genv_env_get(cli->genv, eid, &env, err);
-    if (r == 0)
-        r = cli_update_shell(cli, env, err);
-    if (r == 0 && ret_env)
-        *ret_env = STEAL_POINTER(env);
-    return r;
+    return r < 0 ? r : cli_update_shell(cli, env, err);
 }
 
 void cli_add_indices(struct text *text, const struct genv_env *env)

@@ -43,8 +43,8 @@ const char *cli_current_eid(void);
 
 /* Brings the variables of the calling shell up to date; without a shell function there is nothing to do. */
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err);
-/* The same after a change: reads the environment again. @ret_env may be NULL. */
-int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err);
+/* The same after a change: reads the environment again. */
+int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err);
 
 /* "Attached to GPUs at indices 0,1" or "Detached from GPUs", and a newline. */
 void cli_add_attachment_line(struct text *text, const struct genv_env *env);

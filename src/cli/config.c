@@ -45,9 +45,9 @@ static const struct option options[] = {
 /* What the command line asks for. */
 struct request {
     const struct values *values;
-    int field;       /* or -1: all */
-    bool has_value;  /* in @config */
-    unsigned fields; /* as a mask */
+    const char *name; /* of the field, or NULL: all */
+    unsigned fields;  /* as a mask */
+    bool has_value;   /* in @config */
     struct genv_config config;
 };
 
@@ -60,7 +60,7 @@ static int check(const struct request *request, struct genv_error *err)
                          values->clear  ? "clear"
                          : values->load ? "load"
                                         : "refresh");
-    if (values->refresh && (request->field >= 0 || values->save))
+    if (values->refresh && (request->name || values->save))
         return error_set(err, EINVAL, "--refresh goes with no field and without --save");
     if (values->load && values->save)
         return error_set(err, EINVAL, "--load and --save exclude each other: give one of them");
@@ -69,18 +69,20 @@ static int check(const struct request *request, struct genv_error *err)
 
 static int understand(const struct arguments *arguments, struct request *request, struct genv_error *err)
 {
+    enum genv_config_field field = GENV_CONFIG_ALL;
     int r = 0;
 
     if (arguments->operand_count) {
-        request->field = field_find(arguments->operands[0]);
-        request->fields = field_bit(request->field);
+        request->name = arguments->operands[0];
+        field = field_find(request->name);
     }
     if (arguments->operand_count > 1) {
         request->has_value = true;
-        r = field_parse(request->field, arguments->operands[1], &request->config, err);
+        r = genv_config_parse(&request->config, field, arguments->operands[1], err);
         if (r < 0)
-            return error_prefix(err, r, "%s", arguments->operands[0]);
+            return error_prefix(err, r, "%s", request->name);
     }
+    request->fields = field;
     return check(request, err);
 }
 
@@ -95,13 +97,14 @@ static int load(struct request *request, const char *home, struct genv_error *er
     if (request->fields)
         return 0;
     return error_set(err, ENOENT, "no %s is saved in %s: save it with 'genv config --save'",
-                     request->field >= 0 ? field_names[request->field] : "configuration", home);
+                     request->name ? request->name : "configuration", home);
 }
 
-static int change(struct cli *cli, const char *eid, struct request *request, struct genv_error *err)
+/* @env becomes what it is after a change. */
+static int change(struct cli *cli, struct request *request, struct genv_env **env, struct genv_error *err)
 {
     const struct values *values = request->values;
-    cleanup_env struct genv_env *env = NULL;
+    cleanup_env struct genv_env *before = NULL;
     cleanup_free char *home = NULL;
     int r = 0;
 
@@ -109,41 +112,43 @@ static int change(struct cli *cli, const char *eid, struct request *request, str
         r = genv_home_find(cli->genv, &home, err);
     if (r == 0 && values->load)
         r = load(request, home, err);
-    if (r == 0 && (request->has_value || values->clear || values->load))
-        r = genv_configure(cli->genv, eid, &request->config, request->fields, err);
-    if (r < 0 || !values->save)
+    if (r < 0)
         return r;
-    r = genv_env_get(cli->genv, eid, &env, err);
-    return r < 0 ? r : genv_home_save(home, &env->config, request->fields, err);
+    if (request->has_value || values->clear || values->load) {
+        before = STEAL_POINTER(*env);
+        r = genv_configure(cli->genv, before->eid, &request->config, request->fields, env, err);
+        if (r < 0)
+            *env = STEAL_POINTER(before);
+    }
+    return r < 0 || !values->save ? r : genv_home_save(home, &(*env)->config, request->fields, err);
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    struct request request = {.values = values, .field = -1, .fields = GENV_CONFIG_ALL, .config = GENV_CONFIG_INIT};
-    cleanup_env struct genv_env *env = NULL, *before = NULL;
-    struct genv_error change_err = {0};
+    struct request request = {.values = values, .config = GENV_CONFIG_INIT};
+    cleanup_env struct genv_env *env = NULL;
     bool changes;
-    int r, changed = 0;
+    int r, updated;
 
     r = understand(arguments, &request, err);
     if (r < 0)
         return cli_usage_error(cli, r, err);
-    r = cli_current_env(cli, &before, err);
+    r = cli_current_env(cli, &env, err);
     if (r < 0)
         return r;
     changes = request.has_value || values->clear || values->load || values->save;
     if (changes)
-        changed = change(cli, before->eid, &request, &change_err);
-    r = cli_refresh_shell(cli, before->eid, &env, err);
-    if (changed < 0)
-        *err = change_err;
-    if (changed < 0 || r < 0)
-        return changed < 0 ? changed : r;
+        r = change(cli, &request, &env, err);
+    updated = cli_update_shell(cli, env, r < 0 ? NULL : err);
+    if (r < 0 || updated < 0)
+        return r < 0 ? r : updated;
     if (!changes && !values->quiet && !values->refresh)
-        fields_add(&cli->output, request.field, &env->config);
+        fields_add(&cli->output, request.fields, &env->config);
     return 0;
 }
+
+#define PARAGRAPH(bit, member, kind, name, variable, title, argument, help) "\n\n" name ": " help "."
 
 static const struct example examples[] = {
     {"genv config", "Shows all that is configured."},
@@ -158,18 +163,15 @@ const struct command command_config = {
     .summary = "Show or change the configuration of the environment",
     .description =
         "Without a field, shows all that are configured; with one, its bare value; with a field and a value, "
-        "configures it. The fields are gpus, the number of devices; gpu-memory, how much memory of each device the "
-        "environment uses (a whole number and an optional unit b, k, m, g, ki, mi or gi, such as 4g or 512mi); and "
-        "name.\n\n"
+        "configures it.\n\n"
         "Saved configuration is kept in a directory .genv, one file a field, of the current directory, one above it "
-        "or $HOME: see 'genv home'. 'genv activate' loads it.",
+        "or $HOME: see 'genv home'. 'genv activate' loads it.\n\n"
+        "An amount of memory is a whole number and an optional unit b, k, m, g, ki, mi or gi. "
+        "The fields:" GENV_CONFIG_FIELDS(PARAGRAPH),
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .values_size = sizeof(struct values),
-    .operands = {.synopsis = "[gpus|gpu-memory|name [VALUE]]",
-                 .kind = OPERAND_CHOICE,
-                 .max = 2,
-                 .choices = field_names},
+    .operands = {.synopsis = "[FIELD [VALUE]]", .kind = OPERAND_CHOICE, .max = 2, .choices = field_names},
     .examples = examples,
     .run = run,
 };

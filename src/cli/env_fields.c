@@ -28,38 +28,37 @@ void env_add_pids(struct text *cell, const struct genv_env *env)
     }
 }
 
+#define QUERY(bit, ...) QUERY_##bit,
+
 enum {
     QUERY_EID,
     QUERY_CREATION,
     QUERY_UID,
     QUERY_USERNAME,
-    QUERY_NAME,
-    QUERY_GPUS,
-    QUERY_GPU_MEMORY,
+    GENV_CONFIG_FIELDS(QUERY) /* one each: QUERY_NAME */
     QUERY_PIDS,
     QUERY_KERNEL_IDS,
     QUERY_HOSTNAME,
+    QUERY_COUNT,
 };
 
-const char *const env_query_fields[] = {
-    [QUERY_EID] = "eid",
-    [QUERY_CREATION] = "creation",
-    [QUERY_UID] = "uid",
-    [QUERY_USERNAME] = "username",
-    [QUERY_NAME] = "config.name",
-    [QUERY_GPUS] = "config.gpus",
-    [QUERY_GPU_MEMORY] = "config.gpu_memory",
-    [QUERY_PIDS] = "pids",
-    [QUERY_KERNEL_IDS] = "kernel_ids",
-    [QUERY_HOSTNAME] = "hostname",
-    NULL,
-};
+#define QUERY_KEY(bit, member, ...) [QUERY_##bit] = "config." #member,
+
+const char *const env_query_fields[QUERY_COUNT + 1] = {
+    [QUERY_EID] = "eid",           [QUERY_CREATION] = "creation", [QUERY_UID] = "uid",
+    [QUERY_USERNAME] = "username", [QUERY_PIDS] = "pids",         [QUERY_KERNEL_IDS] = "kernel_ids",
+    [QUERY_HOSTNAME] = "hostname", GENV_CONFIG_FIELDS(QUERY_KEY)};
 
 static void add_kernels(struct text *cell, const struct genv_env *env)
 {
     for (size_t i = 0; i < env->kernel_count; i++)
         listing_add_item(cell, env->kernels[i].id);
 }
+
+#define QUERY_CASE(bit, ...)                                                                                           \
+    case QUERY_##bit:                                                                                                  \
+        field_add_value(cell, GENV_CONFIG_##bit, &row->env->config);                                                   \
+        return;
 
 void env_add_query_field(struct text *cell, int field, const void *data)
 {
@@ -90,11 +89,6 @@ void env_add_query_field(struct text *cell, int field, const void *data)
     case QUERY_KERNEL_IDS:
         add_kernels(cell, row->env);
         return;
-    default:
-        field_add_value(cell,
-                        field_find(field == QUERY_NAME   ? "name"
-                                   : field == QUERY_GPUS ? "gpus"
-                                                         : "gpu-memory"),
-                        &row->env->config);
+        GENV_CONFIG_FIELDS(QUERY_CASE)
     }
 }

@@ -60,11 +60,9 @@ static int run_activate(struct cli *cli, const struct arguments *arguments, stru
     const struct member_values *values = arguments->values;
     const struct genv_activation activation = {
         .eid = values->eid, .uid = values->uid, .member = values->member, .config = GENV_CONFIG_INIT};
-    char eid[GENV_EID_MAX + 1];
-    bool created;
     int r = cli_open(cli, err);
 
-    return r < 0 ? r : genv_activate(cli->genv, &activation, eid, &created, err);
+    return r < 0 ? r : genv_activate(cli->genv, &activation, NULL, NULL, err);
 }
 
 const struct command command_envs_activate = {
@@ -121,15 +119,24 @@ const struct command command_envs_find = {
 
 struct config_values {
     const char *eid;
-    int gpus;
-    const char *name;
-    uint64_t gpu_memory;
+    struct genv_config config;
     bool clear;
 };
 
-static const struct config_values config_defaults = {.gpus = -1};
+static const struct config_values config_defaults = {.config = GENV_CONFIG_INIT};
 
 enum { VALUE = 1 };
+
+#define VALUE_OPTION(called, bit, value, sentence)                                                                     \
+    {.name = (called),                                                                                                 \
+     .type = OPTION_FIELD,                                                                                             \
+     .argument = (value),                                                                                              \
+     .help = (sentence),                                                                                               \
+     .offset = offsetof(struct config_values, config),                                                                 \
+     .field = GENV_CONFIG_##bit,                                                                                       \
+     .group = VALUE},
+#define FIELD_VALUE_OPTION(bit, member, kind, name, variable, title, value, sentence)                                  \
+    VALUE_OPTION(name, bit, value, "With " name ": " sentence)
 
 static const struct option config_options[] = {
     {.name = "eid",
@@ -138,24 +145,8 @@ static const struct option config_options[] = {
      .help = "The environment",
      .offset = offsetof(struct config_values, eid),
      .required = true},
-    {.name = "count",
-     .type = OPTION_COUNT,
-     .argument = "N",
-     .help = "With gpus: the number of devices",
-     .offset = offsetof(struct config_values, gpus),
-     .group = VALUE},
-    {.name = "name",
-     .type = OPTION_NAME,
-     .argument = "NAME",
-     .help = "With name: the name",
-     .offset = offsetof(struct config_values, name),
-     .group = VALUE},
-    {.name = "gpu-memory",
-     .type = OPTION_AMOUNT,
-     .argument = "AMOUNT",
-     .help = "With gpu-memory: how much memory of each device",
-     .offset = offsetof(struct config_values, gpu_memory),
-     .group = VALUE},
+    VALUE_OPTION("count", GPUS, "N", "With gpus: the number of devices") /* as older callers say */
+    GENV_CONFIG_FIELDS(FIELD_VALUE_OPTION)                               /* a row each */
     {.name = "clear",
      .type = OPTION_FLAG,
      .help = "Clear the field, or all of them",
@@ -164,42 +155,26 @@ static const struct option config_options[] = {
     {.name = NULL},
 };
 
-/* The field whose value the options hold, as a bit; 0: none. */
-static unsigned option_field(const struct config_values *values, struct genv_config *config)
-{
-    config->gpus = values->gpus;
-    config->gpu_memory = values->gpu_memory;
-    if (values->name)
-        copy_string(config->name, sizeof(config->name), values->name);
-    return values->gpus >= 0    ? GENV_CONFIG_GPUS
-           : values->name       ? GENV_CONFIG_NAME
-           : values->gpu_memory ? GENV_CONFIG_GPU_MEMORY
-                                : 0;
-}
-
 static int run_config(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct config_values *values = arguments->values;
-    int field = arguments->operand_count ? field_find(arguments->operands[0]) : -1;
-    unsigned fields = field >= 0 ? field_bit(field) : (unsigned)GENV_CONFIG_ALL, given;
-    struct genv_config config = GENV_CONFIG_INIT;
+    unsigned fields = arguments->operand_count ? field_find(arguments->operands[0]) : GENV_CONFIG_ALL;
+    unsigned given = genv_config_given(&values->config);
     cleanup_env struct genv_env *env = NULL;
     int r;
 
-    given = option_field(values, &config);
     if (given && given != fields)
-        return cli_usage_error(cli,
-                               error_set(err, EINVAL,
-                                         "give the field and its own option: gpus --count N, name --name NAME or "
-                                         "gpu-memory --gpu-memory AMOUNT"),
-                               err);
+        return cli_usage_error(
+            cli,
+            error_set(err, EINVAL, "give the field and its own option, such as gpus --count N or name --name NAME"),
+            err);
     r = cli_open(cli, err);
     if (r == 0 && (given || values->clear))
-        return genv_configure(cli->genv, values->eid, &config, fields, err);
+        return genv_configure(cli->genv, values->eid, &values->config, fields, NULL, err);
     if (r == 0)
         r = genv_env_get(cli->genv, values->eid, &env, err);
     if (r == 0)
-        fields_add(&cli->output, field, &env->config);
+        fields_add(&cli->output, fields, &env->config);
     return r;
 }
 
@@ -210,6 +185,6 @@ const struct command command_envs_config = {
     .options = config_options,
     .defaults = &config_defaults,
     .values_size = sizeof(config_defaults),
-    .operands = {.synopsis = "[gpus|gpu-memory|name]", .kind = OPERAND_CHOICE, .max = 1, .choices = field_names},
+    .operands = {.synopsis = "[FIELD]", .kind = OPERAND_CHOICE, .max = 1, .choices = field_names},
     .run = run_config,
 };

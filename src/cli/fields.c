@@ -1,93 +1,47 @@
-/* The configuration's fields as people spell them. */
+/* The configuration's fields in options and on the screen. */
 #include "cli/fields.h"
 
 #include <string.h>
 
-enum { FIELD_GPU_MEMORY, FIELD_GPUS, FIELD_NAME };
+enum {
+#define POSITION(bit, ...) POSITION_##bit,
+    GENV_CONFIG_FIELDS(POSITION) FIELD_COUNT
+};
 
-const char *const field_names[FIELD_COUNT + 1] = {
-    [FIELD_GPU_MEMORY] = "gpu-memory", [FIELD_GPUS] = "gpus", [FIELD_NAME] = "name", NULL};
+#define LISTED(bit) [FIELD_COUNT - 1 - POSITION_##bit]
 
-int field_find(const char *name)
+#define NAME(bit, member, kind, called, ...) LISTED(bit) = (called),
+const char *const field_names[FIELD_COUNT + 1] = {GENV_CONFIG_FIELDS(NAME)};
+
+#define FIELD(bit, ...) LISTED(bit) = GENV_CONFIG_##bit,
+static const enum genv_config_field bits[FIELD_COUNT] = {GENV_CONFIG_FIELDS(FIELD)};
+
+enum genv_config_field field_find(const char *name)
 {
-    int field = 0;
+    int i = 0;
 
-    while (field < FIELD_COUNT - 1 && strcmp(field_names[field], name) != 0)
-        field++;
-    return field;
+    while (i < FIELD_COUNT - 1 && strcmp(field_names[i], name) != 0)
+        i++;
+    return bits[i];
 }
 
-unsigned field_bit(int field)
+void field_add_value(struct text *text, enum genv_config_field field, const struct genv_config *config)
 {
-    static const unsigned bits[FIELD_COUNT] = {
-        [FIELD_GPU_MEMORY] = GENV_CONFIG_GPU_MEMORY, [FIELD_GPUS] = GENV_CONFIG_GPUS, [FIELD_NAME] = GENV_CONFIG_NAME};
+    char value[GENV_CONFIG_TEXT_SIZE];
 
-    return bits[field];
+    genv_config_format(config, field, value);
+    text_add(text, value);
 }
 
-void field_add_value(struct text *text, int field, const struct genv_config *config)
+void fields_add(struct text *text, unsigned fields, const struct genv_config *config)
 {
-    char amount[GENV_AMOUNT_SIZE];
+    char value[GENV_CONFIG_TEXT_SIZE];
 
-    if (field == FIELD_NAME)
-        text_add(text, config->name);
-    if (field == FIELD_GPUS && config->gpus >= 0)
-        text_addf(text, "%d", config->gpus);
-    if (field == FIELD_GPU_MEMORY && config->gpu_memory) {
-        genv_amount_format(config->gpu_memory, amount);
-        text_add(text, amount);
-    }
-}
-
-int field_parse(int field, const char *value, struct genv_config *config, struct genv_error *err)
-{
-    static const struct option types[FIELD_COUNT] = {
-        [FIELD_GPU_MEMORY] = {.type = OPTION_AMOUNT},
-        [FIELD_GPUS] = {.type = OPTION_COUNT},
-        [FIELD_NAME] = {.type = OPTION_NAME},
-    };
-    const char *name;
-    int r;
-
-    if (field == FIELD_GPU_MEMORY)
-        return option_parse_value(&types[field], value, &config->gpu_memory, err);
-    if (field == FIELD_GPUS)
-        return option_parse_value(&types[field], value, &config->gpus, err);
-    r = option_parse_value(&types[field], value, &name, err);
-    if (r == 0)
-        copy_string(config->name, sizeof(config->name), name);
-    return r;
-}
-
-void fields_add(struct text *text, int field, const struct genv_config *config)
-{
     for (int i = 0; i < FIELD_COUNT; i++) {
-        cleanup_text struct text value = TEXT_INIT;
-
-        field_add_value(&value, i, config);
-        if (!value.length || (field >= 0 && field != i))
+        if (!(fields & bits[i]) || !genv_config_format(config, bits[i], value))
             continue;
-        if (field < 0)
+        if (fields == GENV_CONFIG_ALL)
             text_addf(text, "%s: ", field_names[i]);
-        text_addf(text, "%s\n", value.data);
+        text_addf(text, "%s\n", value);
     }
-}
-
-unsigned config_options_apply(const struct config_options *options, struct genv_config *config)
-{
-    unsigned fields = 0;
-
-    if (options->name) {
-        copy_string(config->name, sizeof(config->name), options->name);
-        fields |= GENV_CONFIG_NAME;
-    }
-    if (options->gpus >= 0) {
-        config->gpus = options->gpus;
-        fields |= GENV_CONFIG_GPUS;
-    }
-    if (options->gpu_memory) {
-        config->gpu_memory = options->gpu_memory;
-        fields |= GENV_CONFIG_GPU_MEMORY;
-    }
-    return fields;
 }

@@ -41,7 +41,7 @@ const struct command command_home = {
     .name = "home",
     .summary = "Show the directory of the saved configuration",
     .description = "It is called .genv and is looked for in the current directory, then in those above it, then in "
-                   "$HOME. One that belongs to somebody else, other than root, is passed over.",
+                   "$HOME. One that belongs to somebody else, other than root, is ignored.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .values_size = sizeof(struct values),

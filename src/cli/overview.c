@@ -10,15 +10,18 @@ const struct help_variable help_variables_read[] = {
     {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
     {"GENV_BYPASS", "If 1, nvidia-smi and docker of an environment are the machine's own"},
     {"GENV_STATE_TIMEOUT", "Seconds to wait for others who change the state; 10 if not set"},
+    {"GENV_DRIVER_TIMEOUT", "Seconds to wait for a driver that does not answer; 60 if not set"},
     {"GENV_HOSTFILE", "The host file of 'genv remote'"},
     {"GENV_TERMINATE_PROCESSES", "If 0, enforcement says what it would do, and does nothing"},
     {"NO_COLOR", "If set, nothing is highlighted on a terminal"},
     {NULL, NULL},
 };
 
+#define VARIABLE(bit, member, kind, name, variable, title, ...) {variable, title ", while it is configured"},
+
 const struct help_variable help_variables_set[] = {
     {"GENV_ENVIRONMENT_ID", "Identifier of the environment; only set inside one"},
-    {"GENV_ENVIRONMENT_NAME, GENV_GPUS, GENV_GPU_MEMORY", "Its configuration, as far as it is configured"},
+    GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
     {"CUDA_VISIBLE_DEVICES", "The attached devices, \"-1\" while detached"},
     {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
     {NULL, NULL},

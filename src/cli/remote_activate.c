@@ -8,21 +8,21 @@
 #include "remote/place.h"
 
 struct values {
-    struct config_options config;
+    struct genv_config config;
     int policy;
     bool no_prompt;
     bool terminal;
     bool no_terminal;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 enum { PACK, SPREAD };
 
 static const char *const policies[] = {[PACK] = "pack", [SPREAD] = "spread", NULL};
 
 #define REQUEST_ROWS                                                                                                   \
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),                                 \
+    GENV_CONFIG_FIELDS(FIELD_OPTION)                                                                                   \
     {                                                                                                                  \
         .name = "host-policy", .type = OPTION_CHOICE, .argument = "POLICY",                                            \
         .help = "Of the hosts that have enough, take the one with the least (pack, the default) or the most (spread) " \
@@ -74,8 +74,7 @@ static int run(const struct arguments *arguments, struct session_request *reques
     };
     int status = 0, caught = 0, r;
 
-    request->config = (struct genv_config)GENV_CONFIG_INIT;
-    config_options_apply(&values->config, &request->config);
+    request->config = values->config;
     request->timeout_seconds = remote->timeout_seconds;
     r = remote_hosts(remote, &hosts, err);
     if (r == 0)

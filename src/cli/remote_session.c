@@ -14,10 +14,10 @@ struct values {
     const char *nonce;
     bool shell;
     bool no_prompt;
-    struct config_options config;
+    struct genv_config config;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     {.name = "nonce",
@@ -34,36 +34,23 @@ static const struct option options[] = {
      .type = OPTION_FLAG,
      .help = "Leave its prompt as it is, without \"(genv)\"",
      .offset = offsetof(struct values, no_prompt)},
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),
+    GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = NULL},
 };
 
 /* Makes the environment, with this process and @supervisor, unless 0, as its members, and attaches it. */
-static int reserve(struct cli *cli, const struct values *values, pid_t supervisor, char *ret_eid,
+static int reserve(struct cli *cli, const struct values *values, pid_t supervisor, struct genv_env **ret_env,
                    struct genv_error *err)
 {
-    const struct genv_attach_request request = GENV_ATTACH_INIT;
-    struct genv_activation activation = {
-        .uid = (uid_t)-1,
-        .member.pid = getpid(),
-        .config = GENV_CONFIG_INIT,
-    };
-    char entered[GENV_EID_MAX + 1];
-    bool created;
-    int r;
+    const struct genv_member members[] = {{.pid = getpid()}, {.pid = supervisor}};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    int r = cli_open(cli, err);
 
-    config_options_apply(&values->config, &activation.config);
-    r = cli_open(cli, err);
+    reservation.members = members;
+    reservation.member_count = supervisor ? 2 : 1;
+    reservation.config = values->config;
     if (r == 0)
-        r = genv_activate(cli->genv, &activation, ret_eid, &created, err);
-    if (r == 0 && supervisor) {
-        activation.eid = ret_eid;
-        activation.member.pid = supervisor;
-        r = genv_activate(cli->genv, &activation, entered, &created, err);
-    }
-    if (r < 0 || values->config.gpus < 0)
-        return r;
-    r = genv_attach(cli->genv, ret_eid, &request, NULL, err);
+        r = genv_reserve(cli->genv, &reservation, ret_env, NULL, err);
     return r == -ENODEV ? -EBUSY : r; /* fewer devices than asked for: this host is none to ask again */
 }
 
@@ -112,22 +99,22 @@ static int begin(struct cli *cli, const struct values *values, char **command, c
                  struct genv_error *err)
 {
     struct installation installation;
-    char eid[GENV_EID_MAX + 1] = "";
+    cleanup_env struct genv_env *env = NULL;
     int r = installation_find(&installation, err);
 
     if (r == 0)
-        r = reserve(cli, values, origin->supervisor, eid, err);
+        r = reserve(cli, values, origin->supervisor, &env, err);
     if (r == 0 && values->shell)
         r = login_restore_variables(origin->caller, err);
     if (r == 0)
-        r = variables_export(cli->genv, eid, installation.shims, err);
+        r = variables_export(env, installation.shims, err);
     announce(values->nonce, r, err);
     if (r == 0) {
-        r = values->shell ? become_shell(cli, values, &installation, eid, err) : cli_execute(cli, command, err);
+        r = values->shell ? become_shell(cli, values, &installation, env->eid, err) : cli_execute(cli, command, err);
     } else {
         r = EXIT_FAILURE; /* without a word: the caller has it */
     }
-    if (*eid)
+    if (env)
         leave(cli, getpid());
     return r;
 }

@@ -8,14 +8,14 @@
 #include "cli/variables.h"
 
 struct values {
-    struct config_options config;
+    struct genv_config config;
     bool over_subscribe;
 };
 
-static const struct values defaults = {.config = CONFIG_OPTIONS_INIT};
+static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
-    CONFIG_OPTION_ROWS(struct values, "Number of devices to attach; by default none"),
+    GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = "over-subscribe",
      .alias = "allow-over-subscription",
      .letter = 'o',
@@ -28,34 +28,28 @@ static const struct option options[] = {
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    struct genv_attach_request request = GENV_ATTACH_INIT;
-    struct genv_activation activation = {
-        .uid = (uid_t)-1,
-        .member.pid = getpid(),
-        .config = GENV_CONFIG_INIT,
-    };
+    const struct genv_member self = {.pid = getpid()};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    cleanup_env struct genv_env *env = NULL;
     struct installation installation;
-    char eid[GENV_EID_MAX + 1];
-    bool created;
     int r;
 
-    config_options_apply(&values->config, &activation.config);
-    request.over_subscribe = values->over_subscribe;
+    reservation.members = &self;
+    reservation.member_count = 1;
+    reservation.config = values->config;
+    reservation.over_subscribe = values->over_subscribe;
     r = installation_find(&installation, err);
     if (r == 0)
         r = cli_open(cli, err);
     if (r == 0)
-        r = genv_activate(cli->genv, &activation, eid, &created, err);
+        r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    if (values->config.gpus >= 0)
-        r = genv_attach(cli->genv, eid, &request, NULL, err);
-    if (r == 0)
-        r = variables_export(cli->genv, eid, installation.shims, err);
+    r = variables_export(env, installation.shims, err);
     if (r == 0)
         r = cli_execute(cli, arguments->operands,
                         err); /* this process becomes the command, and is what is registered */
-    genv_deactivate(cli->genv, eid, &activation.member, NULL);
+    genv_deactivate(cli->genv, env->eid, &self, NULL);
     return r;
 }
 
@@ -70,7 +64,7 @@ const struct command command_run = {
     .summary = "Run a command in an environment of its own",
     .description = "Needs no set-up of the shell: the environment is made, the devices are attached, the command runs, "
                    "and when it ends, in whatever way, everything is free again. If the devices can't be had, the "
-                   "command is not started.",
+                   "command is not started. Without --gpus it has none.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,

@@ -47,19 +47,22 @@ static int find_kind(const struct cli *cli, const char *name, enum shell_kind *r
 
 static int add_init(struct cli *cli, const char *name, struct genv_error *err)
 {
+    cleanup_free struct genv_variable *variables = NULL;
     struct installation installation;
     enum shell_kind kind = SHELL_BASH;
     int r = find_kind(cli, name, &kind, err);
 
     if (r == 0)
         r = installation_find(&installation, err);
+    if (r == 0)
+        r = genv_variables(NULL, false, &variables, err);
     if (r < 0)
         return r;
     /* Words even for the shell function, which is about to evaluate what it gets: the caller asked to see the code. */
     shell_add_init(&cli->output, kind,
-                   &(struct shell_paths){.genv = installation.genv,
-                                         .shims = installation.shims,
-                                         .completions = installation.completions});
+                   &(struct shell_paths){
+                       .genv = installation.genv, .shims = installation.shims, .completions = installation.completions},
+                   variables);
     return 0;
 }
 

@@ -3,20 +3,23 @@
 
 #include "cli/cli.h"
 
+#define ROW(bit, member, kind, name, variable, called, ...) {GENV_CONFIG_##bit, (called)},
+
+static const struct {
+    enum genv_config_field field;
+    const char *title;
+} titles[] = {GENV_CONFIG_FIELDS(ROW)};
+
 static void add_status(struct text *text, const struct genv_env *env)
 {
-    char amount[GENV_AMOUNT_SIZE];
+    char value[GENV_CONFIG_TEXT_SIZE];
 
     text_addf(text, "Environment is active (%s)\n", env->eid);
     cli_add_attachment_line(text, env);
     text_add(text, "\nConfiguration\n");
-    if (env->config.name[0])
-        text_addf(text, "   Name: %s\n", env->config.name);
-    if (env->config.gpus >= 0)
-        text_addf(text, "   Device count: %d\n", env->config.gpus);
-    if (env->config.gpu_memory) {
-        genv_amount_format(env->config.gpu_memory, amount);
-        text_addf(text, "   GPU memory capacity: %s\n", amount);
+    for (size_t i = 0; i < ARRAY_SIZE(titles); i++) {
+        if (genv_config_format(&env->config, titles[i].field, value))
+            text_addf(text, "   %s: %s\n", titles[i].title, value);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "driver/nvidia.h"
 #include "driver/nvml_library.h"
 #include "driver/nvml_processes.h"
 
@@ -260,14 +261,6 @@ static void nvml_close(struct driver *driver)
     free(nvml);
 }
 
-static const struct driver_ops nvml_ops = {
-    .name = "nvml",
-    .list = nvml_list,
-    .sample = nvml_sample,
-    .add_processes = nvml_processes,
-    .close = nvml_close,
-};
-
 static void read_version(struct nvml *nvml)
 {
     struct nvml_library *library = &nvml->library;
@@ -281,7 +274,7 @@ static void read_version(struct nvml *nvml)
         library->compute.v3 = library->graphics.v3 = library->mps.v3 = NULL;
 }
 
-int driver_nvml_open(struct driver **ret_driver, struct genv_error *err)
+static int nvml_open(struct driver **ret_driver, struct genv_error *err)
 {
     cleanup_free struct nvml *nvml = calloc(1, sizeof(*nvml));
     nvmlReturn_t result;
@@ -289,7 +282,7 @@ int driver_nvml_open(struct driver **ret_driver, struct genv_error *err)
 
     if (!nvml)
         return error_no_memory(err);
-    nvml->driver.ops = &nvml_ops;
+    nvml->driver.ops = &driver_nvml;
     r = nvml_library_open(&nvml->library, err);
     if (r < 0)
         return r;
@@ -303,3 +296,19 @@ int driver_nvml_open(struct driver **ret_driver, struct genv_error *err)
     *ret_driver = &STEAL_POINTER(nvml)->driver;
     return 0;
 }
+
+static int nvml_fingerprint(uint64_t *ret_fingerprint)
+{
+    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, ret_fingerprint);
+}
+
+const struct driver_ops driver_nvml = {
+    .name = "nvml",
+    .words = &nvidia_words,
+    .fingerprint = nvml_fingerprint,
+    .open = nvml_open,
+    .list = nvml_list,
+    .sample = nvml_sample,
+    .add_processes = nvml_processes,
+    .close = nvml_close,
+};

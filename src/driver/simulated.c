@@ -5,6 +5,7 @@
 
 #include "base/amount.h"
 #include "base/text.h"
+#include "driver/nvidia.h"
 
 #define COUNT_MAX            1024
 #define DEFAULT_TOTAL_MEMORY ((uint64_t)16 << 30)
@@ -112,15 +113,7 @@ static void simulated_close(struct driver *driver)
     free(driver);
 }
 
-static const struct driver_ops simulated_ops = {
-    .name = "simulated",
-    .list = simulated_list,
-    .sample = simulated_sample,
-    .add_processes = simulated_add_processes,
-    .close = simulated_close,
-};
-
-int driver_simulated_open(struct driver **ret_driver, struct genv_error *err)
+static int simulated_open(struct driver **ret_driver, struct genv_error *err)
 {
     const char *memory = variable("GENV_MOCK_DEVICE_TOTAL_MEMORY");
     cleanup_free struct simulated *simulated = calloc(1, sizeof(*simulated));
@@ -128,7 +121,7 @@ int driver_simulated_open(struct driver **ret_driver, struct genv_error *err)
 
     if (!simulated)
         return error_no_memory(err);
-    *simulated = (struct simulated){.driver = {.ops = &simulated_ops, .version = "simulated"},
+    *simulated = (struct simulated){.driver = {.ops = &driver_simulated, .version = "simulated"},
                                     .total_memory = DEFAULT_TOTAL_MEMORY};
     r = read_count(&simulated->count, err);
     if (r < 0)
@@ -139,3 +132,13 @@ int driver_simulated_open(struct driver **ret_driver, struct genv_error *err)
     *ret_driver = &STEAL_POINTER(simulated)->driver;
     return 0;
 }
+
+const struct driver_ops driver_simulated = {
+    .name = "simulated",
+    .words = &nvidia_words, /* what it simulates */
+    .open = simulated_open,
+    .list = simulated_list,
+    .sample = simulated_sample,
+    .add_processes = simulated_add_processes,
+    .close = simulated_close,
+};

@@ -343,7 +343,7 @@ static bool was_settled(const struct task *tasks, const struct task *task)
 static int take_look(const struct acts *acts, const struct task *tasks, size_t done,
                      struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
-    int r = genv_snapshot_take(acts->g, GENV_DEPTH_LIVE, ret_snapshot, err);
+    int r = genv_snapshot_take(acts->g, GENV_DEPTH_COMPLETE, ret_snapshot, err);
 
     for (size_t i = 0; r == 0 && i < acts->count; i++) {
         if (acts->told[i].killed || !tasks->told)

@@ -75,7 +75,7 @@ int errand_do(struct genv *g, char **words, const struct errand_options *options
 {
     cleanup_violation_list struct violation_list list = {0};
     struct genv_snapshot *snapshot = NULL;
-    int r = genv_snapshot_take(g, GENV_DEPTH_LIVE, &snapshot, err);
+    int r = genv_snapshot_take(g, GENV_DEPTH_COMPLETE, &snapshot, err);
 
     if (r == 0)
         r = read_violations(words, snapshot, &list, err);

@@ -72,7 +72,7 @@ static int look(struct machine *machine, struct genv_error *err)
     struct genv_snapshot *snapshot = NULL;
     struct session *session = &machine->session;
     struct enforce_host host = {.name = ""};
-    int r = genv_snapshot_take(machine->genv, GENV_DEPTH_LIVE, &snapshot, err);
+    int r = genv_snapshot_take(machine->genv, GENV_DEPTH_COMPLETE, &snapshot, err);
 
     if (r < 0)
         return r;
@@ -88,7 +88,7 @@ static int look(struct machine *machine, struct genv_error *err)
     return r;
 }
 
-static int watcher_open(struct watcher *watcher, const char *state, struct genv_error *err)
+static int watcher_open(struct watcher *watcher, struct genv *g, const char *state, struct genv_error *err)
 {
     sigset_t set;
 
@@ -99,6 +99,7 @@ static int watcher_open(struct watcher *watcher, const char *state, struct genv_
     watcher->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watcher->signals < 0)
         return error_set_errno(err, errno, "can't watch signals");
+    genv_set_cancel(g, watcher->signals);
     return watch_open(state, &watcher->changes, err);
 }
 
@@ -141,7 +142,8 @@ static void look_again(struct machine *machine, struct schedule *schedule)
         schedule->latest = begin + interval;
         return;
     }
-    complain(machine, reason.message); /* the driver may answer again next time */
+    if (reason.code != ECANCELED)
+        complain(machine, reason.message); /* the driver may answer again next time */
     schedule->earliest = schedule->latest = clock_monotonic_ms() + (interval > LEAST_MS ? interval : LEAST_MS);
 }
 
@@ -165,7 +167,7 @@ static int keep_looking(struct machine *machine, struct genv_error *err)
     cleanup_with(watcher_close) struct watcher watcher = {-1, -1};
     struct schedule schedule = {.changed = true};
     bool ended = false;
-    int r = watcher_open(&watcher, machine->session.state, err);
+    int r = watcher_open(&watcher, machine->genv, machine->session.state, err);
 
     while (r == 0 && !ended) {
         int64_t now = clock_monotonic_ms();
@@ -176,7 +178,7 @@ static int keep_looking(struct machine *machine, struct genv_error *err)
             watch_drain(watcher.changes, machine->session.state);
             look_again(machine, &schedule);
         }
-        if (acts_next_ms(machine->acts) == 0 && acts_continue(machine->acts, &reason) < 0)
+        if (acts_next_ms(machine->acts) == 0 && acts_continue(machine->acts, &reason) < 0 && reason.code != ECANCELED)
             complain(machine, reason.message);
         ended = wait_until(&watcher, next_moment(machine, &schedule), !schedule.changed, &schedule.changed);
     }

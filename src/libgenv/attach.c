@@ -1,46 +1,73 @@
 /* Environments get devices, and give them back. */
+#include "libgenv/attach.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/user.h"
-#include "driver/driver.h"
-#include "driver/survey.h"
-#include "libgenv/handle.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
 /* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */
-#define SURVEY_TIMEOUT_MS 150
+#define USERS_TIMEOUT_MS 150
 
-/* Who uses the devices, as far as the driver tells in time. */
-struct survey {
-    struct driver_process *processes;
-    size_t count;
-};
-
-static void take_survey(struct survey *ret)
+void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply)
 {
-    if (driver_is_simulated(NULL) != 0 ||
-        driver_survey_processes(SURVEY_TIMEOUT_MS, &ret->processes, &ret->count, NULL) < 0)
-        *ret = (struct survey){0};
+    struct supply supply = {.taken = true};
+
+    handle_devices(g, &supply.devices, &supply.device_count, &supply.failure);
+    if (with_processes && !supply.failure.code)
+        driver_ask(&g->gate, ANSWER_PROCESSES, USERS_TIMEOUT_MS, &supply.users, NULL);
+    *ret_supply = supply;
+}
+
+void supply_release(struct supply *supply)
+{
+    free(supply->devices);
+    answer_release(&supply->users);
+}
+
+void supply_resolve_indices(struct genv *g, const struct supply *supply, struct genv_env *env)
+{
+    struct supply taken = {0};
+
+    if (!env->attachment_count)
+        return;
+    if (!supply->taken) {
+        supply_take(g, false, &taken);
+        supply = &taken;
+    }
+    if (!supply->failure.code)
+        env_resolve_indices(env, supply->devices, supply->device_count);
+    supply_release(&taken);
+}
+
+void supply_return_env(struct genv *g, const struct supply *supply, struct genv_env *env, struct genv_env **result,
+                       struct genv_env **ret_env)
+{
+    if (!ret_env)
+        return;
+    supply_resolve_indices(g, supply, env);
+    **result = *env;
+    memset(env, 0, sizeof(*env));
+    *ret_env = STEAL_POINTER(*result);
 }
 
 /* Per device, the PID of a process that uses it outside all environments, or 0. */
-static pid_t *find_strangers(const struct survey *survey, const struct genv_device *devices, size_t device_count,
-                             const struct env_list *envs)
+static pid_t *find_strangers(const struct supply *supply, const struct env_list *envs)
 {
-    pid_t *strangers = calloc(device_count + 1, sizeof(*strangers));
+    pid_t *strangers = calloc(supply->device_count + 1, sizeof(*strangers));
 
-    for (size_t i = 0; strangers && i < survey->count; i++) {
-        const struct driver_process *process = &survey->processes[i];
-        const struct genv_device *device = device_find(devices, device_count, process->uuid);
+    for (size_t i = 0; strangers && i < supply->users.process_count; i++) {
+        const struct driver_process *process = &supply->users.processes[i];
+        const struct genv_device *device = device_find(supply->devices, supply->device_count, process->uuid);
 
-        if (device && !strangers[device - devices] && !membership_find(envs, process->pid))
-            strangers[device - devices] = process->pid;
+        if (device && !strangers[device - supply->devices] && !membership_find(envs, process->pid))
+            strangers[device - supply->devices] = process->pid;
     }
     return strangers;
 }
@@ -56,14 +83,14 @@ static void warn_of_stranger(const struct genv *g, unsigned index, pid_t pid)
 }
 
 static void warn_of_strangers(const struct genv *g, const struct genv_env *before, const struct selection *selection,
-                              const struct genv_device *devices, size_t device_count, const pid_t *strangers)
+                              const struct supply *supply, const pid_t *strangers)
 {
     for (size_t i = 0; i < selection->count; i++) {
         const char *uuid = selection->attachments[i].device.uuid;
-        const struct genv_device *device = device_find(devices, device_count, uuid);
+        const struct genv_device *device = device_find(supply->devices, supply->device_count, uuid);
 
-        if (device && strangers[device - devices] && !env_attachment(before, uuid))
-            warn_of_stranger(g, device->index, strangers[device - devices]);
+        if (device && strangers[device - supply->devices] && !env_attachment(before, uuid))
+            warn_of_stranger(g, device->index, strangers[device - supply->devices]);
     }
 }
 
@@ -91,64 +118,96 @@ static int decide(const struct select_view *view, const struct genv_attach_reque
     return select_count(view, count, request->over_subscribe, ret_selection, err);
 }
 
-/* Decides and commits, under the lock. */
-static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env,
-                         const struct genv_device *devices, size_t device_count, const struct survey *survey,
-                         const struct genv_attach_request *request, struct genv_error *err)
+/* -EIO and other codes: what there is to be had is not known. */
+static int check_supply(const struct genv *g, const struct supply *supply, struct genv_error *err)
 {
-    cleanup_free pid_t *strangers = find_strangers(survey, devices, device_count, envs);
-    cleanup_free bool *busy = calloc(device_count + 1, sizeof(*busy));
-    cleanup_env_content struct genv_env before = {0};
-    struct select_view view = {devices, device_count, busy, envs, env, clock_now()};
+    if (supply->failure.code)
+        return error_set(err, supply->failure.code, "%s", supply->failure.message);
+    return store_check_known(g->store, err);
+}
+
+/* What the limits file does not let the owner have is let go. */
+static int check_quota(const struct genv *g, const struct select_view *view, struct selection *selection,
+                       struct genv_error *err)
+{
+    int r = quota_check(g, view->envs, view->self, selection->attachments, selection->count, view->devices,
+                        view->device_count, err);
+
+    if (r < 0) {
+        free(selection->attachments);
+        *selection = (struct selection){0};
+    }
+    return r;
+}
+
+int attach_decide(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
+                  const struct genv_attach_request *request, struct genv_error *err)
+{
+    cleanup_free pid_t *strangers = find_strangers(supply, envs);
+    cleanup_free bool *busy = calloc(supply->device_count + 1, sizeof(*busy));
+    struct select_view view = {supply->devices, supply->device_count, busy, envs, env, clock_now()};
     struct selection selection = {0};
-    int r = store_check_known(g->store, err);
+    int r = check_supply(g, supply, err);
 
     if (r < 0)
         return r;
     if (!strangers || !busy)
         return error_no_memory(err);
-    for (size_t d = 0; d < device_count; d++)
+    for (size_t d = 0; d < supply->device_count; d++)
         busy[d] = strangers[d] != 0;
-    env_resolve_indices(env, devices, device_count);
-    if (env_copy(env, &before) < 0)
-        return error_no_memory(err);
     r = decide(&view, request, &selection, err);
     if (r == 0)
-        r = quota_check(g, envs, env, selection.attachments, selection.count, devices, device_count, err);
-    if (r < 0) {
-        free(selection.attachments);
-        selection = (struct selection){0};
-    }
-    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && !request->device && env->attachment_count) {
-        take_selection(env, &selection); /* a count that can't be met leaves nothing attached */
-        handle_commit(g, &before, env, GENV_REASON_UNMET, NULL);
-    }
+        r = check_quota(g, &view, &selection, err);
+    if ((r == -EBUSY || r == -ENODEV || r == -EDQUOT) && !request->device)
+        take_selection(env, &selection); /* none */
     if (r < 0)
         return r;
-    warn_of_strangers(g, env, &selection, devices, device_count, strangers);
+    warn_of_strangers(g, env, &selection, supply, strangers);
     take_selection(env, &selection);
-    return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    return 0;
 }
 
-/* Hands @env's contents over as the result of an operation, if the caller wants one. */
-static void return_env(struct genv_env *env, struct genv_env **result, struct genv_env **ret_env)
+int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
+                  uint64_t capacity, struct genv_error *err)
 {
-    if (!ret_env)
-        return;
-    **result = *env;
-    memset(env, 0, sizeof(*env));
-    *ret_env = STEAL_POINTER(*result);
+    struct select_view view = {
+        .devices = supply->devices, .device_count = supply->device_count, .envs = envs, .self = env};
+    struct selection selection = {0};
+    int r = check_supply(g, supply, err);
+
+    if (r == 0)
+        r = select_capacity(&view, capacity, &selection, err);
+    if (r == 0)
+        r = check_quota(g, &view, &selection, err);
+    if (r == 0)
+        take_selection(env, &selection);
+    return r;
+}
+
+static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
+                         const struct genv_attach_request *request, struct genv_error *err)
+{
+    cleanup_env_content struct genv_env before = {0};
+    int r;
+
+    supply_resolve_indices(g, supply, env);
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    r = attach_decide(g, envs, env, supply, request, err);
+    if (r == 0)
+        return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    if (before.attachment_count && !env->attachment_count)
+        handle_commit(g, &before, env, GENV_REASON_UNMET, NULL);
+    return r;
 }
 
 GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_attach_request *request,
                             struct genv_env **ret_env, struct genv_error *err)
 {
-    cleanup_free struct genv_env *result = calloc(1, sizeof(*result)); /* nothing may fail behind the commit */
+    cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
-    cleanup_free struct genv_device *devices = NULL;
-    struct survey survey = {0};
+    cleanup_supply struct supply supply = {0};
     struct genv_env *env;
-    size_t device_count;
     int r;
 
     if (!result)
@@ -157,22 +216,17 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
         return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
     if (request->count >= 0 && request->device)
         return error_set(err, EINVAL, "a device count and a device cannot be asked for together");
-    /* The driver may take its time: ask it before the lock. */
-    r = handle_devices(g, &devices, &device_count, err);
+    supply_take(g, true, &supply);
+    /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
+    r = supply.users.process_count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
-    take_survey(&survey);
-    /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
-    r = survey.count ? handle_begin(g, STORE_WRITE, &envs, err) : handle_begin_allocation(g, eid, &envs, err);
-    if (r == 0) {
-        r = handle_find_own(g, &envs, eid, &env, err);
-        if (r == 0)
-            r = attach_locked(g, &envs, env, devices, device_count, &survey, request, err);
-        handle_end(g);
-    }
-    free(survey.processes);
+    r = handle_find_own(g, &envs, eid, &env, err);
     if (r == 0)
-        return_env(env, &result, ret_env);
+        r = attach_locked(g, &envs, env, &supply, request, err);
+    handle_end(g);
+    if (r == 0)
+        supply_return_env(g, &supply, env, &result, ret_env);
     return r;
 }
 
@@ -202,25 +256,24 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device,
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
-    cleanup_free struct genv_device *devices = NULL;
-    size_t device_count = 0;
+    cleanup_supply struct supply supply = {0};
     struct genv_env *env;
-    bool known;
     int r;
 
     if (!result)
         return error_no_memory(err);
-    known = device && handle_devices(g, &devices, &device_count, NULL) == 0;
+    if (device)
+        supply_take(g, false, &supply);
     r = handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
     r = handle_find_own(g, &envs, eid, &env, err);
-    if (r == 0 && known)
-        env_resolve_indices(env, devices, device_count);
+    if (r == 0 && device)
+        supply_resolve_indices(g, &supply, env);
     if (r == 0)
         r = detach_locked(g, env, device, err);
     handle_end(g);
     if (r == 0)
-        return_env(env, &result, ret_env);
+        supply_return_env(g, &supply, env, &result, ret_env);
     return r;
 }

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "base/user.h"
-#include "driver/driver.h"
 #include "libgenv/handle.h"
 
 struct doctor {
@@ -30,45 +29,60 @@ static void tell(const struct doctor *doctor, enum genv_finding_level level, con
     doctor->report(&finding, doctor->data);
 }
 
-static void check_device(const struct doctor *doctor, const struct genv_device *device)
+static void check_device(const struct doctor *doctor, const struct driver_words *words,
+                         const struct genv_device *device)
 {
-    static const struct {
-        const char *text, *remedy;
-    } states[] = {
-        [GENV_DEVICE_OK] = {"", ""},
-        [GENV_DEVICE_LOST] = {"is lost", "reset it (nvidia-smi --gpu-reset -i N) or reboot; dmesg says why"},
-        [GENV_DEVICE_FORBIDDEN] = {"is not yours to open", "ask for read and write permission on /dev/nvidia*"},
-        [GENV_DEVICE_FAILED] = {"does not answer the driver", "see what nvidia-smi and dmesg say"},
+    static const char *const states[] = {
+        [GENV_DEVICE_OK] = "",
+        [GENV_DEVICE_LOST] = "is lost",
+        [GENV_DEVICE_FORBIDDEN] = "is not yours to open",
+        [GENV_DEVICE_FAILED] = "does not answer the driver",
     };
 
     if (device->state != GENV_DEVICE_OK)
-        tell(doctor, GENV_FINDING_WARNING, "device", states[device->state].remedy, "device %u %s", device->index,
-             states[device->state].text);
+        tell(doctor, GENV_FINDING_WARNING, "device", words->remedies[device->state], "device %u %s", device->index,
+             states[device->state]);
     else if (device->mig)
-        tell(doctor, GENV_FINDING_WARNING, "device", "nvidia-smi -mig 0 turns MIG off",
+        tell(doctor, GENV_FINDING_WARNING, "device", words->divided,
              "device %u is in MIG mode: genv shares it as a whole, not its instances", device->index);
 }
 
-static void check_driver(const struct doctor *doctor)
+/* A driver and its devices. */
+static void check_part(const struct doctor *doctor, const struct driver_part *part, const struct genv_device *devices)
 {
-    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
-    cleanup_free struct genv_device *devices = NULL;
-    struct genv_error reason = {0};
-    size_t count = 0;
+    const struct driver_ops *ops = driver_find(part->name);
 
-    if (driver_open(&driver, &reason) < 0 || driver->ops->list(driver, &devices, &count, &reason) < 0) {
+    if (!ops)
+        return;
+    if (part->device_count == 0)
+        tell(doctor, GENV_FINDING_WARNING, "driver", ops->words->no_device, "%s %s: no devices", part->name,
+             part->version);
+    else if (strcmp(part->name, part->version) == 0)
+        tell(doctor, GENV_FINDING_OK, "driver", "", "%s: %zu devices", part->name, part->device_count);
+    else
+        tell(doctor, GENV_FINDING_OK, "driver", "", "%s %s: %zu devices", part->name, part->version,
+             part->device_count);
+    for (size_t i = 0; i < part->device_count; i++)
+        check_device(doctor, ops->words, &devices[i]);
+}
+
+static void check_drivers(const struct doctor *doctor, struct genv *g)
+{
+    cleanup_answer struct driver_answer answer = {.parts = NULL};
+    const struct genv_device *devices;
+    struct genv_error reason = {0};
+
+    if (driver_ask(&g->gate, 0, g->driver_timeout_ms, &answer, &reason) < 0) {
         tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", reason.message);
         return;
     }
-    if (count == 0)
-        tell(doctor, GENV_FINDING_WARNING, "driver", "see whether nvidia-smi -L lists any", "%s %s: no devices",
-             driver->ops->name, driver->version);
-    else if (strcmp(driver->ops->name, driver->version) == 0)
-        tell(doctor, GENV_FINDING_OK, "driver", "", "%s: %zu devices", driver->ops->name, count);
-    else
-        tell(doctor, GENV_FINDING_OK, "driver", "", "%s %s: %zu devices", driver->ops->name, driver->version, count);
-    for (size_t i = 0; i < count; i++)
-        check_device(doctor, &devices[i]);
+    devices = answer.devices;
+    for (size_t i = 0; i < answer.part_count; i++) {
+        check_part(doctor, &answer.parts[i], devices);
+        devices += answer.parts[i].device_count;
+    }
+    for (size_t i = 0; i < answer.complaint_count; i++)
+        tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", answer.complaints[i].message);
 }
 
 /* Everyone must be able to write here, and nobody to touch what is another's: mode 1777, owner root or oneself. */
@@ -128,6 +142,6 @@ GENV_PUBLIC void genv_diagnose(struct genv *g, void (*report)(const struct genv_
 {
     const struct doctor doctor = {report, data};
 
-    check_driver(&doctor);
+    check_drivers(&doctor, g);
     check_store(&doctor, g);
 }

@@ -1,17 +1,14 @@
-/* Environments come, change and go: activate, deactivate, configure, look. */
+/* Environments change and go: configure, deactivate, look. */
+#include "libgenv/environment.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "base/user.h"
-#include "libgenv/handle.h"
-#include "libgenv/quota.h"
+#include "model/config.h"
 #include "model/record.h"
-#include "policy/select.h"
-
-#define DEFAULT_EID_TRIES 1000
 
 /* ~/.local/share/jupyter/runtime, or where Jupyter's own variables put it; they are the caller's, not another user's.
  */
@@ -77,112 +74,13 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
     return env_add_process(env, &process) < 0 ? error_no_memory(err) : 0;
 }
 
-static int register_member(struct genv *g, struct genv_env *env, const struct genv_member *member,
-                           struct genv_error *err)
+int environment_register(struct genv *g, struct genv_env *env, const struct genv_member *member, struct genv_error *err)
 {
     if (member->kernel_id)
         return register_kernel(g, env, member->kernel_id, err);
     if (member->pid <= 0)
         return error_set(err, EINVAL, "a PID is a whole number above 0");
     return register_process(g, env, member->pid, err);
-}
-
-/* The first free one of PID, PID-2, PID-3, …: another user's shell may have had that PID, or planted the name. */
-static int choose_eid(struct genv *g, const struct genv_member *member, char *ret_eid, struct genv_error *err)
-{
-    char base[GENV_KERNEL_ID_MAX + 1];
-    int r = member->kernel_id ? kernel_id_validate(member->kernel_id, err) : 0;
-
-    if (r < 0)
-        return r;
-    if (member->kernel_id)
-        copy_string(base, sizeof(base), member->kernel_id);
-    else
-        snprintf(base, sizeof(base), "%d", member->pid);
-    copy_string(ret_eid, GENV_EID_MAX + 1, base);
-    for (int i = 2; store_is_taken(g->store, ret_eid); i++) {
-        if (i > DEFAULT_EID_TRIES)
-            return error_set(err, EEXIST, "all identifiers like %s are taken: choose one with --id", base);
-        snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%d", base, i);
-    }
-    return 0;
-}
-
-static int refuse_taken(const struct genv *g, const char *eid, struct genv_error *err)
-{
-    return error_set(
-        err, EEXIST,
-        "identifier %s is taken by %s/envs/%s.json, which is not a live environment of yours: choose another", eid,
-        store_path(g->store), eid);
-}
-
-static int create(struct genv *g, const struct genv_activation *activation, char *ret_eid, struct genv_error *err)
-{
-    uid_t uid = activation->uid == (uid_t)-1 ? g->uid : activation->uid;
-    struct genv_env env = {.uid = uid, .created = clock_now(), .config = activation->config};
-    int r;
-
-    if (!handle_may_change(g, uid))
-        return error_set(err, EPERM, "only root can create environments of others");
-    if (activation->eid)
-        copy_string(env.eid, sizeof(env.eid), activation->eid);
-    else if ((r = choose_eid(g, &activation->member, env.eid, err)) < 0)
-        return r;
-    if (store_is_taken(g->store, env.eid))
-        return refuse_taken(g, env.eid, err);
-    r = register_member(g, &env, &activation->member, err);
-    if (r == 0)
-        r = handle_commit(g, NULL, &env, GENV_REASON_ASKED, err);
-    if (r == 0)
-        copy_string(ret_eid, GENV_EID_MAX + 1, env.eid);
-    env_release(&env);
-    return r;
-}
-
-static int enter(struct genv *g, struct genv_env *env, const struct genv_activation *activation, char *ret_eid,
-                 struct genv_error *err)
-{
-    cleanup_env_content struct genv_env before = {0};
-    char owner[GENV_USERNAME_SIZE];
-    int r;
-
-    if (activation->uid != (uid_t)-1 && activation->uid != env->uid) {
-        user_name(env->uid, owner, sizeof(owner));
-        return error_set(err, EPERM, "environment %s belongs to %s", env->eid, owner);
-    }
-    if (env_copy(env, &before) < 0)
-        return error_no_memory(err);
-    r = register_member(g, env, &activation->member, err);
-    if (r == 0)
-        r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
-    if (r == 0)
-        copy_string(ret_eid, GENV_EID_MAX + 1, env->eid);
-    return r;
-}
-
-GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *activation, char *ret_eid,
-                              bool *ret_created, struct genv_error *err)
-{
-    cleanup_env_list struct env_list list = {0};
-    struct genv_env *env = NULL;
-    bool exists;
-    int r = activation->eid ? eid_validate(activation->eid, err) : 0;
-
-    if (r == 0)
-        r = config_validate(&activation->config, GENV_CONFIG_ALL, err);
-    if (r == 0)
-        r = handle_begin(g, STORE_WRITE, &list, err);
-    if (r < 0)
-        return r;
-    exists = activation->eid && env_list_find(&list, activation->eid);
-    if (exists)
-        r = handle_find_own(g, &list, activation->eid, &env, err);
-    if (r == 0)
-        r = exists ? enter(g, env, activation, ret_eid, err) : create(g, activation, ret_eid, err);
-    handle_end(g);
-    if (r == 0 && ret_created)
-        *ret_created = !exists;
-    return r;
 }
 
 static bool has_member(const struct genv_env *env, const struct genv_member *member)
@@ -253,78 +151,53 @@ GENV_PUBLIC int genv_deactivate(struct genv *g, const char *eid, const struct ge
     return error_set(err, ENOENT, "process %d is in no environment of yours", member->pid);
 }
 
-static void set_fields(struct genv_config *config, const struct genv_config *from, unsigned fields)
-{
-    if (fields & GENV_CONFIG_NAME)
-        copy_string(config->name, sizeof(config->name), from->name);
-    if (fields & GENV_CONFIG_GPUS)
-        config->gpus = from->gpus;
-    if (fields & GENV_CONFIG_GPU_MEMORY)
-        config->gpu_memory = from->gpu_memory;
-}
-
-/* What is attached follows the capacity, so that a reservation and its configuration always agree. */
-static int apply_capacity(const struct genv *g, const struct env_list *list, struct genv_env *env,
-                          const struct genv_device *devices, size_t device_count, uint64_t capacity,
+int environment_configure(struct genv *g, const struct env_list *envs, struct genv_env *env,
+                          const struct genv_config *config, unsigned fields, const struct supply *supply,
                           struct genv_error *err)
 {
-    struct select_view view = {.devices = devices, .device_count = device_count, .envs = list, .self = env};
-    struct selection selection;
-    int r = store_check_known(g->store, err);
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    r = select_capacity(&view, capacity, &selection, err);
-    if (r < 0)
-        return r;
-    r = quota_check(g, list, env, selection.attachments, selection.count, devices, device_count, err);
-    if (r < 0) {
-        free(selection.attachments);
-        return r;
-    }
-    free(env->attachments);
-    env->attachments = selection.attachments;
-    env->attachment_count = selection.count;
-    return 0;
+    if (fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory && env->attachment_count)
+        r = attach_resize(g, envs, env, supply, config->gpu_memory, err);
+    if (r == 0)
+        config_copy(&env->config, config, fields);
+    return r;
 }
 
 GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                               struct genv_error *err)
+                               struct genv_env **ret_env, struct genv_error *err)
 {
-    cleanup_env_list struct env_list list = {0};
+    cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
+    cleanup_env_list struct env_list envs = {0};
     cleanup_env_content struct genv_env before = {0};
-    cleanup_free struct genv_device *devices = NULL;
-    struct genv_error no_devices = {0};
-    size_t device_count = 0;
+    cleanup_supply struct supply supply = {0};
     struct genv_env *env;
-    int r = config_validate(config, fields, err), known = 0;
+    int r = config_validate(config, fields, err);
 
+    if (!result)
+        return error_no_memory(err);
     if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY)
-        known = handle_devices(g, &devices, &device_count, &no_devices); /* before the lock: it may take its time */
+        supply_take(g, false, &supply);
     if (r == 0)
-        r = handle_begin(g, STORE_WRITE, &list, err);
+        r = handle_begin(g, STORE_WRITE, &envs, err);
     if (r < 0)
         return r;
-    r = handle_find_own(g, &list, eid, &env, err);
+    r = handle_find_own(g, &envs, eid, &env, err);
     if (r == 0 && env_copy(env, &before) < 0)
         r = error_no_memory(err);
-    if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory &&
-        env->attachment_count)
-        r = known < 0 ? error_set(err, -known, "%s", no_devices.message)
-                      : apply_capacity(g, &list, env, devices, device_count, config->gpu_memory, err);
-    if (r == 0) {
-        set_fields(&env->config, config, fields);
+    if (r == 0)
+        r = environment_configure(g, &envs, env, config, fields, &supply, err);
+    if (r == 0)
         r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
-    }
     handle_end(g);
+    if (r == 0)
+        supply_return_env(g, &supply, env, &result, ret_env);
     return r;
 }
 
 GENV_PUBLIC int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err)
 {
-    cleanup_free struct genv_device *devices = NULL;
     struct genv_env *env = calloc(1, sizeof(*env));
-    size_t device_count;
     int r;
 
     if (!env)
@@ -338,8 +211,7 @@ GENV_PUBLIC int genv_env_get(struct genv *g, const char *eid, struct genv_env **
         free(env);
         return r;
     }
-    if (env->attachment_count && handle_devices(g, &devices, &device_count, NULL) == 0)
-        env_resolve_indices(env, devices, device_count);
+    supply_resolve_indices(g, &(struct supply){0}, env);
     *ret_env = env;
     return 0;
 }

@@ -9,14 +9,14 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/user.h"
-#include "driver/driver.h"
+#include "model/config.h"
 #include "model/limits.h"
 #include "model/snapshot.h"
 #include "store/directory.h"
 #include "store/inventory.h"
 
-#define TIMEOUT_VARIABLE "GENV_STATE_TIMEOUT"
 #define TIMEOUT_MAX_S    86400
+#define DRIVER_TIMEOUT_S 60 /* without persistence mode, a driver wakes each GPU for seconds */
 
 _Static_assert(GENV_AMOUNT_SIZE == AMOUNT_SIZE, "the public size is the internal one");
 
@@ -25,19 +25,32 @@ GENV_PUBLIC const char *genv_version(void)
     return GENV_VERSION;
 }
 
-/* GENV_STATE_TIMEOUT, where it is set. */
-static int set_timeout(struct store *store, struct genv_error *err)
+/* 1 and the seconds where the variable @name is set, else 0. */
+static int read_timeout(const char *name, unsigned *ret_seconds, struct genv_error *err)
 {
-    const char *value = getenv(TIMEOUT_VARIABLE);
+    const char *value = getenv(name);
     uint64_t seconds;
 
     if (!value || !*value)
         return 0;
     if (text_to_u64(value, TIMEOUT_MAX_S, &seconds) < 0)
-        return error_set(err, EINVAL, "%s is \"%.32s\": set it to a number of seconds from 0 to %d, or unset it",
-                         TIMEOUT_VARIABLE, utf8_is_printable(value) ? value : "?", TIMEOUT_MAX_S);
-    store_set_timeout(store, (unsigned)seconds);
-    return 0;
+        return error_set(err, EINVAL, "%s is \"%.32s\": set it to a number of seconds from 0 to %d, or unset it", name,
+                         utf8_is_printable(value) ? value : "?", TIMEOUT_MAX_S);
+    *ret_seconds = (unsigned)seconds;
+    return 1;
+}
+
+static int set_timeouts(struct genv *g, struct genv_error *err)
+{
+    unsigned seconds = 0;
+    int r = read_timeout("GENV_STATE_TIMEOUT", &seconds, err);
+
+    if (r > 0)
+        store_set_timeout(g->store, seconds);
+    if (r >= 0)
+        r = read_timeout("GENV_DRIVER_TIMEOUT", &seconds, err);
+    g->driver_timeout_ms = (r > 0 ? (int)seconds : DRIVER_TIMEOUT_S) * 1000;
+    return r < 0 ? r : 0;
 }
 
 GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err)
@@ -49,6 +62,7 @@ GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_
     if (!g)
         return error_no_memory(err);
     g->uid = geteuid();
+    g->gate = (struct driver_gate)DRIVER_GATE_INIT;
     if (options) {
         g->warn = options->warn;
         g->warn_data = options->warn_data;
@@ -58,7 +72,7 @@ GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_
             ? store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err)
             : error_no_memory(err);
     if (r == 0)
-        r = set_timeout(g->store, err);
+        r = set_timeouts(g, err);
     if (r < 0) {
         genv_close(g);
         return r;
@@ -71,10 +85,16 @@ GENV_PUBLIC void genv_close(struct genv *g)
 {
     if (!g)
         return;
+    driver_gate_close(&g->gate);
     store_free(g->store);
     event_list_release(&g->events);
     free(g->limits_file);
     free(g);
+}
+
+GENV_PUBLIC void genv_set_cancel(struct genv *g, int fd)
+{
+    g->gate.cancel = fd;
 }
 
 GENV_PUBLIC void genv_listen(struct genv *g, void (*event)(const struct genv_event *event, void *data), void *data)
@@ -114,22 +134,21 @@ static bool all_work(const struct genv_device *devices, size_t count)
 
 int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err)
 {
-    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
+    cleanup_answer struct driver_answer answer = {.parts = NULL};
     char key[INVENTORY_KEY_SIZE], boot_id[BOOT_ID_SIZE];
-    int simulated = driver_is_simulated(err), r;
-    bool has_key;
+    uint64_t fingerprint;
+    bool has_key = driver_fingerprint(&fingerprint) == 0 && proc_boot_id(boot_id) == 0;
+    int r;
 
-    if (simulated < 0)
-        return simulated;
-    has_key = !simulated && proc_boot_id(boot_id) == 0 && inventory_key(NVIDIA_DRIVER_DIRECTORY, boot_id, key) == 0;
+    if (has_key)
+        inventory_key(boot_id, fingerprint, key);
     if (has_key && store_load_inventory(g->store, key, ret_devices, ret_count) == 0)
         return 0;
-    r = driver_open(&driver, err);
+    r = driver_ask(&g->gate, 0, g->driver_timeout_ms, &answer, err);
     if (r < 0)
         return r;
-    r = driver->ops->list(driver, ret_devices, ret_count, err);
-    if (r < 0)
-        return r;
+    *ret_devices = STEAL_POINTER(answer.devices);
+    *ret_count = answer.device_count;
     if (has_key && all_work(*ret_devices, *ret_count)) /* what is broken now may be mended before the next boot */
         store_save_inventory(g->store, key, *ret_devices, *ret_count);
     return 0;
@@ -219,6 +238,27 @@ GENV_PUBLIC int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct 
 GENV_PUBLIC void genv_amount_format(uint64_t bytes, char *text)
 {
     amount_format(bytes, text);
+}
+
+GENV_PUBLIC unsigned genv_config_given(const struct genv_config *config)
+{
+    return config_given(config);
+}
+
+GENV_PUBLIC void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields)
+{
+    config_copy(config, from, fields);
+}
+
+GENV_PUBLIC int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
+                                  struct genv_error *err)
+{
+    return config_parse(config, field, text, err);
+}
+
+GENV_PUBLIC bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text)
+{
+    return config_format(config, field, text);
 }
 
 GENV_PUBLIC int genv_eid_validate(const char *eid, struct genv_error *err)

@@ -3,6 +3,7 @@
 #define LIBGENV_HANDLE_H
 
 #include "base/error.h"
+#include "driver/ask.h"
 #include "model/env.h"
 #include "model/event.h"
 #include "store/store.h"
@@ -12,6 +13,8 @@
 struct genv {
     struct store *store;
     char *limits_file;
+    struct driver_gate gate;
+    int driver_timeout_ms;
     uid_t uid; /* effective: who owns the records that are written */
     void (*warn)(const char *message, void *data);
     void *warn_data;

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/amount.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/user.h"
 #include "libgenv/handle.h"
+#include "model/config.h"
 
 #define HOME_NAME      ".genv"
 #define FIELD_SIZE_MAX 4096
@@ -35,7 +35,7 @@ static bool is_home(struct genv *g, const char *path, char **ret_home)
         return false;
     if (!is_trusted(g, entry.st_uid) || !is_trusted(g, st.st_uid)) {
         user_name(is_trusted(g, st.st_uid) ? entry.st_uid : st.st_uid, owner, sizeof(owner));
-        handle_warn(g, "passed over %s: it belongs to %s", home, owner);
+        handle_warn(g, "ignoring %s: it belongs to %s", home, owner);
         return false;
     }
     *ret_home = STEAL_POINTER(home);
@@ -78,40 +78,6 @@ static int read_field(int home, const char *path, const char *name, char **ret_v
     return 1;
 }
 
-static int parse_field(enum genv_config_field field, const char *value, struct genv_config *config,
-                       struct genv_error *err)
-{
-    uint64_t number;
-    int r;
-
-    switch (field) {
-    case GENV_CONFIG_NAME:
-        r = name_validate(value, err);
-        if (r == 0)
-            copy_string(config->name, sizeof(config->name), value);
-        return r;
-    case GENV_CONFIG_GPUS:
-        if (text_to_u64(value, DEVICE_COUNT_MAX, &number) < 0)
-            return error_set(err, EINVAL, "'%.64s' is not a device count", value);
-        config->gpus = (int)number;
-        return 0;
-    case GENV_CONFIG_GPU_MEMORY:
-        return amount_parse(value, &config->gpu_memory, err);
-    case GENV_CONFIG_ALL:
-        break;
-    }
-    return -EINVAL;
-}
-
-static const struct {
-    enum genv_config_field field;
-    const char *file;
-} home_files[] = {
-    {GENV_CONFIG_GPU_MEMORY, "gpu-memory"},
-    {GENV_CONFIG_GPUS, "gpus"},
-    {GENV_CONFIG_NAME, "name"},
-};
-
 static int open_home(const char *path, int *ret_fd, struct genv_error *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -132,45 +98,23 @@ GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config,
 
     if (r < 0)
         return r;
-    for (size_t i = 0; i < ARRAY_SIZE(home_files); i++) {
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
+        const struct config_field *field = &config_fields[i];
         cleanup_free char *value = NULL;
 
-        r = read_field(home, path, home_files[i].file, &value, err);
+        r = read_field(home, path, field->name, &value, err);
         if (r < 0)
             return r;
         if (r == 0)
             continue;
-        r = parse_field(home_files[i].field, value, &config, err);
+        r = config_parse(&config, field->bit, value, err);
         if (r < 0)
-            return error_prefix(err, r, "%s/%s", path, home_files[i].file);
-        fields |= home_files[i].field;
+            return error_prefix(err, r, "%s/%s", path, field->name);
+        fields |= field->bit;
     }
     *ret_config = config;
     *ret_fields = fields;
     return 0;
-}
-
-/* The field's text with a final newline; false: it is not configured. */
-static bool format_field(enum genv_config_field field, const struct genv_config *config,
-                         char text[static GENV_NAME_MAX + 2])
-{
-    char amount[AMOUNT_SIZE];
-
-    switch (field) {
-    case GENV_CONFIG_NAME:
-        snprintf(text, GENV_NAME_MAX + 2, "%s\n", config->name);
-        return *config->name;
-    case GENV_CONFIG_GPUS:
-        snprintf(text, GENV_NAME_MAX + 2, "%d\n", config->gpus);
-        return config->gpus >= 0;
-    case GENV_CONFIG_GPU_MEMORY:
-        amount_format(config->gpu_memory, amount);
-        snprintf(text, GENV_NAME_MAX + 2, "%s\n", amount);
-        return config->gpu_memory;
-    case GENV_CONFIG_ALL:
-        break;
-    }
-    return false;
 }
 
 GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *config, unsigned fields,
@@ -181,18 +125,19 @@ GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *confi
 
     if (r == 0)
         r = open_home(path, &home, err);
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(home_files); i++) {
-        const char *file = home_files[i].file;
-        char text[GENV_NAME_MAX + 2];
+    for (size_t i = 0; r == 0 && i < CONFIG_FIELD_COUNT; i++) {
+        const struct config_field *field = &config_fields[i];
+        char value[CONFIG_TEXT_SIZE], line[CONFIG_TEXT_SIZE + 1];
 
-        if (!(fields & home_files[i].field))
+        if (!(fields & field->bit))
             continue;
-        if (format_field(home_files[i].field, config, text))
-            r = file_replace(home, file, text, strlen(text), 0644, (uid_t)-1, true);
-        else if (unlinkat(home, file, 0) < 0 && errno != ENOENT)
+        if (config_format(config, field->bit, value))
+            r = file_replace(home, field->name, line, (size_t)snprintf(line, sizeof(line), "%s\n", value), 0644,
+                             (uid_t)-1, true);
+        else if (unlinkat(home, field->name, 0) < 0 && errno != ENOENT)
             r = -errno;
         if (r < 0)
-            return error_set_errno(err, -r, "cannot save %s/%s", path, file);
+            return error_set_errno(err, -r, "cannot save %s/%s", path, field->name);
     }
     return r;
 }

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/text.h"
-#include "driver/driver.h"
 #include "libgenv/handle.h"
 #include "model/record.h"
 #include "model/snapshot.h"
@@ -110,47 +109,54 @@ static int merge_processes(struct genv_snapshot *snapshot, const struct driver_p
     return 0;
 }
 
-static int load_processes(struct genv *g, struct driver *driver, struct genv_snapshot *snapshot, struct genv_error *err)
+/* The versions of all drivers. */
+static void name_drivers(struct genv_snapshot *snapshot, const struct driver_answer *answer)
 {
-    cleanup_free struct driver_process *uses = NULL;
-    struct genv_error reason = {0};
-    size_t count = 0;
+    char *name = snapshot->driver;
 
-    for (size_t i = 0; i < snapshot->device_count; i++) {
-        const struct genv_device *device = &snapshot->devices[i];
+    for (size_t i = 0; i < answer->part_count; i++) {
+        size_t length = strlen(name);
 
-        if (device->state == GENV_DEVICE_OK && driver->ops->add_processes(driver, device, &uses, &count, &reason) < 0)
-            handle_warn(g, "the processes on device %u are unknown: %s", device->index, reason.message);
+        snprintf(name + length, sizeof(snapshot->driver) - length, "%s%s", i ? ", " : "", answer->parts[i].version);
     }
-    if (count)
-        qsort(uses, count, sizeof(*uses), compare_processes);
-    return merge_processes(snapshot, uses, count) < 0 ? error_no_memory(err) : 0;
 }
 
-static int load_live(struct genv *g, struct genv_snapshot *snapshot, struct genv_error *err)
+static int take_answer(struct genv *g, struct driver_answer *answer, struct genv_snapshot *snapshot,
+                       struct genv_error *err)
 {
-    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
-    struct genv_error reason = {0};
-    int r = driver_open(&driver, &reason);
+    for (size_t i = 0; i < answer->complaint_count; i++)
+        handle_warn(g, "%s", answer->complaints[i].message);
+    name_drivers(snapshot, answer);
+    snapshot->devices = STEAL_POINTER(answer->devices);
+    snapshot->device_count = answer->device_count;
+    if (answer->process_count)
+        qsort(answer->processes, answer->process_count, sizeof(*answer->processes), compare_processes);
+    return merge_processes(snapshot, answer->processes, answer->process_count) < 0 ? error_no_memory(err) : 0;
+}
 
-    if (r == -EINVAL) { /* GENV_DEVICES is wrong */
-        if (err)
-            *err = reason;
-        return r;
-    }
-    if (r < 0) { /* a host without devices still has environments to tell of */
+/* Whether there is something to tell without the driver's word, which failed with @r. */
+static bool does_without(enum genv_depth depth, int r)
+{
+    if (r == -EINVAL || r == -ECANCELED || r == -ENOMEM) /* GENV_DEVICES is wrong, or nobody wants to know any more */
+        return false;
+    return depth < GENV_DEPTH_COMPLETE || r == -ENODEV;
+}
+
+static int load_live(struct genv *g, enum genv_depth depth, struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    cleanup_answer struct driver_answer answer = {.parts = NULL};
+    struct genv_error reason = {0};
+    int r = driver_ask(&g->gate, ANSWER_SAMPLES | ANSWER_PROCESSES, g->driver_timeout_ms, &answer, &reason);
+
+    if (r == 0)
+        return take_answer(g, &answer, snapshot, err);
+    if (does_without(depth, r)) { /* a host without devices still has environments to tell of */
         handle_warn(g, "%s", reason.message);
         return 0;
     }
-    copy_string(snapshot->driver, sizeof(snapshot->driver), driver->version);
-    r = driver->ops->list(driver, &snapshot->devices, &snapshot->device_count, err);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < snapshot->device_count; i++) {
-        if (snapshot->devices[i].state == GENV_DEVICE_OK)
-            driver->ops->sample(driver, &snapshot->devices[i]);
-    }
-    return load_processes(g, driver, snapshot, err);
+    if (err)
+        *err = reason;
+    return r;
 }
 
 static int fill(struct genv *g, enum genv_depth depth, struct genv_snapshot *snapshot, struct genv_error *err)
@@ -159,8 +165,8 @@ static int fill(struct genv *g, enum genv_depth depth, struct genv_snapshot *sna
 
     if (r < 0)
         return r;
-    if (depth == GENV_DEPTH_LIVE)
-        r = load_live(g, snapshot, err);
+    if (depth >= GENV_DEPTH_LIVE)
+        r = load_live(g, depth, snapshot, err);
     else if (depth == GENV_DEPTH_DEVICES)
         r = handle_devices(g, &snapshot->devices, &snapshot->device_count, err);
     else if (any_attached(snapshot))

@@ -45,15 +45,6 @@ int name_validate(const char *name, struct genv_error *err)
                      GENV_NAME_MAX);
 }
 
-int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err)
-{
-    if (fields & GENV_CONFIG_GPUS && (config->gpus < -1 || config->gpus > DEVICE_COUNT_MAX))
-        return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
-    if (fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory > INT64_MAX)
-        return error_set(err, EINVAL, "a capacity is less than 2^63 bytes");
-    return fields & GENV_CONFIG_NAME && *config->name ? name_validate(config->name, err) : 0;
-}
-
 int kernel_id_validate(const char *id, struct genv_error *err)
 {
     if (is_identifier(id, GENV_KERNEL_ID_MAX))

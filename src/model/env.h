@@ -13,9 +13,6 @@ int eid_validate(const char *eid, struct genv_error *err);
 int name_validate(const char *name, struct genv_error *err);
 int kernel_id_validate(const char *id, struct genv_error *err);
 
-/* -EINVAL for values in the fields of @fields, a mask, that could not be written and read again. */
-int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err);
-
 /* -ENOMEM. What the record says beyond struct genv_env is not copied. */
 int env_copy(const struct genv_env *env, struct genv_env *ret_env);
 /* Frees what @env points to, not @env itself. */

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/config.h"
 #include "model/env.h"
 
 const char *const event_kind_names[] = {
@@ -41,6 +42,8 @@ struct line {
         .absent = (missing)                                                                                            \
     }
 
+#define CONFIG_FIELD(field, member, kind, ...) CONFIG_JSON_FIELD(struct line, event.config, member, kind, false),
+
 static const struct json_field fields[] = {
     VALUE("time", JSON_KIND_TIME, event.time),
     TEXT("event", kind, false),
@@ -49,9 +52,7 @@ static const struct json_field fields[] = {
     VALUE("created", JSON_KIND_TIME, event.created),
     VALUE("uid", JSON_KIND_U64, uid),
     VALUE("by", JSON_KIND_U64, by),
-    TEXT("name", event.config.name, true),
-    OPTIONAL("gpus", JSON_KIND_I32, event.config.gpus, -1),
-    OPTIONAL("gpu_memory", JSON_KIND_U64, event.config.gpu_memory, 0),
+    GENV_CONFIG_FIELDS(CONFIG_FIELD) /* a row each */
     OPTIONAL("pid", JSON_KIND_I32, event.process.pid, 0),
     OPTIONAL("start_time", JSON_KIND_U64, event.process.start_time, 0),
     OPTIONAL("pid_namespace", JSON_KIND_U64, event.process.pid_namespace, 0),
@@ -111,7 +112,7 @@ static int validate(struct line *line, struct genv_error *err)
         return error_set(err, EINVAL, "no user has that number");
     event->uid = (uid_t)line->uid;
     event->by = (uid_t)line->by;
-    if (event->config.gpus > DEVICE_COUNT_MAX || event->attachment.index > DEVICE_COUNT_MAX)
+    if (config_validate(&event->config, GENV_CONFIG_ALL, NULL) < 0 || event->attachment.index > DEVICE_COUNT_MAX)
         return error_set(err, EINVAL, "no machine has that many devices");
     if (is_about_device(event->kind) != (*event->attachment.device.uuid != '\0'))
         return error_set(err, EINVAL, "\"uuid\" does not go with \"%s\"", line->kind);
@@ -143,6 +144,8 @@ void event_list_release(struct event_list *list)
 static struct genv_event *add(struct event_list *list, enum genv_event_kind kind, const struct genv_env *env,
                               const struct event_cause *cause)
 {
+    /* Only what it has lost is due to that; the rest of such a change was asked for. */
+    bool unmet = cause->reason == GENV_REASON_UNMET && kind != GENV_EVENT_DETACHED;
     struct genv_event *event;
 
     if (!(list->count & (list->count - 1))) { /* 0, or a power of two: there is no room */
@@ -156,7 +159,7 @@ static struct genv_event *add(struct event_list *list, enum genv_event_kind kind
     *event = (struct genv_event){
         .time = cause->time,
         .kind = kind,
-        .reason = cause->reason,
+        .reason = unmet ? GENV_REASON_ASKED : cause->reason,
         .created = env->created,
         .uid = env->uid,
         .by = cause->by,
@@ -292,11 +295,6 @@ static int add_resized(const struct comparison *comparison, const struct array b
     return 0;
 }
 
-static bool is_same_config(const struct genv_config *a, const struct genv_config *b)
-{
-    return strcmp(a->name, b->name) == 0 && a->gpus == b->gpus && a->gpu_memory == b->gpu_memory;
-}
-
 /* One about the environment itself, if @happened. */
 static int add_if(bool happened, const struct comparison *comparison, enum genv_event_kind kind)
 {
@@ -318,7 +316,7 @@ int event_list_add_changes(struct event_list *list, const struct genv_env *befor
         add_missing(&comparison, GENV_EVENT_ENTERED, kernels_of(is), kernels_of(was)) == 0 &&
         add_missing(&comparison, GENV_EVENT_LEFT, processes_of(was), processes_of(is)) == 0 &&
         add_missing(&comparison, GENV_EVENT_LEFT, kernels_of(was), kernels_of(is)) == 0 &&
-        add_if(before && after && !is_same_config(&was->config, &is->config), &comparison, GENV_EVENT_CONFIGURED) ==
+        add_if(before && after && config_differences(&was->config, &is->config), &comparison, GENV_EVENT_CONFIGURED) ==
             0 &&
         add_missing(&comparison, GENV_EVENT_DETACHED, attachments_of(was), attachments_of(is)) == 0 &&
         add_resized(&comparison, attachments_of(was), attachments_of(is)) == 0 &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "model/config.h"
 
 #define RECORD_VERSION 1
 #define NS_A_MS        1000000
@@ -69,6 +70,8 @@ static const struct json_table attachment_table = {sizeof(struct genv_attachment
         .count_offset = offsetof(struct record, counter), .element = &(table), .optional = true                        \
     }
 
+#define CONFIG_FIELD(field, member, kind, ...) CONFIG_JSON_FIELD(struct record, env.config, member, kind, false),
+
 static const struct json_field record_fields[] = {
     {.key = "version", .kind = JSON_KIND_I32, .offset = offsetof(struct record, version)},
     {.key = "boot_id", .kind = JSON_KIND_TEXT, .offset = offsetof(struct record, boot_id), .size = BOOT_ID_SIZE},
@@ -78,20 +81,7 @@ static const struct json_field record_fields[] = {
      .size = MACHINE_SIZE,
      .optional = true},
     {.key = "created", .kind = JSON_KIND_TIME, .offset = offsetof(struct record, env.created)},
-    {.key = "name",
-     .kind = JSON_KIND_TEXT,
-     .offset = offsetof(struct record, env.config.name),
-     .size = GENV_NAME_MAX + 1,
-     .optional = true},
-    {.key = "gpus",
-     .kind = JSON_KIND_I32,
-     .offset = offsetof(struct record, env.config.gpus),
-     .optional = true,
-     .absent = -1},
-    {.key = "gpu_memory",
-     .kind = JSON_KIND_U64,
-     .offset = offsetof(struct record, env.config.gpu_memory),
-     .optional = true},
+    GENV_CONFIG_FIELDS(CONFIG_FIELD) /* a row each */
     RECORD_LIST("processes", env.processes, env.process_count, process_table),
     RECORD_LIST("kernels", env.kernels, env.kernel_count, kernel_table),
     RECORD_LIST("attachments", env.attachments, env.attachment_count, attachment_table),
@@ -131,8 +121,10 @@ static int validate(struct record *record, struct genv_error *err)
 
     if (record->version < 1)
         return error_set(err, EINVAL, "version %d is not known here", record->version);
-    if (env->config.gpus > DEVICE_COUNT_MAX)
-        return error_set(err, EINVAL, "\"gpus\" is too large");
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
+        if (config_validate(&env->config, config_fields[i].bit, NULL) < 0)
+            return error_set(err, EINVAL, "\"%s\" is too large", config_fields[i].key);
+    }
     if (env->attachment_count > DEVICE_COUNT_MAX)
         return error_set(err, EINVAL, "\"attachments\" is too long");
     for (size_t i = 0; i < env->process_count; i++) {

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "model/config.h"
 #include "model/env.h"
 
 const char *const snapshot_states[SNAPSHOT_STATE_COUNT] = {
@@ -112,6 +113,7 @@ static json_t *device_to_json(const struct genv_snapshot *snapshot, const struct
 static json_t *env_to_json(const struct genv_env *env)
 {
     json_t *pids = json_array(), *kernel_ids = json_array(), *devices = json_array(), *uuids = json_array();
+    json_t *json, *rest;
     char name[GENV_USERNAME_SIZE];
 
     env_username(env, name);
@@ -123,11 +125,14 @@ static json_t *env_to_json(const struct genv_env *env)
         json_array_append_new(devices, number_or_null(env->attachments[i].index));
     for (size_t i = 0; i < env->attachment_count; i++)
         json_array_append_new(uuids, json_string(env->attachments[i].device.uuid));
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "eid", env->eid, "uid",
-                     (json_int_t)env->uid, "username", name, "name", text_or_null(env->config.name), "gpus",
-                     number_or_null(env->config.gpus), "gpu_memory", bytes_or_null(env->config.gpu_memory, 0),
-                     "created", time_to_json(env->created), "pids", pids, "kernel_ids", kernel_ids, "devices", devices,
-                     "uuids", uuids);
+    json = json_pack("{s:s, s:I, s:s}", "eid", env->eid, "uid", (json_int_t)env->uid, "username", name);
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++)
+        json_object_set_new(json, config_fields[i].key, config_field_to_json(&config_fields[i], &env->config));
+    rest = json_pack("{s:o, s:o, s:o, s:o, s:o}", "created", time_to_json(env->created), "pids", pids, "kernel_ids",
+                     kernel_ids, "devices", devices, "uuids", uuids);
+    json_object_update(json, rest);
+    json_decref(rest);
+    return json;
 }
 
 static json_t *process_to_json(const struct genv_gpu_process *process)

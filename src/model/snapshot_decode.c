@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "model/config.h"
 #include "model/env.h"
 #include "model/snapshot.h"
 
@@ -66,7 +67,8 @@ struct snapshot_entry {
         .key = name, .kind = JSON_KIND_ARRAY, .offset = offsetof(type, list), .count_offset = offsetof(type, counter), \
         .element = &(table)                                                                                            \
     }
-#define TABLE(name, type, fields) static const struct json_table name = {sizeof(type), ARRAY_SIZE(fields), fields}
+#define CONFIG_FIELD(field, member, kind, ...) CONFIG_JSON_FIELD(struct env_entry, env.config, member, kind, true),
+#define TABLE(name, type, fields)              static const struct json_table name = {sizeof(type), ARRAY_SIZE(fields), fields}
 
 static const struct json_field attachment_fields[] = {
     TEXT("eid", struct attachment_entry, eid),
@@ -103,9 +105,7 @@ static const struct json_field env_fields[] = {
     TEXT("eid", struct env_entry, env.eid),
     NUMBER("uid", JSON_KIND_U64, struct env_entry, uid),
     TEXT("username", struct env_entry, env.username),
-    TEXT_OR_NULL("name", struct env_entry, env.config.name),
-    NUMBER_OR_NULL("gpus", JSON_KIND_I32, struct env_entry, env.config.gpus, -1),
-    NUMBER_OR_NULL("gpu_memory", JSON_KIND_U64, struct env_entry, env.config.gpu_memory, 0),
+    GENV_CONFIG_FIELDS(CONFIG_FIELD) /* a row each */
     NUMBER("created", JSON_KIND_TIME, struct env_entry, env.created),
     LIST("pids", struct env_entry, env.processes, env.process_count, pid_table),
     LIST("kernel_ids", struct env_entry, env.kernels, env.kernel_count, kernel_table),

@@ -28,6 +28,7 @@ struct source {
     bool remote; /* many: metrics carry the label "hostname" */
     /* Fills @ret_observation. A host that does not answer is one that is not up; an error is that of the whole. */
     int (*observe)(struct source *source, struct observation *ret_observation, struct genv_error *err);
+    void (*cancel)(struct source *source); /* ends an observation that another thread makes, at once; NULL: it can't */
     void (*close)(struct source *source);
 };
 

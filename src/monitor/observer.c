@@ -199,6 +199,8 @@ bool observer_stop(struct observer *observer)
     observer->stopping = true;
     pthread_cond_broadcast(&observer->changed);
     pthread_mutex_unlock(&observer->mutex);
+    if (observer->source->cancel)
+        observer->source->cancel(observer->source);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_SECONDS;
     if (pthread_timedjoin_np(observer->thread, NULL, &until) != 0)

@@ -1,4 +1,6 @@
 /* Observations of this machine. */
+#include <errno.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -9,6 +11,7 @@
 struct local {
     struct source source;
     struct genv *genv;
+    int cancel; /* eventfd: the look that is being taken is of no use any more */
 };
 
 /* A machine that can't tell its state is one that is not up. */
@@ -22,7 +25,7 @@ static int observe(struct source *source, struct observation *ret_observation, s
     if (!host)
         return error_no_memory(err);
     host->has_genv = true;
-    host->up = genv_snapshot_take(local->genv, GENV_DEPTH_LIVE, &host->snapshot, &reason) == 0;
+    host->up = genv_snapshot_take(local->genv, GENV_DEPTH_COMPLETE, &host->snapshot, &reason) == 0;
     proc_hostname(host->name, sizeof(host->name));
     copy_string(host->reason, sizeof(host->reason), host->up ? "" : reason.message);
     *ret_observation = (struct observation){
@@ -34,11 +37,17 @@ static int observe(struct source *source, struct observation *ret_observation, s
     return 0;
 }
 
+static void cancel_local(struct source *source)
+{
+    eventfd_write(((struct local *)source)->cancel, 1);
+}
+
 static void close_local(struct source *source)
 {
     struct local *local = (struct local *)source;
 
     genv_close(local->genv);
+    close(local->cancel);
     free(local);
 }
 
@@ -49,12 +58,15 @@ int source_open_local(struct source **ret_source, struct genv_error *err)
 
     if (!local)
         return error_no_memory(err);
-    local->source = (struct source){.observe = observe, .close = close_local};
-    r = genv_open(NULL, &local->genv, err);
+    local->source = (struct source){.observe = observe, .cancel = cancel_local, .close = close_local};
+    local->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r = local->cancel < 0 ? error_set_errno(err, errno, "can't open an eventfd") : genv_open(NULL, &local->genv, err);
     if (r < 0) {
+        cleanup_closep(&local->cancel);
         free(local);
         return r;
     }
+    genv_set_cancel(local->genv, local->cancel);
     *ret_source = &local->source;
     return 0;
 }

@@ -151,6 +151,8 @@ int option_parse_value(const struct option *option, const char *text, void *targ
         return r;
     case OPTION_SECONDS:
         return parse_seconds(text, option->least_seconds, target, err);
+    case OPTION_FIELD:
+        return genv_config_parse(target, option->field, text, err);
     case OPTION_AMOUNT:
         return genv_amount_parse(text, target, err);
     case OPTION_CHOICE:

@@ -23,6 +23,7 @@ enum option_type {
     OPTION_AMOUNT,  /* uint64_t: bytes of memory */
     OPTION_EID,     /* const char *, a valid identifier */
     OPTION_NAME,    /* const char *, a valid name */
+    OPTION_FIELD,   /* struct genv_config: the value of @field in it */
     OPTION_TEXT,    /* const char *, anything */
     OPTION_CHOICE,  /* int: position in @choices */
     OPTION_CHOICES, /* struct option_choices: this word and those that follow, or comma-separated */
@@ -43,15 +44,16 @@ struct option {
     const char *name;  /* without the dashes; NULL ends a table */
     const char *alias; /* another spelling, understood and not shown, or NULL */
     char letter;       /* of the short form, or 0 */
+    bool required;     /* it must be given, or another one of its group */
     enum option_type type;
     const char *argument; /* the value's name in help: "N"; NULL for a flag */
     const char *help;     /* one sentence without a full stop */
     size_t offset;        /* of the value in the command's struct */
     const char *const *choices;
-    int group;            /* options of the same group exclude each other; 0: none */
-    bool required;        /* it must be given, or another one of its group */
-    bool filled;          /* of OPTION_TEXT: it may not be empty */
-    double least_seconds; /* of OPTION_SECONDS */
+    enum genv_config_field field; /* of OPTION_FIELD */
+    int group;                    /* options of the same group exclude each other; 0: none */
+    bool filled;                  /* of OPTION_TEXT: it may not be empty */
+    double least_seconds;         /* of OPTION_SECONDS */
 };
 
 /* What a command takes beside options. */

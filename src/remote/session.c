@@ -2,7 +2,6 @@
 #include "remote/session.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <string.h>
 #include <termios.h>
@@ -15,7 +14,7 @@
 
 #define GREETING_MAX  65536 /* bytes that start-up files may print, on each stream */
 #define BUFFER_SIZE   65536
-#define WORDS_MAX     8 /* of our own, in front of the command */
+#define WORDS_MAX     16 /* of our own, in front of the command */
 #define TIMEOUT_MAX_S 86400
 #define RERUNS_MAX    4
 #define RERUN_MS      100 /* the first pause; each is twice as long as the one before */
@@ -37,22 +36,26 @@ static char *option_word(const char *name, const char *value)
     return text_take(&word);
 }
 
+#define CONFIG_OPTION(bit, member, kind, name, ...) {GENV_CONFIG_##bit, (name)},
+
+static const struct {
+    enum genv_config_field field;
+    const char *name;
+} config_options[] = {GENV_CONFIG_FIELDS(CONFIG_OPTION)};
+
 static int add_words(const struct session_request *request, const char *nonce, const char **words, char **owned,
                      struct genv_error *err)
 {
     const struct genv_config *config = &request->config;
-    char gpus[16], memory[24];
     size_t count = 0, options = 0;
 
-    snprintf(gpus, sizeof(gpus), "%d", config->gpus);
-    snprintf(memory, sizeof(memory), "%" PRIu64, config->gpu_memory);
     owned[options++] = option_word("nonce", nonce);
-    if (config->name[0])
-        owned[options++] = option_word("name", config->name);
-    if (config->gpus >= 0)
-        owned[options++] = option_word("gpus", gpus);
-    if (config->gpu_memory)
-        owned[options++] = option_word("gpu-memory", memory);
+    for (size_t i = 0; i < ARRAY_SIZE(config_options); i++) {
+        char value[GENV_CONFIG_TEXT_SIZE];
+
+        if (genv_config_format(config, config_options[i].field, value))
+            owned[options++] = option_word(config_options[i].name, value);
+    }
     words[count++] = "remote-session";
     for (size_t i = 0; i < options; i++) {
         if (!owned[i])

@@ -1,5 +1,5 @@
 # What `genv shell --init bash` prints, without its comments; @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted
-# absolute paths. For bash 4.4 and later, POSIX mode included.
+# absolute paths, @VARIABLES@ the names of the variables of environments. For bash 4.4 and later, POSIX mode included.
 #
 # Commands are called as `\builtin …`, so that no alias or function of the user's gets in between.
 # shellcheck shell=bash disable=SC2288
@@ -69,8 +69,7 @@ __genv_leave() {
         __genv_restore
     elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         # A shell that was started in the environment: what was before, its parent knows.
-        \builtin unset -v GENV_ENVIRONMENT_ID GENV_ENVIRONMENT_NAME GENV_GPUS GENV_GPU_MEMORY
-        \builtin unset -v CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER
+        \builtin unset -v @VARIABLES@
         __genv_prompt=1
     else
         \builtin return 0

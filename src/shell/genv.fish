@@ -1,5 +1,5 @@
 # What `genv shell --init fish` prints, without its comments; @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted
-# absolute paths. For fish 3.1 and later.
+# absolute paths, @VARIABLES@ the names of the variables of environments. For fish 3.1 and later.
 #
 # Builtins that a function of the user's could stand in for are called as `builtin …`; fish lets nobody redefine the
 # others used here (set, string, test, eval, return, status, functions of the language).
@@ -47,12 +47,9 @@ function __genv_leave
         __genv_restore
     else if set -q GENV_ENVIRONMENT_ID
         # A shell that was started in the environment: what was before, its parent knows.
-        set -eg GENV_ENVIRONMENT_ID
-        set -eg GENV_ENVIRONMENT_NAME
-        set -eg GENV_GPUS
-        set -eg GENV_GPU_MEMORY
-        set -eg CUDA_VISIBLE_DEVICES
-        set -eg CUDA_DEVICE_ORDER
+        for __genv_name in @VARIABLES@
+            set -eg $__genv_name
+        end
     else
         return 0
     end

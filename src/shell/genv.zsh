@@ -1,7 +1,7 @@
 # What `genv shell --init zsh` prints, without its comments and wrapped in `emulate zsh … -c`, which parses and runs
 # it under zsh's own options whatever the user's are, without aliases, and without errexit: a failing genv command is
-# always followed to its end. @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted absolute paths. For zsh 5.3 and
-# later.
+# always followed to its end. @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted absolute paths, @VARIABLES@ the
+# names of the variables of environments. For zsh 5.3 and later.
 #
 # Commands are called as `builtin …`, so that no function of the user's gets in between.
 
@@ -60,8 +60,7 @@ function __genv_leave {
         __genv_restore
     elif (( ${+GENV_ENVIRONMENT_ID} )); then
         # A shell that was started in the environment: what was before, its parent knows.
-        builtin unset GENV_ENVIRONMENT_ID GENV_ENVIRONMENT_NAME GENV_GPUS GENV_GPU_MEMORY
-        builtin unset CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER
+        builtin unset @VARIABLES@
         builtin typeset -g __genv_prompt=1
     else
         builtin return 0

@@ -1,4 +1,4 @@
-/* The code itself is in genv.bash, genv.zsh and genv.fish; here it gets its paths and its arguments. */
+/* The code itself is in genv.bash, genv.zsh and genv.fish; here it gets its words and its arguments. */
 #include "shell/shell.h"
 
 #include <string.h>
@@ -26,15 +26,25 @@ static void add_quoted(struct text *code, enum shell_kind kind, const char *stri
     text_add(code, "'");
 }
 
-/* Adds @pattern with its placeholders replaced by the quoted paths. */
-static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const struct shell_paths *paths)
+static void add_names(struct text *code, enum shell_kind kind, const struct genv_variable *variables)
+{
+    for (const struct genv_variable *variable = variables; variable->name; variable++) {
+        text_add(code, variable == variables ? "" : " ");
+        add_quoted(code, kind, variable->name);
+    }
+}
+
+/* Adds @pattern with its placeholders replaced by quoted words. */
+static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const struct shell_paths *paths,
+                         const struct genv_variable *variables)
 {
     const struct {
-        const char *name, *path;
+        const char *name, *word; /* NULL: the variables */
     } placeholders[] = {
         {"@GENV@", paths->genv},
         {"@SHIMS@", paths->shims},
         {"@COMPLETIONS@", paths->completions},
+        {"@VARIABLES@", NULL},
     };
 
     while (*pattern) {
@@ -45,24 +55,29 @@ static void add_template(struct text *code, enum shell_kind kind, const char *pa
         while (i < ARRAY_SIZE(placeholders) &&
                strncmp(pattern, placeholders[i].name, strlen(placeholders[i].name)) != 0)
             i++;
-        if (i < ARRAY_SIZE(placeholders)) {
-            add_quoted(code, kind, placeholders[i].path);
-            pattern += strlen(placeholders[i].name);
-        } else if (*pattern) {
-            text_add_bytes(code, pattern++, 1);
+        if (i == ARRAY_SIZE(placeholders)) {
+            text_add_bytes(code, pattern, *pattern ? 1 : 0);
+            pattern += *pattern ? 1 : 0;
+            continue;
         }
+        if (placeholders[i].word)
+            add_quoted(code, kind, placeholders[i].word);
+        else
+            add_names(code, kind, variables);
+        pattern += strlen(placeholders[i].name);
     }
 }
 
-void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_paths *paths)
+void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_paths *paths,
+                    const struct genv_variable *variables)
 {
     cleanup_text struct text plain = TEXT_INIT;
 
     if (kind != SHELL_ZSH) {
-        add_template(code, kind, codes[kind], paths);
+        add_template(code, kind, codes[kind], paths, variables);
         return;
     }
-    add_template(&plain, kind, codes[kind], paths);
+    add_template(&plain, kind, codes[kind], paths, variables);
     /* Options given with -o hold in the functions, too. Quoted, since zsh has aliases that apply to any word. */
     text_add(code, "\\builtin 'emulate' 'zsh' '-o' 'no_aliases' '-o' 'no_all_export' '-o' 'no_err_exit' "
                    "'-o' 'no_err_return' '-o' 'unset' '-c' ");
@@ -82,14 +97,14 @@ void shell_add_deinit(struct text *code, enum shell_kind kind)
 }
 
 /* Adds the variables as words NAME=VALUE, or NAME for one to be unset. */
-static void add_variables(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count)
+static void add_variables(struct text *code, enum shell_kind kind, const struct genv_variable *variables)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (; variables->name; variables++) {
         cleanup_text struct text word = TEXT_INIT;
 
-        text_add(&word, variables[i].name);
-        if (variables[i].value)
-            text_addf(&word, "=%s", variables[i].value);
+        text_add(&word, variables->name);
+        if (variables->value)
+            text_addf(&word, "=%s", variables->value);
         text_add(code, " ");
         if (word.failed)
             code->failed = true;
@@ -99,17 +114,16 @@ static void add_variables(struct text *code, enum shell_kind kind, const struct 
     text_add(code, "\n");
 }
 
-void shell_add_enter(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count,
-                     bool prompt)
+void shell_add_enter(struct text *code, enum shell_kind kind, const struct genv_variable *variables, bool prompt)
 {
     text_add(code, prompt ? "__genv_enter prompt" : "__genv_enter ''");
-    add_variables(code, kind, variables, count);
+    add_variables(code, kind, variables);
 }
 
-void shell_add_update(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count)
+void shell_add_update(struct text *code, enum shell_kind kind, const struct genv_variable *variables)
 {
     text_add(code, "__genv_update");
-    add_variables(code, kind, variables, count);
+    add_variables(code, kind, variables);
 }
 
 void shell_add_leave(struct text *code, enum shell_kind kind)

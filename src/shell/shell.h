@@ -9,6 +9,8 @@
 
 #include "base/text.h"
 
+#include <genv/types.h>
+
 enum shell_kind { SHELL_BASH, SHELL_ZSH, SHELL_FISH };
 
 /* -EINVAL: not one of bash, zsh, fish. */
@@ -28,23 +30,17 @@ struct shell_paths {
     const char *completions; /* the folder of genv.bash, _genv and genv.fish */
 };
 
-/* The code of `genv shell --init`. */
-void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_paths *paths);
+/* The code of `genv shell --init`; @variables, of genv_variables(), are those that a shell in an environment has. */
+void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_paths *paths,
+                    const struct genv_variable *variables);
 /* Undoes it; runs `genv deactivate` first, if the shell is in an environment. */
 void shell_add_deinit(struct text *code, enum shell_kind kind);
 
-/* A variable of an environment. */
-struct shell_variable {
-    const char *name;
-    const char *value; /* NULL: unset */
-};
-
-/* Enters an environment: what the variables and the prompt were before is kept in the shell for shell_add_leave(); the
- * shims go to the front of PATH; the prompt gets its "(genv) " if @prompt. */
-void shell_add_enter(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count,
-                     bool prompt);
+/* Enters an environment with the @variables of genv_variables(): what the variables and the prompt were before is kept
+ * in the shell for shell_add_leave(); the shims go to the front of PATH; the prompt gets its "(genv) " if @prompt. */
+void shell_add_enter(struct text *code, enum shell_kind kind, const struct genv_variable *variables, bool prompt);
 /* Brings the variables, and the shims in PATH, up to date in a shell that is in an environment. */
-void shell_add_update(struct text *code, enum shell_kind kind, const struct shell_variable *variables, size_t count);
+void shell_add_update(struct text *code, enum shell_kind kind, const struct genv_variable *variables);
 /* Leaves: variables, PATH and prompt are as before, changes that others made to PATH and prompt meanwhile stay. */
 void shell_add_leave(struct text *code, enum shell_kind kind);
 

@@ -2,15 +2,12 @@
 #include "store/inventory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 
 #define INVENTORY_VERSION 1
-#define VERSION_SIZE_MAX  4096
 
 struct inventory {
     int version;
@@ -54,32 +51,11 @@ static const struct json_field inventory_fields[] = {
 static const struct json_table inventory_table = {sizeof(struct inventory), ARRAY_SIZE(inventory_fields),
                                                   inventory_fields};
 
-static int hash_gpus(int directory, uint64_t *ret_sum)
+void inventory_key(const char *boot_id, uint64_t fingerprint, char key[static INVENTORY_KEY_SIZE])
 {
-    cleanup_close int fd = openat(directory, "gpus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_closedir DIR *gpus = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-
-    if (!gpus)
-        return -ENOENT;
-    steal_fd(&fd);
-    *ret_sum = 0;
-    while ((entry = readdir(gpus)))
-        *ret_sum += text_hash(TEXT_HASH_INIT, entry->d_name); /* a sum: the order says nothing */
-    return 0;
-}
-
-int inventory_key(const char *directory, const char *boot_id, char key[static INVENTORY_KEY_SIZE])
-{
-    cleanup_close int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_free char *version = NULL;
-    uint64_t gpus, state = TEXT_HASH_INIT;
-
-    if (fd < 0 || file_read_at(fd, "version", VERSION_SIZE_MAX, &version, NULL) < 0 || hash_gpus(fd, &gpus) < 0)
-        return -ENOENT;
-    state = text_hash(text_hash(state, boot_id), version) ^ gpus; /* only one's own and root's are believed */
-    snprintf(key, INVENTORY_KEY_SIZE, "%016llx", (unsigned long long)state);
-    return 0;
+    /* only one's own and root's are believed */
+    snprintf(key, INVENTORY_KEY_SIZE, "%016llx",
+             (unsigned long long)(text_hash(TEXT_HASH_INIT, boot_id) ^ fingerprint));
 }
 
 char *inventory_encode(const char *key, const struct genv_device *devices, size_t count)

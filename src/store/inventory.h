@@ -7,12 +7,11 @@
 
 #include <genv/types.h>
 
-#define INVENTORY_KEY_SIZE      20
-#define NVIDIA_DRIVER_DIRECTORY "/proc/driver/nvidia"
+#define INVENTORY_KEY_SIZE 20
 
-/* What an inventory is valid for: this boot, this driver, these GPUs as the kernel lists them under @directory.
- * -ENOENT: the kernel tells nothing, so that an inventory can't be believed. */
-int inventory_key(const char *directory, const char *boot_id, char key[static INVENTORY_KEY_SIZE]);
+/* What an inventory is valid for: this boot, and the devices as the kernel tells of them, by driver/driver.h's
+ * fingerprint. */
+void inventory_key(const char *boot_id, uint64_t fingerprint, char key[static INVENTORY_KEY_SIZE]);
 
 /* free() the text; NULL: out of memory. */
 char *inventory_encode(const char *key, const struct genv_device *devices, size_t count);

@@ -139,6 +139,20 @@ activate() {
     [ "$(genv envs query --query pids | wc -w)" -eq 3 ]
 }
 
+@test "activate --id with a capacity for which there is no room: nothing changes, and the shell stays outside" {
+    make_env first
+    make_env second
+    genv envs config --eid first gpu-memory --gpu-memory 10g
+    genv envs config --eid second gpu-memory --gpu-memory 6g
+    genv devices attach --eid first --index 0
+    genv devices attach --eid second --index 0
+    start_member
+    expect_refusal 'device 0, which is attached, has no room for 12g' \
+        protocol activate --id first --name new --gpu-memory 12g
+    expect 0 '' genv envs find --pid "$member"
+    expect 0 'gpu-memory: 10g' genv envs config --eid first
+}
+
 @test "activate: devices by UUID" {
     start_member
     export GENV_VISIBLE_DEVICES=uuid

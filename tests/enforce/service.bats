@@ -59,3 +59,30 @@ teardown() { enforce_teardown; }
     cat "$SCRATCH/log"
     grep '^Detached GPU 1 from environment a' "$SCRATCH/log"
 }
+
+@test "half a look is acted on by nobody" {
+    create_env a
+    "$GENV" devices attach --eid a --count 2 >/dev/null
+    echo '{"init_delay_ms":3600000,"devices":[{"uuid":"GPU-a"},{"uuid":"GPU-b"}]}' >"$GENV_SIMULATOR"
+    GENV_DRIVER_TIMEOUT=1 run -1 enforce --max-devices-per-user 1
+    [[ $output == 'genv: the driver did not answer within 1 second: '* ]]
+    world '' ''
+    [[ $("$GENV" devices find --eid a) == 0,1 ]]
+    run -0 enforce --max-devices-per-user 1
+    [[ $("$GENV" devices find --eid a) == 0 ]]
+}
+
+@test "a service outlives the folder that it was started from" {
+    mkdir -p "$SCRATCH/old/bin" "$SCRATCH/old/libexec"
+    cp "$GENV" "$SCRATCH/old/bin/genv"
+    cp "$(dirname "$GENV")/../libexec/genv-driver" "$SCRATCH/old/libexec"
+    start_member alice
+    world "$MEMBER:1" ''
+    GENV=$SCRATCH/old/bin/genv start_enforcer --interval 0.3 --non-env-processes --dry-run
+    wait_for 'grep -q "process $MEMBER " "$SCRATCH/log"'
+    rm -r "$SCRATCH/old"
+    start_member bob
+    world '' "$MEMBER:1"
+    wait_for 'grep -q "process $MEMBER " "$SCRATCH/log"'
+    run ! grep 'is missing' "$SCRATCH/log"
+}

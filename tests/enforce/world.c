@@ -139,9 +139,8 @@ void world_activate(struct genv *g, const char *eid, int count, uint64_t gpu_mem
         .eid = eid, .uid = (uid_t)-1, .member = {.pid = getpid()}, .config = {.gpus = count, .gpu_memory = gpu_memory}};
     const struct genv_attach_request request = GENV_ATTACH_INIT;
     struct genv_error err = {0};
-    char found[GENV_EID_MAX + 1];
 
-    if (genv_activate(g, &activation, found, NULL, &err) < 0 || genv_attach(g, eid, &request, NULL, &err) < 0)
+    if (genv_activate(g, &activation, NULL, NULL, &err) < 0 || genv_attach(g, eid, &request, NULL, &err) < 0)
         fail_msg("%s", err.message);
 }
 

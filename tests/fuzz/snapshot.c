@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "base/text.h"
+#include "model/config.h"
 #include "model/env.h"
 #include "model/snapshot.h"
 

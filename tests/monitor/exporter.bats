@@ -131,6 +131,15 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     run -1 grep '^genv_device_' <(metrics)
 }
 
+@test "a machine whose driver does not answer is down, with the reason, until it does" {
+    world '{"init_delay_ms": 3600000, "devices": [{"uuid": "GPU-0"}]}'
+    GENV_DRIVER_TIMEOUT=1 start_monitor --interval 0.1
+    until_so 'metrics | grep -qxF "genv_host_up 0"'
+    curl -s "$URL/api/v1/overview" | jq -e '.hosts[0].reason | startswith("the driver did not answer within 1 second: ")'
+    world '{"devices": [{"uuid": "GPU-0"}]}'
+    until_so 'metrics | grep -qxF "genv_host_up 1"'
+}
+
 @test "a machine that can't tell its state is down, with the reason, and may come back" {
     start_monitor --interval 0.1
     mv "$GENV_TMPDIR" "$GENV_TMPDIR.away"

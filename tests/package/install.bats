@@ -99,6 +99,7 @@ int main(void)
     return 0;
 }
 END
+    echo '{"devices": [{"uuid": "GPU-a"}]}' >"$BATS_TEST_TMPDIR/world.json"
     # By the link, and by the file in the folder alone.
     for folder in "$PKG_CONFIG_PATH" "$(dirname "$(find "$ROOT" -name genv.pc -type f)")"; do
         # shellcheck disable=SC2046
@@ -107,6 +108,12 @@ END
         run env LD_LIBRARY_PATH="$(PKG_CONFIG_PATH=$folder pkg-config --variable=libdir genv)" "$BATS_TEST_TMPDIR/program"
         echo "$output"
         [ "$output" = '2 devices' ]
+        # It finds the program that asks the driver, whichever way it was found itself.
+        run env -u GENV_DEVICES GENV_SIMULATOR="$BATS_TEST_TMPDIR/world.json" \
+            LD_LIBRARY_PATH="$(PKG_CONFIG_PATH=$folder pkg-config --variable=libdir genv):$GENV_NVML" \
+            "$BATS_TEST_TMPDIR/program"
+        echo "$output"
+        [ "$output" = '1 devices' ]
     done
 }
 

@@ -95,12 +95,15 @@ static void test_placeholders(void **state)
 {
     static const struct shell_paths paths = {
         .genv = "/@SHIMS@/user@host", .shims = "/@GENV@", .completions = "/@COMPLETIONS@/@GENV@"};
+    static const struct genv_variable variables[] = {{"GENV_ONE", NULL}, {"CUDA_TWO", "2"}, {NULL, NULL}};
 
     (void)state;
     for (int i = SHELL_BASH; i <= SHELL_FISH; i++) {
         cleanup_text struct text code = TEXT_INIT;
 
-        shell_add_init(&code, (enum shell_kind)i, &paths);
+        shell_add_init(&code, (enum shell_kind)i, &paths, variables);
+        assert_non_null(strstr(code.data, i == SHELL_ZSH ? "unset '\\''GENV_ONE'\\'' '\\''CUDA_TWO'\\''\n"
+                                                         : " 'GENV_ONE' 'CUDA_TWO'\n"));
         assert_non_null(strstr(code.data, paths.genv));
         assert_non_null(strstr(code.data, paths.shims));
         assert_non_null(strstr(code.data, paths.completions));

@@ -18,6 +18,8 @@ setup_installation() {
     mkdir -p "$PREFIX/bin" "$SHIMS" "$VIEW" "$SCRATCH/real" "$SCRATCH/work"
     cp "$GENV_BIN" "$PREFIX/bin/genv"
     cp "$(dirname "$GENV_BIN")"/../shims/{nvidia-smi,docker} "$SHIMS"
+    mkdir "$PREFIX/libexec"
+    cp "$(dirname "$GENV_BIN")/../libexec/genv-driver" "$PREFIX/libexec"
     touch "$VIEW/libnvidia-ml.so.1"
     PLAIN_PATH=$PATH
     export PATH=$SHIMS:$PREFIX/bin:$SCRATCH/real:$PATH

@@ -168,6 +168,15 @@ terminate() {
     eventually test ! -e "/proc/$SAMPLER"
 }
 
+@test "what was known last stays where the driver has not answered in time" {
+    make_machine
+    GENV_DRIVER_TIMEOUT=1 open_terminal 80 24 'exec genv top --interval 0.2'
+    wait_for '^  0 .* 37%'
+    write_world '{"init_delay_ms": 600000, "devices": []}'
+    wait_for 'the driver did not answer within 1 second'
+    screen | grep -q '^  0 .* 37%'
+}
+
 @test "a driver that is slow from the start can be waited for, or left" {
     write_world '{"init_delay_ms": 600000, "devices": []}'
     open_terminal 80 24 'exec genv top'

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
+#include "driver/ask.h"
 #include "driver/nvml_processes.h"
-#include "driver/survey.h"
 #include "driver_world.h"
 
 /* Simulated devices */
@@ -126,20 +126,34 @@ static void simulated_devices_are_idle(void **state)
     free(devices);
 }
 
-static void simulated_survey_is_empty(void **state)
+static void simulated_devices_are_asked_here(void **state)
 {
-    struct driver_process *processes = NULL;
+    struct driver_gate gate = DRIVER_GATE_INIT;
+    struct driver_answer answer = {.parts = NULL};
     struct genv_error err = {0};
-    size_t count = 1;
+    uint64_t fingerprint;
 
     (void)state;
     setenv("GENV_DEVICES", "4", 1);
-    assert_int_equal(driver_survey_processes(0, &processes, &count, NULL), 0);
-    assert_int_equal(count, 0);
-    free(processes);
+    assert_int_equal(driver_ask(&gate, ANSWER_SAMPLES | ANSWER_PROCESSES, 0, &answer, NULL), 0);
+    assert_int_equal(gate.program, -1);
+    assert_int_equal(answer.device_count, 4);
+    assert_int_equal(answer.devices[3].sample.used_memory, 0);
+    assert_int_equal(answer.process_count, 0);
+    answer_release(&answer);
+    assert_int_equal(driver_fingerprint(&fingerprint), -ENOENT); /* it would be that of others */
     setenv("GENV_DEVICES", "four", 1);
-    assert_int_equal(driver_survey_processes(0, &processes, &count, &err), -EINVAL);
+    assert_int_equal(driver_ask(&gate, 0, 0, &answer, &err), -EINVAL);
     assert_non_null(strstr(err.message, "GENV_DEVICES"));
+}
+
+static void drivers_have_names_and_words(void **state)
+{
+    (void)state;
+    assert_ptr_equal(driver_find("nvml"), &driver_nvml);
+    assert_ptr_equal(driver_find("simulated"), &driver_simulated);
+    assert_null(driver_find("other"));
+    assert_string_equal(driver_find("nvml")->words->visible_variable, "CUDA_VISIBLE_DEVICES");
 }
 
 static void wrong_v3_versions(void **state)
@@ -159,15 +173,16 @@ static void wrong_v3_versions(void **state)
 
 static void missing_library_is_told(void **state)
 {
-    struct driver_process *processes = NULL;
+    struct driver_gate gate = DRIVER_GATE_INIT;
+    struct driver_answer answer;
     struct genv_error err = {0};
-    size_t count;
 
     (void)state;
     world_open_fails(ENODEV, NVML_LIBRARY);
     world_open_fails(ENODEV, "GENV_DEVICES=4");
-    assert_int_equal(driver_survey_processes(60000, &processes, &count, &err), -ENODEV);
+    assert_int_equal(driver_ask(&gate, 0, 60000, &answer, &err), -ENODEV);
     assert_non_null(strstr(err.message, "GENV_DEVICES=4"));
+    driver_gate_close(&gate);
 }
 
 /* Starts this program again where the first library to be found is an empty file: so it goes as without a library, also
@@ -199,13 +214,10 @@ static int run_without_library(char **argv)
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(simulated_devices_are_described),
-        TEST(simulated_identities_depend_on_the_index_only),
-        TEST(simulated_count_has_two_names),
-        TEST(simulated_values_are_checked),
-        TEST(simulated_devices_are_idle),
-        TEST(simulated_survey_is_empty),
-        TEST(wrong_v3_versions),
+        TEST(simulated_devices_are_described), TEST(simulated_identities_depend_on_the_index_only),
+        TEST(simulated_count_has_two_names),   TEST(simulated_values_are_checked),
+        TEST(simulated_devices_are_idle),      TEST(simulated_devices_are_asked_here),
+        TEST(drivers_have_names_and_words),    TEST(wrong_v3_versions),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/config.h"
 #include "model/env.h"
 #include "model/record.h"
 

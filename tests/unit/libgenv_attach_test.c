@@ -41,7 +41,7 @@ static void without_a_count_the_configured_one_counts(void **state)
     assert_int_equal(genv_attach(g, "a", &request, NULL, &err), -EINVAL);
     machine_check_error(&err, EINVAL, "environment a has no device count: configure one (genv config gpus N)");
     assert_string_equal(machine_indices(g, "a"), "2");
-    assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_GPUS, NULL), 0);
+    assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_GPUS, NULL, NULL), 0);
     assert_int_equal(genv_attach(g, "a", &request, NULL, NULL), 0);
     assert_string_equal(machine_indices(g, "a"), "0,1,2");
 }

@@ -34,14 +34,14 @@ static void a_created_environment_is_what_was_asked_for(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     cleanup_env struct genv_env *env = NULL;
     struct genv_activation activation = activation_of("train", getpid());
-    char eid[GENV_EID_MAX + 1];
     struct proc_stat stat;
     bool created = false;
 
     activation.config = (struct genv_config){.name = "Norwegian Wood", .gpus = 2, .gpu_memory = 4 * G};
-    assert_int_equal(genv_activate(g, &activation, eid, &created, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, &env, &created, NULL), 0);
     assert_true(created);
-    assert_string_equal(eid, "train");
+    assert_string_equal(env->eid, "train");
+    genv_env_free(STEAL_POINTER(env));
     assert_int_equal(genv_env_get(g, "train", &env, NULL), 0);
     assert_string_equal(env->eid, "train");
     assert_int_equal(env->uid, geteuid());
@@ -63,21 +63,24 @@ static void the_identifier_is_the_pid_and_then_pid_2(void **state)
     cleanup_free char *path = unit_path(*state, "state/envs"), *expected = NULL, *name = NULL;
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_activation activation = activation_of(NULL, getpid());
-    char eid[GENV_EID_MAX + 1];
+    struct genv_env *env = NULL;
 
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, &env, NULL, NULL), 0);
     assert_true(asprintf(&expected, "%d", getpid()) > 0);
-    assert_string_equal(eid, expected);
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_string_equal(env->eid, expected);
+    genv_env_free(env);
+    assert_int_equal(genv_activate(g, &activation, &env, NULL, NULL), 0);
     free(expected);
     assert_true(asprintf(&expected, "%d-2", getpid()) > 0);
-    assert_string_equal(eid, expected);
+    assert_string_equal(env->eid, expected);
+    genv_env_free(env);
     assert_true(asprintf(&name, "%d-3.json", getpid()) > 0);
     unit_write(path, name, "planted");
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, &env, NULL, NULL), 0);
     free(expected);
     assert_true(asprintf(&expected, "%d-4", getpid()) > 0);
-    assert_string_equal(eid, expected);
+    assert_string_equal(env->eid, expected);
+    genv_env_free(env);
 }
 
 static void a_dead_environment_gives_its_identifier_back(void **state)
@@ -86,16 +89,15 @@ static void a_dead_environment_gives_its_identifier_back(void **state)
     cleanup_env struct genv_env *env = NULL;
     pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
     struct genv_activation activation = activation_of("train", pid);
-    char eid[GENV_EID_MAX + 1];
     bool created = false;
 
     activation.config.gpus = 1;
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "train", 4, NULL), 0);
     end(pid);
     assert_string_equal(machine_indices(g, "train"), "?");
     activation = activation_of("train", getpid());
-    assert_int_equal(genv_activate(g, &activation, eid, &created, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, &created, NULL), 0);
     assert_true(created);
     assert_int_equal(genv_env_get(g, "train", &env, NULL), 0);
     assert_int_equal(env->config.gpus, -1);
@@ -108,16 +110,15 @@ static void entering_keeps_what_the_environment_has(void **state)
     cleanup_env struct genv_env *env = NULL;
     struct genv_activation activation = activation_of("train", getpid());
     pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
-    char eid[GENV_EID_MAX + 1];
     bool created = true;
 
     activation.config.gpus = 2;
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "train", -1, NULL), 0);
     for (int i = 0; i < 2; i++) { /* twice: a process is a member once */
         activation = activation_of("train", pid);
         activation.config.gpus = 4;
-        assert_int_equal(genv_activate(g, &activation, eid, &created, NULL), 0);
+        assert_int_equal(genv_activate(g, &activation, NULL, &created, NULL), 0);
         assert_false(created);
     }
     assert_int_equal(genv_env_get(g, "train", &env, NULL), 0);
@@ -160,14 +161,14 @@ static void what_can_not_be_is_refused_and_makes_nothing(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         struct genv_activation activation = {refused[i].eid, (uid_t)-1, refused[i].member, refused[i].config};
         struct genv_error err = {0};
-        char eid[GENV_EID_MAX + 1] = "untouched";
+        struct genv_env *env = NULL;
         bool created = true;
 
         if (!activation.member.pid && !activation.member.kernel_id)
             activation.member.pid = getpid();
-        assert_int_equal(genv_activate(g, &activation, eid, &created, &err), -refused[i].code);
+        assert_int_equal(genv_activate(g, &activation, &env, &created, &err), -refused[i].code);
         machine_check_error(&err, refused[i].code, refused[i].part);
-        assert_string_equal(eid, "untouched");
+        assert_null(env);
     }
     assert_int_equal(unit_count_entries(envs), 1);
 }
@@ -179,12 +180,11 @@ static void a_zombie_is_no_member(void **state)
     struct genv_activation activation = activation_of("x", pid);
     struct genv_error err = {0};
     struct proc_stat stat;
-    char eid[GENV_EID_MAX + 1];
 
     kill(pid, SIGKILL);
     while (proc_stat_read(pid, &stat) == 0 && stat.state != 'Z')
         usleep(1000);
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, &err), -ESRCH);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -ESRCH);
     unit_wait(pid);
 }
 
@@ -194,11 +194,10 @@ static void an_identifier_that_is_planted_is_refused(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_activation activation = activation_of("planted", getpid());
     struct genv_error err = {0};
-    char eid[GENV_EID_MAX + 1];
 
     machine_activate(g, "there");
     unit_write(envs, "planted.json", "garbage");
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, &err), -EEXIST);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EEXIST);
     machine_check_error(&err, EEXIST, "identifier planted is taken by ");
     machine_check_error(&err, EEXIST, "state/envs/planted.json, which is not a live environment of yours");
 }
@@ -213,10 +212,9 @@ static void the_last_member_ends_it(void **state)
     const struct genv_member self = {.pid = getpid()}, other = {.pid = pid};
     struct genv_activation activation = activation_of("train", pid);
     struct genv_error err = {0};
-    char eid[GENV_EID_MAX + 1];
 
     machine_activate(g, "train");
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "train", 4, NULL), 0);
     assert_int_equal(genv_deactivate(g, "train", &self, NULL), 0);
     assert_string_equal(machine_indices(g, "train"), "0,1,2,3");
@@ -237,11 +235,10 @@ static void a_process_leaves_all_its_environments_at_once(void **state)
     struct genv_activation activation = activation_of("c", pid);
     const struct genv_member self = {.pid = getpid()};
     struct genv_error err = {0};
-    char eid[GENV_EID_MAX + 1];
 
     machine_activate(g, "a");
     machine_activate(g, "b");
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(genv_deactivate(g, NULL, &self, NULL), 0);
     assert_string_equal(machine_indices(g, "a"), "?");
     assert_string_equal(machine_indices(g, "b"), "?");
@@ -281,22 +278,22 @@ static void configuring_changes_the_fields_that_are_meant(void **state)
     struct genv_error err = {0};
 
     machine_activate(g, "x");
-    assert_int_equal(genv_configure(g, "x", &config, GENV_CONFIG_ALL, NULL), 0);
+    assert_int_equal(genv_configure(g, "x", &config, GENV_CONFIG_ALL, NULL, NULL), 0);
     memset(&garbage, 0xa5, sizeof(garbage)); /* a caller fills in what he means alone */
     garbage.gpus = 3;
-    assert_int_equal(genv_configure(g, "x", &garbage, GENV_CONFIG_GPUS, NULL), 0);
-    assert_int_equal(genv_configure(g, "x", &garbage, 0, NULL), 0); /* nothing is meant */
+    assert_int_equal(genv_configure(g, "x", &garbage, GENV_CONFIG_GPUS, NULL, NULL), 0);
+    assert_int_equal(genv_configure(g, "x", &garbage, 0, NULL, NULL), 0); /* nothing is meant */
     assert_int_equal(genv_env_get(g, "x", &env, NULL), 0);
     assert_string_equal(env->config.name, "one");
     assert_int_equal(env->config.gpus, 3);
     assert_int_equal(env->config.gpu_memory, 4 * G);
     genv_env_free(env);
     garbage.gpus = -5;
-    assert_int_equal(genv_configure(g, "x", &garbage, GENV_CONFIG_GPUS, &err), -EINVAL);
-    assert_int_equal(genv_configure(g, "x", &garbage, GENV_CONFIG_NAME, &err), -EINVAL);
-    assert_int_equal(genv_configure(g, "none", &config, GENV_CONFIG_ALL, &err), -ENOENT);
-    assert_int_equal(genv_configure(g, "../x", &config, GENV_CONFIG_ALL, &err), -EINVAL);
-    assert_int_equal(genv_configure(g, "x", &cleared, GENV_CONFIG_ALL, NULL), 0);
+    assert_int_equal(genv_configure(g, "x", &garbage, GENV_CONFIG_GPUS, NULL, &err), -EINVAL);
+    assert_int_equal(genv_configure(g, "x", &garbage, GENV_CONFIG_NAME, NULL, &err), -EINVAL);
+    assert_int_equal(genv_configure(g, "none", &config, GENV_CONFIG_ALL, NULL, &err), -ENOENT);
+    assert_int_equal(genv_configure(g, "../x", &config, GENV_CONFIG_ALL, NULL, &err), -EINVAL);
+    assert_int_equal(genv_configure(g, "x", &cleared, GENV_CONFIG_ALL, NULL, NULL), 0);
     assert_int_equal(genv_env_get(g, "x", &env, NULL), 0);
     assert_string_equal(env->config.name, "");
     assert_int_equal(env->config.gpus, -1);
@@ -394,14 +391,15 @@ static void a_kernel_is_a_member_while_its_file_exists(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_activation activation = {.uid = (uid_t)-1, .member = {.kernel_id = "8d3f"}, .config = GENV_CONFIG_INIT};
     struct genv_error err = {0};
-    char eid[GENV_EID_MAX + 1];
+    struct genv_env *env = NULL;
 
     setenv("JUPYTER_RUNTIME_DIR", *state, 1);
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, &err), -ENOENT);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -ENOENT);
     machine_check_error(&err, ENOENT, "there is no kernel 8d3f");
     unit_write(*state, "kernel-8d3f.json", "{}");
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
-    assert_string_equal(eid, "8d3f");
+    assert_int_equal(genv_activate(g, &activation, &env, NULL, NULL), 0);
+    assert_string_equal(env->eid, "8d3f");
+    genv_env_free(env);
     found = find(g, &activation.member);
     assert_string_equal(found, "8d3f ");
     assert_int_equal(genv_deactivate(g, NULL, &activation.member, NULL), 0);
@@ -409,12 +407,12 @@ static void a_kernel_is_a_member_while_its_file_exists(void **state)
     assert_int_equal(genv_deactivate(g, NULL, &activation.member, &err), -ENOENT);
     machine_check_error(&err, ENOENT, "kernel 8d3f is in no environment of yours");
 
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "8d3f", 1, NULL), 0);
     assert_int_equal(unlink(file), 0);
     assert_string_equal(machine_indices(g, "8d3f"), "?");
     setenv("JUPYTER_RUNTIME_DIR", "runtime", 1);
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, &err), -EINVAL);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EINVAL);
     machine_check_error(&err, EINVAL, "Jupyter's runtime directory is not an absolute path: runtime");
 }
 
@@ -429,11 +427,10 @@ static int act_against_another_user(void *data)
     struct genv_activation activation = activation_of("victim", getpid());
     struct genv_error err = {0};
     struct genv_env *env = NULL;
-    char eid[GENV_EID_MAX + 1];
 
-    require(genv_activate(g, &activation, eid, NULL, &err) == -EPERM);
+    require(genv_activate(g, &activation, NULL, NULL, &err) == -EPERM);
     require(strcmp(err.message, "environment victim belongs to 60601") == 0);
-    require(genv_configure(g, "victim", &config, GENV_CONFIG_ALL, &err) == -EPERM);
+    require(genv_configure(g, "victim", &config, GENV_CONFIG_ALL, NULL, &err) == -EPERM);
     require(genv_attach(g, "victim", &request, NULL, &err) == -EPERM);
     require(genv_detach(g, "victim", NULL, NULL, &err) == -EPERM);
     require(genv_deactivate(g, "victim", &self, &err) == -EPERM);
@@ -441,11 +438,11 @@ static int act_against_another_user(void *data)
     require(genv_env_get(g, "victim", &env, &err) == 0); /* looking is free */
     activation.eid = "mine";
     activation.uid = USER_A;
-    require(genv_activate(g, &activation, eid, NULL, &err) == -EPERM);
+    require(genv_activate(g, &activation, NULL, NULL, &err) == -EPERM);
     require(strcmp(err.message, "only root can create environments of others") == 0);
     activation.uid = (uid_t)-1;
     activation.member.pid = getppid(); /* root's */
-    require(genv_activate(g, &activation, eid, NULL, &err) == -EPERM);
+    require(genv_activate(g, &activation, NULL, NULL, &err) == -EPERM);
     require(strstr(err.message, "belongs to root"));
     return 0;
 }
@@ -455,11 +452,10 @@ static void nobody_acts_on_anothers_environment(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_activation activation = activation_of("victim", getpid());
     cleanup_env struct genv_env *env = NULL;
-    char eid[GENV_EID_MAX + 1];
 
     skip_unless_root();
     activation.uid = USER_A;
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "victim", 2, NULL), 0);
     assert_int_equal(unit_fork(USER_B, act_against_another_user, *state), 0);
     assert_int_equal(genv_env_get(g, "victim", &env, NULL), 0);
@@ -476,21 +472,20 @@ static void root_acts_without_taking_over(void **state)
     struct genv_config config = {.name = "renamed"};
     cleanup_env struct genv_env *env = NULL;
     struct genv_error err = {0};
-    char eid[GENV_EID_MAX + 1];
 
     skip_unless_root();
     pid = unit_start(USER_A, sleep_without_end, NULL);
     activation = activation_of("theirs", pid);
     activation.uid = USER_A;
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
-    assert_int_equal(genv_configure(g, "theirs", &config, GENV_CONFIG_NAME, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
+    assert_int_equal(genv_configure(g, "theirs", &config, GENV_CONFIG_NAME, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "theirs", 1, NULL), 0);
     machine_activate(g, "theirs"); /* root's shell enters */
     assert_int_equal(genv_env_get(g, "theirs", &env, NULL), 0);
     assert_int_equal(env->uid, USER_A);
     assert_int_equal(env->process_count, 2);
     activation.uid = USER_B;
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, &err), -EPERM);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EPERM);
     machine_check_error(&err, EPERM, "environment theirs belongs to 60601");
     end(pid);
 }
@@ -499,11 +494,12 @@ static int activate_by_pid(void *data)
 {
     struct genv *g = machine_open(data);
     struct genv_activation activation = activation_of(NULL, getpid());
-    char eid[GENV_EID_MAX + 1], expected[32];
+    struct genv_env *env = NULL;
+    char expected[32];
 
-    require(genv_activate(g, &activation, eid, NULL, NULL) == 0);
+    require(genv_activate(g, &activation, &env, NULL, NULL) == 0);
     snprintf(expected, sizeof(expected), "%d-2", getpid());
-    return strcmp(eid, expected) == 0 ? 0 : 1;
+    return strcmp(env->eid, expected) == 0 ? 0 : 1;
 }
 
 static int wait_then_activate(void *data)

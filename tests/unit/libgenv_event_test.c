@@ -117,9 +117,8 @@ static int activate(struct genv *g, const char *eid, pid_t pid)
 {
     const struct genv_activation activation = {
         .eid = eid, .uid = (uid_t)-1, .member = {.pid = pid}, .config = GENV_CONFIG_INIT};
-    char found[GENV_EID_MAX + 1];
 
-    return genv_activate(g, &activation, found, NULL, NULL);
+    return genv_activate(g, &activation, NULL, NULL, NULL);
 }
 
 static int sleep_on(void *data)
@@ -152,8 +151,8 @@ static void each_change_is_told_once(void **state)
     check_told(&told, "");
     assert_int_equal(activate(g, "a", told.child), 0);
     check_told(&told, "{event:entered,reason:asked,eid:a,pid:child}\n");
-    assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_ALL, NULL), 0);
-    assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_ALL, NULL), 0);
+    assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_ALL, NULL, NULL), 0);
+    assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_ALL, NULL, NULL), 0);
     check_told(&told, "{event:configured,reason:asked,eid:a,name:Yesterday,gpus:2,gpu_memory:4294967296}\n");
     assert_int_equal(machine_attach(g, "a", -1, NULL), 0);
     assert_int_equal(machine_attach(g, "a", -1, NULL), 0);
@@ -191,6 +190,37 @@ static void each_change_is_told_once(void **state)
     end(told.child);
 }
 
+static void a_reservation_is_told_whole_or_not_at_all(void **state)
+{
+    struct told told = {.child = unit_start((uid_t)-1, sleep_on, NULL)};
+    cleanup_genv struct genv *g = open_and_listen(*state, &told);
+    const struct genv_member self = {.pid = getpid()}, child = {.pid = told.child};
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+
+    reservation.eid = "r";
+    reservation.members = &self;
+    reservation.member_count = 1;
+    reservation.config.gpus = 5;
+    assert_int_equal(genv_reserve(g, &reservation, NULL, NULL, NULL), -ENODEV);
+    check_told(&told, "");
+    reservation.config.gpus = 1;
+    assert_int_equal(genv_reserve(g, &reservation, NULL, NULL, NULL), 0);
+    check_told(&told, "{event:created,reason:asked,eid:r,gpus:1}\n"
+                      "{event:entered,reason:asked,eid:r,gpus:1,pid:self}\n"
+                      "{event:attached,reason:asked,eid:r,gpus:1," UUID(0) "}\n");
+    reservation.members = &child;
+    reservation.config.gpus = 5;
+    reservation.fields = GENV_CONFIG_GPUS;
+    assert_int_equal(genv_reserve(g, &reservation, NULL, NULL, NULL), -ENODEV);
+    check_told(&told, "");
+    reservation.even_detached = true;
+    assert_int_equal(genv_reserve(g, &reservation, NULL, NULL, NULL), 1);
+    check_told(&told, "{event:entered,reason:asked,eid:r,gpus:5,pid:child}\n"
+                      "{event:configured,reason:asked,eid:r,gpus:5}\n"
+                      "{event:detached,reason:unmet,eid:r,gpus:5," UUID(0) "}\n");
+    end(told.child);
+}
+
 static void a_kernel_is_a_member_too(void **state)
 {
     struct told told = {.child = -1};
@@ -198,11 +228,10 @@ static void a_kernel_is_a_member_too(void **state)
     const struct genv_member kernel = {.kernel_id = "f00d"};
     const struct genv_activation activation = {
         .eid = "k", .uid = (uid_t)-1, .member = kernel, .config = {.name = "Notebook", .gpus = -1}};
-    char eid[GENV_EID_MAX + 1];
 
     setenv("JUPYTER_RUNTIME_DIR", *state, 1);
     unit_write(*state, "kernel-f00d.json", "{}");
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(genv_deactivate(g, NULL, &kernel, NULL), 0);
     check_told(&told, "{event:created,reason:asked,eid:k,name:Notebook}\n"
                       "{event:entered,reason:asked,eid:k,name:Notebook,kernel:f00d}\n"
@@ -408,9 +437,8 @@ static void whose_environment_it_was_and_who_ended_it_is_told(void **state)
     {
         const struct genv_activation activation = {
             .eid = "for-a", .uid = USER_A, .member = {.pid = pid}, .config = GENV_CONFIG_INIT};
-        char eid[GENV_EID_MAX + 1];
 
-        assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+        assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     }
     assert_int_equal(genv_deactivate(g, "for-a", &(struct genv_member){.pid = pid}, NULL), 0);
     check_told(&told, "{event:created,reason:asked,eid:for-a,uid:60601}\n"
@@ -447,9 +475,13 @@ static void who_listens_may_use_the_handle(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    TEST(each_change_is_told_once),          TEST(a_kernel_is_a_member_too),
-    TEST(an_end_that_is_found_is_told_once), TEST(what_a_reboot_ended_is_told_so),
-    TEST(what_was_not_written_is_not_told),  TEST(whose_environment_it_was_and_who_ended_it_is_told),
+    TEST(each_change_is_told_once),
+    TEST(a_reservation_is_told_whole_or_not_at_all),
+    TEST(a_kernel_is_a_member_too),
+    TEST(an_end_that_is_found_is_told_once),
+    TEST(what_a_reboot_ended_is_told_so),
+    TEST(what_was_not_written_is_not_told),
+    TEST(whose_environment_it_was_and_who_ended_it_is_told),
     TEST(who_listens_may_use_the_handle),
 };
 

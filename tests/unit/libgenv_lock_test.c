@@ -293,13 +293,12 @@ static void users_lock_each_other_out(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_activation activation = {
         .eid = "b", .uid = USER_A, .member = {.pid = getpid()}, .config = GENV_CONFIG_INIT};
-    char eid[GENV_EID_MAX + 1];
     struct genv_lock *lock;
     pid_t pid;
 
     skip_unless_root();
     make_env(g, "a", (int[]){0}, 1);
-    assert_int_equal(genv_activate(g, &activation, eid, NULL, NULL), 0);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach_index(g, "b", 0, true, NULL), 0);
     assert_int_equal(unit_fork(USER_A, lock_as_another_user, *state), 0);
     assert_int_equal(genv_lock(g, "a", 0, &lock, NULL), 0);

@@ -48,9 +48,8 @@ void machine_activate(struct genv *g, const char *eid)
     const struct genv_activation activation = {
         .eid = eid, .uid = (uid_t)-1, .member = {.pid = getpid()}, .config = GENV_CONFIG_INIT};
     struct genv_error err = {0};
-    char found[GENV_EID_MAX + 1];
 
-    if (genv_activate(g, &activation, found, NULL, &err) < 0)
+    if (genv_activate(g, &activation, NULL, NULL, &err) < 0)
         fail_msg("%s", err.message);
 }
 
@@ -58,7 +57,7 @@ int machine_set_capacity(struct genv *g, const char *eid, uint64_t capacity, str
 {
     const struct genv_config config = {.gpu_memory = capacity};
 
-    return genv_configure(g, eid, &config, GENV_CONFIG_GPU_MEMORY, err);
+    return genv_configure(g, eid, &config, GENV_CONFIG_GPU_MEMORY, NULL, err);
 }
 
 int machine_attach(struct genv *g, const char *eid, int count, struct genv_error *err)

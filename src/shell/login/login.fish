@@ -2,13 +2,8 @@
 #
 # Until here the variables served what those files start in place of this shell. Now it enters by itself, so that it can
 # leave as well.
-set -eg GENV_ENVIRONMENT_ID
-set -eg GENV_ENVIRONMENT_NAME
-set -eg GENV_GPUS
-set -eg GENV_GPU_MEMORY
-set -eg CUDA_VISIBLE_DEVICES
-set -eg CUDA_DEVICE_ORDER
 $GENV_LOGIN_GENV shell --init fish | source
+__genv_leave
 if test -n "$GENV_LOGIN_PROMPT"
     genv activate --id $GENV_LOGIN_ID --no-load --no-attach
 else

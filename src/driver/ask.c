@@ -1,0 +1,236 @@
+/* The one gate to the driver: the caller's side, which waits for the answer. main.c is the other one. */
+#include "driver/ask.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+#define PROGRAM     "libexec/genv-driver"
+#define MAPS_MAX    ((size_t)64 << 20)
+#define ANSWER_MAX  ((size_t)64 << 20)
+#define FIRST_FREE  3 /* descriptors below are replaced in the child */
+#define NUMBER_SIZE 24
+
+/* The file that this code was loaded from, which the kernel alone tells truly: a program's name for itself is what its
+ * caller says, and a library's may count from a directory that was left since. */
+static int find_own_file(char path[static PATH_MAX])
+{
+    static const char deleted[] = " (deleted)"; /* behind what was replaced: an upgrade */
+    const uintptr_t here = (uintptr_t)find_own_file;
+    cleanup_free char *maps = NULL;
+    int r = file_read_at(AT_FDCWD, "/proc/self/maps", MAPS_MAX, &maps, NULL);
+    char *rest;
+
+    if (r < 0)
+        return r;
+    for (char *line = strtok_r(maps, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        uintptr_t first, end;
+        char *name = strchr(line, '/');
+        size_t length;
+
+        if (!name || sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &first, &end) != 2 || here < first || here >= end)
+            continue;
+        length = strlen(name);
+        if (length > strlen(deleted) && strcmp(name + length - strlen(deleted), deleted) == 0)
+            name[length - strlen(deleted)] = '\0';
+        copy_string(path, PATH_MAX, name);
+        return 0;
+    }
+    return -ENOENT;
+}
+
+/* The folder of genv that the file @path is in: as ROOT/bin/genv, or as ROOT/GENV_LIBDIR/libgenv.so. No folder further
+ * up is looked at, which may be anybody's. */
+static void cut_to_root(char *path)
+{
+    const size_t library = strlen("/" GENV_LIBDIR);
+    char *slash = strrchr(path, '/');
+    size_t length = (size_t)(slash - path);
+
+    *slash = '\0';
+    if (length >= library && strcmp(path + length - library, "/" GENV_LIBDIR) == 0)
+        path[length - library] = '\0';
+    else if ((slash = strrchr(path, '/')))
+        *slash = '\0';
+}
+
+static int open_program(struct driver_gate *gate, struct genv_error *err)
+{
+    char root[PATH_MAX], path[PATH_MAX + sizeof("/" PROGRAM)];
+    cleanup_close int fd = -1;
+    int r;
+
+    if (gate->program >= 0)
+        return 0;
+    r = find_own_file(root);
+    if (r < 0)
+        return error_set(err, EIO, "can't tell where genv is installed: /proc/self/maps: %s", strerror(-r));
+    cut_to_root(root);
+    snprintf(path, sizeof(path), "%s/" PROGRAM, root);
+    fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(err, EIO, "the program that asks the driver, %s, is missing: install genv again", path);
+    gate->program = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
+    return gate->program < 0 ? error_set(err, EIO, "can't open %s: %s", path, strerror(errno)) : 0;
+}
+
+void driver_gate_close(struct driver_gate *gate)
+{
+    cleanup_closep(&gate->program);
+    cleanup_closep(&gate->hung);
+    gate->program = gate->hung = -1;
+}
+
+/* A question under way. */
+struct question {
+    pid_t pid;
+    int answer; /* a pipe, to read from; it ends what answers that nobody does any more */
+    int life;   /* a pipe that nothing is ever written to, and that ends with the last process that could */
+};
+
+/* Its standard input and output are the ends of the pipes to write to, which may have such numbers already where the
+ * caller has closed its own, @answer never that of @life's place. Returns a positive errno. */
+static int spawn(const struct driver_gate *gate, unsigned what, int timeout_ms, int life, int answer, pid_t *ret_pid)
+{
+    char path[NUMBER_SIZE * 2], what_word[NUMBER_SIZE], timeout_word[NUMBER_SIZE];
+    char *words[] = {"genv-driver", what_word, timeout_word, NULL};
+    posix_spawn_file_actions_t actions;
+    int error = posix_spawn_file_actions_init(&actions);
+
+    if (error)
+        return error;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", gate->program);
+    snprintf(what_word, sizeof(what_word), "%u", what);
+    snprintf(timeout_word, sizeof(timeout_word), "%d", timeout_ms);
+    error = posix_spawn_file_actions_adddup2(&actions, life, STDIN_FILENO);
+    if (!error)
+        error = posix_spawn_file_actions_adddup2(&actions, answer, STDOUT_FILENO);
+    if (!error)
+        error = posix_spawn(ret_pid, path, &actions, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+static int start(const struct driver_gate *gate, unsigned what, int timeout_ms, struct question *ret_question,
+                 struct genv_error *err)
+{
+    int answer[2] = {-1, -1}, life[2] = {-1, -1};
+    int error = pipe2(answer, O_CLOEXEC) < 0 || pipe2(life, O_CLOEXEC) < 0 ? errno : 0;
+
+    *ret_question = (struct question){.answer = answer[0], .life = life[0]};
+    if (!error)
+        error = spawn(gate, what, timeout_ms, life[1], answer[1], &ret_question->pid);
+    cleanup_closep(&answer[1]);
+    cleanup_closep(&life[1]);
+    if (!error)
+        return 0;
+    cleanup_closep(&answer[0]);
+    cleanup_closep(&life[0]);
+    return error_set(err, EIO, "can't start the process that asks the driver: %s", strerror(error));
+}
+
+/* Reads on until the message is whole or ends. */
+static int read_answer(const struct driver_gate *gate, int fd, int64_t deadline, struct text *text)
+{
+    while (!answer_is_whole(text->data, text->length)) {
+        struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = gate->cancel, .events = POLLIN}};
+        int64_t left = deadline - clock_monotonic_ms();
+        int ready = poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : (int)left);
+        char bytes[4096];
+        ssize_t n;
+
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            return ready < 0 ? -EIO : -ETIMEDOUT;
+        if (fds[1].revents)
+            return -ECANCELED;
+        n = read(fd, bytes, sizeof(bytes));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -EIO : 0;
+        text_add_bytes(text, bytes, (size_t)n);
+        if (text->failed || text->length > ANSWER_MAX)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static bool has_ended(int life)
+{
+    struct pollfd pollfd = {.fd = life, .events = POLLIN};
+
+    return poll(&pollfd, 1, 0) > 0;
+}
+
+/* Ends it, by reading no more. It never hangs itself, and takes a moment at most to end what may. What it could not end
+ * is left to @ret_hung. */
+static void end(const struct question *question, int *ret_hung)
+{
+    close(question->answer);
+    while (waitpid(question->pid, NULL, 0) < 0 && errno == EINTR)
+        ; /* ECHILD: the caller ignores SIGCHLD, or reaps whatever ends */
+    if (ret_hung && !has_ended(question->life))
+        *ret_hung = question->life;
+    else
+        close(question->life);
+}
+
+/* Whether what was asked before hangs in the kernel: one more would, and there would be no end of them. */
+static bool still_hangs(struct driver_gate *gate)
+{
+    if (gate->hung < 0 || !has_ended(gate->hung))
+        return gate->hung >= 0;
+    close(steal_fd(&gate->hung));
+    return false;
+}
+
+static int explain(int r, int timeout_ms, struct genv_error *err)
+{
+    if (r == -ENOMEM)
+        return error_no_memory(err);
+    if (r == -ETIMEDOUT)
+        return error_set(err, ETIMEDOUT,
+                         "the driver did not answer within %g second%s: dmesg may say why, and GENV_DRIVER_TIMEOUT=N "
+                         "waits N seconds",
+                         timeout_ms / 1e3, timeout_ms == 1000 ? "" : "s");
+    return error_set(err, -r, r == -ECANCELED ? "interrupted while the driver was asked" : "can't ask the driver");
+}
+
+static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, struct driver_answer *ret_answer,
+                       struct genv_error *err)
+{
+    int64_t deadline = clock_monotonic_ms() + timeout_ms;
+    cleanup_text struct text text = TEXT_INIT;
+    struct question question = {.answer = -1, .life = -1};
+    int r;
+
+    if (still_hangs(gate))
+        return error_set(err, ETIMEDOUT, "the driver hangs, and so does the process that asked it: dmesg may say why");
+    r = open_program(gate, err);
+    if (r == 0)
+        r = start(gate, what, timeout_ms, &question, err);
+    if (r < 0)
+        return r;
+    r = read_answer(gate, question.answer, deadline, &text);
+    end(&question, r < 0 ? &gate->hung : NULL);
+    return r < 0 ? explain(r, timeout_ms, err) : answer_decode(text.data, text.length, ret_answer, err);
+}
+
+int driver_ask(struct driver_gate *gate, unsigned what, int timeout_ms, struct driver_answer *ret_answer,
+               struct genv_error *err)
+{
+    cleanup_with(cleanup_driverp) struct driver *driver = NULL;
+
+    return driver_is_simulated(NULL) == 0 ? ask_program(gate, what, timeout_ms, ret_answer, err)
+                                          : answer_take(what, &driver, ret_answer, err);
+}

@@ -1,0 +1,59 @@
+/* What is known of NVIDIA's devices without opening their driver. */
+#include "driver/nvidia.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+#define VERSION_SIZE_MAX 4096
+#define INSTANCE_DEPTH   4 /* capabilities/gpu0/mig/gi1/ci0 */
+
+const struct driver_words nvidia_words = {
+    .visible_variable = "CUDA_VISIBLE_DEVICES",
+    .order_variable = "CUDA_DEVICE_ORDER",
+    .order = "PCI_BUS_ID",
+    .remedies = {[GENV_DEVICE_OK] = "",
+                 [GENV_DEVICE_LOST] = "reset it (nvidia-smi --gpu-reset -i N) or reboot; dmesg says why",
+                 [GENV_DEVICE_FORBIDDEN] = "ask for read and write permission on /dev/nvidia*",
+                 [GENV_DEVICE_FAILED] = "see what nvidia-smi and dmesg say"},
+    .no_device = "see whether nvidia-smi -L lists any",
+    .divided = "nvidia-smi -mig 0 turns MIG off",
+};
+
+/* Adds up the names of the folders in @name, and of those in them down to @depth: the order says nothing. */
+static int sum_folders(int directory, const char *name, uint64_t state, int depth, uint64_t *sum)
+{
+    cleanup_close int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_closedir DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    int own;
+
+    if (!folder)
+        return -ENOENT;
+    own = steal_fd(&fd);
+    state = text_hash(text_hash(state, "/"), name);
+    while ((entry = readdir(folder))) {
+        if (*entry->d_name == '.' || entry->d_type == DT_REG)
+            continue;
+        *sum += text_hash(state, entry->d_name);
+        if (depth > 1)
+            sum_folders(own, entry->d_name, state, depth - 1, sum);
+    }
+    return 0;
+}
+
+int nvidia_fingerprint(const char *directory, uint64_t *ret_fingerprint)
+{
+    cleanup_close int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_free char *version = NULL;
+    uint64_t sum = 0;
+
+    if (fd < 0 || file_read_at(fd, "version", VERSION_SIZE_MAX, &version, NULL) < 0 ||
+        sum_folders(fd, "gpus", TEXT_HASH_INIT, 1, &sum) < 0)
+        return -ENOENT;
+    sum_folders(fd, "capabilities", TEXT_HASH_INIT, INSTANCE_DEPTH, &sum); /* there is none without MIG */
+    *ret_fingerprint = text_hash(TEXT_HASH_INIT, version) ^ sum;
+    return 0;
+}

@@ -1,0 +1,159 @@
+/* Environments come: created or entered, configured and attached in one commit. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/user.h"
+#include "libgenv/environment.h"
+#include "model/config.h"
+
+#define DEFAULT_EID_TRIES 1000
+
+/* The first free one of PID, PID-2, PID-3, …: another user's shell may have had that PID, or planted the name. */
+static int choose_eid(struct genv *g, const struct genv_member *member, char *ret_eid, struct genv_error *err)
+{
+    char base[GENV_KERNEL_ID_MAX + 1];
+    int r = member->kernel_id ? kernel_id_validate(member->kernel_id, err) : 0;
+
+    if (r < 0)
+        return r;
+    if (member->kernel_id)
+        copy_string(base, sizeof(base), member->kernel_id);
+    else
+        snprintf(base, sizeof(base), "%d", member->pid);
+    copy_string(ret_eid, GENV_EID_MAX + 1, base);
+    for (int i = 2; store_is_taken(g->store, ret_eid); i++) {
+        if (i > DEFAULT_EID_TRIES)
+            return error_set(err, EEXIST, "all identifiers like %s are taken: choose one with --id", base);
+        snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%d", base, i);
+    }
+    return 0;
+}
+
+static int refuse_taken(const struct genv *g, const char *eid, struct genv_error *err)
+{
+    return error_set(
+        err, EEXIST,
+        "identifier %s is taken by %s/envs/%s.json, which is not a live environment of yours: choose another", eid,
+        store_path(g->store), eid);
+}
+
+/* Adds it to @envs. */
+static int create(struct genv *g, const struct genv_reservation *reservation, struct env_list *envs,
+                  struct genv_env **ret_env, struct genv_error *err)
+{
+    uid_t uid = reservation->uid == (uid_t)-1 ? g->uid : reservation->uid;
+    struct genv_env env = {.uid = uid, .created = clock_now(), .config = GENV_CONFIG_INIT};
+    int r;
+
+    if (!handle_may_change(g, uid))
+        return error_set(err, EPERM, "only root can create environments of others");
+    if (reservation->eid)
+        copy_string(env.eid, sizeof(env.eid), reservation->eid);
+    else if ((r = choose_eid(g, &reservation->members[0], env.eid, err)) < 0)
+        return r;
+    if (store_is_taken(g->store, env.eid))
+        return refuse_taken(g, env.eid, err);
+    if (env_list_add(envs, &env) < 0)
+        return error_no_memory(err);
+    *ret_env = &envs->envs[envs->count - 1];
+    return 0;
+}
+
+static int enter(struct genv *g, const struct genv_reservation *reservation, const struct env_list *envs,
+                 struct genv_env **ret_env, struct genv_error *err)
+{
+    char owner[GENV_USERNAME_SIZE];
+    int r = handle_find_own(g, envs, reservation->eid, ret_env, err);
+
+    if (r < 0)
+        return r;
+    if (reservation->uid == (uid_t)-1 || reservation->uid == (*ret_env)->uid)
+        return 0;
+    user_name((*ret_env)->uid, owner, sizeof(owner));
+    return error_set(err, EPERM, "environment %s belongs to %s", (*ret_env)->eid, owner);
+}
+
+/* Under the lock. Returns as genv_reserve() does. */
+static int reserve(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
+                   struct env_list *envs, struct genv_env **ret_env, bool *ret_created, struct genv_error *err)
+{
+    struct genv_attach_request request = {.count = -1, .over_subscribe = reservation->over_subscribe};
+    cleanup_env_content struct genv_env before = {0};
+    bool exists = reservation->eid && env_list_find(envs, reservation->eid);
+    unsigned fields = exists ? reservation->fields : GENV_CONFIG_ALL;
+    int r = exists ? enter(g, reservation, envs, ret_env, err) : create(g, reservation, envs, ret_env, err);
+    int attached = 0;
+
+    if (r == 0 && exists && supply->taken)
+        supply_resolve_indices(g, supply, *ret_env);
+    if (r == 0 && exists && env_copy(*ret_env, &before) < 0)
+        r = error_no_memory(err);
+    for (size_t i = 0; r == 0 && i < reservation->member_count; i++)
+        r = environment_register(g, *ret_env, &reservation->members[i], err);
+    if (r == 0)
+        r = environment_configure(g, envs, *ret_env, &reservation->config, fields, supply, err);
+    if (r == 0 && reservation->attach && fields & config_given(&reservation->config) & GENV_CONFIG_GPUS)
+        attached = attach_decide(g, envs, *ret_env, supply, &request, err);
+    if (r == 0 && attached < 0 && !reservation->even_detached)
+        r = attached;
+    if (r == 0)
+        r = handle_commit(g, exists ? &before : NULL, *ret_env, attached < 0 ? GENV_REASON_UNMET : GENV_REASON_ASKED,
+                          err);
+    *ret_created = !exists;
+    return r < 0 ? r : attached < 0;
+}
+
+static int validate(const struct genv_reservation *reservation, struct genv_error *err)
+{
+    int r = reservation->eid ? eid_validate(reservation->eid, err) : 0;
+
+    if (r == 0)
+        r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);
+    if (r == 0 && reservation->member_count == 0) /* it would have ended at once */
+        return error_set(err, EINVAL, "an environment needs a process or a Jupyter kernel that keeps it alive");
+    return r;
+}
+
+GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
+                             bool *ret_created, struct genv_error *err)
+{
+    cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
+    cleanup_env_list struct env_list envs = {0};
+    cleanup_supply struct supply supply = {0};
+    struct genv_env *env = NULL;
+    bool created;
+    int r = validate(reservation, err);
+
+    if (!result)
+        return error_no_memory(err);
+    if (r == 0 && reservation->attach && reservation->config.gpus >= 0)
+        supply_take(g, true, &supply);
+    else if (r == 0 && reservation->eid && reservation->fields & GENV_CONFIG_GPU_MEMORY)
+        supply_take(g, false, &supply);
+    if (r == 0)
+        r = handle_begin(g, STORE_WRITE, &envs, err);
+    if (r < 0)
+        return r;
+    r = reserve(g, reservation, &supply, &envs, &env, &created, err);
+    handle_end(g);
+    if (r < 0)
+        return r;
+    supply_return_env(g, &supply, env, &result, ret_env);
+    if (ret_created)
+        *ret_created = created;
+    return r;
+}
+
+GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *activation, struct genv_env **ret_env,
+                              bool *ret_created, struct genv_error *err)
+{
+    const struct genv_reservation reservation = {.eid = activation->eid,
+                                                 .uid = activation->uid,
+                                                 .members = &activation->member,
+                                                 .member_count = 1,
+                                                 .config = activation->config};
+
+    return genv_reserve(g, &reservation, ret_env, ret_created, err);
+}

@@ -1,0 +1,118 @@
+/* What the kernel says of NVIDIA's devices. */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "driver/nvidia.h"
+
+static void make_folder(const char *directory, const char *name)
+{
+    cleanup_free char *path = unit_path(directory, name);
+
+    assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static void remove_folder(const char *directory, const char *name)
+{
+    cleanup_free char *path = unit_path(directory, name);
+
+    assert_int_equal(rmdir(path), 0);
+}
+
+/* What /proc/driver/nvidia looks like. */
+static void make_driver(const char *directory)
+{
+    unit_write(directory, "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.163.01\n");
+    make_folder(directory, "gpus");
+    make_folder(directory, "gpus/0000:01:00.0");
+}
+
+static uint64_t fingerprint(const char *directory)
+{
+    uint64_t number = 0;
+
+    assert_int_equal(nvidia_fingerprint(directory, &number), 0);
+    assert_true(number != 0);
+    return number;
+}
+
+static void it_is_the_same_while_nothing_changes(void **state)
+{
+    make_driver(*state);
+    assert_true(fingerprint(*state) == fingerprint(*state));
+}
+
+static void it_changes_with_the_driver_and_the_gpus(void **state)
+{
+    uint64_t seen[4];
+
+    make_driver(*state);
+    seen[0] = fingerprint(*state);
+    unit_write(*state, "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.163.02\n");
+    seen[1] = fingerprint(*state);
+    make_folder(*state, "gpus/0000:02:00.0"); /* a GPU more */
+    seen[2] = fingerprint(*state);
+    remove_folder(*state, "gpus/0000:01:00.0"); /* another GPU */
+    seen[3] = fingerprint(*state);
+    for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_true(seen[i] != seen[k]);
+    }
+}
+
+/* As the driver lists what may be used: a folder per instance, with files that say how. */
+static void it_changes_with_mig_and_its_instances(void **state)
+{
+    uint64_t seen[6];
+
+    make_driver(*state);
+    seen[0] = fingerprint(*state);
+    make_folder(*state, "capabilities");
+    make_folder(*state, "capabilities/gpu0");
+    make_folder(*state, "capabilities/gpu1");
+    make_folder(*state, "capabilities/gpu0/mig");
+    seen[1] = fingerprint(*state);
+    make_folder(*state, "capabilities/gpu0/mig/gi1");
+    unit_write(*state, "capabilities/gpu0/mig/gi1/access", "DeviceFileMinor: 12\n");
+    seen[2] = fingerprint(*state);
+    make_folder(*state, "capabilities/gpu0/mig/gi1/ci0");
+    seen[3] = fingerprint(*state);
+    make_folder(*state, "capabilities/gpu0/mig/gi2");
+    seen[4] = fingerprint(*state);
+    remove_folder(*state, "capabilities/gpu0/mig/gi1/ci0");
+    make_folder(*state, "capabilities/gpu0/mig/gi2/ci0"); /* the same names, elsewhere */
+    seen[5] = fingerprint(*state);
+    for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_true(seen[i] != seen[k]);
+    }
+}
+
+static void without_word_of_the_kernel_there_is_none(void **state)
+{
+    cleanup_free char *missing = unit_path(*state, "missing"), *version = unit_path(*state, "version");
+    uint64_t number = 7;
+
+    assert_int_equal(nvidia_fingerprint(missing, &number), -ENOENT);
+    assert_int_equal(nvidia_fingerprint(*state, &number), -ENOENT);
+    unit_write(*state, "version", "550\n");
+    assert_int_equal(nvidia_fingerprint(*state, &number), -ENOENT); /* no gpus */
+    assert_int_equal(unlink(version), 0);
+    make_driver(*state);
+    assert_int_equal(unlink(version), 0);
+    assert_int_equal(mkfifo(version, 0600), 0);
+    assert_int_equal(nvidia_fingerprint(*state, &number), -ENOENT);
+    assert_int_equal(number, 7);
+}
+
+static const struct CMUnitTest tests[] = {
+    test_in_directory(it_is_the_same_while_nothing_changes),
+    test_in_directory(it_changes_with_the_driver_and_the_gpus),
+    test_in_directory(it_changes_with_mig_and_its_instances),
+    test_in_directory(without_word_of_the_kernel_there_is_none),
+};
+
+UNIT_MAIN(tests)
