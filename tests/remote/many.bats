@@ -32,9 +32,10 @@ names() {
     done | paste -sd, -
 }
 
-# Alice's processes "ssh …" but for shared connections that wait, a line each.
+# Alice's processes "ssh …" but for shared connections that wait, a line each. What runs on the hosts, which are this
+# machine, is not meant: a genv that hangs there, and the shell that waits for it, stay.
 calls() {
-    ps -o pid=,args= --user "$ALICE" | grep -E '^ *[0-9]+ (ssh|sh|python3) ' || true
+    ps -o pid=,args= --user "$ALICE" | grep -E '^ *[0-9]+ (ssh|sh|python3) ' | grep -v ' -c echo genv-session ' || true
 }
 
 # Runs genv as Alice in the background, with these arguments; its PID is in $pid, and in $job that of what to wait for.
