@@ -126,9 +126,6 @@ int genv_detach(struct genv *g, const char *eid, const char *device, struct genv
 int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);
 void genv_env_free(struct genv_env *env); /* NULL is fine */
 
-/* The attachment to the device with that UUID, or NULL. */
-const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid);
-
 /* The identifiers of the environments in which the member is registered, ascending, NULL-terminated; free() the array
  * alone. */
 int genv_find(struct genv *g, const struct genv_member *member, char ***ret_eids, struct genv_error *err);
@@ -143,24 +140,8 @@ enum genv_depth {
 
 int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct genv_snapshot **ret_snapshot,
                        struct genv_error *err);
-void genv_snapshot_free(struct genv_snapshot *snapshot); /* NULL is fine */
-
-/* The snapshot as the JSON text of `genv snapshot`, with a final newline; free() it. NULL: out of memory. */
-char *genv_snapshot_to_json(const struct genv_snapshot *snapshot);
-/* The environments, or the devices, of it alone: a JSON array of the same objects. */
-char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot);
-char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
-
-/* Reads the JSON text of `genv snapshot`, of another host perhaps. -EINVAL: it is not, or of a version that is not
- * known here; the text may be hostile. Attachments to devices that the host no longer has are not in it. */
-int genv_snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot,
-                            struct genv_error *err);
-
 /* How many devices an environment that is not attached yet could have with that capacity (0: whole devices). */
 size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gpu_memory);
-
-/* The environment @eid in @snapshot, or NULL. */
-const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
 
 /* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
  * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
@@ -180,17 +161,6 @@ void genv_unlock(struct genv_lock *lock); /* NULL is fine */
  */
 const char *genv_lock_token(const struct genv_lock *lock);
 
-/* Which fields of @config are configured, as a mask. */
-unsigned genv_config_given(const struct genv_config *config);
-/* Copies the fields of @fields, configured or not. */
-void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields);
-/* Reads a field as people write it, "4g". -EINVAL, with the accepted form. */
-int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
-                      struct genv_error *err);
-/* Writes it so; @text has room for GENV_CONFIG_TEXT_SIZE bytes. false, and "": it is not configured. */
-#define GENV_CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
-bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text);
-
 /* The saved configuration of a project: a directory .genv, one file a field. */
 
 /* The directory in force: of the current directory, its parents, or $HOME. free() it. -ENOENT: there is none. */
@@ -200,22 +170,8 @@ int genv_home_load(const char *path, struct genv_config *ret_config, unsigned *r
 /* Writes the fields of @fields; one that is not configured is removed. */
 int genv_home_save(const char *path, const struct genv_config *config, unsigned fields, struct genv_error *err);
 
-/* Amounts of memory: "42mi", "4g", "44040192". -EINVAL for anything else. */
-int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err);
-/* The shortest exact form; @text has room for GENV_AMOUNT_SIZE bytes. */
-#define GENV_AMOUNT_SIZE 32
-void genv_amount_format(uint64_t bytes, char *text);
-
-/* -EINVAL, with the rule, for what can't be an identifier, or a name. */
-int genv_eid_validate(const char *eid, struct genv_error *err);
-int genv_name_validate(const char *name, struct genv_error *err);
-
 /* The name of a user, or his number where he has none; @name has room for GENV_USERNAME_SIZE bytes. */
 void genv_user_name(uid_t uid, char *name);
-/* The same of an environment's owner and of a process's ("" where that is unknown), also in a snapshot of another host.
- */
-void genv_env_username(const struct genv_env *env, char *name);
-void genv_gpu_process_username(const struct genv_gpu_process *process, char *name);
 
 /* What `genv doctor` looks at. */
 enum genv_finding_level { GENV_FINDING_OK, GENV_FINDING_WARNING, GENV_FINDING_ERROR };

@@ -1,4 +1,4 @@
-/* What genv talks about, as plain data. Every layer shares these types; genv.h has the operations.
+/* What genv talks about, as plain data, and what goes with it. Every layer shares this; genv.h has the operations.
  *
  * Sizes are bytes, times are wall-clock struct timespec. Until version 1.0 the library's soname changes whenever one of
  * these structures does. */
@@ -213,6 +213,52 @@ struct genv_snapshot {
     struct genv_gpu_process *processes; /* ascending by PID */
     size_t process_count;
 };
+
+/* What goes with the data, and touches nothing else. */
+
+/* Amounts of memory: "42mi", "4g", "44040192". -EINVAL for anything else. */
+int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err);
+/* The shortest exact form; @text has room for GENV_AMOUNT_SIZE bytes. */
+#define GENV_AMOUNT_SIZE 32
+void genv_amount_format(uint64_t bytes, char *text);
+
+/* -EINVAL, with the rule, for what can't be an identifier, or a name. */
+int genv_eid_validate(const char *eid, struct genv_error *err);
+int genv_name_validate(const char *name, struct genv_error *err);
+
+/* Which fields of @config are configured, as a mask. */
+unsigned genv_config_given(const struct genv_config *config);
+/* Copies the fields of @fields, configured or not. */
+void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields);
+/* Reads a field as people write it, "4g". -EINVAL, with the accepted form. */
+int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
+                      struct genv_error *err);
+/* Writes it so; @text has room for GENV_CONFIG_TEXT_SIZE bytes. false, and "": it is not configured. */
+#define GENV_CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
+bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text);
+
+/* The attachment to the device with that UUID, or NULL. */
+const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid);
+
+/* The name of an environment's owner, and of a process's user ("" where that is unknown), also in a snapshot of another
+ * host; @name has room for GENV_USERNAME_SIZE bytes. */
+void genv_env_username(const struct genv_env *env, char *name);
+void genv_gpu_process_username(const struct genv_gpu_process *process, char *name);
+
+void genv_snapshot_free(struct genv_snapshot *snapshot); /* NULL is fine */
+/* The environment @eid in @snapshot, or NULL. */
+const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid);
+
+/* The snapshot as the JSON text of `genv snapshot`, with a final newline; free() it. NULL: out of memory. */
+char *genv_snapshot_to_json(const struct genv_snapshot *snapshot);
+/* The environments, or the devices, of it alone: a JSON array of the same objects. */
+char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot);
+char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
+
+/* Reads the JSON text of `genv snapshot`, of another host perhaps. -EINVAL: it is not, or of a version that is not
+ * known here; the text may be hostile. Attachments to devices that the host no longer has are not in it. */
+int genv_snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot,
+                            struct genv_error *err);
 
 #ifdef __cplusplus
 }

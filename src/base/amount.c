@@ -1,5 +1,5 @@
 /* Amounts of memory, as people write them: 42mi, 4g, 44040192. */
-#include "base/amount.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -47,7 +47,7 @@ static int parse(const char *text, uint64_t *ret_bytes)
     return -EINVAL;
 }
 
-int amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
+GENV_PUBLIC int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
 {
     uint64_t bytes;
 
@@ -60,11 +60,11 @@ int amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
     return 0;
 }
 
-void amount_format(uint64_t bytes, char text[static AMOUNT_SIZE])
+GENV_PUBLIC void genv_amount_format(uint64_t bytes, char *text)
 {
-    char candidate[AMOUNT_SIZE];
+    char candidate[GENV_AMOUNT_SIZE];
 
-    snprintf(text, AMOUNT_SIZE, "%" PRIu64, bytes);
+    snprintf(text, GENV_AMOUNT_SIZE, "%" PRIu64, bytes);
     for (size_t i = 2; i < ARRAY_SIZE(units) && bytes; i++) {
         if (bytes % units[i].bytes)
             continue;

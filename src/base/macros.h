@@ -9,6 +9,9 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Defines what <genv/...> declares. */
+#define GENV_PUBLIC __attribute__((visibility("default")))
+
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 static inline void cleanup_freep(void *p)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "base/amount.h"
 #include "base/text.h"
 #include "driver/nvidia.h"
 
@@ -126,7 +125,7 @@ static int simulated_open(struct driver **ret_driver, struct genv_error *err)
     r = read_count(&simulated->count, err);
     if (r < 0)
         return r;
-    r = memory ? amount_parse(memory, &simulated->total_memory, err) : 0;
+    r = memory ? genv_amount_parse(memory, &simulated->total_memory, err) : 0;
     if (r < 0)
         return error_prefix(err, r, "GENV_MOCK_DEVICE_TOTAL_MEMORY");
     *ret_driver = &STEAL_POINTER(simulated)->driver;

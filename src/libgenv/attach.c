@@ -89,7 +89,7 @@ static void warn_of_strangers(const struct genv *g, const struct genv_env *befor
         const char *uuid = selection->attachments[i].device.uuid;
         const struct genv_device *device = device_find(supply->devices, supply->device_count, uuid);
 
-        if (device && strangers[device - supply->devices] && !env_attachment(before, uuid))
+        if (device && strangers[device - supply->devices] && !genv_env_attachment(before, uuid))
             warn_of_stranger(g, device->index, strangers[device - supply->devices]);
     }
 }

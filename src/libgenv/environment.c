@@ -160,7 +160,7 @@ int environment_configure(struct genv *g, const struct env_list *envs, struct ge
     if (fields & GENV_CONFIG_GPU_MEMORY && config->gpu_memory != env->config.gpu_memory && env->attachment_count)
         r = attach_resize(g, envs, env, supply, config->gpu_memory, err);
     if (r == 0)
-        config_copy(&env->config, config, fields);
+        genv_config_copy(&env->config, config, fields);
     return r;
 }
 
@@ -221,11 +221,6 @@ GENV_PUBLIC void genv_env_free(struct genv_env *env)
     if (env)
         env_release(env);
     free(env);
-}
-
-GENV_PUBLIC const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid)
-{
-    return env_attachment(env, uuid);
 }
 
 static int compare_eids(const void *left, const void *right)

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/amount.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/user.h"
@@ -18,7 +17,7 @@
 #define TIMEOUT_MAX_S    86400
 #define DRIVER_TIMEOUT_S 60 /* without persistence mode, a driver wakes each GPU for seconds */
 
-_Static_assert(GENV_AMOUNT_SIZE == AMOUNT_SIZE, "the public size is the internal one");
+
 
 GENV_PUBLIC const char *genv_version(void)
 {
@@ -215,7 +214,7 @@ int handle_find_own(struct genv *g, const struct env_list *list, const char *eid
 {
     struct genv_env *env;
     char owner[GENV_USERNAME_SIZE];
-    int r = eid_validate(eid, err);
+    int r = genv_eid_validate(eid, err);
 
     if (r < 0)
         return r;
@@ -228,57 +227,6 @@ int handle_find_own(struct genv *g, const struct env_list *list, const char *eid
     }
     *ret_env = env;
     return 0;
-}
-
-GENV_PUBLIC int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct genv_error *err)
-{
-    return amount_parse(text, ret_bytes, err);
-}
-
-GENV_PUBLIC void genv_amount_format(uint64_t bytes, char *text)
-{
-    amount_format(bytes, text);
-}
-
-GENV_PUBLIC unsigned genv_config_given(const struct genv_config *config)
-{
-    return config_given(config);
-}
-
-GENV_PUBLIC void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields)
-{
-    config_copy(config, from, fields);
-}
-
-GENV_PUBLIC int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
-                                  struct genv_error *err)
-{
-    return config_parse(config, field, text, err);
-}
-
-GENV_PUBLIC bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text)
-{
-    return config_format(config, field, text);
-}
-
-GENV_PUBLIC int genv_eid_validate(const char *eid, struct genv_error *err)
-{
-    return eid_validate(eid, err);
-}
-
-GENV_PUBLIC int genv_name_validate(const char *name, struct genv_error *err)
-{
-    return name_validate(name, err);
-}
-
-GENV_PUBLIC void genv_env_username(const struct genv_env *env, char *name)
-{
-    env_username(env, name);
-}
-
-GENV_PUBLIC void genv_gpu_process_username(const struct genv_gpu_process *process, char *name)
-{
-    gpu_process_username(process, name);
 }
 
 GENV_PUBLIC void genv_user_name(uid_t uid, char *name)

@@ -23,8 +23,6 @@ struct genv {
     struct event_list events; /* of the operation that is going on */
 };
 
-#define GENV_PUBLIC __attribute__((visibility("default")))
-
 void handle_warn(const struct genv *g, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The devices, from this boot's inventory where it holds, else from the driver. free() them. */

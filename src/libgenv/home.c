@@ -107,7 +107,7 @@ GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config,
             return r;
         if (r == 0)
             continue;
-        r = config_parse(&config, field->bit, value, err);
+        r = genv_config_parse(&config, field->bit, value, err);
         if (r < 0)
             return error_prefix(err, r, "%s/%s", path, field->name);
         fields |= field->bit;
@@ -127,11 +127,11 @@ GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *confi
         r = open_home(path, &home, err);
     for (size_t i = 0; r == 0 && i < CONFIG_FIELD_COUNT; i++) {
         const struct config_field *field = &config_fields[i];
-        char value[CONFIG_TEXT_SIZE], line[CONFIG_TEXT_SIZE + 1];
+        char value[GENV_CONFIG_TEXT_SIZE], line[GENV_CONFIG_TEXT_SIZE + 1];
 
         if (!(fields & field->bit))
             continue;
-        if (config_format(config, field->bit, value))
+        if (genv_config_format(config, field->bit, value))
             r = file_replace(home, field->name, line, (size_t)snprintf(line, sizeof(line), "%s\n", value), 0644,
                              (uid_t)-1, true);
         else if (unlinkat(home, field->name, 0) < 0 && errno != ENOENT)

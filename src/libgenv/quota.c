@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/amount.h"
 #include "base/user.h"
 #include "model/device.h"
 #include "policy/holding.h"
@@ -46,15 +45,15 @@ static int add_unseen(const struct env_list *envs, struct genv_device **devices,
 static int refuse(const struct genv *g, const char *username, enum limit_kind kind, uint64_t wanted, uint64_t maximum,
                   struct genv_error *err)
 {
-    char had[AMOUNT_SIZE], allowed[AMOUNT_SIZE] = "none";
+    char had[GENV_AMOUNT_SIZE], allowed[GENV_AMOUNT_SIZE] = "none";
 
     if (kind == LIMIT_DEVICES)
         return error_set(err, EDQUOT,
                          "%s would hold %llu devices, and may hold %llu: detach some, or ask the administrator (%s)",
                          username, (unsigned long long)wanted, (unsigned long long)maximum, g->limits_file);
-    amount_format(wanted, had);
+    genv_amount_format(wanted, had);
     if (maximum)
-        amount_format(maximum, allowed);
+        genv_amount_format(maximum, allowed);
     return error_set(
         err, EDQUOT,
         "%s would hold %s of device memory, and may hold %s: detach some, ask for less with gpu-memory, or "

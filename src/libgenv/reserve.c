@@ -94,7 +94,7 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
         r = environment_register(g, *ret_env, &reservation->members[i], err);
     if (r == 0)
         r = environment_configure(g, envs, *ret_env, &reservation->config, fields, supply, err);
-    if (r == 0 && reservation->attach && fields & config_given(&reservation->config) & GENV_CONFIG_GPUS)
+    if (r == 0 && reservation->attach && fields & genv_config_given(&reservation->config) & GENV_CONFIG_GPUS)
         attached = attach_decide(g, envs, *ret_env, supply, &request, err);
     if (r == 0 && attached < 0 && !reservation->even_detached)
         r = attached;
@@ -107,7 +107,7 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
 
 static int validate(const struct genv_reservation *reservation, struct genv_error *err)
 {
-    int r = reservation->eid ? eid_validate(reservation->eid, err) : 0;
+    int r = reservation->eid ? genv_eid_validate(reservation->eid, err) : 0;
 
     if (r == 0)
         r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);

@@ -191,45 +191,14 @@ GENV_PUBLIC int genv_snapshot_take(struct genv *g, enum genv_depth depth, struct
     proc_hostname(snapshot->hostname, sizeof(snapshot->hostname));
     r = fill(g, depth, snapshot, err);
     if (r < 0) {
-        snapshot_free(snapshot);
+        genv_snapshot_free(snapshot);
         return r;
     }
     *ret_snapshot = snapshot;
     return 0;
 }
 
-GENV_PUBLIC int genv_snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot,
-                                        struct genv_error *err)
-{
-    return snapshot_from_json(text, length, ret_snapshot, err);
-}
-
 GENV_PUBLIC size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gpu_memory)
 {
     return select_available(snapshot, gpu_memory, NULL);
-}
-
-GENV_PUBLIC void genv_snapshot_free(struct genv_snapshot *snapshot)
-{
-    snapshot_free(snapshot);
-}
-
-GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
-{
-    return snapshot_to_json(snapshot);
-}
-
-GENV_PUBLIC char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot)
-{
-    return snapshot_envs_to_json(snapshot);
-}
-
-GENV_PUBLIC char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot)
-{
-    return snapshot_devices_to_json(snapshot);
-}
-
-GENV_PUBLIC const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid)
-{
-    return snapshot_env(snapshot, eid);
 }

@@ -49,7 +49,7 @@ static void add_devices(struct text *text, const struct genv_env *env, bool by_u
 /* Adds the value. Returns whether the variable is set. */
 static bool add_value(struct text *text, const struct genv_env *env, int variable, bool by_uuid)
 {
-    char value[CONFIG_TEXT_SIZE];
+    char value[GENV_CONFIG_TEXT_SIZE];
 
     switch (variable) {
     case VARIABLE_EID:
@@ -62,7 +62,7 @@ static bool add_value(struct text *text, const struct genv_env *env, int variabl
         text_add(text, "PCI_BUS_ID"); /* so that CUDA counts as nvidia-smi does */
         return true;
     default:
-        if (!config_format(&env->config, config_fields[variable - VARIABLE_CONFIG].bit, value))
+        if (!genv_config_format(&env->config, config_fields[variable - VARIABLE_CONFIG].bit, value))
             return false;
         text_add(text, value);
         return true;

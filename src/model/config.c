@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/amount.h"
 #include "base/text.h"
 #include "model/env.h"
 
@@ -66,7 +65,7 @@ static bool is_given(const struct config_field *field, const struct genv_config 
     return *value.amount;
 }
 
-unsigned config_given(const struct genv_config *config)
+GENV_PUBLIC unsigned genv_config_given(const struct genv_config *config)
 {
     unsigned fields = 0;
 
@@ -75,7 +74,7 @@ unsigned config_given(const struct genv_config *config)
     return fields;
 }
 
-void config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields)
+GENV_PUBLIC void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields)
 {
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
         union value to = value_of(&config_fields[i], config), value = value_of(&config_fields[i], from);
@@ -120,7 +119,8 @@ unsigned config_differences(const struct genv_config *a, const struct genv_confi
     return fields;
 }
 
-int config_parse(struct genv_config *config, enum genv_config_field bit, const char *text, struct genv_error *err)
+GENV_PUBLIC int genv_config_parse(struct genv_config *config, enum genv_config_field bit, const char *text,
+                                  struct genv_error *err)
 {
     const struct config_field *field = find(bit);
     union value value = value_of(field, config);
@@ -129,7 +129,7 @@ int config_parse(struct genv_config *config, enum genv_config_field bit, const c
 
     switch (field->kind) {
     case CONFIG_KIND_NAME:
-        r = name_validate(text, err);
+        r = genv_name_validate(text, err);
         if (r == 0)
             copy_string(value.name, GENV_NAME_MAX + 1, text);
         break;
@@ -140,13 +140,13 @@ int config_parse(struct genv_config *config, enum genv_config_field bit, const c
         *value.count = (int)number;
         break;
     case CONFIG_KIND_AMOUNT:
-        r = amount_parse(text, value.amount, err);
+        r = genv_amount_parse(text, value.amount, err);
         break;
     }
     return r;
 }
 
-bool config_format(const struct genv_config *config, enum genv_config_field bit, char text[static CONFIG_TEXT_SIZE])
+GENV_PUBLIC bool genv_config_format(const struct genv_config *config, enum genv_config_field bit, char *text)
 {
     const struct config_field *field = find(bit);
     union value value = value_of(field, config);
@@ -156,13 +156,13 @@ bool config_format(const struct genv_config *config, enum genv_config_field bit,
         return false;
     switch (field->kind) {
     case CONFIG_KIND_NAME:
-        copy_string(text, CONFIG_TEXT_SIZE, value.name);
+        copy_string(text, GENV_CONFIG_TEXT_SIZE, value.name);
         break;
     case CONFIG_KIND_COUNT:
-        snprintf(text, CONFIG_TEXT_SIZE, "%d", *value.count);
+        snprintf(text, GENV_CONFIG_TEXT_SIZE, "%d", *value.count);
         break;
     case CONFIG_KIND_AMOUNT:
-        amount_format(*value.amount, text);
+        genv_amount_format(*value.amount, text);
         break;
     }
     return true;
@@ -191,7 +191,7 @@ static int validate_field(const struct config_field *field, const struct genv_co
 
     switch (field->kind) {
     case CONFIG_KIND_NAME:
-        return *value.name ? name_validate(value.name, err) : 0;
+        return *value.name ? genv_name_validate(value.name, err) : 0;
     case CONFIG_KIND_COUNT:
         if (*value.count < -1 || *value.count > DEVICE_COUNT_MAX)
             return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);

@@ -37,13 +37,6 @@ extern const struct config_field config_fields[CONFIG_FIELD_COUNT];
 /* A new reference; null while it is not configured. */
 json_t *config_field_to_json(const struct config_field *field, const struct genv_config *config);
 
-/* As genv_config_given() and its kin (genv.h). */
-unsigned config_given(const struct genv_config *config);
-void config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields);
-int config_parse(struct genv_config *config, enum genv_config_field bit, const char *text, struct genv_error *err);
-#define CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
-bool config_format(const struct genv_config *config, enum genv_config_field bit, char text[static CONFIG_TEXT_SIZE]);
-
 /* The fields that are not alike, as a mask. */
 unsigned config_differences(const struct genv_config *a, const struct genv_config *b);
 

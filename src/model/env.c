@@ -27,7 +27,7 @@ static bool is_identifier(const char *text, size_t max)
     return true;
 }
 
-int eid_validate(const char *eid, struct genv_error *err)
+GENV_PUBLIC int genv_eid_validate(const char *eid, struct genv_error *err)
 {
     if (is_identifier(eid, GENV_EID_MAX))
         return 0;
@@ -37,7 +37,7 @@ int eid_validate(const char *eid, struct genv_error *err)
                      GENV_EID_MAX);
 }
 
-int name_validate(const char *name, struct genv_error *err)
+GENV_PUBLIC int genv_name_validate(const char *name, struct genv_error *err)
 {
     if (*name && strnlen(name, GENV_NAME_MAX + 1) <= GENV_NAME_MAX && utf8_is_printable(name))
         return 0;
@@ -219,7 +219,7 @@ bool env_remove_kernel(struct genv_env *env, const char *id)
     return false;
 }
 
-const struct genv_attachment *env_attachment(const struct genv_env *env, const char *uuid)
+GENV_PUBLIC const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {
         if (strcmp(env->attachments[i].device.uuid, uuid) == 0)

@@ -8,9 +8,7 @@
 
 #define DEVICE_COUNT_MAX 65535 /* the highest device count, and index, that anyone may ask for */
 
-/* -EINVAL, with the rule, for what can't be an identifier, a name, or a kernel's identifier. */
-int eid_validate(const char *eid, struct genv_error *err);
-int name_validate(const char *name, struct genv_error *err);
+/* -EINVAL, with the rule, for what can't be a kernel's identifier. */
 int kernel_id_validate(const char *id, struct genv_error *err);
 
 /* -ENOMEM. What the record says beyond struct genv_env is not copied. */
@@ -45,8 +43,6 @@ bool env_has_kernel(const struct genv_env *env, const char *id);
 bool env_remove_process(struct genv_env *env, pid_t pid, uint64_t pid_namespace);
 bool env_remove_kernel(struct genv_env *env, const char *id);
 
-/* The attachment to the device, or NULL. */
-const struct genv_attachment *env_attachment(const struct genv_env *env, const char *uuid);
 void env_sort_attachments(struct genv_env *env); /* by index */
 /* Gives each attachment what @devices say of its device, the index -1 where it is not among them, and sorts by index.
  */

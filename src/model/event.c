@@ -118,7 +118,7 @@ static int validate(struct line *line, struct genv_error *err)
         return error_set(err, EINVAL, "\"uuid\" does not go with \"%s\"", line->kind);
     if (is_about_member(event->kind) != (event->process.pid != 0 || *event->kernel_id))
         return error_set(err, EINVAL, "\"pid\" or \"kernel\" does not go with \"%s\"", line->kind);
-    return eid_validate(event->eid, err);
+    return genv_eid_validate(event->eid, err);
 }
 
 int event_decode(const char *text, size_t length, struct genv_event *ret_event, struct genv_error *err)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/amount.h"
 #include "model/env.h"
 
 #define WORDS 3
@@ -63,7 +62,7 @@ static int parse_maximum(const char *word, struct limit *limit)
     }
     if (limit->kind == LIMIT_DEVICES || strcmp(word, "0") == 0)
         return text_to_u64(word, DEVICE_COUNT_MAX, &limit->maximum);
-    return amount_parse(word, &limit->maximum, NULL);
+    return genv_amount_parse(word, &limit->maximum, NULL);
 }
 
 static int parse_words(char *const words[WORDS], struct limit *limit, struct genv_error *err)

@@ -17,7 +17,7 @@ const char *const snapshot_states[SNAPSHOT_STATE_COUNT] = {
     [GENV_DEVICE_FAILED] = "failed",
 };
 
-void snapshot_free(struct genv_snapshot *snapshot)
+GENV_PUBLIC void genv_snapshot_free(struct genv_snapshot *snapshot)
 {
     if (!snapshot)
         return;
@@ -31,7 +31,7 @@ void snapshot_free(struct genv_snapshot *snapshot)
     free(snapshot);
 }
 
-const struct genv_env *snapshot_env(const struct genv_snapshot *snapshot, const char *eid)
+GENV_PUBLIC const struct genv_env *genv_snapshot_env(const struct genv_snapshot *snapshot, const char *eid)
 {
     const struct env_list list = {snapshot->envs, snapshot->env_count};
 
@@ -69,12 +69,12 @@ static void username(uid_t uid, const char *told, char *name)
         user_name(uid, name, GENV_USERNAME_SIZE);
 }
 
-void env_username(const struct genv_env *env, char name[static GENV_USERNAME_SIZE])
+GENV_PUBLIC void genv_env_username(const struct genv_env *env, char *name)
 {
     username(env->uid, env->username, name);
 }
 
-void gpu_process_username(const struct genv_gpu_process *process, char name[static GENV_USERNAME_SIZE])
+GENV_PUBLIC void genv_gpu_process_username(const struct genv_gpu_process *process, char *name)
 {
     username(process->uid, process->username, name);
 }
@@ -85,7 +85,7 @@ static json_t *attachments_to_json(const struct genv_snapshot *snapshot, const c
 
     for (size_t i = 0; *uuid && i < snapshot->env_count; i++) {
         const struct genv_env *env = &snapshot->envs[i];
-        const struct genv_attachment *attachment = env_attachment(env, uuid);
+        const struct genv_attachment *attachment = genv_env_attachment(env, uuid);
 
         if (attachment)
             json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "eid", env->eid, "gpu_memory",
@@ -116,7 +116,7 @@ static json_t *env_to_json(const struct genv_env *env)
     json_t *json, *rest;
     char name[GENV_USERNAME_SIZE];
 
-    env_username(env, name);
+    genv_env_username(env, name);
     for (size_t i = 0; i < env->process_count; i++)
         json_array_append_new(pids, json_integer(env->processes[i].pid));
     for (size_t i = 0; i < env->kernel_count; i++)
@@ -141,7 +141,7 @@ static json_t *process_to_json(const struct genv_gpu_process *process)
     json_t *usage = json_array();
     char name[GENV_USERNAME_SIZE];
 
-    gpu_process_username(process, name);
+    genv_gpu_process_username(process, name);
     for (size_t i = 0; i < process->usage_count; i++)
         json_array_append_new(usage, json_pack("{s:i, s:o, s:o}", "index", (int)process->usages[i].index, "uuid",
                                                text_or_null(process->usages[i].uuid), "used_memory",
@@ -193,7 +193,7 @@ static char *print_json(json_t *json)
     return text_take(&text);
 }
 
-char *snapshot_to_json(const struct genv_snapshot *snapshot)
+GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
 {
     return print_json(json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", SNAPSHOT_VERSION, "hostname",
                                 json_text(snapshot->hostname), "time", time_to_json(snapshot->time), "driver",
@@ -201,12 +201,12 @@ char *snapshot_to_json(const struct genv_snapshot *snapshot)
                                 envs_to_json(snapshot), "processes", processes_to_json(snapshot)));
 }
 
-char *snapshot_envs_to_json(const struct genv_snapshot *snapshot)
+GENV_PUBLIC char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot)
 {
     return print_json(envs_to_json(snapshot));
 }
 
-char *snapshot_devices_to_json(const struct genv_snapshot *snapshot)
+GENV_PUBLIC char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot)
 {
     return print_json(devices_to_json(snapshot));
 }

@@ -195,7 +195,7 @@ static int convert_envs(struct snapshot_entry *entry, struct genv_snapshot *snap
         return error_no_memory(err);
     for (size_t i = 0; i < entry->env_count; i++) {
         struct genv_env *env = &entry->envs[i].env;
-        int r = eid_validate(env->eid, err);
+        int r = genv_eid_validate(env->eid, err);
 
         if (r == 0)
             r = config_validate(&env->config, GENV_CONFIG_ALL, err);
@@ -317,7 +317,8 @@ static int convert(struct snapshot_entry *entry, struct genv_snapshot *snapshot,
     return r < 0 ? r : convert_processes(entry, snapshot, err);
 }
 
-int snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot, struct genv_error *err)
+GENV_PUBLIC int genv_snapshot_from_json(const char *text, size_t length, struct genv_snapshot **ret_snapshot,
+                                        struct genv_error *err)
 {
     cleanup_json json_t *json = json_parse(text, length, err);
     struct genv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
@@ -332,7 +333,7 @@ int snapshot_from_json(const char *text, size_t length, struct genv_snapshot **r
         r = convert(&entry, snapshot, err);
     entry_release(&entry);
     if (r < 0) {
-        snapshot_free(snapshot);
+        genv_snapshot_free(snapshot);
         return r;
     }
     *ret_snapshot = snapshot;

@@ -31,7 +31,7 @@ static int add_process(const struct look *look, enum enforce_rule rule, const st
         .allowed = allowed,
     };
 
-    gpu_process_username(process, violation.username);
+    genv_gpu_process_username(process, violation.username);
     copy_string(violation.uuid, sizeof(violation.uuid), usage->uuid);
     copy_string(violation.eid, sizeof(violation.eid), process->eid);
     copy_string(violation.command, sizeof(violation.command), process->command);
@@ -58,12 +58,12 @@ static int decide_env_devices(const struct look *look)
 
     for (size_t i = 0; i < look->snapshot->process_count; i++) {
         const struct genv_gpu_process *process = &look->snapshot->processes[i];
-        const struct genv_env *env = *process->eid ? snapshot_env(look->snapshot, process->eid) : NULL;
+        const struct genv_env *env = *process->eid ? genv_snapshot_env(look->snapshot, process->eid) : NULL;
 
         for (size_t k = 0; env && r == 0 && k < process->usage_count; k++) {
             const struct genv_usage *usage = &process->usages[k];
 
-            if (*usage->uuid && !env_attachment(env, usage->uuid))
+            if (*usage->uuid && !genv_env_attachment(env, usage->uuid))
                 r = add_process(look, RULE_ENV_DEVICES, process, usage, 0, 0);
         }
     }
@@ -153,7 +153,7 @@ static int add_detachment(const struct look *look, enum enforce_rule rule, const
     };
     int r;
 
-    env_username(env, violation.username);
+    genv_env_username(env, violation.username);
     copy_string(violation.uuid, sizeof(violation.uuid), attachment->device.uuid);
     copy_string(violation.eid, sizeof(violation.eid), env->eid);
     r = violation_list_add(look->found, &violation);
@@ -195,7 +195,7 @@ static int release(const struct maximum *maximum, const struct held_device *held
 
     for (size_t i = 0; r == 0 && i < look.snapshot->env_count; i++) {
         const struct genv_env *env = &look.snapshot->envs[i];
-        const struct genv_attachment *attachment = env_attachment(env, held->device->id.uuid);
+        const struct genv_attachment *attachment = genv_env_attachment(env, held->device->id.uuid);
 
         if (attachment && is_users(maximum, held->host, i, username))
             r = add_detachment(&look, maximum->rule, env, attachment, used, allowed);
@@ -315,7 +315,7 @@ static int decide_maximum(const struct enforce_request *request, enum enforce_ru
         return -ENOMEM;
     for (size_t h = 0; h < request->host_count; h++) {
         for (size_t i = 0; i < request->hosts[h].snapshot->env_count; i++)
-            env_username(&request->hosts[h].snapshot->envs[i], owners[first[h] + i]);
+            genv_env_username(&request->hosts[h].snapshot->envs[i], owners[first[h] + i]);
     }
     memcpy(users, owners, count * sizeof(*users));
     qsort(users, count, sizeof(*users), compare_names);

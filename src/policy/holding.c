@@ -65,7 +65,8 @@ int holding_add(struct holding *holding, size_t host, const struct genv_env *env
                 size_t device_count)
 {
     for (size_t d = 0; d < device_count; d++) {
-        const struct genv_attachment *attachment = *devices[d].id.uuid ? env_attachment(env, devices[d].id.uuid) : NULL;
+        const struct genv_attachment *attachment =
+            *devices[d].id.uuid ? genv_env_attachment(env, devices[d].id.uuid) : NULL;
         struct held_device *held;
 
         if (!attachment)

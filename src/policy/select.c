@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/amount.h"
 #include "base/text.h"
 #include "model/device.h"
 
@@ -41,14 +40,14 @@ static struct candidate examine(const struct select_view *view, size_t d, uint64
     struct candidate candidate = {
         .device = device,
         .usable = device->state == GENV_DEVICE_OK && *device->id.uuid,
-        .attached = env_attachment(view->self, device->id.uuid) != NULL,
+        .attached = genv_env_attachment(view->self, device->id.uuid) != NULL,
         .busy = view->busy && view->busy[d],
         .room = device->total_memory,
     };
 
     for (size_t i = 0; i < view->envs->count; i++) {
         const struct genv_env *env = &view->envs->envs[i];
-        const struct genv_attachment *attachment = env == view->self ? NULL : env_attachment(env, device->id.uuid);
+        const struct genv_attachment *attachment = env == view->self ? NULL : genv_env_attachment(env, device->id.uuid);
 
         if (!attachment)
             continue;
@@ -131,16 +130,16 @@ static int refuse_count(const struct select_view *view, const struct candidate *
 {
     uint64_t capacity = view->self->config.gpu_memory, largest = 0;
     size_t available = 0;
-    char amount[AMOUNT_SIZE], size[AMOUNT_SIZE];
+    char amount[GENV_AMOUNT_SIZE], size[GENV_AMOUNT_SIZE];
 
     for (size_t d = 0; d < view->device_count; d++) {
         available += candidates[d].available;
         if (candidates[d].device->total_memory > largest)
             largest = candidates[d].device->total_memory;
     }
-    amount_format(capacity, amount);
+    genv_amount_format(capacity, amount);
     if (capacity > largest) {
-        amount_format(largest, size);
+        genv_amount_format(largest, size);
         return error_set(err, EBUSY, "cannot attach %d device%s with %s: the largest device has %s", count,
                          count == 1 ? "" : "s", amount, size);
     }
@@ -184,7 +183,7 @@ static int keep_attached(const struct select_view *view, const struct candidate 
                          struct selection *ret)
 {
     for (size_t d = 0; d < view->device_count && ret->count < count; d++) {
-        const struct genv_attachment *attachment = env_attachment(view->self, view->devices[d].id.uuid);
+        const struct genv_attachment *attachment = genv_env_attachment(view->self, view->devices[d].id.uuid);
 
         if (!candidates[d].attached || !candidates[d].usable)
             continue;
@@ -270,14 +269,14 @@ static int refuse_device(const struct select_view *view, const struct candidate 
         [GENV_DEVICE_FAILED] = "does not answer the driver",
     };
     uint64_t capacity = view->self->config.gpu_memory;
-    char holder[ENV_DESCRIPTION_SIZE], amount[AMOUNT_SIZE], room[AMOUNT_SIZE];
+    char holder[ENV_DESCRIPTION_SIZE], amount[GENV_AMOUNT_SIZE], room[GENV_AMOUNT_SIZE];
     unsigned index = candidate->device->index;
 
     if (!candidate->usable)
         return error_set(err, ENODEV, "device %u %s", index, states[candidate->device->state]);
     if (capacity) {
-        amount_format(capacity, amount);
-        amount_format(candidate->room, room);
+        genv_amount_format(capacity, amount);
+        genv_amount_format(candidate->room, room);
         return error_set(err, EBUSY, "device %u has no room for %s: %s %s left; pick another, wait, or share it (-o)",
                          index, amount, candidate->room ? room : "nothing", candidate->room ? "are" : "is");
     }
@@ -340,15 +339,15 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
         return refuse_unseen(view, unseen, err);
     for (size_t d = 0; d < view->device_count; d++) {
         struct candidate candidate = examine(view, d, capacity);
-        char amount[AMOUNT_SIZE] = "the whole device", room[AMOUNT_SIZE];
+        char amount[GENV_AMOUNT_SIZE] = "the whole device", room[GENV_AMOUNT_SIZE];
 
         if (!candidate.attached || candidate.available || !candidate.usable)
             continue;
-        if (is_less(capacity, env_attachment(view->self, candidate.device->id.uuid), candidate.device))
+        if (is_less(capacity, genv_env_attachment(view->self, candidate.device->id.uuid), candidate.device))
             continue;
         if (capacity)
-            amount_format(capacity, amount);
-        amount_format(candidate.room, room);
+            genv_amount_format(capacity, amount);
+        genv_amount_format(candidate.room, room);
         return error_set(err, EBUSY, "device %u, which is attached, has no room for %s: others leave %s; detach first",
                          candidate.device->index, amount, candidate.room ? room : "nothing");
     }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/amount.h"
 #include "base/clock.h"
 #include "model/device.h"
 #include "model/env.h"
@@ -61,7 +60,7 @@ static void describe_process(const struct violation *violation, struct text *tex
 
 static void describe_maximum(const struct violation *violation, struct text *text)
 {
-    char used[AMOUNT_SIZE], allowed[AMOUNT_SIZE];
+    char used[GENV_AMOUNT_SIZE], allowed[GENV_AMOUNT_SIZE];
 
     if (violation->pid)
         describe_process(violation, text);
@@ -73,14 +72,14 @@ static void describe_maximum(const struct violation *violation, struct text *tex
                   violation->used == 1 ? "" : "s", (unsigned long long)violation->allowed);
         return;
     }
-    amount_format(violation->used, used);
-    amount_format(violation->allowed, allowed);
+    genv_amount_format(violation->used, used);
+    genv_amount_format(violation->allowed, allowed);
     text_addf(text, " holds %s of device memory, of at most %s", used, violation->allowed ? allowed : "none");
 }
 
 void violation_describe(const struct violation *violation, struct text *text)
 {
-    char used[AMOUNT_SIZE], allowed[AMOUNT_SIZE];
+    char used[GENV_AMOUNT_SIZE], allowed[GENV_AMOUNT_SIZE];
 
     switch (violation->rule) {
     case RULE_NON_ENV_PROCESSES:
@@ -92,8 +91,8 @@ void violation_describe(const struct violation *violation, struct text *text)
         text_addf(text, " uses GPU %u, which is not attached to it", violation->index);
         return;
     case RULE_ENV_MEMORY:
-        amount_format(violation->used, used);
-        amount_format(violation->allowed, allowed);
+        genv_amount_format(violation->used, used);
+        genv_amount_format(violation->allowed, allowed);
         describe_process(violation, text);
         text_addf(text, " is one of those that use %s of GPU %u, of at most %s", used, violation->index, allowed);
         return;
@@ -149,8 +148,8 @@ static uint64_t used_memory(const struct genv_snapshot *snapshot, const struct v
 
 bool violation_holds(const struct violation *violation, const struct genv_snapshot *snapshot)
 {
-    const struct genv_env *env = *violation->eid ? snapshot_env(snapshot, violation->eid) : NULL;
-    const struct genv_attachment *attachment = env ? env_attachment(env, violation->uuid) : NULL;
+    const struct genv_env *env = *violation->eid ? genv_snapshot_env(snapshot, violation->eid) : NULL;
+    const struct genv_attachment *attachment = env ? genv_env_attachment(env, violation->uuid) : NULL;
 
     if (violation->remedy == REMEDY_DETACH)
         return attachment && is_same_time(attachment->time, violation->attached);
@@ -180,15 +179,15 @@ bool violation_equals(const struct violation *a, const struct violation *b)
 
 void violation_complete(struct violation *violation, const struct genv_snapshot *snapshot)
 {
-    const struct genv_env *env = *violation->eid ? snapshot_env(snapshot, violation->eid) : NULL;
+    const struct genv_env *env = *violation->eid ? genv_snapshot_env(snapshot, violation->eid) : NULL;
     const struct genv_gpu_process *process = violation->pid ? find_process(snapshot, violation) : NULL;
 
     if (process) {
         violation->uid = process->uid;
-        gpu_process_username(process, violation->username);
+        genv_gpu_process_username(process, violation->username);
         copy_string(violation->command, sizeof(violation->command), process->command);
     } else if (env) {
         violation->uid = env->uid;
-        env_username(env, violation->username);
+        genv_env_username(env, violation->username);
     }
 }

@@ -67,7 +67,7 @@ static int validate(struct entry *entry, struct genv_error *err)
 
     if (rule_from_name(entry->rule, &violation->rule) < 0)
         return error_set(err, EINVAL, "\"rule\" is none that is known here");
-    if (*violation->eid && eid_validate(violation->eid, err) < 0)
+    if (*violation->eid && genv_eid_validate(violation->eid, err) < 0)
         return error_prefix(err, -EINVAL, "\"eid\"");
     if (!uuid_is_plain(violation->uuid) || entry->device > DEVICE_COUNT_MAX)
         return error_set(err, EINVAL, "\"uuid\" and \"device\" are not those of a device");

@@ -34,7 +34,7 @@ static bool name_to_eid(const char *name, char eid[static GENV_EID_MAX + 1])
     if (length <= suffix || length - suffix > GENV_EID_MAX || strcmp(name + length - suffix, RECORD_SUFFIX) != 0)
         return false;
     copy_string(eid, length - suffix + 1, name);
-    return eid_validate(eid, NULL) == 0;
+    return genv_eid_validate(eid, NULL) == 0;
 }
 
 /* file_open(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
@@ -311,7 +311,7 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
     char name[NAME_MAX + 1];
     struct stat st;
     size_t length = 0;
-    int r = eid_validate(eid, err);
+    int r = genv_eid_validate(eid, err);
 
     if (r < 0)
         return r;

@@ -152,7 +152,7 @@ void scene_end(struct scene *scene)
 
 const struct genv_attachment *scene_attachment(const struct scene *scene, const char *uuid)
 {
-    return scene->env ? env_attachment(scene->env, uuid) : NULL;
+    return scene->env ? genv_env_attachment(scene->env, uuid) : NULL;
 }
 
 static bool judge(const struct scene *scene, unsigned pid)

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (event_decode(line, size, &event, NULL) < 0)
         return 0;
-    promise(eid_validate(event.eid, NULL) == 0 && event.uid != (uid_t)-1 && event.by != (uid_t)-1);
+    promise(genv_eid_validate(event.eid, NULL) == 0 && event.uid != (uid_t)-1 && event.by != (uid_t)-1);
     promise(event.kind <= GENV_EVENT_ENDED && event.reason <= GENV_REASON_REBOOTED);
     json = event_encode(&event);
     first = json ? json_dumps(json, JSON_COMPACT) : NULL;

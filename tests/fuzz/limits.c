@@ -1,7 +1,6 @@
 /* Limits files: what is read makes sense, can be written, and reads alike then. */
 #include "fuzz.h"
 
-#include "base/amount.h"
 #include "base/text.h"
 #include "model/env.h"
 #include "model/limits.h"
@@ -9,7 +8,7 @@
 static void write_limit(struct text *text, const struct limit *limit)
 {
     static const char *const subjects[] = {[LIMIT_ANYONE] = "*", [LIMIT_GROUP] = "@", [LIMIT_USER] = ""};
-    char amount[AMOUNT_SIZE];
+    char amount[GENV_AMOUNT_SIZE];
 
     text_addf(text, "%s%s %s ", subjects[limit->subject], limit->name,
               limit->kind == LIMIT_DEVICES ? "devices" : "memory");
@@ -18,7 +17,7 @@ static void write_limit(struct text *text, const struct limit *limit)
     else if (limit->kind == LIMIT_DEVICES || limit->maximum == 0)
         text_addf(text, "%llu\n", (unsigned long long)limit->maximum);
     else
-        amount_format(limit->maximum, amount), text_addf(text, "%s\n", amount);
+        genv_amount_format(limit->maximum, amount), text_addf(text, "%s\n", amount);
 }
 
 static void check_valid(const struct limit *limit)

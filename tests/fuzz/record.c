@@ -16,7 +16,7 @@ static void check_valid(const struct record *record)
     for (size_t i = 0; i < env->kernel_count; i++)
         promise(kernel_id_validate(env->kernels[i].id, NULL) == 0);
     for (size_t i = 0; i < env->attachment_count; i++) {
-        promise(env_attachment(env, env->attachments[i].device.uuid) == &env->attachments[i]);
+        promise(genv_env_attachment(env, env->attachments[i].device.uuid) == &env->attachments[i]);
         promise(i == 0 || env->attachments[i - 1].index <= env->attachments[i].index);
     }
 }
@@ -25,7 +25,7 @@ static void check_devices(const struct genv_env *env)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {
         promise(*env->attachments[i].device.uuid && utf8_is_printable(env->attachments[i].device.uuid));
-        promise(env_attachment(env, env->attachments[i].device.uuid) == &env->attachments[i]);
+        promise(genv_env_attachment(env, env->attachments[i].device.uuid) == &env->attachments[i]);
     }
 }
 

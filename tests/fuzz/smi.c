@@ -25,11 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         promise(device->sample.utilization >= GENV_UNKNOWN_INT && device->sample.utilization <= 100);
         promise(device->sample.power_mw >= -1);
     }
-    first = snapshot_to_json(snapshot);
-    promise(first && snapshot_from_json(first, strlen(first), &again, NULL) == 0);
-    second = snapshot_to_json(again);
+    first = genv_snapshot_to_json(snapshot);
+    promise(first && genv_snapshot_from_json(first, strlen(first), &again, NULL) == 0);
+    second = genv_snapshot_to_json(again);
     promise(second && strcmp(first, second) == 0);
-    snapshot_free(snapshot);
-    snapshot_free(again);
+    genv_snapshot_free(snapshot);
+    genv_snapshot_free(again);
     return 0;
 }

@@ -14,7 +14,7 @@ static void check_valid(const struct genv_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->env_count; i++) {
         const struct genv_env *env = &snapshot->envs[i];
 
-        promise(eid_validate(env->eid, NULL) == 0 && utf8_is_printable(env->username));
+        promise(genv_eid_validate(env->eid, NULL) == 0 && utf8_is_printable(env->username));
         promise(config_validate(&env->config, GENV_CONFIG_ALL, NULL) == 0);
         for (size_t k = 0; k < env->attachment_count; k++)
             promise(env->attachments[k].index >= 0 && *env->attachments[k].device.uuid);
@@ -29,16 +29,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct genv_snapshot *snapshot = NULL, *again = NULL;
     struct genv_error err = {0};
 
-    if (snapshot_from_json(text, size, &snapshot, &err) < 0) {
+    if (genv_snapshot_from_json(text, size, &snapshot, &err) < 0) {
         promise(*err.message && utf8_is_printable(err.message));
         return 0;
     }
     check_valid(snapshot);
-    first = snapshot_to_json(snapshot);
-    promise(first && snapshot_from_json(first, strlen(first), &again, NULL) == 0);
-    second = snapshot_to_json(again);
+    first = genv_snapshot_to_json(snapshot);
+    promise(first && genv_snapshot_from_json(first, strlen(first), &again, NULL) == 0);
+    second = genv_snapshot_to_json(again);
     promise(second && strcmp(first, second) == 0);
-    snapshot_free(snapshot);
-    snapshot_free(again);
+    genv_snapshot_free(snapshot);
+    genv_snapshot_free(again);
     return 0;
 }

@@ -59,11 +59,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_printable(text);
     check_copies(text);
     check_number(text);
-    if (eid_validate(text, NULL) == 0)
-        promise(name_validate(text, NULL) == 0 && !strpbrk(text, "/ \n") && *text != '.');
+    if (genv_eid_validate(text, NULL) == 0)
+        promise(genv_name_validate(text, NULL) == 0 && !strpbrk(text, "/ \n") && *text != '.');
     if (kernel_id_validate(text, NULL) == 0)
-        promise(eid_validate(text, NULL) == 0);
-    if (name_validate(text, NULL) == 0)
+        promise(genv_eid_validate(text, NULL) == 0);
+    if (genv_name_validate(text, NULL) == 0)
         promise(utf8_is_printable(text) && *text && strlen(text) <= GENV_NAME_MAX);
     return 0;
 }

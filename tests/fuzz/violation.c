@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     promise(violation.rule < RULE_COUNT && violation.index <= DEVICE_COUNT_MAX && violation.pid >= 0);
     promise((violation.pid == 0) == (violation.remedy == REMEDY_DETACH));
-    promise(!*violation.eid || eid_validate(violation.eid, NULL) == 0);
+    promise(!*violation.eid || genv_eid_validate(violation.eid, NULL) == 0);
     promise(uuid_is_plain(violation.uuid));
     promise(!violation_holds(&violation, &nothing));
     first = violation_to_json(&violation);

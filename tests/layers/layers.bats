@@ -39,10 +39,13 @@ link_check() {
     command -v nm >/dev/null && command -v "${CC:-cc}" >/dev/null || skip 'nm or a compiler is not installed'
     mkdir -p "$BATS_TEST_TMPDIR/include/genv"
     echo 'int genv_open(void);' >"$BATS_TEST_TMPDIR/include/genv/genv.h"
+    echo 'int genv_datum(void);' >"$BATS_TEST_TMPDIR/include/genv/types.h"
     touch "$BATS_TEST_TMPDIR/src/store/lock.c"
     plant libgenv/handle.c 'int genv_open(void) { return 0; } int handle_begin(void) { return 0; }'
     plant store/lock.c 'int lock_take(void) { return 0; }'
-    plant cli/main.c 'int genv_open(void); int puts(const char *); int main(void) { return genv_open() + puts(""); }'
+    plant model/env.c 'int genv_datum(void) { return 0; }'
+    plant cli/main.c 'int genv_open(void); int genv_datum(void); int puts(const char *);
+        int main(void) { return genv_open() + genv_datum() + puts(""); }'
     link_check
     [[ $status == 0 && -z $output ]]
     plant cli/main.c 'int lock_take(void); int main(void) { return lock_take(); }'

@@ -3,7 +3,7 @@
 each.
 
 A folder includes its own headers and those of the layers that it may use, as "layer/file.h", and the public header as
-<genv/genv.h>. Its objects in BUILD_ROOT leave no symbol undefined that only layers define which it may not use,
+<genv/genv.h>. What <genv/types.h> declares is everybody's. Its objects in BUILD_ROOT leave no symbol undefined that only layers define which it may not use,
 whichever header told of it. Only programs print and exit."""
 
 import collections
@@ -91,12 +91,17 @@ def nm(option, objects):
 
 
 def check_symbols(root, build):
-    declared = set(re.findall(r"\bgenv_\w+", (root / "include/genv/genv.h").read_text(encoding="utf-8")))
+    operations, data = (
+        set(re.findall(r"\bgenv_\w+", (root / "include/genv" / name).read_text(encoding="utf-8")))
+        for name in ("genv.h", "types.h")
+    )
     objects = {layer: sorted((build / "src" / layer).rglob("*.o")) for layer in LAYERS}
     homes = collections.defaultdict(set)  # of each symbol: the layers that define it
     for layer in LAYERS:
         for _, symbol in nm("--defined-only", objects[layer]) if objects[layer] else ():
-            homes[symbol].add("api" if layer == "libgenv" and symbol in declared else layer)
+            if symbol in data:
+                continue  # everybody's, as the types are
+            homes[symbol].add("api" if layer == "libgenv" and symbol in operations else layer)
     for layer in LAYERS:
         for path, symbol in nm("--undefined-only", objects[layer]) if objects[layer] else ():
             if homes[symbol] and not homes[symbol] & {layer, *LAYERS[layer]}:

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/amount.h"
+#include "base/error.h"
 #include "base/text.h"
 
 struct parser {
@@ -31,7 +31,7 @@ static bool read_memory(const struct parser *parser, const json_t *value, unsign
         *memory = (unsigned long long)json_integer_value(value);
         return true;
     }
-    if (!text || amount_parse(text, &bytes, &err) < 0)
+    if (!text || genv_amount_parse(text, &bytes, &err) < 0)
         return fail(parser, "memory", text ? err.message : "expected a number of bytes or text such as \"80gi\"");
     *memory = bytes;
     return true;

@@ -1,11 +1,11 @@
 /* Amounts of memory. */
 #include "unit.h"
 
+#include "base/error.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-
-#include "base/amount.h"
 
 static void amounts_mean_what_their_units_say(void **state)
 {
@@ -37,7 +37,7 @@ static void amounts_mean_what_their_units_say(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(amounts); i++) {
         uint64_t bytes = 0;
 
-        assert_int_equal(amount_parse(amounts[i].text, &bytes, NULL), 0);
+        assert_int_equal(genv_amount_parse(amounts[i].text, &bytes, NULL), 0);
         assert_true(bytes == amounts[i].bytes);
     }
 }
@@ -88,7 +88,7 @@ static void all_else_is_refused_with_the_accepted_form(void **state)
         struct genv_error err = {0};
         uint64_t bytes = 7;
 
-        assert_int_equal(amount_parse(refused[i], &bytes, &err), -EINVAL);
+        assert_int_equal(genv_amount_parse(refused[i], &bytes, &err), -EINVAL);
         assert_int_equal(err.code, EINVAL);
         assert_non_null(strstr(err.message, "b, k, m, g, ki, mi or gi"));
         assert_int_equal(bytes, 7);
@@ -105,7 +105,7 @@ static void a_long_text_does_not_hide_the_accepted_form(void **state)
     memset(text, 'x', sizeof(text) - 1);
     text[0] = '\x1b';
     text[sizeof(text) - 1] = '\0';
-    assert_int_equal(amount_parse(text, &bytes, &err), -EINVAL);
+    assert_int_equal(genv_amount_parse(text, &bytes, &err), -EINVAL);
     assert_non_null(strstr(err.message, "ki, mi or gi"));
     assert_null(strchr(err.message, '\x1b'));
 }
@@ -134,11 +134,11 @@ static size_t shortest_length(uint64_t bytes)
 
 static void check_format(uint64_t bytes)
 {
-    char text[AMOUNT_SIZE];
+    char text[GENV_AMOUNT_SIZE];
     uint64_t parsed = 0;
 
-    amount_format(bytes, text);
-    assert_int_equal(amount_parse(text, &parsed, NULL), 0);
+    genv_amount_format(bytes, text);
+    assert_int_equal(genv_amount_parse(text, &parsed, NULL), 0);
     assert_true(parsed == bytes);
     assert_int_equal(strlen(text), shortest_length(bytes));
 }
@@ -178,9 +178,9 @@ static void known_forms(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        char text[AMOUNT_SIZE];
+        char text[GENV_AMOUNT_SIZE];
 
-        amount_format(forms[i].bytes, text);
+        genv_amount_format(forms[i].bytes, text);
         assert_string_equal(text, forms[i].text);
     }
 }

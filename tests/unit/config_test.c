@@ -44,22 +44,22 @@ static void what_is_written_reads_alike_and_touches_no_other_field(void **state)
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
         const struct config_field *field = &config_fields[i];
         struct genv_config config = GENV_CONFIG_INIT;
-        char text[CONFIG_TEXT_SIZE] = "x";
+        char text[GENV_CONFIG_TEXT_SIZE] = "x";
 
-        assert_false(config_format(&config, field->bit, text));
+        assert_false(genv_config_format(&config, field->bit, text));
         assert_string_equal(text, "");
-        assert_int_equal(config_parse(&config, field->bit, values[field->kind], NULL), 0);
-        assert_int_equal(config_given(&config), field->bit);
-        assert_true(config_format(&config, field->bit, text));
+        assert_int_equal(genv_config_parse(&config, field->bit, values[field->kind], NULL), 0);
+        assert_int_equal(genv_config_given(&config), field->bit);
+        assert_true(genv_config_format(&config, field->bit, text));
         assert_string_equal(text, values[field->kind]);
         assert_int_equal(config_validate(&config, GENV_CONFIG_ALL, NULL), 0);
         for (size_t k = 0; k < ARRAY_SIZE(refused[0]) && refused[field->kind][k]; k++) {
             struct genv_error err = {0};
 
-            assert_int_equal(config_parse(&config, field->bit, refused[field->kind][k], &err), -EINVAL);
+            assert_int_equal(genv_config_parse(&config, field->bit, refused[field->kind][k], &err), -EINVAL);
             assert_true(*err.message && utf8_is_printable(err.message));
         }
-        config_format(&config, field->bit, text);
+        genv_config_format(&config, field->bit, text);
         assert_string_equal(text, values[field->kind]);
     }
 }
@@ -67,23 +67,23 @@ static void what_is_written_reads_alike_and_touches_no_other_field(void **state)
 static void copying_takes_the_fields_that_are_meant_configured_or_not(void **state)
 {
     struct genv_config from = GENV_CONFIG_INIT;
-    char text[CONFIG_TEXT_SIZE];
+    char text[GENV_CONFIG_TEXT_SIZE];
 
     (void)state;
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++)
-        config_parse(&from, config_fields[i].bit, values[config_fields[i].kind], NULL);
+        genv_config_parse(&from, config_fields[i].bit, values[config_fields[i].kind], NULL);
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
         struct genv_config to = GENV_CONFIG_INIT, unset = GENV_CONFIG_INIT;
 
         for (size_t k = 0; k < CONFIG_FIELD_COUNT; k++)
-            config_parse(&to, config_fields[k].bit, others[config_fields[k].kind], NULL);
-        config_copy(&to, &from, config_fields[i].bit);
+            genv_config_parse(&to, config_fields[k].bit, others[config_fields[k].kind], NULL);
+        genv_config_copy(&to, &from, config_fields[i].bit);
         for (size_t k = 0; k < CONFIG_FIELD_COUNT; k++) {
-            config_format(&to, config_fields[k].bit, text);
+            genv_config_format(&to, config_fields[k].bit, text);
             assert_string_equal(text, i == k ? values[config_fields[k].kind] : others[config_fields[k].kind]);
         }
-        config_copy(&to, &unset, config_fields[i].bit);
-        assert_int_equal(config_given(&to), GENV_CONFIG_ALL & ~config_fields[i].bit);
+        genv_config_copy(&to, &unset, config_fields[i].bit);
+        assert_int_equal(genv_config_given(&to), GENV_CONFIG_ALL & ~config_fields[i].bit);
     }
 }
 
@@ -101,19 +101,19 @@ static void json_has_what_is_configured(void **state)
     for (unsigned given = 0; given <= GENV_CONFIG_ALL; given++) {
         struct holder holder = {GENV_CONFIG_INIT}, again = {GENV_CONFIG_INIT};
         cleanup_json json_t *json = json_object();
-        char text[CONFIG_TEXT_SIZE];
+        char text[GENV_CONFIG_TEXT_SIZE];
 
         for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
             if (given & config_fields[i].bit)
-                config_parse(&holder.config, config_fields[i].bit, values[config_fields[i].kind], NULL);
+                genv_config_parse(&holder.config, config_fields[i].bit, values[config_fields[i].kind], NULL);
             json_object_set_new(json, config_fields[i].key, config_field_to_json(&config_fields[i], &holder.config));
             assert_int_equal(json_is_null(json_object_get(json, config_fields[i].key)),
                              !(given & config_fields[i].bit));
         }
         assert_int_equal(json_decode(json, &json_table, &again, NULL), 0);
-        assert_int_equal(config_given(&again.config), given);
+        assert_int_equal(genv_config_given(&again.config), given);
         for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
-            config_format(&again.config, config_fields[i].bit, text);
+            genv_config_format(&again.config, config_fields[i].bit, text);
             assert_string_equal(text, given & config_fields[i].bit ? values[config_fields[i].kind] : "");
         }
     }

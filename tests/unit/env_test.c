@@ -23,18 +23,18 @@ static void identifiers_follow_the_rule(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(accepted); i++)
-        assert_int_equal(eid_validate(accepted[i], NULL), 0);
+        assert_int_equal(genv_eid_validate(accepted[i], NULL), 0);
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         struct genv_error err = {0};
 
-        if (eid_validate(refused[i], &err) != -EINVAL)
+        if (genv_eid_validate(refused[i], &err) != -EINVAL)
             fail_msg("accepted: %s", refused[i]);
         assert_non_null(strstr(err.message, "128 letters, digits"));
     }
     fill(text, 'x', GENV_EID_MAX);
-    assert_int_equal(eid_validate(text, NULL), 0);
+    assert_int_equal(genv_eid_validate(text, NULL), 0);
     fill(text, 'x', GENV_EID_MAX + 1);
-    assert_int_equal(eid_validate(text, NULL), -EINVAL);
+    assert_int_equal(genv_eid_validate(text, NULL), -EINVAL);
 }
 
 static void every_byte_of_an_identifier_counts(void **state)
@@ -44,8 +44,9 @@ static void every_byte_of_an_identifier_counts(void **state)
         bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
         const char first[] = {(char)c, 0}, second[] = {'a', (char)c, 0};
 
-        assert_int_equal(eid_validate(first, NULL), alphanumeric ? 0 : -EINVAL);
-        assert_int_equal(eid_validate(second, NULL), alphanumeric || c == '.' || c == '_' || c == '-' ? 0 : -EINVAL);
+        assert_int_equal(genv_eid_validate(first, NULL), alphanumeric ? 0 : -EINVAL);
+        assert_int_equal(genv_eid_validate(second, NULL),
+                         alphanumeric || c == '.' || c == '_' || c == '-' ? 0 : -EINVAL);
     }
 }
 
@@ -59,14 +60,14 @@ static void names_follow_the_rule(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(accepted); i++)
-        assert_int_equal(name_validate(accepted[i], NULL), 0);
+        assert_int_equal(genv_name_validate(accepted[i], NULL), 0);
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-        assert_int_equal(name_validate(refused[i], &err), -EINVAL);
+        assert_int_equal(genv_name_validate(refused[i], &err), -EINVAL);
     assert_non_null(strstr(err.message, "128 bytes of UTF-8"));
     fill(text, 'x', GENV_NAME_MAX);
-    assert_int_equal(name_validate(text, NULL), 0);
+    assert_int_equal(genv_name_validate(text, NULL), 0);
     fill(text, 'x', GENV_NAME_MAX + 1);
-    assert_int_equal(name_validate(text, NULL), -EINVAL);
+    assert_int_equal(genv_name_validate(text, NULL), -EINVAL);
 }
 
 static void kernel_ids_follow_the_rule(void **state)
@@ -202,8 +203,8 @@ static void attachments_follow_their_devices(void **state)
     assert_string_equal(attachments[2].device.uuid, "A");
     assert_string_equal(attachments[3].device.uuid, "B");
     assert_int_equal(attachments[3].index, 4);
-    assert_ptr_equal(env_attachment(&env, "A"), &attachments[2]);
-    assert_null(env_attachment(&env, "D"));
+    assert_ptr_equal(genv_env_attachment(&env, "A"), &attachments[2]);
+    assert_null(genv_env_attachment(&env, "D"));
     env_resolve_indices(&none, devices, ARRAY_SIZE(devices));
     env_resolve_indices(&env, NULL, 0);
     assert_int_equal(attachments[3].index, -1);

@@ -381,7 +381,7 @@ static bool works(const struct machine *machine, size_t d)
 
 static const struct genv_attachment *attachment_of(const struct machine *machine, size_t e, size_t d)
 {
-    return env_attachment(&machine->envs[e], machine->devices[d].id.uuid);
+    return genv_env_attachment(&machine->envs[e], machine->devices[d].id.uuid);
 }
 
 static size_t count_others(const struct machine *machine, size_t self, size_t d)
@@ -505,7 +505,7 @@ static void check_selection(const struct machine *machine, size_t count, bool ov
     }
     for (size_t i = 0; i < count; i++) {
         const struct genv_attachment *after = &selection->attachments[i];
-        const struct genv_attachment *before = env_attachment(&machine->envs[SELF], after->device.uuid);
+        const struct genv_attachment *before = genv_env_attachment(&machine->envs[SELF], after->device.uuid);
 
         assert_true(after->gpu_memory == (before ? before->gpu_memory : machine->envs[SELF].config.gpu_memory));
         assert_int_equal(after->time.tv_sec, before ? EARLIER.tv_sec : NOW.tv_sec);

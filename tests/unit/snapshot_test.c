@@ -122,7 +122,7 @@ static void every_field_is_told(void **state)
         {"processes.0.usage", "[{\"index\":0,\"uuid\":\"GPU-a\",\"used_memory\":null}]"},
     };
     struct genv_snapshot *snapshot = make_snapshot();
-    cleanup_free char *text = snapshot_to_json(snapshot);
+    cleanup_free char *text = genv_snapshot_to_json(snapshot);
 
     (void)state;
     assert_non_null(text);
@@ -130,34 +130,34 @@ static void every_field_is_told(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
         check(text, fields[i].path, fields[i].value);
     assert_non_null(strstr(text, "\"power\": 523.456,")); /* and not 523.45600000000002 */
-    snapshot_free(snapshot);
+    genv_snapshot_free(snapshot);
 }
 
 static void the_parts_are_arrays_of_the_same_objects(void **state)
 {
     struct genv_snapshot *snapshot = make_snapshot();
-    cleanup_free char *whole = snapshot_to_json(snapshot), *envs = snapshot_envs_to_json(snapshot);
-    cleanup_free char *devices = snapshot_devices_to_json(snapshot);
+    cleanup_free char *whole = genv_snapshot_to_json(snapshot), *envs = genv_snapshot_envs_to_json(snapshot);
+    cleanup_free char *devices = genv_snapshot_devices_to_json(snapshot);
     cleanup_json json_t *all = json_loads(whole, 0, NULL), *env_array = json_loads(envs, 0, NULL);
     cleanup_json json_t *device_array = json_loads(devices, 0, NULL);
 
     (void)state;
     assert_true(json_is_array(env_array) && json_equal(env_array, json_object_get(all, "envs")));
     assert_true(json_is_array(device_array) && json_equal(device_array, json_object_get(all, "devices")));
-    snapshot_free(snapshot);
+    genv_snapshot_free(snapshot);
 }
 
 static void an_empty_machine_has_empty_arrays(void **state)
 {
     struct genv_snapshot snapshot = {.hostname = "host"};
-    cleanup_free char *whole = snapshot_to_json(&snapshot), *envs = snapshot_envs_to_json(&snapshot);
+    cleanup_free char *whole = genv_snapshot_to_json(&snapshot), *envs = genv_snapshot_envs_to_json(&snapshot);
 
     (void)state;
     check(whole, "devices", "[]");
     check(whole, "envs", "[]");
     check(whole, "processes", "[]");
     assert_string_equal(envs, "[]\n");
-    snapshot_free(NULL);
+    genv_snapshot_free(NULL);
 }
 
 /* Reads @text back, and returns what is written of it then. */
@@ -167,10 +167,10 @@ static char *again(const char *text)
     struct genv_error err = {0};
     char *written;
 
-    if (snapshot_from_json(text, strlen(text), &snapshot, &err) < 0)
+    if (genv_snapshot_from_json(text, strlen(text), &snapshot, &err) < 0)
         fail_msg("%s", err.message);
-    written = snapshot_to_json(snapshot);
-    snapshot_free(snapshot);
+    written = genv_snapshot_to_json(snapshot);
+    genv_snapshot_free(snapshot);
     return written;
 }
 
@@ -183,10 +183,10 @@ static void what_is_read_back_is_the_same(void **state)
     snapshot->envs[0].attachments[0] = snapshot->envs[0].attachments[1]; /* a device that is gone is told of, no more */
     snapshot->envs[0].attachment_count = 1;
     copy_string(snapshot->envs[0].username, GENV_USERNAME_SIZE, "paul");
-    text = snapshot_to_json(snapshot);
+    text = genv_snapshot_to_json(snapshot);
     copy = again(text);
     assert_string_equal(text, copy);
-    snapshot_free(snapshot);
+    genv_snapshot_free(snapshot);
 }
 
 static void users_are_those_of_the_host(void **state)
@@ -198,14 +198,14 @@ static void users_are_those_of_the_host(void **state)
     (void)state;
     snapshot->envs[0].uid = 0;
     copy_string(snapshot->envs[0].username, GENV_USERNAME_SIZE, "admin");
-    text = snapshot_to_json(snapshot);
-    assert_int_equal(snapshot_from_json(text, strlen(text), &read, NULL), 0);
-    env_username(&read->envs[0], name);
+    text = genv_snapshot_to_json(snapshot);
+    assert_int_equal(genv_snapshot_from_json(text, strlen(text), &read, NULL), 0);
+    genv_env_username(&read->envs[0], name);
     assert_string_equal(name, "admin");
-    gpu_process_username(&read->processes[0], name);
+    genv_gpu_process_username(&read->processes[0], name);
     assert_string_equal(name, "");
-    snapshot_free(read);
-    snapshot_free(snapshot);
+    genv_snapshot_free(read);
+    genv_snapshot_free(snapshot);
 }
 
 #define DEVICE(index, attachments) "{\"index\":" index ",\"uuid\":\"GPU-" index "\",\"attachments\":[" attachments "]}"
@@ -240,14 +240,15 @@ static void what_makes_no_sense_is_refused(void **state)
     struct genv_snapshot *snapshot = NULL;
 
     (void)state;
-    assert_int_equal(snapshot_from_json(good, strlen(good), &snapshot, NULL), 0);
+    assert_int_equal(genv_snapshot_from_json(good, strlen(good), &snapshot, NULL), 0);
     assert_int_equal(snapshot->envs[0].attachment_count, 1);
-    snapshot_free(snapshot);
+    genv_snapshot_free(snapshot);
     snapshot = NULL;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct genv_error err = {0};
 
-        if (snapshot_from_json(texts[i], strlen(texts[i]), &snapshot, &err) != -EINVAL || snapshot || !*err.message)
+        if (genv_snapshot_from_json(texts[i], strlen(texts[i]), &snapshot, &err) != -EINVAL || snapshot ||
+            !*err.message)
             fail_msg("taken: %s", texts[i]);
     }
 }
@@ -262,12 +263,12 @@ static void a_later_version_is_read_as_far_as_it_is_known(void **state)
     struct genv_error err = {0};
 
     (void)state;
-    if (snapshot_from_json(text, strlen(text), &snapshot, &err) < 0)
+    if (genv_snapshot_from_json(text, strlen(text), &snapshot, &err) < 0)
         fail_msg("%s", err.message);
     assert_int_equal(snapshot->devices[0].state, GENV_DEVICE_OK);
     assert_int_equal(snapshot->envs[0].attachment_count, 1);
     assert_int_equal(snapshot->processes[0].usages[0].index, 0);
-    snapshot_free(snapshot);
+    genv_snapshot_free(snapshot);
 }
 
 static void an_unknown_state_is_not_ok(void **state)
@@ -282,9 +283,9 @@ static void an_unknown_state_is_not_ok(void **state)
 
         assert_true(asprintf(&text, SNAPSHOT("1", "{\"index\":0,\"state\":%s,\"attachments\":[]}", "", ""), states[i]) >
                     0);
-        assert_int_equal(snapshot_from_json(text, strlen(text), &snapshot, NULL), 0);
+        assert_int_equal(genv_snapshot_from_json(text, strlen(text), &snapshot, NULL), 0);
         assert_int_equal(snapshot->devices[0].state, GENV_DEVICE_FAILED);
-        snapshot_free(snapshot);
+        genv_snapshot_free(snapshot);
     }
 }
 

@@ -705,8 +705,8 @@ static void check_holder(struct store *store, const char *eid, size_t members)
     assert_true(env && holder);
     assert_int_equal(env->process_count + env->kernel_count, members);
     assert_int_equal(holder->process_count + holder->kernel_count, members);
-    assert_non_null(env_attachment(env, "GPU-a"));
-    assert_non_null(env_attachment(holder, "GPU-a"));
+    assert_non_null(genv_env_attachment(env, "GPU-a"));
+    assert_non_null(genv_env_attachment(holder, "GPU-a"));
     assert_int_equal(store_save(store, env, &err), -ENOTSUP);
     assert_non_null(strstr(err.message, "cannot change environment "));
     store_end(store);
