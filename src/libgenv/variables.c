@@ -19,9 +19,9 @@ static const char *name_of(int variable)
     case VARIABLE_EID:
         return "GENV_ENVIRONMENT_ID";
     case VARIABLE_DEVICES:
-        return "CUDA_VISIBLE_DEVICES";
+        return driver_nvml.words->visible_variable; /* of the only vendor yet: each has its own */
     case VARIABLE_ORDER:
-        return "CUDA_DEVICE_ORDER";
+        return driver_nvml.words->order_variable;
     default:
         return config_fields[variable - VARIABLE_CONFIG].variable;
     }
@@ -59,7 +59,7 @@ static bool add_value(struct text *text, const struct genv_env *env, int variabl
         add_devices(text, env, by_uuid);
         return true;
     case VARIABLE_ORDER:
-        text_add(text, "PCI_BUS_ID"); /* so that CUDA counts as nvidia-smi does */
+        text_add(text, driver_nvml.words->order);
         return true;
     default:
         if (!genv_config_format(&env->config, config_fields[variable - VARIABLE_CONFIG].bit, value))
