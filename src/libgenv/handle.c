@@ -17,8 +17,6 @@
 #define TIMEOUT_MAX_S    86400
 #define DRIVER_TIMEOUT_S 60 /* without persistence mode, a driver wakes each GPU for seconds */
 
-
-
 GENV_PUBLIC const char *genv_version(void)
 {
     return GENV_VERSION;
