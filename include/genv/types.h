@@ -231,11 +231,10 @@ unsigned genv_config_given(const struct genv_config *config);
 /* Copies the fields of @fields, configured or not. */
 void genv_config_copy(struct genv_config *config, const struct genv_config *from, unsigned fields);
 /* Reads a field as people write it, "4g". -EINVAL, with the accepted form. */
-int genv_config_parse(struct genv_config *config, enum genv_config_field field, const char *text,
-                      struct genv_error *err);
+int genv_config_parse(struct genv_config *config, enum genv_config_field bit, const char *text, struct genv_error *err);
 /* Writes it so; @text has room for GENV_CONFIG_TEXT_SIZE bytes. false, and "": it is not configured. */
 #define GENV_CONFIG_TEXT_SIZE (GENV_NAME_MAX + 1)
-bool genv_config_format(const struct genv_config *config, enum genv_config_field field, char *text);
+bool genv_config_format(const struct genv_config *config, enum genv_config_field bit, char *text);
 
 /* The attachment to the device with that UUID, or NULL. */
 const struct genv_attachment *genv_env_attachment(const struct genv_env *env, const char *uuid);
