@@ -36,8 +36,7 @@ static int ask_until(int fd, int operation, int64_t deadline_ms)
         if (clock_monotonic_ms() >= deadline_ms)
             return -EAGAIN;
         nanosleep(&step, NULL);
-        if (step.tv_nsec < STEP_MAX_NS)
-            step.tv_nsec *= 2;
+        step.tv_nsec = 2 * step.tv_nsec < STEP_MAX_NS ? 2 * step.tv_nsec : STEP_MAX_NS;
     }
     return 0;
 }

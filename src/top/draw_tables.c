@@ -63,12 +63,20 @@ static void draw_titles(struct canvas *canvas, int row, const struct column *col
                  columns[i].sort >= 0 && columns[i].sort == sort ? STYLE_SORTED : STYLE_HEADING, columns[i].title);
 }
 
-/* Adds ",3" to "0,1", and @mark. */
-static size_t add_index(char *text, size_t size, size_t length, unsigned index, const char *mark)
+/* Adds ",3" to "0,1". */
+static size_t add_text(char *text, size_t size, size_t length, const char *item)
 {
-    int added = snprintf(text + length, size - length, "%s%u%s", length ? "," : "", index, mark);
+    int added = snprintf(text + length, size - length, "%s%s", length ? "," : "", item);
 
     return length + (size_t)added < size ? length + (size_t)added : size - 1;
+}
+
+static size_t add_index(char *text, size_t size, size_t length, unsigned index, const char *mark)
+{
+    char item[16];
+
+    snprintf(item, sizeof(item), "%u%s", index, mark);
+    return add_text(text, size, length, item);
 }
 
 static void draw_env(struct canvas *canvas, int row, const struct span *spans, const struct env_row *env)
@@ -79,7 +87,9 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
     size_t length = 0;
 
     for (size_t i = 0; i < e->attachment_count; i++) {
-        if (e->attachments[i].index >= 0)
+        if (e->attachments[i].index < 0) /* it cannot be seen from here */
+            length = add_text(gpus, sizeof(gpus), length, "?");
+        else
             length = add_index(gpus, sizeof(gpus), length, (unsigned)e->attachments[i].index, "");
     }
     if (e->attachment_count && e->attachments[0].gpu_memory)
