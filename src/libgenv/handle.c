@@ -10,14 +10,11 @@
 #include "base/user.h"
 #include "model/config.h"
 #include "model/limits.h"
-#include "model/snapshot.h"
 #include "store/directory.h"
 #include "store/inventory.h"
 
 #define TIMEOUT_MAX_S    86400
 #define DRIVER_TIMEOUT_S 60 /* without persistence mode, a driver wakes each GPU for seconds */
-
-
 
 GENV_PUBLIC const char *genv_version(void)
 {

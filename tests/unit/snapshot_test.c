@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "model/env.h"
-#include "model/snapshot.h"
 
 static struct genv_snapshot *make_snapshot(void)
 {
