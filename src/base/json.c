@@ -304,7 +304,7 @@ static bool is_absent(const struct json_field *field, const char *object)
     return false;
 }
 
-json_t *json_text(const char *text)
+static json_t *encode_text(const char *text)
 {
     cleanup_free char *printable = NULL;
 
@@ -326,7 +326,7 @@ static json_t *encode_field(const struct json_field *field, const char *object)
         return json_null();
     switch (field->kind) {
     case JSON_KIND_TEXT:
-        return json_text(source);
+        return encode_text(source);
     case JSON_KIND_U64:
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:

@@ -54,10 +54,7 @@ int json_decode_some(const json_t *json, const struct json_table *table, void *o
  * caller to free, and json_parse() tells more. */
 bool json_decode_compact(const char *text, size_t length, const struct json_table *table, void *object);
 
-/* @text, which may hold anything: what json_decode() would refuse becomes '?'. NULL: out of memory. */
-json_t *json_text(const char *text);
-
-/* A new reference, or NULL: out of memory. */
+/* Texts may hold anything: what json_decode() would refuse becomes '?'. A new reference, or NULL: out of memory. */
 json_t *json_encode(const struct json_table *table, const void *object);
 
 /* Adds to @json, written by @table, what json_decode() ignored of @source: what another version wrote there survives.

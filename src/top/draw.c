@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-const char *const pane_names[PANE_COUNT] = {
+static const char *const pane_names[PANE_COUNT] = {
     [PANE_DEVICES] = "Devices", [PANE_ENVS] = "Environments", [PANE_PROCESSES] = "Processes"};
 
 static const char *const sort_names[PANE_COUNT][8] = {

@@ -19,10 +19,9 @@ struct canvas {
     struct frame *frame;
 };
 
-/* The words for what a pane is sorted by, and its name. */
-extern const char *const pane_names[PANE_COUNT];
 /* What all devices that are shown are, "" if they differ. */
 const char *common_model(const struct rows *rows);
+/* The words for what a pane is sorted by. */
 const char *sort_name(enum pane pane, int sort);
 int sort_count(enum pane pane);
 

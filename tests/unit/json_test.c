@@ -308,15 +308,15 @@ static void objects_survive_the_round_trip(void **state)
 static void what_can_not_be_said_in_json_is_not_left_out(void **state)
 {
     struct point broken = {1, "\xff"};
-    struct sample sample = {.text = "\xff", .note = "a\x1b\xff", .points = &broken, .point_count = 1}, read = {0};
-    cleanup_json json_t *json = json_encode(&table, &sample), *text = json_text("\xc3\xa4\xc3");
+    struct sample sample = {.text = "\xc3\xa4\xc3", .note = "a\x1b\xff", .points = &broken, .point_count = 1},
+                  read = {0};
+    cleanup_json json_t *json = json_encode(&table, &sample);
 
     (void)state;
     assert_int_equal(json_decode(json, &table, &read, NULL), 0);
-    assert_string_equal(read.text, "?");
+    assert_string_equal(read.text, "\xc3\xa4?");
     assert_string_equal(read.note, "a??");
     assert_string_equal(read.points->label, "?");
-    assert_string_equal(json_string_value(text), "\xc3\xa4?");
     free(read.points);
 }
 
