@@ -95,8 +95,8 @@ static void draw_sums(struct canvas *canvas)
     draw_bar(canvas, 1, column, bar, STYLE_USE, (uint64_t)percent, 100);
     snprintf(text, sizeof(text), "%3d%%", percent);
     column = append(canvas, 1, column + bar + 1, width, STYLE_PLAIN, sums.known ? text : "   -");
-    if (canvas->view->history) {
-        draw_graph(canvas, 1, column, bar, HISTORY_ALL);
+    if (canvas->view->trends) {
+        draw_graph(canvas, 1, column, bar, TRENDS_ALL);
         column += bar + GAP;
     }
     watts_format(sums.power_mw, watts);

@@ -28,7 +28,7 @@ static void fit(const struct canvas *canvas, int width, struct span spans[static
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         columns[i] = all_columns[i];
-    if (!canvas->view->history)
+    if (!canvas->view->trends)
         columns[GRAPH] = (struct column){.title = ""};
     for (size_t i = MEMORY_BAR; i <= GRAPH && width < ROOMY; i++) /* who holds a device says more than a longer bar */
         columns[i].max = columns[i].min;

@@ -33,7 +33,7 @@ struct program {
     struct options *options;
     struct sampler *sampler;
     struct terminal *terminal;
-    struct history *history;
+    struct trends *trends;
     struct genv_snapshot *snapshot;
     char warning[SAMPLER_WARNING_SIZE];
     struct genv_error failure; /* of the last look; code 0: none */
@@ -49,7 +49,7 @@ static struct view view_of(const struct program *program)
 
     return (struct view){
         .snapshot = program->snapshot,
-        .history = program->options->once ? NULL : program->history,
+        .trends = program->options->once ? NULL : program->trends,
         .now = clock_now(),
         .age_seconds = program->answered > 0 && age > due + LATE_SECONDS ? age : 0,
         .failure = program->failure.code ? program->failure.message : NULL,
@@ -77,7 +77,7 @@ static void learn(struct program *program)
     genv_snapshot_free(program->snapshot);
     program->snapshot = snapshot;
     program->answered = now;
-    if (history_learn(program->history, snapshot, (long)now, (long)(2 * program->options->interval_seconds) + 2) < 0)
+    if (trends_learn(program->trends, snapshot, (long)now, (long)(2 * program->options->interval_seconds) + 2) < 0)
         error_no_memory(&program->failure);
 }
 
@@ -274,14 +274,14 @@ static int run(struct options *options, struct genv_error *err, int *ret_signal)
     struct program program = {.options = options, .signals = -1, .asked = -1e9};
     int r = sampler_open(&program.sampler, err);
 
-    program.history = history_new();
-    if (r == 0 && !program.history)
+    program.trends = trends_new();
+    if (r == 0 && !program.trends)
         r = error_no_memory(err);
     if (r == 0)
         r = options->once ? print_once(&program, err) : watch(&program, err);
     *ret_signal = program.ended_by;
     sampler_close(program.sampler);
-    history_free(program.history);
+    trends_free(program.trends);
     genv_snapshot_free(program.snapshot);
     return r;
 }

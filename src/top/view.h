@@ -2,7 +2,7 @@
 #ifndef TOP_VIEW_H
 #define TOP_VIEW_H
 
-#include "top/history.h"
+#include "top/trends.h"
 
 enum pane { PANE_DEVICES, PANE_ENVS, PANE_PROCESSES, PANE_COUNT };
 
@@ -40,7 +40,7 @@ struct choice {
 
 struct view {
     const struct genv_snapshot *snapshot; /* NULL: there is none yet */
-    const struct history *history;        /* NULL: none is shown */
+    const struct trends *trends;          /* NULL: none is shown */
     struct timespec now;
     double age_seconds;  /* of the snapshot, if the next one is overdue; else 0 */
     const char *failure; /* why the last look failed; NULL: it did not */

@@ -153,7 +153,7 @@ static void test_a_bar_is_as_long_as_its_part(void **state)
 
 static void test_a_graph_ends_with_now(void **state)
 {
-    struct history *history = history_new();
+    struct trends *trends = trends_new();
     struct genv_device device = {.id.uuid = "A"};
     const struct genv_snapshot snapshot = {.devices = &device, .device_count = 1};
     struct choice choice = {.mode = MODE_BROWSE};
@@ -163,16 +163,16 @@ static void test_a_graph_ends_with_now(void **state)
     cleanup_free char *text = NULL;
 
     (void)state;
-    view.history = history;
+    view.trends = trends;
     for (long second = 0; second < 60; second++) { /* 12 columns: 10 seconds each */
         device.sample.utilization = (int)(second / 10 * 20);
-        assert_int_equal(history_learn(history, &snapshot, second, 2), 0);
+        assert_int_equal(trends_learn(trends, &snapshot, second, 2), 0);
     }
     draw_graph_title(&canvas, 0, 0, 12, STYLE_PLAIN);
     draw_graph(&canvas, 1, 0, 12, "A");
     text = frame_to_text(frame, false);
     assert_string_equal(text, "LAST 2 MIN\n      ▁▂▄▅▇█\n");
-    history_free(history);
+    trends_free(trends);
 }
 
 static void test_a_small_machine_at_80_columns(void **state)
