@@ -28,7 +28,7 @@ static void fit(const struct canvas *canvas, int width, struct span spans[static
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         columns[i] = all_columns[i];
-    if (!canvas->view->trends)
+    if (!canvas->picture->trends)
         columns[GRAPH] = (struct column){.title = ""};
     for (size_t i = MEMORY_BAR; i <= GRAPH && width < ROOMY; i++) /* who holds a device says more than a longer bar */
         columns[i].max = columns[i].min;
@@ -39,7 +39,7 @@ static void fit(const struct canvas *canvas, int width, struct span spans[static
 
 static void draw_titles(struct canvas *canvas, int row, int column, const struct span *spans)
 {
-    int sort = canvas->view->choice->panes[PANE_DEVICES].sort;
+    int sort = canvas->picture->choice->panes[PANE_DEVICES].sort;
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         enum style style = all_columns[i].sort >= 0 && all_columns[i].sort == sort ? STYLE_SORTED : STYLE_HEADING;
@@ -116,7 +116,7 @@ static void draw_figures(struct canvas *canvas, int row, int column, const struc
     put_right(canvas, row, column, &spans[USE], STYLE_PLAIN, text);
     draw_graph(canvas, row, column + spans[GRAPH].start, spans[GRAPH].width, device->id.uuid);
     snprintf(text, sizeof(text), sample->temperature < 0 ? "-" : "%d%sC", sample->temperature,
-             canvas->view->ascii ? "" : "°");
+             canvas->picture->ascii ? "" : "°");
     put_right(canvas, row, column, &spans[TEMPERATURE],
               sample->temperature >= HOT    ? STYLE_BAD
               : sample->temperature >= WARM ? STYLE_WARN
@@ -162,7 +162,7 @@ void draw_devices(struct canvas *canvas, const struct place *place)
         if (number >= canvas->rows->counts[PANE_DEVICES])
             break;
         draw_device(canvas, at, column, spans, &canvas->rows->devices[number]);
-        if (number == place->selected && canvas->view->choice->focus == PANE_DEVICES && !canvas->view->once)
+        if (number == place->selected && canvas->picture->choice->focus == PANE_DEVICES && !canvas->picture->once)
             frame_paint(canvas->frame, at, column, width, STYLE_SELECTED);
     }
 }

@@ -43,11 +43,11 @@ struct program {
     int ended_by;              /* signal, or 0 */
 };
 
-static struct view view_of(const struct program *program)
+static struct picture picture_of(const struct program *program)
 {
     double now = clock_monotonic_seconds(), age = now - program->answered, due = program->options->interval_seconds;
 
-    return (struct view){
+    return (struct picture){
         .snapshot = program->snapshot,
         .trends = program->options->once ? NULL : program->trends,
         .now = clock_now(),
@@ -105,11 +105,11 @@ static void ask(struct program *program)
 static int show(struct program *program, struct genv_error *err)
 {
     cleanup_frame struct frame *frame = NULL;
-    struct view view = view_of(program);
+    struct picture picture = picture_of(program);
     int width, height;
 
     terminal_size(program->terminal, &width, &height);
-    if (draw_screen(&view, width, height, &frame, &program->layout) < 0)
+    if (draw_screen(&picture, width, height, &frame, &program->layout) < 0)
         return error_no_memory(err);
     choice_settle(&program->options->choice, &program->layout);
     terminal_show(program->terminal, frame);
@@ -231,13 +231,13 @@ static int print_once(struct program *program, struct genv_error *err)
     bool colours = !program->options->plain && isatty(STDOUT_FILENO);
     cleanup_frame struct frame *frame = NULL;
     cleanup_free char *text = NULL;
-    struct view view;
+    struct picture picture;
     int r = wait_for_snapshot(program, err);
 
     if (r < 0)
         return r;
-    view = view_of(program);
-    if (draw_whole(&view, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours)))
+    picture = picture_of(program);
+    if (draw_whole(&picture, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours)))
         return error_no_memory(err);
     r = file_write(STDOUT_FILENO, text, strlen(text));
     return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;

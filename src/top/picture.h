@@ -1,6 +1,6 @@
 /* What `genv top` shows: the state of the machine, and what the user has chosen to see of it. */
-#ifndef TOP_VIEW_H
-#define TOP_VIEW_H
+#ifndef TOP_PICTURE_H
+#define TOP_PICTURE_H
 
 #include "top/trends.h"
 
@@ -38,7 +38,7 @@ struct choice {
     bool exact_env;         /* @env is a whole identifier */
 };
 
-struct view {
+struct picture {
     const struct genv_snapshot *snapshot; /* NULL: there is none yet */
     const struct trends *trends;          /* NULL: none is shown */
     struct timespec now;
