@@ -79,12 +79,9 @@ static void draw_holders(struct canvas *canvas, int row, int column, int width, 
     for (size_t i = 0; i < device->holder_count && length < sizeof(text) - 1; i++) {
         const struct env_row *row_of = device->holders[i];
         const struct genv_env *env = row_of->env;
-        uint64_t share = 0;
+        const struct genv_attachment *attachment = genv_env_attachment(env, device->device->id.uuid);
+        uint64_t share = attachment ? attachment->gpu_memory : 0;
 
-        for (size_t k = 0; k < env->attachment_count; k++) {
-            if (env->attachments[k].index == (int)device->device->index)
-                share = env->attachments[k].gpu_memory;
-        }
         size_format(share, capacity);
         length +=
             (size_t)snprintf(text + length, sizeof(text) - length, "%s%s:%s%s%s", i ? ", " : "", row_of->user,
