@@ -44,16 +44,16 @@ struct option {
     const char *name;  /* without the dashes; NULL ends a table */
     const char *alias; /* another spelling, understood and not shown, or NULL */
     char letter;       /* of the short form, or 0 */
-    bool required;     /* it must be given, or another one of its group */
     enum option_type type;
     const char *argument; /* the value's name in help: "N"; NULL for a flag */
     const char *help;     /* one sentence without a full stop */
     size_t offset;        /* of the value in the command's struct */
+    double least_seconds; /* of OPTION_SECONDS */
     const char *const *choices;
     enum genv_config_field field; /* of OPTION_FIELD */
     int group;                    /* options of the same group exclude each other; 0: none */
+    bool required;                /* it must be given, or another one of its group */
     bool filled;                  /* of OPTION_TEXT: it may not be empty */
-    double least_seconds;         /* of OPTION_SECONDS */
 };
 
 /* What a command takes beside options. */

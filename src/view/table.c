@@ -14,10 +14,10 @@
 #define SLOTS_MAX 512
 
 enum slot {
-    SLOT_SIZE = 0,             /* of the table, in bytes; functions are in all others */
-    SLOT_HANDLE_BY_INDEX = 81, /* (index, handle, flags) */
-    SLOT_UTILIZATION = 145,    /* of processes; what it gives is not known */
-    SLOT_COMPUTE = 213,        /* these three: (device, count, entries) */
+    SLOT_SIZE = 0,          /* of the table, in bytes; functions are in all others */
+    SLOT_BUS_ID = 81,       /* of the device at an index: (index, text, size of text) */
+    SLOT_UTILIZATION = 145, /* of processes; what it gives is not known */
+    SLOT_COMPUTE = 213,     /* these three: (device, count, entries) */
     SLOT_MPS = 214,
     SLOT_GRAPHICS = 215,
 };
@@ -36,7 +36,7 @@ static const unsigned char process_guid[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8
                                                0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
 
 typedef void (*table_function)(void);
-typedef nvmlReturn_t (*handle_function)(unsigned index, nvmlDevice_t *device, uintptr_t flags);
+typedef nvmlReturn_t (*bus_id_function)(unsigned index, char *bus_id, unsigned size);
 typedef nvmlReturn_t (*list_function)(nvmlDevice_t device, unsigned *count, void *entries);
 
 union table_slot {
@@ -61,11 +61,10 @@ static nvmlReturn_t answer_not_supported(void)
     return NVML_ERROR_NOT_SUPPORTED;
 }
 
-static nvmlReturn_t give_handle(unsigned index, nvmlDevice_t *device, uintptr_t flags)
+static nvmlReturn_t give_bus_id(unsigned index, char *bus_id, unsigned size)
 {
     cleanup_devices struct device_list list = {.count = 0};
     const struct device *chosen;
-    nvmlDevice_t found = NULL;
     nvmlReturn_t result;
 
     ENTER();
@@ -73,14 +72,9 @@ static nvmlReturn_t give_handle(unsigned index, nvmlDevice_t *device, uintptr_t 
     if (result != NVML_SUCCESS)
         return result;
     chosen = devices_choose(&list, index);
-    if (!chosen || !device)
+    if (!chosen)
         return NVML_ERROR_INVALID_ARGUMENT;
-    result = ((handle_function)real_function(SLOT_HANDLE_BY_INDEX))(chosen->index, &found, flags);
-    if (result == NVML_SUCCESS)
-        result = devices_check(&scene, found);
-    if (result == NVML_SUCCESS)
-        *device = found;
-    return result;
+    return ((bus_id_function)real_function(SLOT_BUS_ID))(chosen->index, bus_id, size);
 }
 
 struct list_request {
@@ -124,8 +118,8 @@ static nvmlReturn_t give_graphics(nvmlDevice_t device, unsigned *count, void *en
 }
 
 static const table_function filters[SLOTS_MAX] = {
-    [SLOT_HANDLE_BY_INDEX] = (table_function)give_handle, [SLOT_UTILIZATION] = (table_function)answer_not_supported,
-    [SLOT_COMPUTE] = (table_function)give_compute,        [SLOT_MPS] = (table_function)give_mps,
+    [SLOT_BUS_ID] = (table_function)give_bus_id,     [SLOT_UTILIZATION] = (table_function)answer_not_supported,
+    [SLOT_COMPUTE] = (table_function)give_compute,   [SLOT_MPS] = (table_function)give_mps,
     [SLOT_GRAPHICS] = (table_function)give_graphics,
 };
 

@@ -42,10 +42,21 @@ static nvmlReturn_t private_is_monitorable(nvmlDevice_t device, unsigned *is_mon
     return NVML_SUCCESS;
 }
 
-static nvmlReturn_t private_handle_by_index(unsigned index, nvmlDevice_t *device, unsigned flags)
+/* Writes no more than the text and its end: the drivers 535, 550 and 580 leave the rest as it is. */
+static nvmlReturn_t private_bus_id(unsigned index, char *bus_id, unsigned size)
 {
-    (void)flags; /* 0x22, whatever that is */
-    return nvmlDeviceGetHandleByIndex_v2(index, device);
+    nvmlPciInfo_t pci = {.domain = 0};
+    nvmlDevice_t device;
+    nvmlReturn_t result = nvmlDeviceGetHandleByIndex_v2(index, &device);
+
+    REQUIRE(bus_id);
+    if (result == NVML_SUCCESS)
+        result = nvmlDeviceGetPciInfo_v3(device, &pci);
+    if (result != NVML_SUCCESS)
+        return result;
+    return (unsigned)snprintf(bus_id, size, "%04X:%02X:%02X.0", pci.domain, pci.bus, pci.device) < size
+               ? NVML_SUCCESS
+               : NVML_ERROR_INSUFFICIENT_SIZE;
 }
 
 static nvmlReturn_t give_private_list(const struct entry *entry, unsigned type, unsigned *count,
@@ -109,7 +120,7 @@ EACH_SLOT
 
 static void (*const handlers[SLOT_COUNT])(void) = {
     [23] = HANDLER(private_common_ancestor), [72] = HANDLER(private_is_monitorable),
-    [81] = HANDLER(private_handle_by_index), [213] = HANDLER(private_compute_processes),
+    [81] = HANDLER(private_bus_id),          [213] = HANDLER(private_compute_processes),
     [214] = HANDLER(private_mps_processes),  [215] = HANDLER(private_graphics_processes),
 };
 
