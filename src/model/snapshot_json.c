@@ -308,6 +308,28 @@ static int convert_device(struct device_entry *entry, struct genv_device *device
     return 0;
 }
 
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* Attachments name their device by its UUID: two of the same would both be attached. */
+static int check_uuids(const struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    cleanup_free const char **uuids = calloc(snapshot->device_count + 1, sizeof(*uuids));
+
+    if (!uuids)
+        return error_no_memory(err);
+    for (size_t i = 0; i < snapshot->device_count; i++)
+        uuids[i] = snapshot->devices[i].id.uuid;
+    qsort(uuids, snapshot->device_count, sizeof(*uuids), compare_texts);
+    for (size_t i = 1; i < snapshot->device_count; i++) {
+        if (*uuids[i] && strcmp(uuids[i - 1], uuids[i]) == 0)
+            return error_set(err, EINVAL, "device %s is listed twice", uuids[i]);
+    }
+    return 0;
+}
+
 static int convert_devices(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
 {
     snapshot->devices = calloc(entry->device_count + 1, sizeof(*snapshot->devices));
@@ -322,7 +344,7 @@ static int convert_devices(struct snapshot_entry *entry, struct genv_snapshot *s
             return error_set(err, EINVAL, "the devices are not in the order of their indices");
     }
     snapshot->device_count = entry->device_count;
-    return 0;
+    return check_uuids(snapshot, err);
 }
 
 static int convert_envs(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
