@@ -159,18 +159,15 @@ static void report_failure(const struct acts *acts, const struct violation *viol
 /* Whether the attachment is still the one that @violation is about: the fresh look may be a driver's answer old. */
 static bool is_attached(const struct acts *acts, const struct violation *violation)
 {
+    const struct genv_attachment *attachment;
     struct genv_env *env = NULL;
-    bool same = false;
+    bool same;
 
     if (genv_env_get(acts->g, violation->eid, &env, NULL) < 0)
         return false;
-    for (size_t i = 0; i < env->attachment_count; i++) {
-        const struct genv_attachment *attachment = &env->attachments[i];
-
-        same = same || (strcmp(attachment->device.uuid, violation->uuid) == 0 &&
-                        attachment->time.tv_sec == violation->attached.tv_sec &&
-                        attachment->time.tv_nsec == violation->attached.tv_nsec);
-    }
+    attachment = genv_env_attachment(env, violation->uuid);
+    same = attachment && attachment->time.tv_sec == violation->attached.tv_sec &&
+           attachment->time.tv_nsec == violation->attached.tv_nsec;
     genv_env_free(env);
     return same;
 }

@@ -13,8 +13,6 @@
 #include <genv/types.h>
 #include <jansson.h>
 
-extern const char *const event_kind_names[GENV_EVENT_ENDED + 2], *const event_reason_names[GENV_REASON_REBOOTED + 2];
-
 /* A new reference. NULL: out of memory. */
 json_t *event_encode(const struct genv_event *event);
 /* Reads the text of a line that anybody, and any version of genv, may have written; its texts are printable. -EINVAL:
