@@ -186,6 +186,23 @@ static void test_a_small_machine_at_80_columns(void **state)
     expect_screen(&picture, 80, 24, golden_small);
 }
 
+static void test_what_cannot_be_seen_is_held_all_the_same(void **state)
+{
+    const struct genv_snapshot *scene = scene_small();
+    struct genv_attachment *attachment = &scene->envs[0].attachments[0];
+    struct choice choice = {.mode = MODE_BROWSE};
+    struct picture picture;
+    cleanup_free char *text = NULL;
+
+    (void)state;
+    choice_init(&choice);
+    attachment->index = -1;
+    picture = scene_picture(scene, &choice);
+    text = scene_draw(&picture, 80, 0);
+    attachment->index = 0;
+    assert_non_null(strstr(text, "1573          paul         train        ?,1          whole"));
+}
+
 static void test_the_same_without_unicode(void **state)
 {
     struct choice choice = {.mode = MODE_BROWSE};
@@ -325,6 +342,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_bar_is_as_long_as_its_part),
     cmocka_unit_test(test_a_graph_ends_with_now),
     cmocka_unit_test(test_a_small_machine_at_80_columns),
+    cmocka_unit_test(test_what_cannot_be_seen_is_held_all_the_same),
     cmocka_unit_test(test_the_same_without_unicode),
     cmocka_unit_test(test_all_of_it_as_a_text),
     cmocka_unit_test(test_a_text_has_every_row),
