@@ -198,9 +198,11 @@ static int explain_program(int status, const char *output, struct genv_error *er
     static const char prefix[] = "genv: ";
     cleanup_free char *line = find_line(output, prefix);
 
-    if (has(output, "invalid choice") || status == USAGE_ERROR)
+    bool is_genvs = line && strncmp(line, prefix, strlen(prefix)) == 0; /* and not a shell's, who has that status too */
+
+    if (has(output, "invalid choice") || (is_genvs && status == USAGE_ERROR))
         return error_set(err, EPROTO, "genv there is too old for this: update it there");
-    if (line && strncmp(line, prefix, strlen(prefix)) == 0)
+    if (is_genvs)
         return error_set(err, EREMOTEIO, "%s", line + strlen(prefix));
     if (line || *output)
         return say_line(output, EREMOTEIO, "genv failed there", err);
