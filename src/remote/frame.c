@@ -69,6 +69,13 @@ static int find_words(const struct text *text, size_t from, const char *nonce, c
     return r;
 }
 
+bool frame_has_answer(const struct text *output, const char *nonce)
+{
+    struct frame_line line;
+
+    return find_words(output, 0, nonce, "begin", &line) == 0;
+}
+
 /* Leaves in @text what is from @begin to @end. */
 static void keep(struct text *text, size_t begin, size_t end)
 {
