@@ -174,7 +174,7 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
         if (has(output, reasons[i].pattern))
             return error_set(err, reasons[i].code, "%s", reasons[i].sentence);
     }
-    if (ssh_was_turned_away(SSH_FAILED, output))
+    if (ssh_may_fare_better(SSH_FAILED, output) && has_any(output, turned_away, ARRAY_SIZE(turned_away)))
         return error_set(err, ECONNRESET,
                          "it closed the connection before it let you in: too many connect at once (MaxStartups of its "
                          "sshd), or it turns you or this address away, perhaps for a while (PerSourcePenalties)");
@@ -259,11 +259,6 @@ void ssh_drop_farewell(struct text *text)
         text->length = start;
         text->data[start] = '\0';
     }
-}
-
-bool ssh_was_turned_away(int status, const char *output)
-{
-    return ssh_may_fare_better(status, output) && has_any(output, turned_away, ARRAY_SIZE(turned_away));
 }
 
 bool ssh_may_fare_better(int status, const char *output)
