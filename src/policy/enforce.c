@@ -6,7 +6,6 @@
 
 #include "model/device.h"
 #include "model/env.h"
-#include "model/snapshot.h"
 #include "policy/holding.h"
 
 /* What a decision about one host looks at. */

@@ -39,8 +39,6 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
 
 /* Frees a NULL-terminated array and what is in it; NULL is fine. */
 void strv_free(char **strings);
-DEFINE_CLEANUP(char **, cleanup_strv_freep, strv_free)
-#define cleanup_strv cleanup_with(cleanup_strv_freep)
 
 /* Says in @err, without the host's name, why a call failed: @status is ssh's exit status (128+N for a signal), @output
  * what it wrote to standard error. Returns the negative errno: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EACCES (not

@@ -198,9 +198,11 @@ static char *join(char *const *argv)
     return text;
 }
 
+DEFINE_CLEANUP(char **, strv_freep, strv_free)
+
 static char *command(const struct ssh_call *call, const struct host *host, const char *const *words)
 {
-    cleanup_strv char **argv = NULL;
+    cleanup_with(strv_freep) char **argv = NULL;
 
     assert_int_equal(ssh_command(host, call, words, &argv, NULL), 0);
     return join(argv);
@@ -239,7 +241,7 @@ static void too_long(void **state)
     const struct ssh_call call = {"/c", 5, true, SSH_PLAIN, false, NULL, false};
     cleanup_free char *word = malloc(100 * 1024 + 1);
     const char *words[] = {"run", word, NULL};
-    cleanup_strv char **argv = NULL;
+    cleanup_with(strv_freep) char **argv = NULL;
     struct genv_error err = {0};
 
     (void)state;
