@@ -119,7 +119,8 @@ int genv_attach(struct genv *g, const char *eid, const struct genv_attach_reques
                 struct genv_error *err);
 
 /* Detaches @device, which is named as in struct genv_attach_request and need not be to be seen here, or all (NULL).
- * -ENODEV: it is not attached; nothing changes. @ret_env as of genv_attach(). */
+ * -ENODEV: it is not attached; nothing changes. -ENOTSUP: this version cannot change the environment here. Where its
+ * record is not valid and a user's, root detaches it from all, by removing the record. @ret_env as of genv_attach(). */
 int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env, struct genv_error *err);
 
 /* Reads one live environment; genv_env_free() it. -ENOENT: there is none; -ENOTSUP: it is another machine's. */
