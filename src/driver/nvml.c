@@ -299,7 +299,7 @@ static int nvml_open(struct driver **ret_driver, struct genv_error *err)
 
 static int nvml_fingerprint(uint64_t *ret_fingerprint)
 {
-    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, ret_fingerprint);
+    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, NVIDIA_NODES, ret_fingerprint);
 }
 
 const struct driver_ops driver_nvml = {
