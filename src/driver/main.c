@@ -108,7 +108,7 @@ int main(int argc, char **argv)
     sigset_t child;
 
     if (argc != 3 || text_to_u64(argv[1], UINT_MAX, &what) < 0 ||
-        text_to_u64(argv[2], INT_MAX - SLACK_MS, &timeout_ms) < 0) {
+        text_to_u64(argv[2], INT_MAX - SLACK_MS, &timeout_ms) < 0 || isatty(STDOUT_FILENO)) {
         fputs("genv: genv-driver is part of genv: run 'genv devices'\n", stderr);
         return 2;
     }
