@@ -101,6 +101,18 @@ end_while_asking() {
     end_while_asking KILL genv devices
 }
 
+@test "whoever has stopped what asks the driver holds nobody up" {
+    hang
+    GENV_DRIVER_TIMEOUT=5 genv devices >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    members+=("$!")
+    until_so '[[ $(askers | wc -l) -eq 2 ]]'
+    # shellcheck disable=SC2046 # two PIDs
+    kill -STOP $(askers)
+    until_so "has_ended ${members[-1]}"
+    grep -q '^genv: the driver did not answer within 5 seconds' "$BATS_TEST_TMPDIR/out"
+    until_so '[[ ! $(askers) ]]'
+}
+
 @test "a driver is waited for as long as GENV_DRIVER_TIMEOUT says" {
     export GENV_DRIVER_TIMEOUT=1
     make_env e
@@ -187,4 +199,7 @@ make_library() {
 @test "the program that asks is nothing for people" {
     expect 2 '' "$(dirname "$GENV_BIN")/../libexec/genv-driver"
     [ "$stderr" = "genv: genv-driver is part of genv: run 'genv devices'" ]
+    command -v script >/dev/null || skip 'script is not installed'
+    run -2 script -qec "exec '$(dirname "$GENV_BIN")/../libexec/genv-driver' 0 10000" /dev/null
+    [ "${output%$'\r'}" = "genv: genv-driver is part of genv: run 'genv devices'" ]
 }
