@@ -19,7 +19,8 @@
 #define ANSWER_MAX  ((size_t)64 << 20)
 #define FIRST_FREE  3 /* descriptors below are replaced in the child */
 #define NUMBER_SIZE 24
-#define GRACE_MS    250 /* for what asks to end, which takes less than half of that */
+#define GRACE_MS    250  /* for what asks to end, which takes less than half of that */
+#define SILENCE_MS  1000 /* that a driver which did not answer is left alone by the same gate */
 
 /* The file that this code was loaded from, which the kernel alone tells truly: a program's name for itself is what its
  * caller says, and a library's may count from a directory that was left since. */
@@ -239,6 +240,8 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
 
     if (still_hangs(gate))
         return error_set(err, ETIMEDOUT, "the driver hangs, and so does the process that asked it: dmesg may say why");
+    if (timeout_ms <= gate->silence.limit_ms && clock_monotonic_ms() < gate->silence.until_ms)
+        return explain(-ETIMEDOUT, gate->silence.limit_ms, err);
     r = open_program(gate, err);
     if (r == 0)
         r = start(gate, what, timeout_ms, &question, err);
@@ -246,6 +249,8 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
         return r;
     r = read_answer(gate, question.answer, deadline, &text);
     end(&question, r < 0 ? &gate->hung : NULL);
+    gate->silence.limit_ms = timeout_ms;
+    gate->silence.until_ms = r == -ETIMEDOUT ? clock_monotonic_ms() + SILENCE_MS : 0;
     return r < 0 ? explain(r, timeout_ms, err) : answer_decode(text.data, text.length, ret_answer, err);
 }
 
