@@ -34,17 +34,15 @@ void supply_release(struct supply *supply)
 
 void supply_resolve_indices(struct genv *g, const struct supply *supply, struct genv_env *env)
 {
-    struct supply taken = {0};
+    cleanup_free struct genv_device *devices = NULL;
+    size_t count;
 
     if (!env->attachment_count)
         return;
-    if (!supply->taken) {
-        supply_take(g, false, &taken);
-        supply = &taken;
-    }
-    if (!supply->failure.code)
+    if (supply->taken && !supply->failure.code)
         env_resolve_indices(env, supply->devices, supply->device_count);
-    supply_release(&taken);
+    else if (!supply->taken && handle_indices(g, &devices, &count) == 0)
+        env_resolve_indices(env, devices, count);
 }
 
 void supply_return_env(struct genv *g, const struct supply *supply, struct genv_env *env, struct genv_env **result,
@@ -277,6 +275,8 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device,
         return error_no_memory(err);
     if (device)
         supply_take(g, false, &supply);
+    if (supply.failure.code)
+        handle_warn_of_indices(g, &supply.failure);
     r = handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;
