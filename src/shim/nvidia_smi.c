@@ -83,29 +83,25 @@ static void name_by_uuid(char **argv, const struct genv_env *env, struct argv *r
     }
 }
 
-static int become(const struct shim *shim, const char *program, char **argv)
+static int become_on_view(const char *program, char **argv)
 {
     cleanup_shim_env struct genv_env *env = NULL;
     cleanup_argv struct argv words = {.count = 0};
-    struct genv_error reason = {0};
-    char **on_view = argv;
 
-    /* Only who names devices pays for a look at the environment, and before the view is in force, which would answer
-     * genv as well. */
-    if (takes_uuids(argv[1]) && names_devices(argv + 1) && shim_environment(&env, NULL) == 0) {
-        name_by_uuid(argv, env, &words);
-        if (words.failed) {
-            shim_complain("out of memory");
-            return EXIT_FAILURE;
-        }
-        on_view = words.items;
+    /* Only who names devices pays for a look at the environment. */
+    if (!takes_uuids(argv[1]) || !names_devices(argv + 1) || shim_environment(&env, NULL) < 0)
+        return shim_become(program, argv);
+    name_by_uuid(argv, env, &words);
+    if (words.failed) {
+        shim_complain("out of memory");
+        return EXIT_FAILURE;
     }
-    return use_view(shim, program, &reason) < 0 ? fallback(program, argv, reason.message)
-                                                : shim_become(program, on_view);
+    return shim_become(program, words.items);
 }
 
 int main(int argc, char **argv)
 {
+    struct genv_error reason = {0};
     char program[4096];
     struct shim shim;
 
@@ -116,5 +112,6 @@ int main(int argc, char **argv)
         return report_simulated(argv + 1);
     if (shim_find_real(&shim, program, sizeof(program)) < 0)
         return shim_become_real(&shim, argv); /* which says so */
-    return become(&shim, program, argv);
+    return use_view(&shim, program, &reason) < 0 ? fallback(program, argv, reason.message)
+                                                 : become_on_view(program, argv);
 }

@@ -206,6 +206,27 @@ static void a_slow_driver_is_not_waited_for(void **state)
     adopt_orphans(false);
 }
 
+static void who_was_not_answered_does_not_ask_again_at_once(void **state)
+{
+    struct driver_gate gate = DRIVER_GATE_INIT;
+    struct driver_answer answer;
+    struct genv_error err = {0};
+
+    (void)state;
+    world_set("{\"init_delay_ms\": 3600000}");
+    assert_int_equal(driver_ask(&gate, 0, 100, &answer, NULL), -ETIMEDOUT);
+    world_set("{}");
+    gate.silence.until_ms += LONG_MS; /* this machine may be slow */
+    assert_int_equal(driver_ask(&gate, ANSWER_SAMPLES, 100, &answer, &err), -ETIMEDOUT);
+    assert_int_equal(driver_ask(&gate, 0, 50, &answer, &err), -ETIMEDOUT);
+    assert_non_null(strstr(err.message, "within 0.1 seconds: "));
+    assert_int_equal(driver_ask(&gate, 0, LONG_MS, &answer, NULL), 0); /* it may well answer in more time than that */
+    answer_release(&answer);
+    assert_int_equal(driver_ask(&gate, 0, LONG_MS - 1, &answer, NULL), 0); /* it has answered */
+    answer_release(&answer);
+    driver_gate_close(&gate);
+}
+
 static void whoever_waits_can_be_called_off(void **state)
 {
     struct driver_gate gate = DRIVER_GATE_INIT;
@@ -495,6 +516,7 @@ int main(int argc, char **argv)
         TEST(a_caller_may_ignore_children),
         TEST(a_caller_may_have_closed_everything),
         TEST(a_slow_driver_is_not_waited_for),
+        TEST(who_was_not_answered_does_not_ask_again_at_once),
         TEST(whoever_waits_can_be_called_off),
         TEST(a_driver_may_become_quick),
         TEST(threads_may_ask),
