@@ -169,7 +169,7 @@ const char *genv_lock_token(const struct genv_lock *lock);
 
 /* The directory in force: of the current directory, its parents, or $HOME. free() it. -ENOENT: there is none. */
 int genv_home_find(struct genv *g, char **ret_path, struct genv_error *err);
-/* Reads it; @ret_fields says which fields it has. */
+/* Reads it; @ret_fields says which fields it has. -EPERM: it, or a link to it, is neither the caller's nor root's. */
 int genv_home_load(const char *path, struct genv_config *ret_config, unsigned *ret_fields, struct genv_error *err);
 /* Writes the fields of @fields; one that is not configured is removed. */
 int genv_home_save(const char *path, const struct genv_config *config, unsigned fields, struct genv_error *err);

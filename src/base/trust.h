@@ -19,4 +19,9 @@ int trust_resolve(const char *path, char **ret_path);
  * Anybody may have been first there: -EPERM if it is not the caller's own, -ENOTDIR for a link. */
 int trust_open_private(const char *parent, const char *name, int *ret_fd);
 
+/* Opens the directory @path, or what a link of that name leads to, if both belong to root or the caller. It is looked
+ * at by descriptor: in somebody else's folder another may come in its place at any time. -EPERM: @ret_stranger owns it.
+ */
+int trust_open(const char *path, int *ret_fd, uid_t *ret_stranger);
+
 #endif

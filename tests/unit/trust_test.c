@@ -116,12 +116,60 @@ static void what_others_may_have_planted_is_refused(void **state)
     }
 }
 
+static int try_open(void **state, const char *name)
+{
+    cleanup_free char *path = unit_path(*state, name);
+    cleanup_close int fd = -1;
+    uid_t stranger;
+
+    return trust_open(path, &fd, &stranger);
+}
+
+static void ones_own_and_roots_are_opened_by_links_too(void **state)
+{
+    static const char *const targets[] = {"own", "./own", "way/../own", "/etc"};
+    cleanup_free char *own = make(state, "own", 0700, geteuid()), *way = make(state, "way", 0755, geteuid());
+    cleanup_free char *link = unit_path(*state, "link");
+
+    assert_int_equal(try_open(state, "own"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+        assert_int_equal(symlink(targets[i], link), 0);
+        assert_int_equal(try_open(state, "link"), 0);
+        assert_int_equal(unlink(link), 0);
+    }
+    assert_int_equal(symlink("nowhere", link), 0);
+    assert_int_equal(try_open(state, "link"), -ENOENT);
+    assert_int_equal(try_open(state, "nowhere"), -ENOENT);
+    unit_write(*state, "file", "");
+    assert_int_equal(try_open(state, "file"), -ENOTDIR);
+    assert_int_equal(chdir(*state), 0);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink("own", link), 0);
+    assert_int_equal(trust_open("link", &(int){-1}, &(uid_t){0}), 0);
+}
+
+static void of_a_link_both_ends_count(void **state)
+{
+    cleanup_free char *own = make(state, "own", 0700, geteuid()), *link = unit_path(*state, "link");
+
+    skip_unless_root();
+    assert_int_equal(symlink(own, link), 0);
+    assert_int_equal(lchown(link, USER_A, USER_A), 0);
+    assert_int_equal(try_open(state, "link"), -EPERM);
+    assert_int_equal(lchown(link, 0, 0), 0);
+    assert_int_equal(chown(own, USER_A, USER_A), 0);
+    assert_int_equal(try_open(state, "link"), -EPERM);
+    assert_int_equal(try_open(state, "own"), -EPERM);
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(others_on_the_way_are_noticed),
     test_in_directory(a_strangers_directory_on_the_way_is_noticed),
     test_in_directory(links_are_resolved),
     test_in_directory(a_private_directory_is_made),
     test_in_directory(what_others_may_have_planted_is_refused),
+    test_in_directory(ones_own_and_roots_are_opened_by_links_too),
+    test_in_directory(of_a_link_both_ends_count),
 };
 
 UNIT_MAIN(tests)
