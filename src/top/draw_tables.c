@@ -94,7 +94,7 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
     cells[ENV_COLUMN_ID] = e->eid;
     cells[ENV_COLUMN_USER] = env->user;
     cells[ENV_COLUMN_NAME] = e->config.name;
-    cells[ENV_COLUMN_GPUS] = *gpus ? gpus : "-";
+    cells[ENV_COLUMN_GPUS] = *gpus ? gpus : canvas->view->blind ? "?" : "-";
     cells[ENV_COLUMN_CAPACITY] = capacity;
     cells[ENV_COLUMN_MEMORY] = memory;
     cells[ENV_COLUMN_PROCESSES] = processes;
