@@ -119,11 +119,12 @@ int genv_attach(struct genv *g, const char *eid, const struct genv_attach_reques
                 struct genv_error *err);
 
 /* Detaches @device, which is named as in struct genv_attach_request and need not be to be seen here, or all (NULL).
- * -ENODEV: it is not attached; nothing changes. @ret_env as of genv_attach(). */
+ * -ENODEV: it is not attached; nothing changes. -ENOTSUP: this version cannot change the environment here. Where its
+ * record is not valid and a user's, root detaches it from all, by removing the record. @ret_env as of genv_attach(). */
 int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env, struct genv_error *err);
 
-/* Reads one live environment; genv_env_free() it. -ENOENT: there is none. Where the driver does not tell, a warning
- * says that its devices have the indices that were last known. */
+/* Reads one live environment; genv_env_free() it. -ENOENT: there is none; -ENOTSUP: it is another machine's. Where the
+ * driver does not tell, a warning says that its devices have the indices that were last known. */
 int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);
 void genv_env_free(struct genv_env *env); /* NULL is fine */
 
@@ -147,7 +148,8 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 
 /* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
  * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
- * an index means another device) or if the caller's GENV_VISIBLE_DEVICES says "uuid". */
+ * an index means another device) or if the caller's GENV_VISIBLE_DEVICES says "uuid"; devices that cannot be seen from
+ * here are not in it. */
 int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
                    struct genv_error *err);
 

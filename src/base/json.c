@@ -115,6 +115,8 @@ int json_decode_some(const json_t *json, const struct json_table *table, void *o
         int r;
 
         known += value != NULL;
+        if (field->derived)
+            continue;
         if (value ? field->nullable && json_is_null(value) : field->optional) {
             set_absent(field, object);
             continue;
@@ -278,7 +280,7 @@ static json_t *encode_array(const struct json_field *field, const char *object)
     return array;
 }
 
-/* Whether an optional field has nothing to say. */
+/* Whether a field that may be missing, or null, has nothing to say. */
 static bool is_absent(const struct json_field *field, const char *object)
 {
     const void *source = object + field->offset;
@@ -289,11 +291,11 @@ static bool is_absent(const struct json_field *field, const char *object)
     case JSON_KIND_U64:
         return *(const uint64_t *)source == (uint64_t)field->absent;
     case JSON_KIND_I32:
-        return *(const int *)source == field->absent;
+        return *(const int *)source == field->absent || *(const int *)source < 0;
     case JSON_KIND_REAL:
         return *(const double *)source == (double)field->absent;
     case JSON_KIND_BOOL:
-        return !*(const bool *)source;
+        return !field->nullable && !*(const bool *)source;
     case JSON_KIND_ARRAY:
         return *(const size_t *)(const void *)(object + field->count_offset) == 0;
     case JSON_KIND_TIME:
@@ -302,12 +304,12 @@ static bool is_absent(const struct json_field *field, const char *object)
     return false;
 }
 
-json_t *json_text(const char *text)
+static json_t *encode_text(const char *text)
 {
     cleanup_free char *printable = NULL;
 
     if (utf8_is_printable(text))
-        return json_string(text);
+        return json_string_nocheck(text);
     printable = strdup(text);
     if (!printable)
         return NULL;
@@ -320,9 +322,11 @@ static json_t *encode_field(const struct json_field *field, const char *object)
     const void *source = object + field->offset;
     char time[RFC3339_SIZE];
 
+    if (field->nullable && is_absent(field, object))
+        return json_null();
     switch (field->kind) {
     case JSON_KIND_TEXT:
-        return json_text(source);
+        return encode_text(source);
     case JSON_KIND_U64:
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:
@@ -350,9 +354,9 @@ json_t *json_encode(const struct json_table *table, const void *object)
     for (size_t i = 0; json && i < table->field_count; i++) {
         const struct json_field *field = &table->fields[i];
 
-        if (field->optional && is_absent(field, object))
+        if (field->optional && !field->nullable && is_absent(field, object))
             continue;
-        if (json_object_set_new(json, field->key, encode_field(field, object)) < 0)
+        if (json_object_set_new_nocheck(json, field->key, encode_field(field, object)) < 0)
             return NULL;
     }
     return STEAL_POINTER(json);

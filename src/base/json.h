@@ -23,7 +23,8 @@ struct json_field {
     enum json_kind kind;
     bool optional; /* may be missing. Missing numbers read as @absent; @absent, false, "", empty arrays and times of
                       0 are not written */
-    bool nullable; /* null reads as if it were missing */
+    bool nullable; /* null reads as if it were missing, and stands for what would not be written; but false is false */
+    bool derived;  /* written for other readers, and not read: further members say the same */
     bool identity; /* tells an element of an array from the others: see json_keep_rest() */
     long long absent;
     size_t offset;
@@ -47,15 +48,13 @@ int json_decode(const json_t *json, const struct json_table *table, void *object
 int json_decode_some(const json_t *json, const struct json_table *table, void *object, bool *ret_rest,
                      struct genv_error *err);
 
-/* The same for a text that is just as json_encode() and json_dumps(JSON_COMPACT) write it: the members of @table in its
- * order, and nothing else. Many times faster, since nothing is made of the text but @object. False: it is not (or
- * memory ran out); @object then holds what was read so far, for the caller to free, and json_parse() tells more. */
+/* The same for a text that is just as json_encode() and json_dumps(JSON_COMPACT) write it: the members of @table, none
+ * of which is derived, in its order, and nothing else. Many times faster, since nothing is made of the text but
+ * @object. False: it is not (or memory ran out, or null is in it); @object then holds what was read so far, for the
+ * caller to free, and json_parse() tells more. */
 bool json_decode_compact(const char *text, size_t length, const struct json_table *table, void *object);
 
-/* @text, which may hold anything: what json_decode() would refuse becomes '?'. NULL: out of memory. */
-json_t *json_text(const char *text);
-
-/* A new reference, or NULL: out of memory. */
+/* Texts may hold anything: what json_decode() would refuse becomes '?'. A new reference, or NULL: out of memory. */
 json_t *json_encode(const struct json_table *table, const void *object);
 
 /* Adds to @json, written by @table, what json_decode() ignored of @source: what another version wrote there survives.

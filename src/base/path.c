@@ -1,4 +1,4 @@
-/* The search for a program in PATH, as execvp(3) does it. */
+/* PATH and its like: lists of folders. */
 #include "base/path.h"
 
 #include <string.h>
@@ -32,4 +32,20 @@ void path_release(struct path *path)
 {
     free(path->file);
     *path = (struct path){.file = NULL};
+}
+
+void path_put_first(struct text *text, const char *folder, const char *list, const char *separators)
+{
+    const char *rest = list;
+
+    text_add(text, folder);
+    while (rest) {
+        size_t length = strcspn(rest, separators);
+
+        if (length != strlen(folder) || memcmp(rest, folder, length) != 0) {
+            text_add(text, ":");
+            text_add_bytes(text, rest, length);
+        }
+        rest = rest[length] ? rest + length + 1 : NULL;
+    }
 }

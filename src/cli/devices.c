@@ -12,7 +12,7 @@ static const struct table_column columns[] = {
     {"ATTACHED", 0},
 };
 
-/* The attachment of @env to @device, or NULL. */
+/* The attachment of @env to @device, or NULL. By index: there are many pairs, and UUIDs take longer to compare. */
 static const struct genv_attachment *find_attachment(const struct genv_env *env, const struct genv_device *device)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {

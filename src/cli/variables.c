@@ -1,10 +1,8 @@
 /* The variables of an environment in this process. */
 #include "cli/variables.h"
 
-#include <string.h>
-
 #include "base/error.h"
-#include "base/text.h"
+#include "base/path.h"
 
 static int export_variables(const struct genv_env *env, struct genv_error *err)
 {
@@ -26,20 +24,7 @@ static int export_path(const char *shims, struct genv_error *err)
     const char *path = getenv("PATH");
     cleanup_text struct text changed = TEXT_INIT;
 
-    text_add(&changed, shims);
-    if (!path)
-        path = "/usr/local/bin:/usr/bin:/bin";
-    for (;;) {
-        size_t length = strcspn(path, ":");
-
-        if (length != strlen(shims) || memcmp(path, shims, length) != 0) {
-            text_add(&changed, ":");
-            text_add_bytes(&changed, path, length);
-        }
-        if (path[length] == '\0')
-            break;
-        path += length + 1;
-    }
+    path_put_first(&changed, shims, path ? path : "/usr/local/bin:/usr/bin:/bin", ":");
     if (changed.failed || setenv("PATH", changed.data, 1) < 0)
         return error_no_memory(err);
     return 0;

@@ -3,7 +3,7 @@
 #define ENFORCE_ROUNDS_H
 
 #include "policy/enforce.h"
-#include "store/limits.h"
+#include "store/limits_file.h"
 
 /* A violation that was found, and what has become of it. */
 struct pending {

@@ -9,6 +9,7 @@
 #include "base/user.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
+#include "model/record.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
@@ -234,6 +235,13 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     return r;
 }
 
+/* Whether @env is a user's whose record is not valid. Nothing but its devices is known, so that it cannot be written
+ * back without one of them: for root it goes as a whole. */
+static bool is_users_junk(const struct genv *g, const struct genv_env *env)
+{
+    return g->uid == 0 && env->uid != 0 && record_origin(env) == RECORD_INVALID;
+}
+
 static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
 {
     cleanup_env_content struct genv_env before = {0};
@@ -251,6 +259,10 @@ static int detach_locked(struct genv *g, struct genv_env *env, const char *devic
         return error_set(err, ENODEV, "device %s is not attached", device);
     if (kept == before.attachment_count)
         return 0;
+    if (is_users_junk(g, env)) {
+        env->attachment_count = 0;
+        return handle_commit(g, &before, NULL, GENV_REASON_ASKED, err);
+    }
     env->attachment_count = kept;
     return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
 }

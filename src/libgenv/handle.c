@@ -9,8 +9,7 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "model/config.h"
-#include "model/limits.h"
-#include "model/snapshot.h"
+#include "model/limit.h"
 #include "store/directory.h"
 #include "store/inventory.h"
 

@@ -7,7 +7,7 @@
 #include "base/user.h"
 #include "model/device.h"
 #include "policy/holding.h"
-#include "store/limits.h"
+#include "store/limits_file.h"
 
 static int collect(const struct env_list *envs, const struct genv_env *self, const struct genv_device *devices,
                    size_t device_count, struct holding *holding)

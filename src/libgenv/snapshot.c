@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "libgenv/handle.h"
 #include "model/record.h"
-#include "model/snapshot.h"
 #include "policy/select.h"
 #include "store/membership.h"
 

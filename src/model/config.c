@@ -168,23 +168,6 @@ GENV_PUBLIC bool genv_config_format(const struct genv_config *config, enum genv_
     return true;
 }
 
-json_t *config_field_to_json(const struct config_field *field, const struct genv_config *config)
-{
-    union value value = value_of(field, config);
-
-    if (!is_given(field, config))
-        return json_null();
-    switch (field->kind) {
-    case CONFIG_KIND_NAME:
-        return json_string(value.name);
-    case CONFIG_KIND_COUNT:
-        return json_integer(*value.count);
-    case CONFIG_KIND_AMOUNT:
-        break;
-    }
-    return json_integer((json_int_t)*value.amount);
-}
-
 static int validate_field(const struct config_field *field, const struct genv_config *config, struct genv_error *err)
 {
     union value value = value_of(field, config);

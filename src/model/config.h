@@ -34,9 +34,6 @@ extern const struct config_field config_fields[CONFIG_FIELD_COUNT];
 #define CONFIG_ABSENT_COUNT  (-1)
 #define CONFIG_ABSENT_AMOUNT 0
 
-/* A new reference; null while it is not configured. */
-json_t *config_field_to_json(const struct config_field *field, const struct genv_config *config);
-
 /* The fields that are not alike, as a mask. */
 unsigned config_differences(const struct genv_config *a, const struct genv_config *b);
 

@@ -9,13 +9,13 @@
 #include "model/config.h"
 #include "model/env.h"
 
-const char *const event_kind_names[] = {
+static const char *const kind_names[] = {
     [GENV_EVENT_CREATED] = "created",       [GENV_EVENT_ENTERED] = "entered",   [GENV_EVENT_LEFT] = "left",
     [GENV_EVENT_CONFIGURED] = "configured", [GENV_EVENT_ATTACHED] = "attached", [GENV_EVENT_RESIZED] = "resized",
     [GENV_EVENT_DETACHED] = "detached",     [GENV_EVENT_ENDED] = "ended",       NULL,
 };
 
-const char *const event_reason_names[] = {
+static const char *const reason_names[] = {
     [GENV_REASON_ASKED] = "asked", [GENV_REASON_UNMET] = "unmet",       [GENV_REASON_LEFT] = "left",
     [GENV_REASON_GONE] = "gone",   [GENV_REASON_REBOOTED] = "rebooted", NULL,
 };
@@ -70,8 +70,8 @@ json_t *event_encode(const struct genv_event *event)
 {
     struct line line = {.event = *event, .uid = event->uid, .by = event->by};
 
-    copy_string(line.kind, sizeof(line.kind), event_kind_names[event->kind]);
-    copy_string(line.reason, sizeof(line.reason), event_reason_names[event->reason]);
+    copy_string(line.kind, sizeof(line.kind), kind_names[event->kind]);
+    copy_string(line.reason, sizeof(line.reason), reason_names[event->reason]);
     utf8_make_printable(line.event.attachment.device.uuid); /* the driver's words */
     utf8_make_printable(line.event.attachment.device.parent);
     return json_encode(&table, &line);
@@ -100,7 +100,7 @@ static bool is_about_device(enum genv_event_kind kind)
 /* Takes over what the table can't tell right from wrong. */
 static int validate(struct line *line, struct genv_error *err)
 {
-    int kind = find_name(event_kind_names, line->kind), reason = find_name(event_reason_names, line->reason);
+    int kind = find_name(kind_names, line->kind), reason = find_name(reason_names, line->reason);
     struct genv_event *event = &line->event;
 
     if (kind < 0 || reason < 0)

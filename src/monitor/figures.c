@@ -74,19 +74,10 @@ static void count_users(struct figures *figures)
     }
 }
 
-static bool holds(const struct genv_env *env, unsigned index)
-{
-    for (size_t i = 0; i < env->attachment_count; i++) {
-        if (env->attachments[i].index == (int)index)
-            return true;
-    }
-    return false;
-}
-
 bool figures_attached(const struct figures *figures, const struct genv_device *device)
 {
     for (size_t i = 0; i < figures->env_count; i++) {
-        if (holds(figures->envs[i].env, device->index))
+        if (genv_env_attachment(figures->envs[i].env, device->id.uuid))
             return true;
     }
     return false;
@@ -95,15 +86,15 @@ bool figures_attached(const struct figures *figures, const struct genv_device *d
 static void count_devices(const struct genv_snapshot *snapshot, struct figures *figures)
 {
     for (size_t i = 0; i < snapshot->device_count; i++) {
-        unsigned index = snapshot->devices[i].index;
+        const struct genv_device *device = &snapshot->devices[i];
 
-        figures->attached_devices += figures_attached(figures, &snapshot->devices[i]);
+        figures->attached_devices += figures_attached(figures, device);
         for (size_t k = 0; k < figures->env_count; k++) {
             struct user_figures *user = &figures->users[figures->envs[k].user];
 
-            if (user->counted == index + 1 || !holds(figures->envs[k].env, index))
+            if (user->counted == device->index + 1 || !genv_env_attachment(figures->envs[k].env, device->id.uuid))
                 continue;
-            user->counted = index + 1;
+            user->counted = device->index + 1;
             user->attached++;
         }
     }

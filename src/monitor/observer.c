@@ -201,7 +201,7 @@ bool observer_stop(struct observer *observer)
     pthread_mutex_unlock(&observer->mutex);
     if (observer->source->cancel)
         observer->source->cancel(observer->source);
-    clock_gettime(CLOCK_REALTIME, &until);
+    until = clock_now();
     until.tv_sec += STOP_SECONDS;
     if (pthread_timedjoin_np(observer->thread, NULL, &until) != 0)
         return false;

@@ -2,7 +2,7 @@
 #ifndef POLICY_ENFORCE_H
 #define POLICY_ENFORCE_H
 
-#include "model/limits.h"
+#include "model/limit.h"
 #include "policy/violation.h"
 
 struct enforce_host {

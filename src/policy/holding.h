@@ -3,7 +3,7 @@
 #define POLICY_HOLDING_H
 
 #include "model/env.h"
-#include "model/limits.h"
+#include "model/limit.h"
 
 /* A device that is held; it counts once, however many environments of the user share it. */
 struct held_device {

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "model/device.h"
 #include "model/env.h"
-#include "model/snapshot.h"
 
 #define COMMAND_SIZE 81 /* of a command in a sentence: so much says which one it is */
 

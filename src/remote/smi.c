@@ -46,11 +46,6 @@ static bool is_known(const char *cell)
     return *cell && *cell != '[';
 }
 
-static int read_number(const char *cell, uint64_t max, uint64_t *ret_number)
-{
-    return text_to_u64(cell, max, ret_number);
-}
-
 /* "523.45" watts, in milliwatts. */
 static int read_power(const char *cell, int64_t *ret_power_mw)
 {
@@ -70,22 +65,22 @@ static int read_sample(char *const cells[COLUMN_COUNT], struct genv_device *devi
 
     *sample = (struct genv_sample){GENV_UNKNOWN_U64, GENV_UNKNOWN_INT, GENV_UNKNOWN_INT, -1};
     if (is_known(cells[TOTAL])) {
-        if (read_number(cells[TOTAL], INT64_MAX / MIB, &number) < 0)
+        if (text_to_u64(cells[TOTAL], INT64_MAX / MIB, &number) < 0)
             return -EINVAL;
         device->total_memory = number * MIB;
     }
     if (is_known(cells[USED])) {
-        if (read_number(cells[USED], INT64_MAX / MIB, &number) < 0)
+        if (text_to_u64(cells[USED], INT64_MAX / MIB, &number) < 0)
             return -EINVAL;
         sample->used_memory = number * MIB;
     }
     if (is_known(cells[UTILIZATION])) {
-        if (read_number(cells[UTILIZATION], 100, &number) < 0)
+        if (text_to_u64(cells[UTILIZATION], 100, &number) < 0)
             return -EINVAL;
         sample->utilization = (int)number;
     }
     if (is_known(cells[TEMPERATURE])) {
-        if (read_number(cells[TEMPERATURE], 1000, &number) < 0)
+        if (text_to_u64(cells[TEMPERATURE], 1000, &number) < 0)
             return -EINVAL;
         sample->temperature = (int)number;
     }
@@ -98,7 +93,7 @@ static int read_line(char *line, struct genv_snapshot *snapshot)
     char *cells[COLUMN_COUNT];
     uint64_t index;
 
-    if (split(line, cells) < 0 || read_number(cells[INDEX], 65535, &index) < 0)
+    if (split(line, cells) < 0 || text_to_u64(cells[INDEX], 65535, &index) < 0)
         return -EINVAL;
     if (snapshot->device_count && device[-1].index >= index)
         return -EINVAL;

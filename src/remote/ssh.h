@@ -39,22 +39,18 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
 
 /* Frees a NULL-terminated array and what is in it; NULL is fine. */
 void strv_free(char **strings);
-DEFINE_CLEANUP(char **, cleanup_strv_freep, strv_free)
-#define cleanup_strv cleanup_with(cleanup_strv_freep)
 
 /* Says in @err, without the host's name, why a call failed: @status is ssh's exit status (128+N for a signal), @output
  * what it wrote to standard error. Returns the negative errno: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EACCES (not
- * let in), -EKEYREJECTED (the host's key), -ENOENT (no genv there), -EPROTO (an older genv, something else). */
+ * let in), -EKEYREJECTED (the host's key), -ENOENT (no genv there), -EPROTO (an older genv, something else),
+ * -ECONNRESET (the other side closed the connection before it let anybody in, as an sshd does to whom more connect at
+ * once than it likes: nothing has begun there). */
 int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err);
 
 /* Removes from @text the lines in which ssh says that a connection could not be shared. */
 void ssh_drop_chatter(struct text *text);
 /* Removes from the end of @text the line in which ssh says that a session on a terminal is over. */
 void ssh_drop_farewell(struct text *text);
-
-/* Whether the other side closed the connection before it let anybody in, as an sshd does to whom more connect at once
- * than it likes (MaxStartups): nothing has begun there. */
-bool ssh_was_turned_away(int status, const char *output);
 
 /* Whether what may be asked twice is worth another try: ssh failed for no reason that is known to last. An ssh that
  * says in other words that it was turned away has that, too. */

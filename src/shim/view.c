@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "base/text.h"
+#include "base/path.h"
 
 #define VARIABLE   "LD_LIBRARY_PATH"
 #define SEPARATORS ":;"
@@ -18,26 +18,14 @@ int view_use(const char *folder, struct genv_error *err)
     cleanup_text struct text library = TEXT_INIT;
 
     text_addf(&library, "%s/libnvidia-ml.so.1", folder);
-    text_add(&changed, folder);
-    if (library.failed || changed.failed)
+    if (library.failed)
         return error_no_memory(err);
     if (access(library.data, R_OK) < 0)
         return error_set_errno(err, errno, "%s", library.data);
     if (strpbrk(folder, SEPARATORS "$"))
         return error_set(err, EINVAL, "%s can't stand in " VARIABLE, folder);
-
-    while (path && *path) { /* set to nothing it counts as not set; an empty entry is the current directory */
-        size_t length = strcspn(path, SEPARATORS);
-
-        if (length != strlen(folder) || memcmp(path, folder, length) != 0) {
-            text_add(&changed, ":");
-            text_add_bytes(&changed, path, length);
-        }
-        path += length;
-        if (*path && path[1] == '\0')
-            text_add(&changed, ":"); /* it ends with an empty entry */
-        path += *path != '\0';
-    }
+    /* Set to nothing it counts as not set; an empty entry is the current directory. */
+    path_put_first(&changed, folder, path && *path ? path : NULL, SEPARATORS);
     if (changed.failed || setenv(VARIABLE, changed.data, 1) < 0)
         return error_no_memory(err);
     return 0;

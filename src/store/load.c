@@ -135,37 +135,39 @@ static int check_record(struct store *store, struct liveness_look *look, const c
 
 /* What could not be read, to be told in one line however much it is. */
 struct complaint {
-    size_t count;
-    char first[NAME_MAX + 1];
-    uid_t owner;
-    bool counts; /* its devices do */
+    size_t count, counting;     /* those whose devices count nevertheless */
+    char example[NAME_MAX + 1]; /* one of these, if there is one */
+    uid_t owner;                /* of the example */
     struct genv_error reason;
 };
 
 static void complain(struct complaint *complaint, const char *name, uid_t owner, bool counts,
                      const struct genv_error *reason)
 {
-    if (complaint->count++)
+    bool first = complaint->count++ == 0, first_counting = counts && complaint->counting++ == 0;
+
+    if (!first && !first_counting)
         return;
-    copy_string(complaint->first, sizeof(complaint->first), name);
+    copy_string(complaint->example, sizeof(complaint->example), name);
     complaint->owner = owner;
-    complaint->counts = counts;
     complaint->reason = *reason;
 }
 
 static void tell_complaint(const struct store *store, const struct complaint *complaint)
 {
-    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX], owner[GENV_USERNAME_SIZE];
+    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX], owner[GENV_USERNAME_SIZE], counting[64] = "";
 
     if (!complaint->count || !store->warn)
         return;
     user_name(complaint->owner, owner, sizeof(owner));
+    if (complaint->counting)
+        snprintf(counting, sizeof(counting), ", but for the devices of %zu", complaint->counting);
     if (complaint->count == 1)
-        snprintf(line, sizeof(line), "ignoring %s%s/%s of %s: %s", complaint->counts ? "all but the devices of " : "",
-                 store->envs_path, complaint->first, owner, complaint->reason.message);
+        snprintf(line, sizeof(line), "ignoring %s%s/%s of %s: %s", complaint->counting ? "all but the devices of " : "",
+                 store->envs_path, complaint->example, owner, complaint->reason.message);
     else
-        snprintf(line, sizeof(line), "ignoring %zu records in %s, such as %s of %s: %s", complaint->count,
-                 store->envs_path, complaint->first, owner, complaint->reason.message);
+        snprintf(line, sizeof(line), "ignoring %zu records in %s%s, such as %s of %s: %s", complaint->count,
+                 store->envs_path, counting, complaint->example, owner, complaint->reason.message);
     utf8_make_printable(line);
     store->warn(line, store->warn_data);
 }
@@ -225,7 +227,8 @@ static int remove_dead(struct store *store, const char *name, struct record *rec
     if (count > ENDS_MAX) /* the next one removes more */
         return -ESTALE;
     record->env.process_count = record->env.kernel_count = 0; /* gone, which is not leaving */
-    if (store->ends && event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
+    if (store->ends && record->env.created.tv_sec &&          /* else it never was an environment */
+        event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
         return -ENOMEM;
     if (unlinkat(dirfd(store->envs), name, 0) < 0 && store->ends)
         store->ends->count = count;
@@ -326,7 +329,7 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
     if (r < 0)
         env_release(&record.env);
     if (r == -EREMOTE)
-        return error_set(err, ENOENT, "environment %s is on another machine", eid);
+        return error_set(err, ENOTSUP, "environment %s is on another machine", eid);
     if (r == -ESTALE)
         return error_set(err, ENOENT, "environment %s has ended", eid);
     if (r < 0)

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "store/lock.h"
 
 #define LOCK_MS  200
@@ -23,7 +24,7 @@ struct log {
     int directory, fd; /* fd is -1 until the first line */
     bool own;          /* root's in the state directory: what others put in its place is removed */
     bool contested;    /* somebody keeps the lock: wait for him no more */
-    bool stuck;        /* the file can't be rotated, which was said */
+    bool stuck;        /* the file cannot be rotated, which was said */
 };
 
 void log_close(struct log *log)
@@ -53,8 +54,8 @@ static int check_owner(const char *path, const struct stat *st, struct genv_erro
 static int refuse(const char *path, int r, struct genv_error *err)
 {
     if (r == -ELOOP || r == -ENOTSUP || r == -EISDIR)
-        return error_set(err, EPERM, "%s is a link, or no file: remove it, or name another file", path);
-    return error_set_errno(err, -r, "can't open the log %s", path);
+        return error_set(err, EPERM, "%s is not a regular file: remove it, or name another file", path);
+    return error_set_errno(err, -r, "cannot open the log %s", path);
 }
 
 /* -ENOENT: there is none; @err is not set then. */
@@ -102,11 +103,11 @@ static int split_path(struct log *log, const char *path, struct genv_error *err)
     if (!folder || !log->path)
         return error_no_memory(err);
     if (!*name || strlen(name) + sizeof(".1") > sizeof(log->name))
-        return error_set(err, EINVAL, "'%s' names no file", path);
+        return error_set(err, EINVAL, "'%s' is not the name of a file", path);
     copy_string(log->name, sizeof(log->name), name);
     snprintf(log->rotated, sizeof(log->rotated), "%.*s.1", NAME_MAX - 2, name);
     log->directory = open_folder(folder);
-    return log->directory < 0 ? error_set_errno(err, -log->directory, "can't open %s for the log", folder) : 0;
+    return log->directory < 0 ? error_set_errno(err, -log->directory, "cannot open %s for the log", folder) : 0;
 }
 
 static int create(struct log *log)
@@ -152,7 +153,7 @@ static int open_current(struct log *log, struct genv_error *err)
         if (r == -EEXIST)
             r = -EPERM; /* planted again */
         else if (r < 0)
-            error_set_errno(&reason, -r, "can't make the log %s", log->path);
+            error_set_errno(&reason, -r, "cannot make the log %s", log->path);
     }
     if (r < 0 && r != -ENOENT && err)
         *err = reason;
@@ -210,7 +211,7 @@ static int enter(struct log *log, struct genv_error *err)
             if (r == -EEXIST)
                 continue;
             if (r < 0)
-                return error_set_errno(err, -r, "can't make the log %s", log->path);
+                return error_set_errno(err, -r, "cannot make the log %s", log->path);
         }
         if (r < 0)
             return r;
@@ -219,7 +220,7 @@ static int enter(struct log *log, struct genv_error *err)
             return 0;
         close(steal_fd(&log->fd)); /* rotated, or removed, by another */
     }
-    return error_set(err, EBUSY, "the log %s is replaced again and again", log->path);
+    return error_set(err, EBUSY, "something keeps replacing the log %s: stop it, or name another file", log->path);
 }
 
 static void leave(struct log *log)
@@ -243,7 +244,7 @@ static int rotate(struct log *log, struct genv_error *err)
     if (log->stuck)
         return 0;
     log->stuck = true;
-    return error_set_errno(err, errno, "can't rotate the log %s to %s, and it grows: remove that", log->path,
+    return error_set_errno(err, errno, "cannot rotate the log %s, which keeps growing until %s is removed", log->path,
                            log->rotated);
 }
 
@@ -267,10 +268,10 @@ static int append(const struct log *log, const char *line, size_t length, struct
     if (n == (ssize_t)length)
         return 0;
     if (n < 0)
-        return error_set_errno(err, errno, "can't write the log %s", log->path);
+        return error_set_errno(err, errno, "cannot write the log %s", log->path);
     if (!log->contested && ftruncate(log->fd, before) < 0)
-        return error_set_errno(err, errno, "can't take half a line back from the log %s", log->path);
-    return error_set(err, ENOSPC, "can't write the log %s: the disk is full", log->path);
+        return error_set_errno(err, errno, "cannot remove half a line from the log %s", log->path);
+    return error_set(err, ENOSPC, "cannot write the log %s: the disk is full", log->path);
 }
 
 int log_write(struct log *log, const json_t *entry, struct genv_error *err)

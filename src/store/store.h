@@ -47,7 +47,7 @@ int store_load_holders(struct store *store, const char *eid, struct env_list *li
 /* -EIO: what was loaded can't be all that holds devices, since a record of root's could not be read. (Others may put
  * there what they like, and harm nobody but themselves.) */
 int store_check_known(const struct store *store, struct genv_error *err);
-/* Reads one live environment of this machine. -ENOENT: there is none. */
+/* Reads one live environment of this machine. -ENOENT: there is none; -ENOTSUP: it is another machine's. */
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err);
 /* Whether a file stands where a record of that identifier would, of whomever and in whatever condition. */
 bool store_is_taken(struct store *store, const char *eid);

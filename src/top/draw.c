@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-const char *const pane_names[PANE_COUNT] = {
+static const char *const pane_names[PANE_COUNT] = {
     [PANE_DEVICES] = "Devices", [PANE_ENVS] = "Environments", [PANE_PROCESSES] = "Processes"};
 
 static const char *const sort_names[PANE_COUNT][8] = {
@@ -48,7 +48,7 @@ static int draw_name(struct canvas *canvas, int row, int column, enum pane pane,
     int width = canvas->frame->width - column;
     int used = frame_put(canvas->frame, row, column, width, style, pane_names[pane]);
 
-    if (canvas->view->blind && pane != PANE_ENVS && !rows->totals[pane])
+    if (canvas->picture->blind && pane != PANE_ENVS && !rows->totals[pane])
         return used;
     if (rows->counts[pane] == rows->totals[pane])
         return used + frame_putf(canvas->frame, row, column + used, width - used, style, " %zu", rows->counts[pane]);
@@ -71,11 +71,11 @@ const char *common_model(const struct rows *rows)
 static void draw_details(struct canvas *canvas, int row, int column, enum pane pane)
 {
     const struct place *place = &canvas->layout->panes[pane];
-    const struct choice *choice = canvas->view->choice;
+    const struct choice *choice = canvas->picture->choice;
     size_t visible = (size_t)place->rows * (size_t)place->columns, last = place->first + visible;
     int end = canvas->frame->width;
 
-    if (visible < canvas->rows->counts[pane] && place->shown && !canvas->view->once) {
+    if (visible < canvas->rows->counts[pane] && place->shown && !canvas->picture->once) {
         char text[64];
 
         snprintf(text, sizeof(text), "%zu-%zu", place->first + 1, last);
@@ -90,7 +90,7 @@ static void draw_details(struct canvas *canvas, int row, int column, enum pane p
 
 static void draw_title(struct canvas *canvas, enum pane pane)
 {
-    bool focus = canvas->view->choice->focus == pane && !canvas->view->once;
+    bool focus = canvas->picture->choice->focus == pane && !canvas->picture->once;
     int row = canvas->layout->panes[pane].row;
 
     draw_details(canvas, row, draw_name(canvas, row, 0, pane, focus ? STYLE_FOCUS : STYLE_BOLD), pane);
@@ -99,7 +99,7 @@ static void draw_title(struct canvas *canvas, enum pane pane)
 /* The names of the panes that share the rows below, the one that is shown first in bold. */
 static void draw_tabs(struct canvas *canvas)
 {
-    const struct choice *choice = canvas->view->choice;
+    const struct choice *choice = canvas->picture->choice;
     bool all = !canvas->layout->panes[PANE_DEVICES].shown || !canvas->layout->panes[PANE_DEVICES].title;
     int row = canvas->layout->tabs, column = 0;
     enum pane shown = PANE_DEVICES;
@@ -123,11 +123,11 @@ static const char *nothing(const struct canvas *canvas, enum pane pane)
     static const char *const unknown[PANE_COUNT] = {"The devices are unknown.", "There are no environments.",
                                                     "The processes on devices are unknown."};
 
-    if (!canvas->view->snapshot)
-        return pane == PANE_DEVICES && !canvas->view->failure ? "Asking the driver ..." : "";
+    if (!canvas->picture->snapshot)
+        return pane == PANE_DEVICES && !canvas->picture->failure ? "Asking the driver ..." : "";
     if (canvas->rows->totals[pane])
         return "None that the filter lets through.";
-    return canvas->view->blind ? unknown[pane] : none[pane];
+    return canvas->picture->blind ? unknown[pane] : none[pane];
 }
 
 static void draw_pane(struct canvas *canvas, enum pane pane)
@@ -149,25 +149,26 @@ static void draw_pane(struct canvas *canvas, enum pane pane)
 
 static void draw_message(struct canvas *canvas)
 {
-    const struct view *view = canvas->view;
+    const struct picture *picture = canvas->picture;
 
     if (canvas->layout->message < 0)
         return;
     frame_put_short(canvas->frame, canvas->layout->message, 0, canvas->frame->width,
-                    view->failure ? STYLE_BAD : STYLE_WARN, view->failure ? view->failure : view->warning);
+                    picture->failure ? STYLE_BAD : STYLE_WARN, picture->failure ? picture->failure : picture->warning);
 }
 
-static int draw(const struct view *view, const struct rows *rows, const struct layout *layout, struct frame **ret_frame)
+static int draw(const struct picture *picture, const struct rows *rows, const struct layout *layout,
+                struct frame **ret_frame)
 {
-    struct canvas canvas = {.view = view, .rows = rows, .layout = layout};
+    struct canvas canvas = {.picture = picture, .rows = rows, .layout = layout};
 
     canvas.frame = frame_new(layout->width, layout->height);
     if (!canvas.frame)
         return -ENOMEM;
-    canvas.frame->ascii = view->ascii;
-    canvas.frame->replace = view->ascii && !view->once; /* other commands print names as they are, too */
+    canvas.frame->ascii = picture->ascii;
+    canvas.frame->replace = picture->ascii && !picture->once; /* other commands print names as they are, too */
     draw_header(&canvas);
-    if (view->choice->mode == MODE_HELP) {
+    if (picture->choice->mode == MODE_HELP) {
         draw_help(&canvas);
     } else {
         if (layout->tabs >= 0)
@@ -181,25 +182,26 @@ static int draw(const struct view *view, const struct rows *rows, const struct l
     return 0;
 }
 
-int draw_screen(const struct view *view, int width, int height, struct frame **ret_frame, struct layout *ret_layout)
+int draw_screen(const struct picture *picture, int width, int height, struct frame **ret_frame,
+                struct layout *ret_layout)
 {
     cleanup_rows struct rows rows = {.user_count = 0};
-    int r = rows_make(view->snapshot, view->choice, &rows);
+    int r = rows_make(picture->snapshot, picture->choice, &rows);
 
     if (r < 0)
         return r;
-    layout_make(&rows, view->choice, view->failure || view->warning, width, height, ret_layout);
-    return draw(view, &rows, ret_layout, ret_frame);
+    layout_make(&rows, picture->choice, picture->failure || picture->warning, width, height, ret_layout);
+    return draw(picture, &rows, ret_layout, ret_frame);
 }
 
-int draw_whole(const struct view *view, int width, struct frame **ret_frame)
+int draw_whole(const struct picture *picture, int width, struct frame **ret_frame)
 {
     cleanup_rows struct rows rows = {.user_count = 0};
     struct layout layout;
-    int r = rows_make(view->snapshot, view->choice, &rows);
+    int r = rows_make(picture->snapshot, picture->choice, &rows);
 
     if (r < 0)
         return r;
-    layout_make_whole(&rows, view->failure || view->warning, width, &layout);
-    return draw(view, &rows, &layout, ret_frame);
+    layout_make_whole(&rows, picture->failure || picture->warning, width, &layout);
+    return draw(picture, &rows, &layout, ret_frame);
 }

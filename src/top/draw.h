@@ -6,23 +6,23 @@
 #include "top/layout.h"
 
 /* A screen of that size. -ENOMEM. @ret_layout says what went where: what keys that scroll need to know. */
-int draw_screen(const struct view *view, int width, int height, struct frame **ret_frame, struct layout *ret_layout);
+int draw_screen(const struct picture *picture, int width, int height, struct frame **ret_frame,
+                struct layout *ret_layout);
 
-/* All of it, in as many rows as it takes: view->once. */
-int draw_whole(const struct view *view, int width, struct frame **ret_frame);
+/* All of it, in as many rows as it takes: picture->once. */
+int draw_whole(const struct picture *picture, int width, struct frame **ret_frame);
 
 /* What the parts of the screen have in common. */
 struct canvas {
-    const struct view *view;
+    const struct picture *picture;
     const struct rows *rows;
     const struct layout *layout;
     struct frame *frame;
 };
 
-/* The words for what a pane is sorted by, and its name. */
-extern const char *const pane_names[PANE_COUNT];
 /* What all devices that are shown are, "" if they differ. */
 const char *common_model(const struct rows *rows);
+/* The words for what a pane is sorted by. */
 const char *sort_name(enum pane pane, int sort);
 int sort_count(enum pane pane);
 

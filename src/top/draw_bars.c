@@ -18,27 +18,27 @@ static int append(struct canvas *canvas, int row, int column, int end, enum styl
 
 static void draw_machine(struct canvas *canvas)
 {
-    const struct view *view = canvas->view;
-    const struct genv_snapshot *snapshot = view->snapshot;
+    const struct picture *picture = canvas->picture;
+    const struct genv_snapshot *snapshot = picture->snapshot;
     int end = canvas->frame->width, column;
     char text[400], clock[16] = "";
     struct tm local;
 
-    if (localtime_r(&view->now.tv_sec, &local))
+    if (localtime_r(&picture->now.tv_sec, &local))
         strftime(clock, sizeof(clock), "%H:%M:%S", &local);
     if (end >= 40)
         end -= (int)strlen(clock) + GAP, frame_put(canvas->frame, 0, end + GAP, 8, STYLE_PLAIN, clock);
     column = frame_put(canvas->frame, 0, 0, end, STYLE_BOLD, "genv top") + GAP;
     if (!snapshot)
         return;
-    if (view->age_seconds > 0) {
-        snprintf(text, sizeof(text), view->failure ? "as of %.0f s ago" : "no answer from the driver for %.0f s",
-                 view->age_seconds);
+    if (picture->age_seconds > 0) {
+        snprintf(text, sizeof(text), picture->failure ? "as of %.0f s ago" : "no answer from the driver for %.0f s",
+                 picture->age_seconds);
         column = append(canvas, 0, column, end, STYLE_BAD, text);
     }
     column = append(canvas, 0, column, end, STYLE_PLAIN, snapshot->hostname);
     snprintf(text, sizeof(text), "%zu of %zu GPUs free", genv_snapshot_available(snapshot, 0), snapshot->device_count);
-    if (snapshot->device_count || !view->blind)
+    if (snapshot->device_count || !picture->blind)
         column = append(canvas, 0, column, end, STYLE_GOOD, text);
     snprintf(text, sizeof(text), "driver %s", snapshot->driver);
     if (*snapshot->driver)
@@ -77,7 +77,7 @@ static struct sums sum_up(const struct genv_snapshot *snapshot)
 /* "Memory ████░░ 112/564Gi  Use ██░░ 37% ▁▂▃  1712W  3 users" */
 static void draw_sums(struct canvas *canvas)
 {
-    const struct genv_snapshot *snapshot = canvas->view->snapshot;
+    const struct genv_snapshot *snapshot = canvas->picture->snapshot;
     int width = canvas->frame->width, bar = width >= 120 ? 20 : 10, column, percent;
     struct sums sums;
     char text[64], used[SIZE_TEXT], total[SIZE_TEXT], watts[SIZE_TEXT];
@@ -96,8 +96,8 @@ static void draw_sums(struct canvas *canvas)
     draw_bar(canvas, 1, column, bar, STYLE_USE, (uint64_t)percent, 100);
     snprintf(text, sizeof(text), "%3d%%", percent);
     column = append(canvas, 1, column + bar + 1, width, STYLE_PLAIN, sums.known ? text : "   -");
-    if (canvas->view->history) {
-        draw_graph(canvas, 1, column, bar, HISTORY_ALL);
+    if (canvas->picture->trends) {
+        draw_graph(canvas, 1, column, bar, TRENDS_ALL);
         column += bar + GAP;
     }
     watts_format(sums.power_mw, watts);
@@ -136,7 +136,7 @@ static int draw_keys(struct canvas *canvas, int row, int column, int end, const 
 static int draw_filters(struct canvas *canvas, int row)
 {
     static const struct key all[] = {{"Esc", "All"}, {NULL, NULL}};
-    const struct choice *choice = canvas->view->choice;
+    const struct choice *choice = canvas->picture->choice;
     int column = 0, width = canvas->frame->width;
 
     if (*choice->user)
@@ -153,7 +153,7 @@ void draw_footer(struct canvas *canvas)
                                         {"r", "Reverse"}, {"u", "User"}, {"e", "Environment"}, {NULL, NULL}};
     static const struct key typing[] = {{"Enter", "keeps it"}, {"Esc", "shows all"}, {NULL, NULL}};
     static const struct key help[] = {{"Any key", "goes back"}, {NULL, NULL}};
-    const struct choice *choice = canvas->view->choice;
+    const struct choice *choice = canvas->picture->choice;
     int row = canvas->layout->footer, width = canvas->frame->width, column;
 
     if (row < 0)

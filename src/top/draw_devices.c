@@ -28,7 +28,7 @@ static void fit(const struct canvas *canvas, int width, struct span spans[static
 
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         columns[i] = all_columns[i];
-    if (!canvas->view->history)
+    if (!canvas->picture->trends)
         columns[GRAPH] = (struct column){.title = ""};
     for (size_t i = MEMORY_BAR; i <= GRAPH && width < ROOMY; i++) /* who holds a device says more than a longer bar */
         columns[i].max = columns[i].min;
@@ -39,7 +39,7 @@ static void fit(const struct canvas *canvas, int width, struct span spans[static
 
 static void draw_titles(struct canvas *canvas, int row, int column, const struct span *spans)
 {
-    int sort = canvas->view->choice->panes[PANE_DEVICES].sort;
+    int sort = canvas->picture->choice->panes[PANE_DEVICES].sort;
 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         enum style style = all_columns[i].sort >= 0 && all_columns[i].sort == sort ? STYLE_SORTED : STYLE_HEADING;
@@ -79,12 +79,9 @@ static void draw_holders(struct canvas *canvas, int row, int column, int width, 
     for (size_t i = 0; i < device->holder_count && length < sizeof(text) - 1; i++) {
         const struct env_row *row_of = device->holders[i];
         const struct genv_env *env = row_of->env;
-        uint64_t share = 0;
+        const struct genv_attachment *attachment = genv_env_attachment(env, device->device->id.uuid);
+        uint64_t share = attachment ? attachment->gpu_memory : 0;
 
-        for (size_t k = 0; k < env->attachment_count; k++) {
-            if (env->attachments[k].index == (int)device->device->index)
-                share = env->attachments[k].gpu_memory;
-        }
         size_format(share, capacity);
         length +=
             (size_t)snprintf(text + length, sizeof(text) - length, "%s%s:%s%s%s", i ? ", " : "", row_of->user,
@@ -116,7 +113,7 @@ static void draw_figures(struct canvas *canvas, int row, int column, const struc
     put_right(canvas, row, column, &spans[USE], STYLE_PLAIN, text);
     draw_graph(canvas, row, column + spans[GRAPH].start, spans[GRAPH].width, device->id.uuid);
     snprintf(text, sizeof(text), sample->temperature < 0 ? "-" : "%d%sC", sample->temperature,
-             canvas->view->ascii ? "" : "°");
+             canvas->picture->ascii ? "" : "°");
     put_right(canvas, row, column, &spans[TEMPERATURE],
               sample->temperature >= HOT    ? STYLE_BAD
               : sample->temperature >= WARM ? STYLE_WARN
@@ -162,7 +159,7 @@ void draw_devices(struct canvas *canvas, const struct place *place)
         if (number >= canvas->rows->counts[PANE_DEVICES])
             break;
         draw_device(canvas, at, column, spans, &canvas->rows->devices[number]);
-        if (number == place->selected && canvas->view->choice->focus == PANE_DEVICES && !canvas->view->once)
+        if (number == place->selected && canvas->picture->choice->focus == PANE_DEVICES && !canvas->picture->once)
             frame_paint(canvas->frame, at, column, width, STYLE_SELECTED);
     }
 }

@@ -15,7 +15,7 @@ void draw_bar(struct canvas *canvas, int row, int column, int width, enum style 
     for (int i = 0; i < width; i++) {
         int eighths = filled - i * EIGHTHS;
 
-        if (canvas->view->ascii)
+        if (canvas->picture->ascii)
             frame_put(canvas->frame, row, column + i, 1, eighths >= EIGHTHS / 2 ? style : STYLE_DIM,
                       eighths >= EIGHTHS / 2 ? "#" : ".");
         else if (eighths > 0)
@@ -39,12 +39,12 @@ void draw_graph(struct canvas *canvas, int row, int column, int width, const cha
     static const char *const ascii[EIGHTHS] = {"_", ".", ":", "-", "=", "+", "*", "#"};
 
     for (int i = 0; i < width; i++) {
-        int percent = history_value(canvas->view->history, uuid, graph_step(width), width - 1 - i);
+        int percent = trends_value(canvas->picture->trends, uuid, graph_step(width), width - 1 - i);
         int level = percent * EIGHTHS / 101;
 
-        if (percent != HISTORY_UNKNOWN)
+        if (percent != TRENDS_UNKNOWN)
             frame_put(canvas->frame, row, column + i, 1, level ? STYLE_USE : STYLE_DIM,
-                      canvas->view->ascii ? ascii[level] : blocks[level]);
+                      canvas->picture->ascii ? ascii[level] : blocks[level]);
     }
 }
 

@@ -63,12 +63,20 @@ static void draw_titles(struct canvas *canvas, int row, const struct column *col
                  columns[i].sort >= 0 && columns[i].sort == sort ? STYLE_SORTED : STYLE_HEADING, columns[i].title);
 }
 
-/* Adds ",3" to "0,1", and @mark. */
-static size_t add_index(char *text, size_t size, size_t length, unsigned index, const char *mark)
+/* Adds ",3" to "0,1". */
+static size_t add_text(char *text, size_t size, size_t length, const char *item)
 {
-    int added = snprintf(text + length, size - length, "%s%u%s", length ? "," : "", index, mark);
+    int added = snprintf(text + length, size - length, "%s%s", length ? "," : "", item);
 
     return length + (size_t)added < size ? length + (size_t)added : size - 1;
+}
+
+static size_t add_index(char *text, size_t size, size_t length, unsigned index, const char *mark)
+{
+    char item[16];
+
+    snprintf(item, sizeof(item), "%u%s", index, mark);
+    return add_text(text, size, length, item);
 }
 
 static void draw_env(struct canvas *canvas, int row, const struct span *spans, const struct env_row *env)
@@ -79,7 +87,9 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
     size_t length = 0;
 
     for (size_t i = 0; i < e->attachment_count; i++) {
-        if (e->attachments[i].index >= 0)
+        if (e->attachments[i].index < 0) /* it cannot be seen from here */
+            length = add_text(gpus, sizeof(gpus), length, "?");
+        else
             length = add_index(gpus, sizeof(gpus), length, (unsigned)e->attachments[i].index, "");
     }
     if (e->attachment_count && e->attachments[0].gpu_memory)
@@ -90,11 +100,11 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
     if (env->over)
         snprintf(memory + strlen(memory), sizeof(memory) - strlen(memory), "!");
     snprintf(processes, sizeof(processes), "%zu", env->process_count);
-    age_format(e->created, canvas->view->now, age);
+    age_format(e->created, canvas->picture->now, age);
     cells[ENV_COLUMN_ID] = e->eid;
     cells[ENV_COLUMN_USER] = env->user;
     cells[ENV_COLUMN_NAME] = e->config.name;
-    cells[ENV_COLUMN_GPUS] = *gpus ? gpus : canvas->view->blind ? "?" : "-";
+    cells[ENV_COLUMN_GPUS] = *gpus ? gpus : canvas->picture->blind ? "?" : "-";
     cells[ENV_COLUMN_CAPACITY] = capacity;
     cells[ENV_COLUMN_MEMORY] = memory;
     cells[ENV_COLUMN_PROCESSES] = processes;
@@ -144,7 +154,7 @@ static void draw_process(struct canvas *canvas, int row, const struct span *span
 /* The row that the keys act on. */
 static void select_row(struct canvas *canvas, const struct place *place, enum pane pane, int row, size_t number)
 {
-    if (number == place->selected && canvas->view->choice->focus == pane && !canvas->view->once)
+    if (number == place->selected && canvas->picture->choice->focus == pane && !canvas->picture->once)
         frame_paint(canvas->frame, row, 0, canvas->frame->width, STYLE_SELECTED);
 }
 
@@ -155,7 +165,8 @@ void draw_envs(struct canvas *canvas, const struct place *place)
 
     columns_fit(env_columns, ENV_COLUMN_COUNT, canvas->frame->width, spans);
     if (place->heading)
-        draw_titles(canvas, row++, env_columns, spans, ENV_COLUMN_COUNT, canvas->view->choice->panes[PANE_ENVS].sort);
+        draw_titles(canvas, row++, env_columns, spans, ENV_COLUMN_COUNT,
+                    canvas->picture->choice->panes[PANE_ENVS].sort);
     for (int i = 0; i < place->rows && place->first + (size_t)i < canvas->rows->counts[PANE_ENVS]; i++) {
         draw_env(canvas, row + i, spans, canvas->rows->envs[place->first + (size_t)i]);
         select_row(canvas, place, PANE_ENVS, row + i, place->first + (size_t)i);
@@ -170,7 +181,7 @@ void draw_processes(struct canvas *canvas, const struct place *place)
     columns_fit(process_columns, PROCESS_COLUMN_COUNT, canvas->frame->width, spans);
     if (place->heading)
         draw_titles(canvas, row++, process_columns, spans, PROCESS_COLUMN_COUNT,
-                    canvas->view->choice->panes[PANE_PROCESSES].sort);
+                    canvas->picture->choice->panes[PANE_PROCESSES].sort);
     for (int i = 0; i < place->rows && place->first + (size_t)i < canvas->rows->counts[PANE_PROCESSES]; i++) {
         draw_process(canvas, row + i, spans, &canvas->rows->processes[place->first + (size_t)i]);
         select_row(canvas, place, PANE_PROCESSES, row + i, place->first + (size_t)i);

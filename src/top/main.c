@@ -34,7 +34,7 @@ struct program {
     struct options *options;
     struct sampler *sampler;
     struct terminal *terminal;
-    struct history *history;
+    struct trends *trends;
     struct genv_snapshot *snapshot;
     bool blind;
     char warning[SAMPLER_WARNING_SIZE];
@@ -45,13 +45,13 @@ struct program {
     int ended_by;              /* signal, or 0 */
 };
 
-static struct view view_of(const struct program *program)
+static struct picture picture_of(const struct program *program)
 {
     double now = clock_monotonic_seconds(), age = now - program->answered, due = program->options->interval_seconds;
 
-    return (struct view){
+    return (struct picture){
         .snapshot = program->snapshot,
-        .history = program->options->once ? NULL : program->history,
+        .trends = program->options->once ? NULL : program->trends,
         .now = clock_now(),
         .age_seconds = program->answered > 0 && age > due + LATE_SECONDS ? age : 0,
         .failure = program->failure.code ? program->failure.message : NULL,
@@ -80,7 +80,7 @@ static void learn(struct program *program)
     genv_snapshot_free(program->snapshot);
     program->snapshot = snapshot;
     program->answered = now;
-    if (history_learn(program->history, snapshot, (long)now, (long)(2 * program->options->interval_seconds) + 2) < 0)
+    if (trends_learn(program->trends, snapshot, (long)now, (long)(2 * program->options->interval_seconds) + 2) < 0)
         error_no_memory(&program->failure);
 }
 
@@ -108,11 +108,11 @@ static void ask(struct program *program)
 static int show(struct program *program, struct genv_error *err)
 {
     cleanup_frame struct frame *frame = NULL;
-    struct view view = view_of(program);
+    struct picture picture = picture_of(program);
     int width, height;
 
     terminal_size(program->terminal, &width, &height);
-    if (draw_screen(&view, width, height, &frame, &program->layout) < 0)
+    if (draw_screen(&picture, width, height, &frame, &program->layout) < 0)
         return error_no_memory(err);
     choice_settle(&program->options->choice, &program->layout);
     terminal_show(program->terminal, frame);
@@ -232,13 +232,13 @@ static int print_once(struct program *program, struct genv_error *err)
     bool colours = !program->options->plain && isatty(STDOUT_FILENO);
     cleanup_frame struct frame *frame = NULL;
     cleanup_free char *text = NULL;
-    struct view view;
+    struct picture picture;
     int r = wait_for_snapshot(program, err);
 
     if (r < 0)
         return r;
-    view = view_of(program);
-    if (draw_whole(&view, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours)))
+    picture = picture_of(program);
+    if (draw_whole(&picture, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours)))
         return error_no_memory(err);
     r = file_write(STDOUT_FILENO, text, strlen(text));
     return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;
@@ -275,14 +275,14 @@ static int run(struct options *options, struct genv_error *err, int *ret_signal)
     struct program program = {.options = options, .signals = -1, .asked = -1e9};
     int r = sampler_open(options->once ? ONCE_SECONDS : FIRST_SECONDS, &program.sampler, err);
 
-    program.history = history_new();
-    if (r == 0 && !program.history)
+    program.trends = trends_new();
+    if (r == 0 && !program.trends)
         r = error_no_memory(err);
     if (r == 0)
         r = options->once ? print_once(&program, err) : watch(&program, err);
     *ret_signal = program.ended_by;
     sampler_close(program.sampler);
-    history_free(program.history);
+    trends_free(program.trends);
     genv_snapshot_free(program.snapshot);
     return r;
 }

@@ -3,7 +3,7 @@
 #define TOP_ROWS_H
 
 #include "base/macros.h"
-#include "top/view.h"
+#include "top/picture.h"
 
 struct device_row {
     const struct genv_device *device;

@@ -59,7 +59,7 @@ nvmlReturn_t list_read(const struct list_source *source, struct list *ret_list)
     return NVML_SUCCESS;
 }
 
-nvmlReturn_t list_copy(const struct list_source *source, const struct list *list, unsigned *count, void *entries)
+static nvmlReturn_t copy(const struct list_source *source, const struct list *list, unsigned *count, void *entries)
 {
     unsigned room = *count;
 
@@ -79,5 +79,5 @@ nvmlReturn_t list_give(const struct list_source *source, unsigned *count, void *
     cleanup_list struct list list = {.entries = NULL};
     nvmlReturn_t result = count ? list_read(source, &list) : NVML_ERROR_INVALID_ARGUMENT;
 
-    return result == NVML_SUCCESS ? list_copy(source, &list, count, entries) : result;
+    return result == NVML_SUCCESS ? copy(source, &list, count, entries) : result;
 }

@@ -34,10 +34,7 @@ static inline void list_release(struct list *list)
 /* All that is the environment's. */
 nvmlReturn_t list_read(const struct list_source *source, struct list *ret_list);
 
-/* Gives @list into the caller's @entries, with room for *@count. */
-nvmlReturn_t list_copy(const struct list_source *source, const struct list *list, unsigned *count, void *entries);
-
-/* Both. */
+/* Gives that into the caller's @entries, with room for *@count. */
 nvmlReturn_t list_give(const struct list_source *source, unsigned *count, void *entries);
 
 #endif

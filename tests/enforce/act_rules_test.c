@@ -210,6 +210,7 @@ static void nobody_detaches_what_is_not_his(void **state)
 
     (void)state;
     skip_unless_root();
+    skip_unless_users_too();
     world_activate(g, "root", 2, 0);
     world_survey(g, MAXIMUM, 1, &found);
     assert_int_equal(found.count, 1);

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "model/env.h"
-#include "model/limits.h"
+#include "model/limit.h"
 
 static void write_limit(struct text *text, const struct limit *limit)
 {

@@ -2,7 +2,6 @@
 #include "fuzz.h"
 
 #include "base/text.h"
-#include "model/snapshot.h"
 #include "remote/smi.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

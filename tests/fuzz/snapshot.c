@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "model/config.h"
 #include "model/env.h"
-#include "model/snapshot.h"
 
 static void check_valid(const struct genv_snapshot *snapshot)
 {

@@ -18,8 +18,11 @@ static const char script[] = "#!/bin/sh\n"
                              "while [ \"$1\" != -- ]; do shift; done\n"
                              "host=$2 words=$(printf %s \"$3\" | tr ' ' '\\n' | grep -c '%7Bx')\n"
                              "cd \"$XDG_RUNTIME_DIR\" && echo \"$host $words\" >>calls\n"
+                             "line=$(expr \"$3\" : '.*echo \\(genv-session [0-9a-f]*\\) begin')\n"
+                             "echo \"$line begin\"\n"
                              "echo \"did $words\"\n"
-                             "[ $host != half ] || [ $(grep -c half calls) -lt 2 ] || exit 1\n";
+                             "[ $host != half ] || [ $(grep -c half calls) -lt 2 ] || exit 1\n"
+                             "echo \"$line end\"\n";
 
 struct seen {
     size_t answers, failures;

@@ -5,7 +5,7 @@
 
 #include "library.h"
 
-#define SLOT_COUNT 256 /* more than any known table has */
+#define SLOT_COUNT 272 /* more than any known table has */
 /* Levels here are 0 PIX, 1 PXB, 2 PHB, 3 NODE, 4 SYS, and from 5 on NVLinks. Everything is as flat as in system.c. */
 #define PRIVATE_TOPOLOGY_SYSTEM 4
 #define HANDLER(fn)             ((void (*)(void))(fn))
@@ -108,7 +108,8 @@ static nvmlReturn_t unanswered(unsigned slot)
     EACH_OF_16(0x6)                                                                                                    \
     EACH_OF_16(0x7)                                                                                                    \
     EACH_OF_16(0x8)                                                                                                    \
-    EACH_OF_16(0x9) EACH_OF_16(0xa) EACH_OF_16(0xb) EACH_OF_16(0xc) EACH_OF_16(0xd) EACH_OF_16(0xe) EACH_OF_16(0xf)
+    EACH_OF_16(0x9)                                                                                                    \
+    EACH_OF_16(0xa) EACH_OF_16(0xb) EACH_OF_16(0xc) EACH_OF_16(0xd) EACH_OF_16(0xe) EACH_OF_16(0xf) EACH_OF_16(0x10)
 
 #define EACH(slot)                                                                                                     \
     static nvmlReturn_t slot_##slot(void)                                                                              \
@@ -137,7 +138,9 @@ static uintptr_t table_size(const struct world *world)
     if (world->private_table_size >= 0)
         return (uintptr_t)world->private_table_size;
     sscanf(world->driver_version, "%u", &major);
-    return major < 550 ? 1960 : 2008;
+    if (major < 550)
+        return 1960;
+    return major < 580 ? 2008 : 2160;
 }
 
 nvmlReturn_t nvmlInternalGetExportTable(const void **ret_table, const void *guid)

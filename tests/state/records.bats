@@ -178,6 +178,8 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     [[ $status == 1 && $stderr == *'device 0 is held by environment one of root on another machine;'* ]]
     run --separate-stderr "${two[@]}" devices detach --eid one
     [[ $status == 1 && $stderr == 'genv: cannot change environment one: it is on another machine: change it there' ]]
+    GENV_ENVIRONMENT_ID=one run --separate-stderr "${two[@]}" lock -n echo ran
+    [[ $status == 1 && -z $output && $stderr == 'genv: environment one is on another machine' ]]
     # PIDs say nothing about processes on another machine.
     [[ -z $("${two[@]}" envs find --pid "${MEMBERS[-3]}") ]]
     run --separate-stderr "${two[@]}" envs deactivate --pid "${MEMBERS[-3]}"

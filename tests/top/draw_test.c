@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#define expect_screen(view, width, height, wanted)                                                                     \
+#define expect_screen(picture, width, height, wanted)                                                                  \
     do {                                                                                                               \
-        cleanup_free char *text_ = scene_draw(view, width, height);                                                    \
+        cleanup_free char *text_ = scene_draw(picture, width, height);                                                 \
         assert_string_equal(text_, wanted);                                                                            \
     } while (0)
 
@@ -134,69 +134,86 @@ static void test_a_bar_is_as_long_as_its_part(void **state)
     } bars[] = {{0, "░░░░", "...."},  {25, "█░░░", "#..."},  {50, "██░░", "##.."},  {56, "██▎░", "##.."},
                 {99, "████", "####"}, {100, "████", "####"}, {900, "████", "####"}, {GENV_UNKNOWN_U64, "░░░░", "...."}};
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view = scene_view(NULL, &choice);
+    struct picture picture = scene_picture(NULL, &choice);
 
     (void)state;
     for (size_t i = 0; i < 2 * ARRAY_SIZE(bars); i++) {
         cleanup_frame struct frame *frame = frame_new(4, 1);
-        struct canvas canvas = {.view = &view, .frame = frame};
+        struct canvas canvas = {.picture = &picture, .frame = frame};
         cleanup_free char *text = NULL;
         char line[32];
 
-        view.ascii = i % 2;
+        picture.ascii = i % 2;
         draw_bar(&canvas, 0, 0, 4, STYLE_USE, bars[i / 2].part, 100);
         text = frame_to_text(frame, false);
         copy_line(text, 0, line, sizeof(line));
-        assert_string_equal(line, view.ascii ? bars[i / 2].ascii : bars[i / 2].utf8);
+        assert_string_equal(line, picture.ascii ? bars[i / 2].ascii : bars[i / 2].utf8);
     }
 }
 
 static void test_a_graph_ends_with_now(void **state)
 {
-    struct history *history = history_new();
+    struct trends *trends = trends_new();
     struct genv_device device = {.id.uuid = "A"};
     const struct genv_snapshot snapshot = {.devices = &device, .device_count = 1};
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view = scene_view(NULL, &choice);
+    struct picture picture = scene_picture(NULL, &choice);
     cleanup_frame struct frame *frame = frame_new(12, 2);
-    struct canvas canvas = {.view = &view, .frame = frame};
+    struct canvas canvas = {.picture = &picture, .frame = frame};
     cleanup_free char *text = NULL;
 
     (void)state;
-    view.history = history;
+    picture.trends = trends;
     for (long second = 0; second < 60; second++) { /* 12 columns: 10 seconds each */
         device.sample.utilization = (int)(second / 10 * 20);
-        assert_int_equal(history_learn(history, &snapshot, second, 2), 0);
+        assert_int_equal(trends_learn(trends, &snapshot, second, 2), 0);
     }
     draw_graph_title(&canvas, 0, 0, 12, STYLE_PLAIN);
     draw_graph(&canvas, 1, 0, 12, "A");
     text = frame_to_text(frame, false);
     assert_string_equal(text, "LAST 2 MIN\n      ▁▂▄▅▇█\n");
-    history_free(history);
+    trends_free(trends);
 }
 
 static void test_a_small_machine_at_80_columns(void **state)
 {
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view;
+    struct picture picture;
 
     (void)state;
     choice_init(&choice);
-    view = scene_view(scene_small(), &choice);
-    expect_screen(&view, 80, 24, golden_small);
+    picture = scene_picture(scene_small(), &choice);
+    expect_screen(&picture, 80, 24, golden_small);
+}
+
+static void test_what_cannot_be_seen_is_held_all_the_same(void **state)
+{
+    const struct genv_snapshot *scene = scene_small();
+    struct genv_attachment *attachment = &scene->envs[0].attachments[0];
+    struct choice choice = {.mode = MODE_BROWSE};
+    struct picture picture;
+    cleanup_free char *text = NULL;
+
+    (void)state;
+    choice_init(&choice);
+    attachment->index = -1;
+    picture = scene_picture(scene, &choice);
+    text = scene_draw(&picture, 80, 0);
+    attachment->index = 0;
+    assert_non_null(strstr(text, "1573          paul         train        ?,1          whole"));
 }
 
 static void test_the_same_without_unicode(void **state)
 {
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view;
+    struct picture picture;
     cleanup_free char *text = NULL;
 
     (void)state;
     choice_init(&choice);
-    view = scene_view(scene_small(), &choice);
-    view.ascii = true;
-    text = scene_draw(&view, 80, 24);
+    picture = scene_picture(scene_small(), &choice);
+    picture.ascii = true;
+    text = scene_draw(&picture, 80, 24);
     for (const char *c = text; *c; c++)
         assert_true((unsigned char)*c < 0x80);
     assert_non_null(strstr(text, "??????????")); /* the wide name keeps its width */
@@ -205,26 +222,26 @@ static void test_the_same_without_unicode(void **state)
 static void test_all_of_it_as_a_text(void **state)
 {
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view;
+    struct picture picture;
 
     (void)state;
     choice_init(&choice);
-    view = scene_view(scene_small(), &choice);
-    view.once = true;
-    expect_screen(&view, 80, 0, golden_whole);
+    picture = scene_picture(scene_small(), &choice);
+    picture.once = true;
+    expect_screen(&picture, 80, 0, golden_whole);
 }
 
 static void test_a_text_has_every_row(void **state)
 {
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view;
+    struct picture picture;
     cleanup_free char *text = NULL;
 
     (void)state;
     choice_init(&choice);
-    view = scene_view(scene_large(64, 1000, 1000), &choice);
-    view.once = true;
-    text = scene_draw(&view, 80, 0);
+    picture = scene_picture(scene_large(64, 1000, 1000), &choice);
+    picture.once = true;
+    text = scene_draw(&picture, 80, 0);
     for (int i = 0; i < 1000; i += 37) {
         char wanted[32];
 
@@ -252,13 +269,13 @@ static void test_no_screen_is_too_small(void **state)
     (void)state;
     choice_init(&choice);
     for (int n = 0; n < 3 * 30 * 90; n++) {
-        struct view view = scene_view(n % 2 ? scene_small() : NULL, &choice);
+        struct picture picture = scene_picture(n % 2 ? scene_small() : NULL, &choice);
         cleanup_free char *text = NULL;
 
         choice.mode = modes[n % 3];
         choice.focus = (enum pane)(n / 3 % 3);
-        view.warning = n % 5 ? NULL : "a warning that is longer than most screens of this test are wide";
-        text = scene_draw(&view, 1 + n / 90, 1 + n / 3 % 30);
+        picture.warning = n % 5 ? NULL : "a warning that is longer than most screens of this test are wide";
+        text = scene_draw(&picture, 1 + n / 90, 1 + n / 3 % 30);
         assert_int_equal(count_lines(text), 1 + n / 3 % 30);
     }
 }
@@ -267,28 +284,28 @@ static void test_what_is_wrong_is_said(void **state)
 {
     struct genv_env env = {.eid = "1573", .username = "user"};
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view;
+    struct picture picture;
     cleanup_free char *late = NULL, *failed = NULL, *warned = NULL, *blind = NULL, *waiting = NULL;
 
     (void)state;
     choice_init(&choice);
-    view = scene_view(scene_small(), &choice);
-    view.age_seconds = 12.4;
-    late = scene_draw(&view, 80, 24);
+    picture = scene_picture(scene_small(), &choice);
+    picture.age_seconds = 12.4;
+    late = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(late, "genv top  no answer from the driver for 12 s  gpu-1"));
-    view.failure = "it broke";
-    failed = scene_draw(&view, 80, 24);
+    picture.failure = "it broke";
+    failed = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(failed, "genv top  as of 12 s ago"));
     assert_non_null(strstr(failed, "\nit broke\n"));
-    view = scene_view(scene_large(0, 0, 0), &choice);
-    view.warning = "no driver is loaded";
-    warned = scene_draw(&view, 80, 24);
+    picture = scene_picture(scene_large(0, 0, 0), &choice);
+    picture.warning = "no driver is loaded";
+    warned = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(warned, "\nno driver is loaded\n"));
     assert_non_null(strstr(warned, "There are no devices."));
-    view = scene_view(&(struct genv_snapshot){.envs = &env, .env_count = 1}, &choice);
-    view.blind = true;
-    view.warning = "it hangs";
-    blind = scene_draw(&view, 80, 24);
+    picture = scene_picture(&(struct genv_snapshot){.envs = &env, .env_count = 1}, &choice);
+    picture.blind = true;
+    picture.warning = "it hangs";
+    blind = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(blind, "1573          user                      ?"));
     assert_non_null(strstr(blind, "\nit hangs\n"));
     assert_non_null(strstr(blind, "The devices are unknown."));
@@ -296,8 +313,8 @@ static void test_what_is_wrong_is_said(void **state)
     assert_null(strstr(blind, "There are no devices."));
     assert_null(strstr(blind, "GPUs free"));
     assert_null(strstr(blind, "Devices 0"));
-    view = scene_view(NULL, &choice);
-    waiting = scene_draw(&view, 80, 24);
+    picture = scene_picture(NULL, &choice);
+    waiting = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(waiting, "Asking the driver ..."));
 }
 
@@ -311,15 +328,15 @@ static void test_names_of_any_width_keep_the_columns(void **state)
     };
     const struct genv_snapshot snapshot = {.envs = envs, .env_count = 4};
     struct choice choice = {.mode = MODE_BROWSE};
-    struct view view;
+    struct picture picture;
     cleanup_frame struct frame *frame = NULL;
     struct layout layout;
     int row;
 
     (void)state;
     choice_init(&choice);
-    view = scene_view(&snapshot, &choice);
-    assert_int_equal(draw_screen(&view, 80, 24, &frame, &layout), 0);
+    picture = scene_picture(&snapshot, &choice);
+    assert_int_equal(draw_screen(&picture, 80, 24, &frame, &layout), 0);
     row = layout.panes[PANE_ENVS].row + 2;
     for (int i = 0; i < 4; i++) { /* the capacity "-" stands in the same column in each */
         int column = 0;
@@ -337,6 +354,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_bar_is_as_long_as_its_part),
     cmocka_unit_test(test_a_graph_ends_with_now),
     cmocka_unit_test(test_a_small_machine_at_80_columns),
+    cmocka_unit_test(test_what_cannot_be_seen_is_held_all_the_same),
     cmocka_unit_test(test_the_same_without_unicode),
     cmocka_unit_test(test_all_of_it_as_a_text),
     cmocka_unit_test(test_a_text_has_every_row),

@@ -93,22 +93,22 @@ const struct genv_snapshot *scene_large(size_t device_count, size_t env_count, s
     return &snapshot;
 }
 
-struct view scene_view(const struct genv_snapshot *snapshot, const struct choice *choice)
+struct picture scene_picture(const struct genv_snapshot *snapshot, const struct choice *choice)
 {
     setenv("TZ", "UTC", 1);
-    return (struct view){.snapshot = snapshot, .now = {.tv_sec = NOON}, .choice = choice, .once = false};
+    return (struct picture){.snapshot = snapshot, .now = {.tv_sec = NOON}, .choice = choice, .once = false};
 }
 
-char *scene_draw(const struct view *view, int width, int height)
+char *scene_draw(const struct picture *picture, int width, int height)
 {
     cleanup_frame struct frame *frame = NULL;
     struct layout layout;
     char *text;
 
     if (height)
-        assert_int_equal(draw_screen(view, width, height, &frame, &layout), 0);
+        assert_int_equal(draw_screen(picture, width, height, &frame, &layout), 0);
     else
-        assert_int_equal(draw_whole(view, width, &frame), 0);
+        assert_int_equal(draw_whole(picture, width, &frame), 0);
     text = frame_to_text(frame, false);
     assert_non_null(text);
     return text;

@@ -14,10 +14,10 @@ const struct genv_snapshot *scene_small(void);
 /* So many devices, environments and processes. Until the next call. */
 const struct genv_snapshot *scene_large(size_t device_count, size_t env_count, size_t process_count);
 
-/* The scene at noon, seen by @choice, without a history. */
-struct view scene_view(const struct genv_snapshot *snapshot, const struct choice *choice);
+/* The scene at noon, seen by @choice, without trends. */
+struct picture scene_picture(const struct genv_snapshot *snapshot, const struct choice *choice);
 
 /* The text of a screen, or (height 0) of all; free() it. */
-char *scene_draw(const struct view *view, int width, int height);
+char *scene_draw(const struct picture *picture, int width, int height);
 
 #endif

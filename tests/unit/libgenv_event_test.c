@@ -1,6 +1,7 @@
 /* What the operations tell of: each change once, when it is written, ends that they find included. */
 #include "machine.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -306,11 +307,15 @@ static void an_end_that_is_found_is_told_once(void **state)
 
 static void what_a_reboot_ended_is_told_so(void **state)
 {
+    static const struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    cleanup_free char *junk = unit_path(*state, "state/envs/junk.json");
     struct told told = {.child = -1};
     cleanup_genv struct genv *g = open_and_listen(*state, &told);
 
     assert_int_equal(activate(g, "a", getpid()), 0);
     forget(&told);
+    unit_write(*state, "state/envs/junk.json", "nonsense"); /* is swept, too, and never was an environment */
+    assert_int_equal(utimensat(AT_FDCWD, junk, long_ago, 0), 0);
     unit_write(
         *state, "state/envs/old.json",
         "{\"version\":1,\"boot_id\":\"00000000-0000-0000-0000-000000000000\","
@@ -319,6 +324,7 @@ static void what_a_reboot_ended_is_told_so(void **state)
     assert_int_equal(genv_detach(g, "a", NULL, NULL, NULL), 0);
     check_told(&told, "{event:detached,reason:rebooted,eid:old,uuid:GPU-x,device:7,capacity:5}\n"
                       "{event:ended,reason:rebooted,eid:old}\n");
+    assert_int_equal(access(junk, F_OK), -1);
 }
 
 static void set_file_size(rlim_t size)

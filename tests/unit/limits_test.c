@@ -11,7 +11,7 @@
 
 #include "base/text.h"
 #include "model/env.h"
-#include "store/limits.h"
+#include "store/limits_file.h"
 
 static struct limits parse(const char *text)
 {

@@ -1,4 +1,4 @@
-/* The search in PATH. */
+/* PATH and its like. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -45,7 +45,33 @@ static void a_folder_may_be_deep(void **state)
     assert_int_equal(strlen(path.file), sizeof(deep) + 1);
 }
 
+static void a_folder_is_put_in_front_once(void **state)
+{
+    static const struct {
+        const char *list, *separators, *expected;
+    } lists[] = {
+        {NULL, ":", "/f"},
+        {"", ":", "/f:"},
+        {"/a:/b", ":", "/f:/a:/b"},
+        {"/f", ":", "/f"},
+        {"/f:/f/a:/f:b", ":", "/f:/f/a:b"},
+        {"/a::/b:", ":", "/f:/a::/b:"},
+        {":", ":", "/f::"},
+        {"/a;/f;/b:/f;", ":;", "/f:/a:/b:"},
+        {"/a;/f", ":", "/f:/a;/f"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        cleanup_text struct text text = TEXT_INIT;
+
+        path_put_first(&text, "/f", lists[i].list, lists[i].separators);
+        assert_string_equal(text.data, lists[i].expected);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_folder_is_put_in_front_once),
     cmocka_unit_test(the_folders_come_in_order),
     cmocka_unit_test(a_folder_may_be_deep),
 };

@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "model/env.h"
-#include "model/snapshot.h"
 
 static struct genv_snapshot *make_snapshot(void)
 {
@@ -228,6 +227,7 @@ static void what_makes_no_sense_is_refused(void **state)
         SNAPSHOT("1", DEVICE("1", "") "," DEVICE("1", ""), "", ""),
         SNAPSHOT("1", DEVICE("1", "") "," DEVICE("0", ""), "", ""),
         SNAPSHOT("1", DEVICE("70000", ""), "", ""),
+        SNAPSHOT("1", DEVICE("0", "") ",{\"index\":1,\"uuid\":\"GPU-0\",\"attachments\":[]}", "", ""),
         SNAPSHOT("1", DEVICE("0", ATTACHMENT("a")), "", ""),
         SNAPSHOT("1", DEVICE("0", ATTACHMENT("a") "," ATTACHMENT("a")), ENV("a", ""), ""),
         SNAPSHOT("1", "", ENV("a", "") "," ENV("a", ""), ""),

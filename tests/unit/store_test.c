@@ -427,7 +427,7 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     cleanup_store struct store *store = open_store(state);
     cleanup_free char *fifo = unit_path(*state, "state/envs/fifo.json"), *large = calloc(1, 1100000);
     cleanup_free char *link = unit_path(*state, "state/envs/link.json"),
-                      *dir = unit_path(*state, "state/envs/dir.json");
+                      *dir = unit_path(*state, "state/envs/dir.json"), *junk = unit_path(*state, "state/envs/z.json");
     struct genv_error err = {0};
     struct genv_env env;
 
@@ -451,6 +451,13 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     check_load(store, STORE_WRITE, "a b");
     assert_int_equal(count_warnings(), 1);
     assert_non_null(strstr(warnings.data, "ignoring 6 records in "));
+    assert_null(strstr(warnings.data, "but for the devices"));
+    unit_write(*state, "state/envs/z.json", "{\"attachments\": [{\"uuid\": \"GPU-z\"}]}"); /* which it blocks */
+    text_release(&warnings);
+    check_load(store, STORE_WRITE, "a b z");
+    assert_non_null(strstr(warnings.data, "ignoring 7 records in "));
+    assert_non_null(strstr(warnings.data, "state/envs, but for the devices of 1, such as z.json of "));
+    assert_int_equal(unlinkat(AT_FDCWD, junk, 0), 0);
     assert_true(exists(state, "state/envs/garbage.json")); /* whoever wrote it may want to see what went wrong */
 
     assert_int_equal(store_begin(store, STORE_READ, NULL), 0);
@@ -821,7 +828,7 @@ static void an_environment_of_another_machine_keeps_its_devices(void **state)
     before = content(state, "state/envs/a.json");
     check_load(store, STORE_WRITE, ""); /* it holds nothing that could be here */
     assert_int_equal(store_begin(store, STORE_READ, NULL), 0);
-    assert_int_equal(store_load_one(store, "a", &env, &err), -ENOENT);
+    assert_int_equal(store_load_one(store, "a", &env, &err), -ENOTSUP);
     assert_string_equal(err.message, "environment a is on another machine");
     assert_true(store_is_taken(store, "a"));
     store_end(store);
@@ -831,7 +838,7 @@ static void an_environment_of_another_machine_keeps_its_devices(void **state)
     edit(state, "state/envs/a.json", "{", "{" ATTACHMENTS ",");
     check_holder(store, "a", 0); /* its PIDs are other processes here */
     assert_int_equal(store_begin(store, STORE_READ, NULL), 0);
-    assert_int_equal(store_load_one(store, "a", &env, NULL), -ENOENT);
+    assert_int_equal(store_load_one(store, "a", &env, NULL), -ENOTSUP);
     store_end(store);
     edit(state, "state/envs/a.json", "\"created\"", "\"gpus\":-1,\"created\"");
     check_holder(store, "a", 0);

@@ -1,5 +1,5 @@
 /* The administrator's limits file, and who the users of this machine are to it. */
-#include "store/limits.h"
+#include "store/limits_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

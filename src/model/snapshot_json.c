@@ -1,4 +1,4 @@
-/* The JSON of `genv snapshot`, read back: of another host, whose word is not to be trusted. */
+/* The JSON of `genv snapshot`: written, and read back from another host, whose word is not to be trusted. */
 #include <errno.h>
 #include <string.h>
 
@@ -6,12 +6,21 @@
 #include "base/text.h"
 #include "model/config.h"
 #include "model/env.h"
-#include "model/snapshot.h"
+
+#define VERSION 1
+
+static const char *const states[] = {
+    [GENV_DEVICE_OK] = "ok",
+    [GENV_DEVICE_LOST] = "lost",
+    [GENV_DEVICE_FORBIDDEN] = "forbidden",
+    [GENV_DEVICE_FAILED] = "failed",
+};
 
 /* The JSON lists the attachments under their devices, struct genv_snapshot under the environments. */
 struct attachment_entry {
     char eid[GENV_EID_MAX + 1];
-    struct genv_attachment attachment;
+    uint64_t gpu_memory;
+    struct timespec time;
 };
 
 struct device_entry {
@@ -35,7 +44,7 @@ struct process_entry {
 
 struct snapshot_entry {
     int version;
-    struct genv_snapshot snapshot; /* its lists stay empty */
+    struct genv_snapshot snapshot; /* its lists are those below */
     struct device_entry *devices;
     size_t device_count;
     struct env_entry *envs;
@@ -67,13 +76,18 @@ struct snapshot_entry {
         .key = name, .kind = JSON_KIND_ARRAY, .offset = offsetof(type, list), .count_offset = offsetof(type, counter), \
         .element = &(table)                                                                                            \
     }
+#define DERIVED_LIST(name, type, list, counter, table)                                                                 \
+    {                                                                                                                  \
+        .key = name, .kind = JSON_KIND_ARRAY, .offset = offsetof(type, list), .count_offset = offsetof(type, counter), \
+        .element = &(table), .derived = true                                                                           \
+    }
 #define CONFIG_FIELD(field, member, kind, ...) CONFIG_JSON_FIELD(struct env_entry, env.config, member, kind, true),
 #define TABLE(name, type, fields)              static const struct json_table name = {sizeof(type), ARRAY_SIZE(fields), fields}
 
 static const struct json_field attachment_fields[] = {
     TEXT("eid", struct attachment_entry, eid),
-    NUMBER_OR_NULL("gpu_memory", JSON_KIND_U64, struct attachment_entry, attachment.gpu_memory, 0),
-    NUMBER("time", JSON_KIND_TIME, struct attachment_entry, attachment.time),
+    NUMBER_OR_NULL("gpu_memory", JSON_KIND_U64, struct attachment_entry, gpu_memory, 0),
+    NUMBER("time", JSON_KIND_TIME, struct attachment_entry, time),
 };
 TABLE(attachment_table, struct attachment_entry, attachment_fields);
 
@@ -101,6 +115,13 @@ TABLE(pid_table, struct genv_process, pid_fields);
 static const struct json_field kernel_fields[] = {TEXT(NULL, struct genv_kernel, id)};
 TABLE(kernel_table, struct genv_kernel, kernel_fields);
 
+static const struct json_field index_fields[] = {
+    NUMBER_OR_NULL(NULL, JSON_KIND_I32, struct genv_attachment, index, -1)};
+TABLE(index_table, struct genv_attachment, index_fields);
+
+static const struct json_field uuid_fields[] = {TEXT(NULL, struct genv_attachment, device.uuid)};
+TABLE(uuid_table, struct genv_attachment, uuid_fields);
+
 static const struct json_field env_fields[] = {
     TEXT("eid", struct env_entry, env.eid),
     NUMBER("uid", JSON_KIND_U64, struct env_entry, uid),
@@ -109,6 +130,8 @@ static const struct json_field env_fields[] = {
     NUMBER("created", JSON_KIND_TIME, struct env_entry, env.created),
     LIST("pids", struct env_entry, env.processes, env.process_count, pid_table),
     LIST("kernel_ids", struct env_entry, env.kernels, env.kernel_count, kernel_table),
+    DERIVED_LIST("devices", struct env_entry, env.attachments, env.attachment_count, index_table),
+    DERIVED_LIST("uuids", struct env_entry, env.attachments, env.attachment_count, uuid_table),
 };
 TABLE(env_table, struct env_entry, env_fields);
 
@@ -142,32 +165,168 @@ static const struct json_field snapshot_fields[] = {
 };
 TABLE(snapshot_table, struct snapshot_entry, snapshot_fields);
 
+static const struct json_field devices_alone[] = {
+    LIST(NULL, struct snapshot_entry, devices, device_count, device_table)};
+TABLE(devices_alone_table, struct snapshot_entry, devices_alone);
+
+static const struct json_field envs_alone[] = {LIST(NULL, struct snapshot_entry, envs, env_count, env_table)};
+TABLE(envs_alone_table, struct snapshot_entry, envs_alone);
+
+/* Not what the environments and processes point to: that was handed over, or is a snapshot's. */
 static void entry_release(struct snapshot_entry *entry)
 {
     for (size_t i = 0; i < entry->device_count; i++)
         free(entry->devices[i].attachments);
-    for (size_t i = 0; i < entry->env_count; i++)
-        env_release(&entry->envs[i].env);
-    for (size_t i = 0; i < entry->process_count; i++)
-        free(entry->processes[i].process.usages);
     free(entry->devices);
     free(entry->envs);
     free(entry->processes);
+}
+#define cleanup_entry cleanup_with(entry_release)
+
+static int enter_attachments(struct device_entry *entry, const struct genv_snapshot *snapshot)
+{
+    const char *uuid = entry->device.id.uuid;
+
+    for (size_t i = 0; *uuid && i < snapshot->env_count; i++) {
+        const struct genv_attachment *attachment = genv_env_attachment(&snapshot->envs[i], uuid);
+        struct attachment_entry *grown;
+
+        if (!attachment)
+            continue;
+        grown = reallocarray(entry->attachments, entry->attachment_count + 1, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        entry->attachments = grown;
+        grown += entry->attachment_count++;
+        grown->gpu_memory = attachment->gpu_memory;
+        grown->time = attachment->time;
+        copy_string(grown->eid, sizeof(grown->eid), snapshot->envs[i].eid);
+    }
+    return 0;
+}
+
+static int enter_devices(struct snapshot_entry *entry, const struct genv_snapshot *snapshot)
+{
+    int r = 0;
+
+    entry->devices = calloc(snapshot->device_count + 1, sizeof(*entry->devices));
+    for (size_t i = 0; entry->devices && r == 0 && i < snapshot->device_count; i++) {
+        const struct genv_device *device = &snapshot->devices[i];
+        struct device_entry *there = &entry->devices[entry->device_count++];
+        int64_t power_mw = device->sample.power_mw;
+
+        there->device = *device;
+        there->index = (int)device->index;
+        there->power = power_mw < 0 ? -1 : (double)power_mw / 1000;
+        copy_string(there->state, sizeof(there->state), states[device->state]);
+        r = enter_attachments(there, snapshot);
+    }
+    return entry->devices ? r : -ENOMEM;
+}
+
+static int enter_envs(struct snapshot_entry *entry, const struct genv_snapshot *snapshot)
+{
+    entry->envs = calloc(snapshot->env_count + 1, sizeof(*entry->envs));
+    if (!entry->envs)
+        return -ENOMEM;
+    for (size_t i = 0; i < snapshot->env_count; i++) {
+        struct env_entry *there = &entry->envs[entry->env_count++];
+
+        there->env = snapshot->envs[i];
+        there->uid = snapshot->envs[i].uid;
+        genv_env_username(&snapshot->envs[i], there->env.username);
+    }
+    return 0;
+}
+
+static int enter_processes(struct snapshot_entry *entry, const struct genv_snapshot *snapshot)
+{
+    entry->processes = calloc(snapshot->process_count + 1, sizeof(*entry->processes));
+    if (!entry->processes)
+        return -ENOMEM;
+    for (size_t i = 0; i < snapshot->process_count; i++) {
+        const struct genv_gpu_process *process = &snapshot->processes[i];
+        struct process_entry *there = &entry->processes[entry->process_count++];
+
+        there->process = *process;
+        there->uid = process->uid == (uid_t)-1 ? UINT64_MAX : process->uid;
+        genv_gpu_process_username(process, there->process.username);
+    }
+    return 0;
+}
+
+static char *print(const struct json_table *table, const struct snapshot_entry *entry)
+{
+    cleanup_json json_t *json = json_encode(table, entry);
+    cleanup_free char *printed = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) : NULL;
+    cleanup_text struct text text = TEXT_INIT;
+
+    if (!printed)
+        return NULL;
+    text_add(&text, printed);
+    text_add(&text, "\n");
+    return text_take(&text);
+}
+
+GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
+{
+    cleanup_entry struct snapshot_entry entry = {.version = VERSION, .snapshot = *snapshot};
+
+    if (enter_devices(&entry, snapshot) < 0 || enter_envs(&entry, snapshot) < 0 ||
+        enter_processes(&entry, snapshot) < 0)
+        return NULL;
+    return print(&snapshot_table, &entry);
+}
+
+GENV_PUBLIC char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot)
+{
+    cleanup_entry struct snapshot_entry entry = {.version = VERSION};
+
+    return enter_envs(&entry, snapshot) < 0 ? NULL : print(&envs_alone_table, &entry);
+}
+
+GENV_PUBLIC char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot)
+{
+    cleanup_entry struct snapshot_entry entry = {.version = VERSION};
+
+    return enter_devices(&entry, snapshot) < 0 ? NULL : print(&devices_alone_table, &entry);
 }
 
 static int convert_device(struct device_entry *entry, struct genv_device *device, struct genv_error *err)
 {
     size_t state = 0;
 
-    while (state < SNAPSHOT_STATE_COUNT && strcmp(snapshot_states[state], entry->state) != 0)
+    while (state < ARRAY_SIZE(states) && strcmp(states[state], entry->state) != 0)
         state++;
     if (entry->index > DEVICE_COUNT_MAX || !(entry->power < INT32_MAX))
         return error_set(err, EINVAL, "device %d makes no sense", entry->index);
     *device = entry->device;
     device->index = (unsigned)entry->index;
     device->minor = -1;
-    device->state = state < SNAPSHOT_STATE_COUNT ? (enum genv_device_state)state : GENV_DEVICE_FAILED;
+    device->state = state < ARRAY_SIZE(states) ? (enum genv_device_state)state : GENV_DEVICE_FAILED;
     device->sample.power_mw = entry->power < 0 ? -1 : (int64_t)(entry->power * 1000 + 0.5);
+    return 0;
+}
+
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* Attachments name their device by its UUID: two of the same would both be attached. */
+static int check_uuids(const struct genv_snapshot *snapshot, struct genv_error *err)
+{
+    cleanup_free const char **uuids = calloc(snapshot->device_count + 1, sizeof(*uuids));
+
+    if (!uuids)
+        return error_no_memory(err);
+    for (size_t i = 0; i < snapshot->device_count; i++)
+        uuids[i] = snapshot->devices[i].id.uuid;
+    qsort(uuids, snapshot->device_count, sizeof(*uuids), compare_texts);
+    for (size_t i = 1; i < snapshot->device_count; i++) {
+        if (*uuids[i] && strcmp(uuids[i - 1], uuids[i]) == 0)
+            return error_set(err, EINVAL, "device %s is listed twice", uuids[i]);
+    }
     return 0;
 }
 
@@ -185,7 +344,7 @@ static int convert_devices(struct snapshot_entry *entry, struct genv_snapshot *s
             return error_set(err, EINVAL, "the devices are not in the order of their indices");
     }
     snapshot->device_count = entry->device_count;
-    return 0;
+    return check_uuids(snapshot, err);
 }
 
 static int convert_envs(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
@@ -259,15 +418,17 @@ static int convert_attachments(struct snapshot_entry *entry, struct genv_snapsho
         const struct device_entry *device = &entry->devices[i];
 
         for (size_t k = 0; r == 0 && k < device->attachment_count; k++) {
-            struct genv_attachment *attachment = &device->attachments[k].attachment;
+            const struct attachment_entry *attachment = &device->attachments[k];
+            struct genv_attachment added = {.index = device->index,
+                                            .device = snapshot->devices[i].id,
+                                            .gpu_memory = attachment->gpu_memory,
+                                            .time = attachment->time};
 
-            copy_string(wanted.eid, sizeof(wanted.eid), device->attachments[k].eid);
+            copy_string(wanted.eid, sizeof(wanted.eid), attachment->eid);
             found = bsearch(&key, sorted, snapshot->env_count, sizeof(struct genv_env *), compare_eids);
             if (!found || !*device->device.id.uuid)
                 return error_set(err, EINVAL, "device %d is attached to nothing that is listed", device->index);
-            attachment->index = device->index;
-            attachment->device = snapshot->devices[i].id;
-            r = add_attachment(*found, attachment, err);
+            r = add_attachment(*found, &added, err);
         }
     }
     return r;
@@ -302,6 +463,15 @@ static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot 
     return 0;
 }
 
+/* What was read, and not handed over. */
+static void release_rest(struct snapshot_entry *entry)
+{
+    for (size_t i = 0; i < entry->env_count; i++)
+        env_release(&entry->envs[i].env);
+    for (size_t i = 0; i < entry->process_count; i++)
+        free(entry->processes[i].process.usages);
+}
+
 static int convert(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
 {
     int r;
@@ -322,7 +492,7 @@ GENV_PUBLIC int genv_snapshot_from_json(const char *text, size_t length, struct 
 {
     cleanup_json json_t *json = json_parse(text, length, err);
     struct genv_snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    struct snapshot_entry entry = {.version = 0};
+    cleanup_entry struct snapshot_entry entry = {.version = 0};
     int r = -EINVAL;
 
     if (!snapshot)
@@ -331,8 +501,8 @@ GENV_PUBLIC int genv_snapshot_from_json(const char *text, size_t length, struct 
         r = json_decode(json, &snapshot_table, &entry, err);
     if (r == 0)
         r = convert(&entry, snapshot, err);
-    entry_release(&entry);
     if (r < 0) {
+        release_rest(&entry);
         genv_snapshot_free(snapshot);
         return r;
     }

@@ -1,5 +1,5 @@
 /* How much each user may hold: /etc/genv/limits.conf. */
-#include "model/limits.h"
+#include "model/limit.h"
 
 #include <errno.h>
 #include <string.h>

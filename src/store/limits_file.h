@@ -1,8 +1,8 @@
 /* The administrator's limits file, and who the users of this machine are to it. */
-#ifndef STORE_LIMITS_H
-#define STORE_LIMITS_H
+#ifndef STORE_LIMITS_FILE_H
+#define STORE_LIMITS_FILE_H
 
-#include "model/limits.h"
+#include "model/limit.h"
 
 /* Reads the file at @path; none says nothing, and limits nothing. -EINVAL names the line that is wrong. */
 int limits_load(const char *path, struct limits *ret_limits, struct genv_error *err);

@@ -3,8 +3,8 @@
  * A line says who, what and how much: "paul devices 4", "@students memory 40g", "* devices 2"; "#" begins a comment,
  * and "unlimited" lifts what a wider line says. A user's own line wins over those of his groups, of which the most
  * generous counts, and they win over "*". */
-#ifndef MODEL_LIMITS_H
-#define MODEL_LIMITS_H
+#ifndef MODEL_LIMIT_H
+#define MODEL_LIMIT_H
 
 #include "base/error.h"
 #include "base/text.h"

@@ -1,8 +1,8 @@
 /* What `genv top` shows: the state of the machine, and what the user has chosen to see of it. */
-#ifndef TOP_VIEW_H
-#define TOP_VIEW_H
+#ifndef TOP_PICTURE_H
+#define TOP_PICTURE_H
 
-#include "top/history.h"
+#include "top/trends.h"
 
 enum pane { PANE_DEVICES, PANE_ENVS, PANE_PROCESSES, PANE_COUNT };
 
@@ -38,9 +38,9 @@ struct choice {
     bool exact_env;         /* @env is a whole identifier */
 };
 
-struct view {
+struct picture {
     const struct genv_snapshot *snapshot; /* NULL: there is none yet */
-    const struct history *history;        /* NULL: none is shown */
+    const struct trends *trends;          /* NULL: none is shown */
     struct timespec now;
     double age_seconds;  /* of the snapshot, if the next one is overdue; else 0 */
     const char *failure; /* why the last look failed; NULL: it did not */
