@@ -61,7 +61,9 @@ json_t *json_encode(const struct json_table *table, const void *object);
  * Elements of arrays are the same if their identities are; those that @json no longer has take theirs along. -ENOMEM */
 int json_keep_rest(json_t *json, const json_t *source, const struct json_table *table);
 
-/* Parses a whole text; duplicate keys and anything behind the value are refused. */
+#define JSON_DEPTH_MAX 16
+
+/* Parses a whole text; duplicate keys, anything behind the value and more than JSON_DEPTH_MAX levels are refused. */
 json_t *json_parse(const char *text, size_t length, struct genv_error *err);
 
 static inline void cleanup_json_decrefp(json_t **json)

@@ -9,7 +9,8 @@
 
 /* Prepares what all calls share: a private directory for shared connections, with a configuration that reads the user's
  * and the system's first and only then adds our own defaults (a connection is shared, and kept for a minute). free()
- * @ret_config, the configuration's path. */
+ * @ret_config, the configuration's path; NULL: there is no directory that others keep their hands off, and ssh is
+ * called without. */
 int ssh_prepare(char **ret_config, struct genv_error *err);
 
 /* Whether the ssh here knows an option such as "RemoteCommand=none" (7.6 and newer do). */
@@ -22,7 +23,7 @@ enum ssh_terminal {
 };
 
 struct ssh_call {
-    const char *config;       /* ssh_prepare() */
+    const char *config;       /* ssh_prepare(); may be NULL */
     unsigned timeout_seconds; /* to connect */
     bool share;               /* keep the connection for calls that follow */
     enum ssh_terminal terminal;

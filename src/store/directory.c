@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -41,13 +40,12 @@ static int make_aside_name(const char *name, char **ret_aside)
 {
     const char *base = strrchr(name, '/');
     int prefix = base ? (int)(base + 1 - name) : 0;
-    uint64_t number;
+    char aside[FILE_ASIDE_SIZE];
+    int r = file_name_aside(aside);
 
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        return -EIO;
-    if (asprintf(ret_aside, "%.*s" FILE_ASIDE_PREFIX "%016llx", prefix, name, (unsigned long long)number) < 0)
-        return -ENOMEM;
-    return 0;
+    if (r < 0)
+        return r;
+    return asprintf(ret_aside, "%.*s%s", prefix, name, aside) < 0 ? -ENOMEM : 0;
 }
 
 /* mkdir(2) with a mode that the umask takes nothing from, not even for a moment that others could see. */

@@ -123,19 +123,30 @@ static int create(struct log *log)
     return 0;
 }
 
-/* Removes what was planted in the log's place: in a sticky directory root alone can, and only that name goes.
- * -EISDIR: it is a directory. */
-static int remove_planted(const struct log *log)
+/* Whether what bears the name may be the log's own. */
+static bool may_be_ours(const struct stat *st)
 {
-    struct stat st;
+    return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid()) && st->st_nlink == 1;
+}
 
-    if (fstatat(log->directory, log->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+/* Removes what was planted under @name: in a sticky directory root alone can, and only that name goes. A directory may
+ * hold what root has no business to remove: it gets another name. */
+static int remove_planted(const struct log *log, const char *name)
+{
+    char aside[FILE_ASIDE_SIZE];
+    struct stat st;
+    int r;
+
+    if (fstatat(log->directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    if (S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1)
+    if (may_be_ours(&st))
         return 0; /* another genv was quicker */
-    return unlinkat(log->directory, log->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    if (!S_ISDIR(st.st_mode))
+        return unlinkat(log->directory, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    r = file_name_aside(aside);
+    if (r < 0)
+        return r;
+    return renameat(log->directory, name, log->directory, aside) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* Opens the file that is there, in the place of a planted one a new one. -ENOENT: there is none; @err is not set then.
@@ -147,7 +158,7 @@ static int open_current(struct log *log, struct genv_error *err)
 
     for (int i = 0; r == -EPERM && i < ATTEMPTS; i++) {
         r = open_existing(log->directory, log->name, log->path, O_RDWR | O_APPEND, &log->fd, &reason);
-        if (r != -EPERM || !log->own || remove_planted(log) < 0)
+        if (r != -EPERM || !log->own || remove_planted(log, log->name) < 0)
             break;
         r = create(log);
         if (r == -EEXIST)
@@ -228,15 +239,30 @@ static void leave(struct log *log)
     flock(log->fd, LOCK_UN);
 }
 
+/* Gives the full file its other name, whatever somebody put there first. */
+static int move_away(const struct log *log)
+{
+    int r = -EISDIR;
+
+    for (int i = 0; r == -EISDIR && i < ATTEMPTS; i++) {
+        r = renameat(log->directory, log->name, log->directory, log->rotated) < 0 ? -errno : 0;
+        if (r == -EISDIR && (!log->own || remove_planted(log, log->rotated) < 0))
+            break;
+    }
+    return r;
+}
+
 /* A new file for the next lines where this one is full. Without the lock another may be doing so: only if it must be.
  */
 static int rotate(struct log *log, struct genv_error *err)
 {
     off_t size = lseek(log->fd, 0, SEEK_END);
+    int r;
 
     if (size < (off_t)LOG_SIZE_MAX * (log->contested ? 2 : 1))
         return 0;
-    if (renameat(log->directory, log->name, log->directory, log->rotated) == 0) {
+    r = move_away(log);
+    if (r == 0) {
         log->stuck = false;
         close(steal_fd(&log->fd));
         return enter(log, err);
@@ -244,7 +270,7 @@ static int rotate(struct log *log, struct genv_error *err)
     if (log->stuck)
         return 0;
     log->stuck = true;
-    return error_set_errno(err, errno, "cannot rotate the log %s, which keeps growing until %s is removed", log->path,
+    return error_set_errno(err, -r, "cannot rotate the log %s, which keeps growing until %s is removed", log->path,
                            log->rotated);
 }
 
@@ -327,6 +353,14 @@ static void read_lines(FILE *file, char *line, void (*each)(const char *line, si
     } while (c != EOF);
 }
 
+/* Whether @path is there and can't be the log's: whoever planted it keeps nobody from reading the rest. */
+static bool was_planted(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && !may_be_ours(&st);
+}
+
 /* -ENOENT: there is none, and *ret_file stays NULL. */
 static int open_for_reading(const char *path, FILE **ret_file, struct genv_error *err)
 {
@@ -365,7 +399,7 @@ int log_read(const char *path, void (*each)(const char *line, size_t length, voi
     if (r < 0 && r != -ENOENT)
         return r;
     other = open_for_reading(rotated, &old, err); /* after the other: one that is rotated meanwhile is not lost */
-    if (other < 0 && other != -ENOENT)
+    if (other < 0 && other != -ENOENT && !was_planted(rotated))
         return other;
     if (!current && !old)
         return error_set(err, ENOENT, "there is no log %s", path);

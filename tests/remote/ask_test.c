@@ -53,6 +53,7 @@ static void plant_ssh(const char *directory, const char *text)
     assert_int_equal(chmod(ssh, 0755), 0);
     assert_true(asprintf(&path, "%s:/usr/bin:/bin", directory) > 0);
     setenv("PATH", path, 1);
+    assert_int_equal(chmod(directory, 0700), 0);
     setenv("XDG_RUNTIME_DIR", directory, 1);
 }
 

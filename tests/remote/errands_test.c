@@ -84,6 +84,7 @@ static void each_host_is_told_all_in_pieces_until_it_fails(void **state)
     assert_int_equal(chmod(ssh, 0755), 0);
     assert_true(asprintf(&path, "%s:/usr/bin:/bin", (char *)*state) > 0);
     setenv("PATH", path, 1);
+    assert_int_equal(chmod(*state, 0700), 0);
     setenv("XDG_RUNTIME_DIR", *state, 1);
     memset(word + 2, 'y', sizeof(word) - 3);
     assert_int_equal(hosts_parse("whole,nothing,half", &defaults, &hosts, NULL), 0);
