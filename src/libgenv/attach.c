@@ -74,11 +74,16 @@ static pid_t *find_strangers(const struct supply *supply, const struct env_list 
 static void warn_of_stranger(const struct genv *g, unsigned index, pid_t pid)
 {
     char command[GENV_COMMAND_SIZE], user[GENV_USERNAME_SIZE];
+    uid_t uid = proc_uid(pid);
 
+    if (uid == (uid_t)-1) { /* gone, hidden, or of another PID namespace */
+        handle_warn(g, "device %u is used by a process that cannot be seen from here (PID %d)", index, pid);
+        return;
+    }
     proc_command(pid, command, sizeof(command));
-    user_name(proc_uid(pid), user, sizeof(user));
-    handle_warn(g, "device %u is used by process %d (%s) of %s, which belongs to no environment", index, pid,
-                *command ? command : "?", user);
+    user_name(uid, user, sizeof(user));
+    handle_warn(g, "device %u is used by process %d%s%s%s of %s, which belongs to no environment", index, pid,
+                *command ? " (" : "", command, *command ? ")" : "", user);
 }
 
 static void warn_of_strangers(const struct genv *g, const struct genv_env *before, const struct selection *selection,

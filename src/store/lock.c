@@ -130,11 +130,13 @@ static pid_t find_holder(int fd)
 {
     struct stat st;
     pid_t taker;
-    int r;
+    int r = 0;
 
-    if (fstat(fd, &st) < 0 || (taker = find_taker(&st)) <= 0)
+    if (fstat(fd, &st) < 0)
         return 0;
-    r = holds(taker, &st);
+    taker = find_taker(&st); /* a PID namespace does not show locks of those that have ended */
+    if (taker > 0)
+        r = holds(taker, &st);
     return r == 1 || r == -EACCES ? taker : search_holder(&st);
 }
 

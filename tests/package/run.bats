@@ -286,7 +286,7 @@ find /usr/local | sort >"$SCRATCH/before"
 ./run install >/dev/null
 [ "$(genv root)" = /usr/local/lib/genv ]
 [ "$(stat -c '%u %a' /var/tmp/genv /var/tmp/genv/envs | sort -u)" = '0 1777' ]
-ldconfig -p | grep /usr/local/lib/.*libgenv.so.0 >/dev/null
+ldconfig -p | grep /usr/local/lib/.*libgenv.so.1 >/dev/null
 [ -f /usr/local/lib/systemd/system/genv-enforce.service ]
 [ -f /usr/local/lib/tmpfiles.d/genv.conf ]
 mkdir -p /etc/systemd/system/multi-user.target.wants
