@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "store/directory.h"
 #include "store/lock.h"
 
 #define LOCK_MS  200
@@ -129,24 +130,14 @@ static bool may_be_ours(const struct stat *st)
     return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid()) && st->st_nlink == 1;
 }
 
-/* Removes what was planted under @name: in a sticky directory root alone can, and only that name goes. A directory may
- * hold what root has no business to remove: it gets another name. */
+/* Removes what was planted under @name. */
 static int remove_planted(const struct log *log, const char *name)
 {
-    char aside[FILE_ASIDE_SIZE];
     struct stat st;
-    int r;
 
     if (fstatat(log->directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (may_be_ours(&st))
-        return 0; /* another genv was quicker */
-    if (!S_ISDIR(st.st_mode))
-        return unlinkat(log->directory, name, 0) < 0 && errno != ENOENT ? -errno : 0;
-    r = file_name_aside(aside);
-    if (r < 0)
-        return r;
-    return renameat(log->directory, name, log->directory, aside) < 0 && errno != ENOENT ? -errno : 0;
+    return may_be_ours(&st) ? 0 : directory_take_away(log->directory, name); /* ours: another genv was quicker */
 }
 
 /* Opens the file that is there, in the place of a planted one a new one. -ENOENT: there is none; @err is not set then.

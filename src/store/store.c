@@ -302,6 +302,7 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     cleanup_close int root = -1;
     cleanup_free char *text = NULL;
     char name[NAME_MAX + 1];
+    struct stat st;
 
     if (directory_open(AT_FDCWD, store->path, false, store->path, &root, NULL) < 0)
         return -ENOENT;
@@ -309,5 +310,7 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     if (!text)
         return -ENOMEM;
     inventory_name(store->uid, name);
+    if (store->uid == 0 && fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        directory_take_away(root, name); /* no file replaces a directory */
     return file_replace(root, name, text, strlen(text), 0644, (uid_t)-1, false);
 }
