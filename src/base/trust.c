@@ -11,6 +11,13 @@ bool trust_is_own(const struct stat *st)
     return S_ISDIR(st->st_mode) && st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
+bool trust_is_everybodys(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_mode & S_IWOTH;
+}
+
 static bool is_trusted(const struct stat *st)
 {
     return st->st_uid == 0 || st->st_uid == geteuid();

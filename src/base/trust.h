@@ -11,6 +11,10 @@
 /* Whether it is the caller's own directory, which others cannot write. */
 bool trust_is_own(const struct stat *st);
 
+/* Whether anybody can put something into the directory @path, as into /tmp: what is found there by its name is nobody's
+ * in particular. */
+bool trust_is_everybodys(const char *path);
+
 /* The path of the directory @path, without links, if each directory on the way belongs to root or the caller, and
  * others cannot write it, or only with the sticky bit, as /tmp. -EPERM otherwise. free() @ret_path. */
 int trust_resolve(const char *path, char **ret_path);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/trust.h"
 
 #define PROGRAM     "libexec/genv-driver"
 #define MAPS_MAX    ((size_t)64 << 20)
@@ -77,6 +78,11 @@ static int open_program(struct driver_gate *gate, struct genv_error *err)
     if (r < 0)
         return error_set(err, EIO, "can't tell where genv is installed: /proc/self/maps: %s", strerror(-r));
     cut_to_root(root);
+    if (trust_is_everybodys(root))
+        return error_set(err, EIO,
+                         "the driver is not asked by a program in %s, where anybody may have put it: install genv in a "
+                         "directory of its own",
+                         root);
     snprintf(path, sizeof(path), "%s/" PROGRAM, root);
     fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)

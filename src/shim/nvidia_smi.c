@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/trust.h"
 #include "shim/argv.h"
 #include "shim/fallback.h"
 #include "shim/ids.h"
@@ -27,6 +28,9 @@ static int use_view(const struct shim *shim, const char *program, struct genv_er
         return error_set(err, ENOENT, "/proc does not tell where genv is installed");
     if (view_is_ignored_by(program))
         return error_set(err, EPERM, "%s has rights of its own", program);
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - shim->folder), shim->folder);
+    if (trust_is_everybodys(folder))
+        return error_set(err, EPERM, "anybody can put a view into %s", folder);
     snprintf(folder, sizeof(folder), "%.*s/view", (int)(slash - shim->folder), shim->folder);
     return view_use(folder, err);
 }

@@ -232,6 +232,12 @@ make_library() {
     expect_refusal "$BATS_TEST_TMPDIR/moved/deeper/libexec/genv-driver, is missing" \
         "$BATS_TEST_TMPDIR/moved/deeper/bin/genv" devices
     run -0 "$BATS_TEST_TMPDIR/moved/bin/genv" devices
+    # Nor is one used where anybody can put it.
+    chmod 1777 "$BATS_TEST_TMPDIR/moved"
+    expect_refusal "in $BATS_TEST_TMPDIR/moved, where anybody may have put it: install genv in a directory of its own" \
+        "$BATS_TEST_TMPDIR/moved/bin/genv" devices
+    expect_refusal "anybody can put programs of genv into $BATS_TEST_TMPDIR/moved, where this one is: " \
+        "$BATS_TEST_TMPDIR/moved/bin/genv" root
 }
 
 @test "the program that asks is nothing for people" {

@@ -110,8 +110,7 @@ static void what_others_may_have_planted_is_refused(void **state)
     unit_write(*state, "file", "");
     assert_int_equal(open_private(state, "file"), -ENOTDIR);
     if (unit_can_be_others()) {
-        cleanup_free char *theirs = make(state, "theirs", 0700, USER_A);
-
+        free(make(state, "theirs", 0700, USER_A));
         assert_int_equal(open_private(state, "theirs"), -EPERM);
     }
 }
@@ -128,9 +127,10 @@ static int try_open(void **state, const char *name)
 static void ones_own_and_roots_are_opened_by_links_too(void **state)
 {
     static const char *const targets[] = {"own", "./own", "way/../own", "/etc"};
-    cleanup_free char *own = make(state, "own", 0700, geteuid()), *way = make(state, "way", 0755, geteuid());
     cleanup_free char *link = unit_path(*state, "link");
 
+    free(make(state, "own", 0700, geteuid()));
+    free(make(state, "way", 0755, geteuid()));
     assert_int_equal(try_open(state, "own"), 0);
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
         assert_int_equal(symlink(targets[i], link), 0);
