@@ -110,8 +110,7 @@ static void what_others_may_have_planted_is_refused(void **state)
     unit_write(*state, "file", "");
     assert_int_equal(open_private(state, "file"), -ENOTDIR);
     if (unit_can_be_others()) {
-        cleanup_free char *theirs = make(state, "theirs", 0700, USER_A);
-
+        free(make(state, "theirs", 0700, USER_A));
         assert_int_equal(open_private(state, "theirs"), -EPERM);
     }
 }
