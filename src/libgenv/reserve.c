@@ -27,7 +27,8 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
         snprintf(base, sizeof(base), "%d", member->pid);
     copy_string(ret_eid, GENV_EID_MAX + 1, base);
     while (store_is_taken(g->store, ret_eid)) {
-        if (++number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
+        number++;
+        if (number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
             return error_set(err, EEXIST, "all identifiers like %s are taken: choose one with --id", base);
         snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%u", base, number);
     }
