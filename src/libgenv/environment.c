@@ -2,6 +2,7 @@
 #include "libgenv/environment.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/proc.h"
@@ -70,7 +71,13 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
         user_name(uid, owner, sizeof(owner));
         return error_set(err, EPERM, "process %d belongs to %s", pid, owner);
     }
+    if (env->uid != 0 && uid != env->uid && uid != (uid_t)-1) { /* it would not count: a record is its owner's word */
+        user_name(uid, owner, sizeof(owner));
+        return error_set(err, EPERM, "process %d belongs to %s: it cannot be in an environment of another user", pid,
+                         owner);
+    }
     process.start_time = stat.start_time;
+    process.uid = env->uid == 0 && uid <= INT_MAX ? uid : 0;
     return env_add_process(env, &process) < 0 ? error_no_memory(err) : 0;
 }
 

@@ -3,20 +3,64 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/macros.h"
 #include "base/proc.h"
 #include "model/record.h"
 
-static bool process_lives(struct liveness_look *look, const struct genv_process *process)
+/* Looks at the process anew unless it was the last one. */
+static void look_at(struct liveness_look *look, const struct genv_process *process)
 {
-    if (process->pid_namespace != look->pid_namespace)
+    if (process->pid == look->last.pid && process->start_time == look->last.start_time)
+        return;
+    look->last = *process;
+    look->last_lives = proc_is_alive(process->pid, process->start_time);
+    look->last_uid = look->last_lives ? proc_uid(process->pid) : 0;
+    look->last_login = look->last_lives && look->last_uid == 0 ? proc_login_uid(process->pid) : (uid_t)-1;
+}
+
+/* What another user started would keep the environment for as long as the machine runs. What its owner started may
+ * have become root's since, as sudo(8) does; what /proc hides can't be told; and root may name whatever it likes. */
+static bool is_owners(const struct genv_env *env, const struct liveness_look *look)
+{
+    return env->uid == 0 || look->last_uid == env->uid || look->last_uid == (uid_t)-1 || look->last_login == env->uid;
+}
+
+/* Its number counts in another namespace, and its start time in all of them. */
+static bool nested_lives(struct liveness_look *look, const struct genv_env *env, const struct genv_process *process)
+{
+    const struct proc_nested key = {.inner = process->pid}, *end, *found;
+
+    if (!look->nested_known)
+        look->nested_known = proc_list_nested(&look->nested, &look->nested_count) < 0 ? -1 : 1;
+    if (look->nested_known < 0)
         return true;
-    if (process->pid != look->last.pid || process->start_time != look->last.start_time) {
-        look->last = *process;
-        look->last_lives = proc_is_alive(process->pid, process->start_time);
+    found = look->nested_count
+                ? bsearch(&key, look->nested, look->nested_count, sizeof(*look->nested), proc_nested_compare)
+                : NULL;
+    end = look->nested + look->nested_count;
+    while (found && found > look->nested && found[-1].inner == process->pid)
+        found--;
+    for (; found && found < end && found->inner == process->pid; found++) {
+        if (process->start_time && found->start_time != process->start_time)
+            continue;
+        look_at(look, &(struct genv_process){.pid = found->pid, .start_time = found->start_time});
+        if (look->last_lives && is_owners(env, look))
+            return true;
     }
-    return look->last_lives;
+    return false;
+}
+
+static bool process_lives(struct liveness_look *look, const struct genv_env *env, const struct genv_process *process)
+{
+    if (!process->pid_namespace && look->pid_namespace)
+        return true; /* which one is not known */
+    if (process->pid_namespace != look->pid_namespace)
+        return nested_lives(look, env, process);
+    look_at(look, process);
+    return look->last_lives && is_owners(env, look);
 }
 
 static bool kernel_lives(const struct genv_kernel *kernel)
@@ -37,7 +81,7 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     if (record_origin(env) != RECORD_OWN)
         return true;
     for (size_t i = 0; i < env->process_count; i++) {
-        if (process_lives(look, &env->processes[i]))
+        if (process_lives(look, env, &env->processes[i]))
             env->processes[kept++] = env->processes[i];
     }
     env->process_count = kept;
@@ -52,5 +96,12 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 {
-    return liveness_prune_next(&(struct liveness_look){.pid_namespace = pid_namespace}, env);
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = pid_namespace};
+
+    return liveness_prune_next(&look, env);
+}
+
+void liveness_look_release(struct liveness_look *look)
+{
+    free(look->nested);
 }

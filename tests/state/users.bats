@@ -96,9 +96,14 @@ alice_fails() {
 @test "a record that claims to be Bob's is whoever owns the file's" {
     create_env bob bob
     as_bob "$GENV" devices attach --eid bob --count 1
-    # Bob's words in Alice's file: hers, and only her own processes count as hers.
+    # Bob's words in Alice's file: hers, and only her own processes keep it alive.
     as_alice sh -c 'cat "$1/bob.json" >"$1/forged.json"' sh "$ENVS"
-    [[ $("$GENV" envs query --eid forged --query uid) == 60601 ]]
+    [[ $("$GENV" envs ps --no-header --format csv) != *forged* ]]
+    start_member alice
+    jq -c --argjson pid "$MEMBER" --argjson start "$(sed 's/.*) //' "/proc/$MEMBER/stat" | cut -d' ' -f20)" \
+        '.processes += [.processes[0] | .pid = $pid | .start_time = $start]' "$ENVS/bob.json" >"$SCRATCH/forged"
+    as_alice sh -c 'cat "$2" >"$1/forged.json"' sh "$ENVS" "$SCRATCH/forged"
+    [[ $("$GENV" envs query --eid forged --query uid pids) == "60601,$MEMBER" ]]
     run as_alice "$GENV" devices detach --eid bob
     [[ $status == 1 ]]
     [[ $("$GENV" devices find --eid bob) == 0 ]]

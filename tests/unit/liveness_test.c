@@ -1,8 +1,12 @@
 /* Whether an environment lives. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -23,7 +27,7 @@ static struct genv_process process_of(pid_t pid)
     struct proc_stat stat = {0};
 
     assert_int_equal(proc_stat_read(pid, &stat), 0);
-    return (struct genv_process){pid, stat.start_time, proc_pid_namespace()};
+    return (struct genv_process){.pid = pid, .start_time = stat.start_time, .pid_namespace = proc_pid_namespace()};
 }
 
 static void add(struct genv_env *env, struct genv_process process)
@@ -56,8 +60,9 @@ static void a_process_of_several_environments_is_looked_at_once(void **state)
     assert_true(liveness_prune_next(&look, &envs[0]));
     assert_true(liveness_prune_next(&look, &envs[1]));
     assert_false(liveness_prune_next(&look, &envs[2]));
-    assert_true(liveness_prune_next(&look, &envs[3]));
+    liveness_prune_next(&look, &envs[3]);
     assert_true(liveness_prune_next(&look, &envs[0]));
+    liveness_look_release(&look);
     for (size_t i = 0; i < ARRAY_SIZE(envs); i++)
         env_release(&envs[i]);
 }
@@ -121,15 +126,182 @@ static void zombies_and_impossible_pids_are_dead(void **state)
     env_release(&env);
 }
 
-static void a_process_of_another_namespace_can_not_be_judged(void **state)
+static int may_unshare(void *data)
 {
-    struct genv_env env = {0};
+    (void)data;
+    return unshare(CLONE_NEWPID) < 0;
+}
+
+static int judge_inside(void *data)
+{
+    struct genv_process process = {.pid = INT32_MAX, .start_time = 1, .pid_namespace = 7};
+    struct genv_env *env = data;
+
+    require(env_add_process(env, &process) == 0);
+    return liveness_prune(env, proc_pid_namespace()) ? 0 : 1;
+}
+
+/* As from a container, or where nobody knows the namespace. */
+static int judge_elsewhere(void *data)
+{
+    struct genv_env env = {0}, unknown = {0};
+    struct genv_process process = {.pid = INT32_MAX, .start_time = 1};
+    pid_t pid;
+
+    (void)data;
+    require(env_add_process(&unknown, &process) == 0);
+    require(liveness_prune(&unknown, proc_pid_namespace()));
+    require(unshare(CLONE_NEWPID) == 0);
+    pid = fork();
+    if (pid == 0)
+        _exit(judge_inside(&env));
+    return unit_wait(pid);
+}
+
+static void a_process_of_another_namespace_can_not_be_judged_from_every_one(void **state)
+{
+    (void)state;
+    skip_unless(unit_fork((uid_t)-1, may_unshare, NULL) == 0, "may not make PID namespaces");
+    assert_int_equal(unit_fork((uid_t)-1, judge_elsewhere, NULL), 0);
+}
+
+struct inside {
+    int told[2];
+    uid_t uid;
+};
+
+/* Starts the first process of a PID namespace. */
+static int start_inside(void *data)
+{
+    const struct inside *inside = data;
+    pid_t pid;
+
+    require(unshare(CLONE_NEWPID) == 0);
+    pid = fork();
+    if (pid == 0) {
+        require(setresuid(inside->uid, inside->uid, inside->uid) == 0);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        require(write(inside->told[1], "", 1) == 1);
+        pause();
+        _exit(0);
+    }
+    return waitpid(pid, NULL, 0) == pid ? 0 : 1;
+}
+
+/* The child of @pid, here. */
+static pid_t child_of(pid_t pid)
+{
+    char path[64], text[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof(text), file));
+    fclose(file);
+    return atoi(text);
+}
+
+static void what_lives_in_a_namespace_below_is_seen_from_the_first(void **state)
+{
+    struct inside inside = {.uid = USER_A};
+    struct genv_env env = {.uid = USER_A};
+    struct genv_process process;
+    struct proc_nested *nested = NULL;
+    size_t count = 0;
+    pid_t starter, pid;
+    char byte;
 
     (void)state;
-    add(&env, (struct genv_process){.pid = INT32_MAX, .start_time = 1, .pid_namespace = proc_pid_namespace() + 1});
+    skip_unless_root();
+    skip_unless(unit_fork((uid_t)-1, may_unshare, NULL) == 0, "may not make PID namespaces");
+    skip_unless(proc_list_nested(&nested, &count) == 0, "is not the first PID namespace");
+    free(nested);
+    assert_int_equal(pipe(inside.told), 0);
+    starter = unit_start((uid_t)-1, start_inside, &inside);
+    close(inside.told[1]);
+    assert_int_equal(read(inside.told[0], &byte, 1), 1);
+    pid = child_of(starter);
+    process = process_of(pid);
+    process.pid = 1; /* there */
+    process.pid_namespace++;
+    add(&env, process);
+    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    env.uid = USER_B; /* somebody else's keeps nothing alive */
+    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    env.uid = USER_A;
+    process.start_time--; /* one of an earlier container */
+    add(&env, process);
+    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    process.start_time++;
+    add(&env, process);
+    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    kill(pid, SIGKILL); /* and its namespace with it */
+    unit_wait(starter);
+    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    close(inside.told[0]);
+    env_release(&env);
+}
+
+static void what_others_started_keeps_nothing_alive(void **state)
+{
+    struct genv_process init = {.pid = 1, .pid_namespace = proc_pid_namespace()};
+    pid_t theirs, own;
+    struct genv_env env = {.uid = USER_A};
+
+    (void)state;
+    skip_unless_root();
+    theirs = unit_start(USER_B, sleep_without_end, NULL);
+    own = unit_start(USER_A, sleep_without_end, NULL);
+    add(&env, init);
+    add(&env, process_of(theirs));
+    add(&env, process_of(getpid()));
+    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    add(&env, process_of(theirs));
+    add(&env, process_of(own));
     assert_true(liveness_prune(&env, proc_pid_namespace()));
     assert_int_equal(env.process_count, 1);
-    assert_false(liveness_prune(&env, proc_pid_namespace() + 1)); /* but there it can */
+    assert_int_equal(env.processes[0].pid, own);
+    env.uid = 0; /* root acts for others */
+    add(&env, process_of(theirs));
+    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_int_equal(env.process_count, 2);
+    kill(theirs, SIGKILL), kill(own, SIGKILL);
+    unit_wait(theirs), unit_wait(own);
+    env_release(&env);
+}
+
+static int become_root_as_by_sudo(void *data)
+{
+    char text[16];
+    int fd = open("/proc/self/loginuid", O_WRONLY | O_CLOEXEC);
+
+    (void)data;
+    snprintf(text, sizeof(text), "%d", USER_A);
+    return fd < 0 || write(fd, text, strlen(text)) < 0 ? 77 : pause();
+}
+
+static void what_became_root_since_is_still_its_users(void **state)
+{
+    struct genv_env env = {.uid = USER_A};
+    pid_t pid;
+
+    (void)state;
+    skip_unless_root();
+    pid = unit_start((uid_t)-1, become_root_as_by_sudo, NULL);
+    for (int i = 0; i < 2000 && proc_login_uid(pid) != USER_A; i++)
+        usleep(1000);
+    if (proc_login_uid(pid) != USER_A) {
+        kill(pid, SIGKILL);
+        unit_wait(pid);
+        skip_unless(false, "the kernel knows no logins, or they are not ours to set");
+    }
+    add(&env, process_of(pid));
+    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    env.uid = USER_B;
+    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    kill(pid, SIGKILL);
+    unit_wait(pid);
     env_release(&env);
 }
 
@@ -187,7 +359,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(members_that_are_gone_are_dropped),
     cmocka_unit_test(a_pid_that_is_used_again_is_another_process),
     cmocka_unit_test(zombies_and_impossible_pids_are_dead),
-    cmocka_unit_test(a_process_of_another_namespace_can_not_be_judged),
+    cmocka_unit_test(a_process_of_another_namespace_can_not_be_judged_from_every_one),
+    cmocka_unit_test(what_lives_in_a_namespace_below_is_seen_from_the_first),
+    cmocka_unit_test(what_others_started_keeps_nothing_alive),
+    cmocka_unit_test(what_became_root_since_is_still_its_users),
     test_in_directory(a_kernel_lives_as_long_as_its_file_exists),
     test_in_directory(a_kernel_in_anothers_private_directory_counts_as_alive),
 };

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/proc.h"
+
 static void prepare(void)
 {
     static const char *const variables[] = {
@@ -161,13 +163,41 @@ pid_t unit_start(uid_t uid, int (*body)(void *data), void *data)
     fflush(stdout);
     pid = fork();
     assert_true(pid >= 0);
-    if (pid > 0)
+    if (pid > 0) {
+        for (int i = 0; uid != (uid_t)-1 && proc_uid(pid) != uid && i < 10000; i++)
+            usleep(500);
         return pid;
+    }
     become(uid);
     prctl(PR_SET_DUMPABLE, 1); /* else /proc/self is root's */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     require(getppid() == parent);
     _exit(body(data));
+}
+
+static int wait_without_end(void *data)
+{
+    (void)data;
+    pause();
+    return 0;
+}
+
+pid_t unit_member(uid_t uid)
+{
+    static struct {
+        uid_t uid;
+        pid_t parent, pid;
+    } members[2];
+    size_t i = uid == USER_B;
+
+    if (uid == geteuid())
+        return getpid();
+    if (!members[i].pid || members[i].uid != uid || members[i].parent != getpid()) {
+        members[i].uid = uid;
+        members[i].parent = getpid();
+        members[i].pid = unit_start(uid, wait_without_end, NULL);
+    }
+    return members[i].pid;
 }
 
 int unit_wait(pid_t pid)

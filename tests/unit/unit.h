@@ -34,9 +34,11 @@ char *unit_path(const char *directory, const char *name);
 /* Runs @body in a child, as user @uid ((uid_t)-1: as oneself); returns its exit status, or -signal. In @body, check
  * with require(): a failing assert_… would go on with the other tests in the child. */
 int unit_fork(uid_t uid, int (*body)(void *data), void *data);
-/* The same without waiting: returns the PID. The child dies with its parent. */
+/* The same without waiting for its end: returns the PID, once it is that user's. The child dies with its parent. */
 pid_t unit_start(uid_t uid, int (*body)(void *data), void *data);
 int unit_wait(pid_t pid);
+/* A process of user @uid that lives until this one ends: an environment's members are its owner's. */
+pid_t unit_member(uid_t uid);
 
 /* Ends the child with status 1, saying where, unless @condition. */
 #define require(condition)                                                                                             \
