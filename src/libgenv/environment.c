@@ -38,7 +38,7 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
 
 static int register_kernel(struct genv *g, struct genv_env *env, const char *id, struct genv_error *err)
 {
-    cleanup_free char *directory = NULL;
+    cleanup_free char *directory = NULL, *resolved = NULL;
     struct genv_kernel kernel = {0};
     int r = kernel_id_validate(id, err);
 
@@ -46,6 +46,11 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
         return r;
     if (jupyter_runtime_directory(g, env->uid, &directory) < 0)
         return error_no_memory(err);
+    resolved = realpath(directory, NULL); /* others follow no links, which may lead anywhere */
+    if (resolved) {
+        free(directory);
+        directory = STEAL_POINTER(resolved);
+    }
     if (*directory != '/') /* others look for the kernel from other directories */
         return error_set(err, EINVAL, "Jupyter's runtime directory is not an absolute path: %s", directory);
     copy_string(kernel.id, sizeof(kernel.id), id);

@@ -1,10 +1,7 @@
 /* Whether an environment lives: some registered process does, or the connection file of a kernel exists. */
 #include "store/liveness.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/macros.h"
 #include "base/proc.h"
@@ -63,17 +60,6 @@ static bool process_lives(struct liveness_look *look, const struct genv_env *env
     return look->last_lives && is_owners(env, look);
 }
 
-static bool kernel_lives(const struct genv_kernel *kernel)
-{
-    struct statx st;
-
-    /* The path is the owner's word: it must not make anyone wait for a network. */
-    if (statx(AT_FDCWD, kernel->connection_file, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE,
-              &st) == 0)
-        return true;
-    return errno == EACCES; /* another user's runtime directory is private */
-}
-
 bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 {
     size_t kept = 0;
@@ -87,7 +73,7 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     env->process_count = kept;
     kept = 0;
     for (size_t i = 0; i < env->kernel_count; i++) {
-        if (kernel_lives(&env->kernels[i]))
+        if (kernel_file_exists(&look->files, env->kernels[i].connection_file, env->uid))
             env->kernels[kept++] = env->kernels[i];
     }
     env->kernel_count = kept;
@@ -96,7 +82,8 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 {
-    cleanup_liveness_look struct liveness_look look = {.pid_namespace = pid_namespace};
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = pid_namespace,
+                                                       .files.deadline_ms = KERNEL_FILE_CACHED_ONLY};
 
     return liveness_prune_next(&look, env);
 }
@@ -104,4 +91,5 @@ bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 void liveness_look_release(struct liveness_look *look)
 {
     free(look->nested);
+    kernel_file_look_release(&look->files);
 }

@@ -3,15 +3,18 @@
 #define STORE_LIVENESS_H
 
 #include "base/macros.h"
+#include "store/kernel_file.h"
 
 #include <genv/types.h>
 
 /* Drops the members that are gone, and those that are not its owner's, which nobody could end. Returns whether any is
  * left. A process of another PID namespace than @pid_namespace is looked for from the initial one, which sees all;
- * elsewhere it can't be judged, and stays; so do all of a record that is not for this version here to judge. */
+ * elsewhere it can't be judged, and stays; so do all of a record that is not for this version here to judge. Starts no
+ * child, so that it is fit for a foreign program. */
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace);
 
-/* The same for one of many environments: a process that several have, one behind the other, is looked at once. */
+/* The same for one of many environments, with patience for kernels' files (kernel_file.h): a process that several have,
+ * one behind the other, is looked at once. */
 struct proc_nested;
 struct liveness_look {
     uint64_t pid_namespace;
@@ -21,6 +24,7 @@ struct liveness_look {
     struct proc_nested *nested; /* what lives in other namespaces, once that was asked for */
     size_t nested_count;
     int nested_known; /* 1: it is above; negative: it can't be told here */
+    struct kernel_file_look files;
 };
 bool liveness_prune_next(struct liveness_look *look, struct genv_env *env);
 void liveness_look_release(struct liveness_look *look);

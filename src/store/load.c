@@ -37,11 +37,11 @@ static bool name_to_eid(const char *name, char eid[static GENV_EID_MAX + 1])
     return genv_eid_validate(eid, NULL) == 0;
 }
 
-/* file_open(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
+/* file_open_here(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
 static int open_record(struct store *store, const char *name, int *ret_fd, struct stat *ret_stat)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
-        int r = file_open(dirfd(store->envs), name, O_RDONLY, ret_fd, ret_stat);
+        int r = file_open_here(dirfd(store->envs), name, O_RDONLY, ret_fd, ret_stat);
 
         if (r < 0 || ret_stat->st_nlink)
             return r;
@@ -70,6 +70,8 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
         r = file_read(fd, RECORD_SIZE_MAX, ret_text, ret_length);
     if (r == -ELOOP || r == -ENOTSUP)
         return error_set(err, -r, "not a regular file");
+    if (r == -EXDEV)
+        return error_set(err, -r, "something is mounted there");
     if (r < 0)
         return error_set_errno(err, -r, "cannot read it");
     return 0;
@@ -221,7 +223,7 @@ static bool is_wanted(struct store *store, const struct loading *loading, const 
 
     if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
         return true;
-    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
+    return file_stat_here(dirfd(store->envs), name, &st) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
 }
 
 /* Tells of a record that could not be read. One that root wrote here was put there by nobody who wants to harm others:
@@ -233,7 +235,7 @@ static void refuse(struct store *store, const char *name, const struct stat *st,
     struct stat now = *st;
 
     if (!now.st_nlink) /* it could not be opened */
-        fstatat(dirfd(store->envs), name, &now, AT_SYMLINK_NOFOLLOW);
+        file_stat_here(dirfd(store->envs), name, &now);
     complain(&loading->complaint, name, now.st_uid, counts, reason);
     if (now.st_uid == 0 && S_ISREG(now.st_mode) && has_mode_of_record(&now) && now.st_nlink == 1 && !counts &&
         !store->unknown.code)
@@ -289,7 +291,7 @@ static void sweep_aside(struct store *store, const char *name)
     struct stat st;
 
     /* Every writer holds the lock that we hold: nobody is at work on this file. */
-    if (fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && may_remove(store, st.st_uid))
+    if (file_stat_here(dirfd(store->envs), name, &st) == 0 && may_remove(store, st.st_uid))
         unlinkat(dirfd(store->envs), name, 0);
 }
 
@@ -334,7 +336,8 @@ int store_check_known(const struct store *store, struct genv_error *err)
 
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
-    cleanup_liveness_look struct liveness_look look = {.pid_namespace = store->pid_namespace};
+    cleanup_liveness_look struct liveness_look look = {
+        .pid_namespace = store->pid_namespace, .files.deadline_ms = store->lock_fd < 0 ? KERNEL_FILE_CACHED_ONLY : 0};
     cleanup_free char *text = NULL;
     struct record record = {0};
     char name[NAME_MAX + 1];

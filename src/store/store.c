@@ -103,12 +103,24 @@ static bool is_current(int fd, int directory, const char *name)
            held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
+/* Everybody may write it, so that FUSE lets anybody mount over it. (The locks of devices are mounted into containers.)
+ */
+static int open_lock(struct store *store, bool create, int *ret_fd, struct genv_error *err)
+{
+    struct stat st;
+
+    if (file_stat_here(store->root_fd, LOCK_NAME, &st) == -EXDEV)
+        return error_set(err, EXDEV, "something is mounted on %s/" LOCK_NAME ": ask an administrator to unmount it",
+                         store->path);
+    return directory_open_lock(store->root_fd, LOCK_NAME, create, store->path, ret_fd, err);
+}
+
 static int lock_exclusively(struct store *store, struct genv_error *err)
 {
     for (;;) {
         cleanup_close int fd = -1;
         char holder[LOCK_HOLDER_SIZE];
-        int r = directory_open_lock(store->root_fd, LOCK_NAME, true, store->path, &fd, err);
+        int r = open_lock(store, true, &fd, err);
 
         if (r < 0)
             return r;
@@ -132,7 +144,7 @@ static int lock_exclusively(struct store *store, struct genv_error *err)
 /* A consistent look at all records together is nice to have; being able to look is not negotiable. */
 static void lock_shared(struct store *store)
 {
-    if (directory_open_lock(store->root_fd, LOCK_NAME, false, store->path, &store->lock_fd, NULL) < 0)
+    if (open_lock(store, false, &store->lock_fd, NULL) < 0)
         store->lock_fd = -1;
     else
         lock_wait(store->lock_fd, LOCK_SH, READ_TIMEOUT_MS);
@@ -204,7 +216,7 @@ bool store_is_taken(struct store *store, const char *eid)
     struct stat st;
 
     record_name(eid, name);
-    return store->envs && fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return store->envs && file_stat_here(dirfd(store->envs), name, &st) != -ENOENT;
 }
 
 /* Where all files can be written by others, nobody would believe the record. */
@@ -212,7 +224,7 @@ static int check_saved(struct store *store, const struct genv_env *env, const ch
 {
     struct stat st;
 
-    if (fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !(st.st_mode & (S_IWGRP | S_IWOTH)))
+    if (file_stat_here(dirfd(store->envs), name, &st) < 0 || !(st.st_mode & (S_IWGRP | S_IWOTH)))
         return 0;
     unlinkat(dirfd(store->envs), name, 0);
     return error_set(err, ENOTSUP,
@@ -293,7 +305,7 @@ static int load_inventory_of(int root, uid_t uid, const char *key, struct genv_d
     int r;
 
     inventory_name(uid, name);
-    r = file_open(root, name, O_RDONLY, &fd, &st);
+    r = file_open_here(root, name, O_RDONLY, &fd, &st);
     if (r == 0 && (st.st_uid != uid || !is_written_by_owner_alone(&st)))
         return -ENOENT;
     if (r == 0 && uid == 0 &&

@@ -305,6 +305,14 @@ static void what_became_root_since_is_still_its_users(void **state)
     env_release(&env);
 }
 
+/* As a listing does, which asks for files that are in no cache. */
+static bool prune(struct genv_env *env)
+{
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = proc_pid_namespace()};
+
+    return liveness_prune_next(&look, env);
+}
+
 static void add_kernel(struct genv_env *env, const char *directory, const char *name)
 {
     struct genv_kernel kernel = {0};
@@ -325,19 +333,19 @@ static void a_kernel_lives_as_long_as_its_file_exists(void **state)
     add_kernel(&env, *state, "one");
     add_kernel(&env, *state, "two"); /* a link is not followed, where it leads is not our business */
     add_kernel(&env, file, "below-a-file");
-    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_true(prune(&env));
     assert_int_equal(env.kernel_count, 2);
     assert_string_equal(env.kernels[0].id, "one");
     assert_int_equal(unlink(file), 0);
     assert_int_equal(unlink(link), 0);
-    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    assert_false(prune(&env));
     assert_int_equal(env.kernel_count, 0);
     env_release(&env);
 }
 
 static int look_into_private_directory(void *data)
 {
-    return liveness_prune(data, proc_pid_namespace()) ? 0 : 1;
+    return prune(data) ? 0 : 1;
 }
 
 static void a_kernel_in_anothers_private_directory_counts_as_alive(void **state)
@@ -349,7 +357,58 @@ static void a_kernel_in_anothers_private_directory_counts_as_alive(void **state)
     assert_int_equal(mkdir(private, 0700), 0);
     add_kernel(&env, private, "kernel");
     assert_int_equal(unit_fork(USER_A, look_into_private_directory, &env), 0);
-    assert_false(liveness_prune(&env, proc_pid_namespace())); /* root sees that it is not there */
+    assert_false(prune(&env)); /* root sees that it is not there */
+    env_release(&env);
+}
+
+static int look_at_silent(void *data)
+{
+    const char *path = data;
+    struct genv_env env = {.uid = USER_A}, below = {.uid = USER_A};
+
+    alarm(30); /* ends the test where it would wait without end */
+    if (unit_mount_silent(path, USER_A) < 0)
+        return 77;
+    add_kernel(&env, path, "kernel");
+    require(unit_fork(USER_B, look_into_private_directory, &env) == 0);
+    require(unit_fork((uid_t)-1, look_into_private_directory, &env) == 0);
+    /* By a way that tells nothing of it. */
+    add_kernel(&below, path, "../silent/kernel");
+    require(unit_fork(USER_B, look_into_private_directory, &below) == 0);
+    return 0;
+}
+
+static void nobody_waits_for_a_file_system_that_does_not_answer(void **state)
+{
+    cleanup_free char *silent = unit_path(*state, "silent");
+    int r;
+
+    skip_unless_root();
+    assert_int_equal(mkdir(silent, 0755), 0);
+    r = unit_fork((uid_t)-1, look_at_silent, silent);
+    skip_unless(r != 77, "may not mount");
+    assert_int_equal(r, 0);
+}
+
+/* A path that exists for good keeps nobody's environment. */
+static void a_kernels_file_is_its_owners(void **state)
+{
+    cleanup_free char *file = unit_path(*state, "theirs"), *private = unit_path(*state, "private");
+    struct genv_env env = {.uid = USER_A};
+
+    skip_unless_root();
+    unit_write(*state, "theirs", "{}");
+    assert_int_equal(mkdir(private, 0700), 0);
+    add_kernel(&env, "/etc", "passwd");
+    add_kernel(&env, *state, "theirs");
+    add_kernel(&env, private, "unseen");
+    assert_int_equal(unit_fork(USER_B, look_into_private_directory, &env), 1);
+    assert_int_equal(chown(private, USER_A, USER_A), 0);
+    assert_int_equal(unit_fork(USER_B, look_into_private_directory, &env), 0); /* it may be there */
+    assert_int_equal(unit_fork(USER_A, look_into_private_directory, &env), 1);
+    assert_int_equal(chown(file, USER_A, USER_A), 0);
+    assert_true(prune(&env));
+    assert_int_equal(env.kernel_count, 1);
     env_release(&env);
 }
 
@@ -364,6 +423,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_others_started_keeps_nothing_alive),
     cmocka_unit_test(what_became_root_since_is_still_its_users),
     test_in_directory(a_kernel_lives_as_long_as_its_file_exists),
+    test_in_directory(nobody_waits_for_a_file_system_that_does_not_answer),
+    test_in_directory(a_kernels_file_is_its_owners),
     test_in_directory(a_kernel_in_anothers_private_directory_counts_as_alive),
 };
 

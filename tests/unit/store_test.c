@@ -643,6 +643,54 @@ static void whatever_loses_the_marks_hides_no_holder(void **state)
     env_release(&env);
 }
 
+static int load_beside_silent(void *data)
+{
+    cleanup_store struct store *store = open_store(data);
+    cleanup_free char *path = unit_path(*(void **)data, "state/envs/silent.json"), *found = NULL;
+    cleanup_free char *lock = unit_path(*(void **)data, "state/genv.lock");
+    struct genv_error err = {0};
+
+    alarm(30); /* ends the test where it would wait without end */
+    if (unit_mount_silent(path, USER_A) < 0)
+        return 77;
+    found = load(store, STORE_READ);
+    require(strcmp(found, "good") == 0);
+    free(found);
+    found = load_holders(store, "good");
+    require(strcmp(found, "good") == 0);
+    require(store_begin(store, STORE_WRITE, NULL) == 0);
+    require(store_is_taken(store, "silent"));
+    store_end(store);
+    require(unit_mount_silent(lock, USER_A) >= 0);
+    free(found);
+    found = load(store, STORE_READ);
+    require(strcmp(found, "good") == 0);
+    require(store_begin(store, STORE_WRITE, &err) == -EXDEV && strstr(err.message, "something is mounted on"));
+    return 0;
+}
+
+/* FUSE lets users mount on what they may write: their own files and folders, and the lock. */
+static void what_is_mounted_in_the_directory_keeps_nobody_waiting(void **state)
+{
+    cleanup_store struct store *store = open_store(state);
+    cleanup_free char *path = unit_path(*state, "state/envs/silent.json");
+
+    skip_unless_root();
+    save(store, "good", geteuid());
+    for (int i = 0; i < 2; i++) {
+        int r;
+
+        if (i == 0)
+            assert_int_equal(mkdir(path, 0755), 0);
+        else
+            unit_write(*state, "state/envs/silent.json", "");
+        r = unit_fork((uid_t)-1, load_beside_silent, state);
+        skip_unless(r != 77, "may not mount");
+        assert_int_equal(r, 0);
+        assert_int_equal(remove(path), 0);
+    }
+}
+
 /* The record @name, saved before, with its first @old replaced. */
 static void edit(void **state, const char *name, const char *old, const char *new)
 {
@@ -1288,6 +1336,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_process_without_descriptors_takes_nothing_for_free),
     TEST(an_allocation_looks_at_holders_and_at_who_asks),
     TEST(whatever_loses_the_marks_hides_no_holder),
+    TEST(what_is_mounted_in_the_directory_keeps_nobody_waiting),
     TEST(what_a_later_version_says_survives_a_change),
     TEST(a_record_of_a_later_version_holds_its_devices),
     TEST(of_an_invalid_record_the_devices_count),

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -145,6 +147,20 @@ bool unit_can_be_others(void)
     if (pid == 0)
         _exit(setgroups(0, NULL) < 0 || setresgid(USER_B, USER_B, USER_B) < 0 || setresuid(USER_B, USER_B, USER_B) < 0);
     return pid > 0 && unit_wait(pid) == 0;
+}
+
+int unit_mount_silent(const char *path, uid_t uid)
+{
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    char options[128];
+    struct stat st;
+
+    if (fd < 0 || stat(path, &st) < 0 || unshare(CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -1;
+    snprintf(options, sizeof(options), "fd=%d,rootmode=%o,user_id=%u,group_id=%u,allow_other", fd, st.st_mode & S_IFMT,
+             uid, uid);
+    return mount("silent", path, "fuse", MS_NOSUID | MS_NODEV, options) < 0 ? -1 : fd;
 }
 
 static void become(uid_t uid)

@@ -63,6 +63,10 @@ void unit_skip(const char *reason);
 bool unit_can_be_others(void);
 #define skip_unless_root() skip_unless(unit_can_be_others(), "only root can act as several users")
 
+/* Mounts on @path, in a mount namespace of its own for the calling process, a file system of user @uid's that never
+ * answers. Returns a descriptor that keeps it, or -1: not possible here. */
+int unit_mount_silent(const char *path, uid_t uid);
+
 /* Numbers that look random and are the same in every run. */
 uint64_t unit_random(uint64_t *seed);
 
