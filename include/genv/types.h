@@ -83,7 +83,7 @@ struct genv_process {
 /* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */
 struct genv_kernel {
     char id[GENV_KERNEL_ID_MAX + 1];
-    char connection_file[GENV_CONNECTION_FILE_SIZE];
+    char *connection_file; /* of up to GENV_CONNECTION_FILE_SIZE - 1 bytes; NULL in a snapshot of another host */
 };
 
 /* Which device it is, whoever looks and whenever. An index says so to people alone: a container counts the devices that

@@ -39,7 +39,8 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
 static int register_kernel(struct genv *g, struct genv_env *env, const char *id, struct genv_error *err)
 {
     cleanup_free char *directory = NULL, *resolved = NULL;
-    struct genv_kernel kernel = {0};
+    char path[GENV_CONNECTION_FILE_SIZE];
+    struct genv_kernel kernel = {.connection_file = path};
     int r = kernel_id_validate(id, err);
 
     if (r < 0)
@@ -54,12 +55,11 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
     if (*directory != '/') /* others look for the kernel from other directories */
         return error_set(err, EINVAL, "Jupyter's runtime directory is not an absolute path: %s", directory);
     copy_string(kernel.id, sizeof(kernel.id), id);
-    if ((size_t)snprintf(kernel.connection_file, sizeof(kernel.connection_file), "%s/kernel-%s.json", directory, id) >=
-            sizeof(kernel.connection_file) ||
-        !utf8_is_printable(kernel.connection_file))
+    if ((size_t)snprintf(path, sizeof(path), "%s/kernel-%s.json", directory, id) >= sizeof(path) ||
+        !utf8_is_printable(path))
         return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long, or has control characters", id);
-    if (access(kernel.connection_file, F_OK) < 0 && errno != EACCES)
-        return error_set_errno(err, errno, "there is no kernel %s: %s", id, kernel.connection_file);
+    if (access(path, F_OK) < 0 && errno != EACCES)
+        return error_set_errno(err, errno, "there is no kernel %s: %s", id, path);
     return env_add_kernel(env, &kernel) < 0 ? error_no_memory(err) : 0;
 }
 

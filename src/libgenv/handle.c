@@ -68,6 +68,8 @@ GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_
     r = g->limits_file
             ? store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err)
             : error_no_memory(err);
+    if (r == 0 && store_set_limits_file(g->store, g->limits_file) < 0)
+        r = error_no_memory(err);
     if (r == 0)
         r = set_timeouts(g, err);
     if (r < 0) {

@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "base/proc.h"
+#include "model/env.h"
 #include "model/record.h"
 
 /* Looks at the process anew unless it was the last one. */
@@ -75,6 +76,8 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     for (size_t i = 0; i < env->kernel_count; i++) {
         if (kernel_file_exists(&look->files, env->kernels[i].connection_file, env->uid))
             env->kernels[kept++] = env->kernels[i];
+        else
+            kernel_release(&env->kernels[i]);
     }
     env->kernel_count = kept;
     return env->process_count || env->kernel_count;

@@ -9,11 +9,13 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "model/record.h"
+#include "store/budget.h"
 #include "store/liveness.h"
 #include "store/private.h"
 
 #define OPEN_TRIES  100         /* enough for a busy owner; a hostile one must not keep us */
 #define ENDS_MAX    65536       /* events at once: dead records of a hostile user must not fill our memory */
+#define PEEK_FROM   4096        /* bytes: what is larger is not read before it looks like a record */
 #define TOUCH_AGE_S (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
 
 static bool may_remove(const struct store *store, uid_t owner)
@@ -64,8 +66,15 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
                        struct stat *ret_stat, struct genv_error *err)
 {
     cleanup_close int fd = -1;
+    char first = '{';
     int r = open_record(store, name, &fd, ret_stat);
 
+    if (r == 0 && ret_stat->st_size > RECORD_SIZE_MAX)
+        r = -EFBIG;
+    if (r == 0 && ret_stat->st_size > PEEK_FROM && pread(fd, &first, 1, 0) == 1 && !strchr("{ \t\n", first)) {
+        *ret_text = strdup(""); /* zeros without end, perhaps: no more JSON than this */
+        return *ret_text ? 0 : error_no_memory(err);
+    }
     if (r == 0)
         r = file_read(fd, RECORD_SIZE_MAX, ret_text, ret_length);
     if (r == -ELOOP || r == -ENOTSUP)
@@ -90,7 +99,7 @@ static const char *find_doubt(const struct stat *st)
  * count for nobody, whose limits they would use up. -EINVAL, with the reason. */
 static int reduce_to_nobodys_devices(struct genv_env *env, const char *doubt, struct genv_error *err)
 {
-    env->process_count = env->kernel_count = 0;
+    env_clear_members(env);
     env->uid = (uid_t)-1;
     if (record_set_origin(env, RECORD_DOUBTFUL) < 0)
         return error_no_memory(err);
@@ -107,7 +116,7 @@ static bool is_elsewhere(const struct store *store, const struct record *record)
 /* Nothing here tells whether it lives, and its PIDs and indices mean others here. -EREMOTE: nothing is left of it. */
 static int reduce_to_devices(struct genv_env *env)
 {
-    env->process_count = env->kernel_count = 0;
+    env_clear_members(env);
     for (size_t i = 0; i < env->attachment_count; i++)
         env->attachments[i].index = -1;
     if (record_set_origin(env, RECORD_ELSEWHERE) < 0)
@@ -214,16 +223,15 @@ struct loading {
     const char *holders_and; /* NULL: all environments */
     struct env_list *list;
     struct liveness_look look;
+    struct budget budget;
     struct complaint complaint;
 };
 
-static bool is_wanted(struct store *store, const struct loading *loading, const char *name, const char *eid)
+static bool is_wanted(const struct loading *loading, const char *eid, const struct stat *st)
 {
-    struct stat st;
-
     if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
         return true;
-    return file_stat_here(dirfd(store->envs), name, &st) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
+    return (st->st_mode & ALLPERMS) != MODE_IDLE;
 }
 
 /* Tells of a record that could not be read. One that root wrote here was put there by nobody who wants to harm others:
@@ -253,7 +261,7 @@ static int remove_dead(struct store *store, const char *name, struct record *rec
 
     if (count > ENDS_MAX) /* the next one removes more */
         return -ESTALE;
-    record->env.process_count = record->env.kernel_count = 0;     /* gone, which is not leaving */
+    env_clear_members(&record->env);                              /* gone, which is not leaving */
     if (store->ends && record->env.created.tv_sec && !doubtful && /* else it never was an environment */
         event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
         return -ENOMEM;
@@ -286,6 +294,27 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     return is_shortage(r) ? error_set_errno(err, -r, "cannot read %s/%s", store->envs_path, name) : 0;
 }
 
+/* Looks at the file before it is opened: what is not wanted, or too much, costs no more than that. */
+static int consider(struct store *store, const char *name, const char *eid, struct loading *loading,
+                    struct genv_error *err)
+{
+    struct genv_error reason = {0};
+    struct stat st = {0};
+    int r = file_stat_here(dirfd(store->envs), name, &st);
+
+    if (r == 0 && !is_wanted(loading, eid, &st))
+        return 0;
+    if (r == 0 && S_ISREG(st.st_mode))
+        r = budget_admit(&loading->budget, &st, &reason);
+    if (r == -ENOMEM)
+        return error_no_memory(err);
+    if (reason.code) {
+        refuse(store, name, &st, false, loading, &reason);
+        return 0;
+    }
+    return load_record(store, name, eid, loading, err);
+}
+
 static void sweep_aside(struct store *store, const char *name)
 {
     struct stat st;
@@ -303,16 +332,18 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
 
     if (!store->envs)
         return 0;
+    loading->budget = (struct budget){.reader = store->uid, .limits_file = store->limits_file};
     rewinddir(store->envs);
     while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
         if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
             sweep_aside(store, entry->d_name);
-        else if (name_to_eid(entry->d_name, eid) && is_wanted(store, loading, entry->d_name, eid))
-            r = load_record(store, entry->d_name, eid, loading, err);
+        else if (name_to_eid(entry->d_name, eid))
+            r = consider(store, entry->d_name, eid, loading, err);
     }
     if (r == 0 && errno)
         r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
     liveness_look_release(&loading->look);
+    budget_release(&loading->budget);
     env_list_sort(loading->list);
     tell_complaint(store, &loading->complaint);
     return r;
@@ -327,6 +358,27 @@ int store_load_holders(struct store *store, const char *eid, struct env_list *li
 {
     return load(store, &(struct loading){.holders_and = eid, .list = list, .look.pid_namespace = store->pid_namespace},
                 err);
+}
+
+size_t store_count_records(struct store *store, uid_t uid, size_t enough)
+{
+    char eid[GENV_EID_MAX + 1];
+    struct dirent *entry;
+    struct stat st;
+    size_t all = 0, count = 0;
+
+    if (!store->envs)
+        return 0;
+    rewinddir(store->envs);
+    while (all < enough && (entry = readdir(store->envs))) /* names alone, first: mostly there are fewer of all users */
+        all += name_to_eid(entry->d_name, eid);
+    if (all < enough)
+        return all;
+    rewinddir(store->envs);
+    while (count < enough && (entry = readdir(store->envs)))
+        count += name_to_eid(entry->d_name, eid) && file_stat_here(dirfd(store->envs), entry->d_name, &st) == 0 &&
+                 st.st_uid == uid;
+    return count;
 }
 
 int store_check_known(const struct store *store, struct genv_error *err)

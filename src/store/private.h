@@ -30,7 +30,8 @@ static inline bool is_written_by_owner_alone(const struct stat *st)
 
 struct store {
     char *path;
-    char *envs_path; /* for sentences */
+    char *envs_path;   /* for sentences */
+    char *limits_file; /* NULL: none */
     store_warn warn;
     void *warn_data;
     char boot_id[BOOT_ID_SIZE], machine[MACHINE_SIZE];

@@ -76,6 +76,7 @@ void store_free(struct store *store)
     store_end(store);
     free(store->path);
     free(store->envs_path);
+    free(store->limits_file);
     free(store);
 }
 
@@ -87,6 +88,17 @@ const char *store_path(const struct store *store)
 void store_set_timeout(struct store *store, unsigned seconds)
 {
     store->write_timeout_s = seconds;
+}
+
+int store_set_limits_file(struct store *store, const char *path)
+{
+    char *copy = strdup(path);
+
+    if (!copy)
+        return -ENOMEM;
+    free(store->limits_file);
+    store->limits_file = copy;
+    return 0;
 }
 
 void store_note_ends(struct store *store, struct event_list *ends)
@@ -248,7 +260,8 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
     text = record_encode(&record, &length);
     if (!text)
         return error_no_memory(err);
-    if (length > RECORD_SIZE_MAX) /* nobody would read it */
+    if (length > RECORD_SIZE_MAX || env->process_count > ENV_PROCESSES_MAX || env->kernel_count > ENV_KERNELS_MAX ||
+        env->attachment_count > ENV_ATTACHMENTS_MAX) /* nobody would read it */
         return error_set(err, EFBIG, "cannot save environment %s: it has too many processes, kernels or devices",
                          env->eid);
     record_name(env->eid, name);

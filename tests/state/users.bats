@@ -166,6 +166,46 @@ alice_moves() {
     [[ ${#stderr_lines[@]} == 1 && $stderr == *planted.json* ]]
 }
 
+# $1 files of Alice's among the records, of mode $2, with the text $3, or of the size $4.
+alice_fills() {
+    # shellcheck disable=SC2016
+    as_alice sh -c 'cd "$1" && shift && for i in $(seq "$1"); do
+        if [ "$4" ]; then truncate -s "$4" "f$i.json"; else printf "%s" "$3" >"f$i.json"; fi
+    done && chmod "$2" f*.json' sh "$ENVS" "$1" "$2" "$3" "${4-}"
+}
+
+@test "of a user's records others read so many, and no file that is larger than one" {
+    create_env bob bob
+    start_member alice
+    local pid=$MEMBER start calls
+    start=$(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f20)
+    # Sparse ones of a tebibyte.
+    alice_fills 10 744 '' 1T
+    run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
+    [[ $status == 0 && ${#lines[@]} == 1 && $stderr == *'ignoring 10 records'*' of 60601: it is larger than any record' ]]
+    if command -v strace >/dev/null; then
+        calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '"f[0-9]*.json"' || true)
+        [[ $calls == 0 ]] || { echo "$calls were opened"; return 1; }
+    fi
+    # Live ones: a thousand and a few.
+    alice_fills 1010 744 "{\"version\":1,\"boot_id\":\"$(</proc/sys/kernel/random/boot_id)\",\"created\":\"2026-11-27T05:00:00Z\",
+        \"processes\":[{\"pid\":$pid,\"start_time\":$start,\"pid_namespace\":$(stat -L -c %i /proc/self/ns/pid)}]}"
+    run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
+    [[ $status == 0 && ${#lines[@]} == 1001 ]] || { echo "${#lines[@]} lines"; return 1; }
+    [[ $stderr == *'ignoring 10 records'*' of 60601: their owner has more than 1000 environments, or has filled them' ]]
+    # Her own commands read them all, and there are no more.
+    run as_alice "$GENV" envs ps --no-header --format csv
+    [[ ${#lines[@]} == 1011 ]]
+    run --separate-stderr as_alice "$GENV" envs activate --eid more --uid 60601 --pid "$pid"
+    [[ $status == 1 && $stderr == *'60601 has 1010 environments, and may have 1000: end some, or ask'* ]]
+    # What has not the mode of records, as files of hers that others moved there, takes no room from what has.
+    find "$ENVS" -name 'f*.json' -delete
+    alice_fills 1010 644 junk
+    as_alice "$GENV" envs activate --eid zz --uid 60601 --pid "$pid" 2>/dev/null
+    as_alice "$GENV" devices attach --eid zz --count 4 2>/dev/null
+    [[ $(as_bob "$GENV" devices ps --no-header --format csv 2>/dev/null | grep -c ,zz,) == 4 ]]
+}
+
 @test "identifiers: planted ones and those of other users' shells are passed by" {
     start_member bob
     local pid=$MEMBER

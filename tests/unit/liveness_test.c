@@ -315,10 +315,11 @@ static bool prune(struct genv_env *env)
 
 static void add_kernel(struct genv_env *env, const char *directory, const char *name)
 {
-    struct genv_kernel kernel = {0};
+    char path[GENV_CONNECTION_FILE_SIZE];
+    struct genv_kernel kernel = {.connection_file = path};
 
     copy_string(kernel.id, sizeof(kernel.id), name);
-    snprintf(kernel.connection_file, sizeof(kernel.connection_file), "%s/%s", directory, name);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
     assert_int_equal(env_add_kernel(env, &kernel), 0);
 }
 
