@@ -77,6 +77,7 @@ struct genv_process {
     pid_t pid;
     uint64_t start_time;    /* clock ticks after boot: field 22 of /proc/PID/stat; 0: /proc hides it */
     uint64_t pid_namespace; /* inode of the namespace that @pid counts in */
+    uid_t uid;              /* whose it is, where an environment of root's has a process of another user; else 0 */
 };
 
 /* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */

@@ -10,6 +10,7 @@
 #include "base/user.h"
 #include "model/config.h"
 #include "model/limit.h"
+#include "model/record.h"
 #include "store/directory.h"
 #include "store/inventory.h"
 
@@ -246,6 +247,8 @@ int handle_find_own(struct genv *g, const struct env_list *list, const char *eid
     env = env_list_find(list, eid);
     if (!env)
         return error_set(err, ENOENT, "there is no environment %s", eid);
+    if (env->uid == (uid_t)-1)
+        return record_check_changeable(env, err);
     if (!handle_may_change(g, env->uid)) {
         user_name(env->uid, owner, sizeof(owner));
         return error_set(err, EPERM, "environment %s belongs to %s", eid, owner);

@@ -260,7 +260,10 @@ void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_S
     const char *where = record_origin(env) == RECORD_ELSEWHERE ? " on another machine" : "";
     char user[GENV_USERNAME_SIZE];
 
-    user_name(env->uid, user, sizeof(user));
+    if (env->uid == (uid_t)-1)
+        copy_string(user, sizeof(user), "an unknown user");
+    else
+        user_name(env->uid, user, sizeof(user));
     if (*env->config.name)
         snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s (%s) of %s%s", env->eid, env->config.name, user, where);
     else

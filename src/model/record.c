@@ -17,6 +17,7 @@ static const struct json_field process_fields[] = {
      .kind = JSON_KIND_U64,
      .offset = offsetof(struct genv_process, pid_namespace),
      .identity = true},
+    {.key = "uid", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_process, uid), .optional = true},
 };
 static const struct json_table process_table = {sizeof(struct genv_process), ARRAY_SIZE(process_fields),
                                                 process_fields};
@@ -190,6 +191,7 @@ int record_check_changeable(const struct genv_env *env, struct genv_error *err)
         [RECORD_LATER] = "a later version of genv made it: use that one",
         [RECORD_INVALID] = "its record is not valid: remove that, once the environment has ended",
         [RECORD_ELSEWHERE] = "it is on another machine: change it there",
+        [RECORD_DOUBTFUL] = "others can write its record, or it has other names: remove that",
     };
     enum record_origin origin = record_origin(env);
 

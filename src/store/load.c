@@ -72,9 +72,27 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
         return error_set(err, -r, "not a regular file");
     if (r < 0)
         return error_set_errno(err, -r, "cannot read it");
-    if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here */
-        return error_set(err, EINVAL, "it has other names");
     return 0;
+}
+
+/* Owning a file is not having written it, and a file can be moved here by whoever may write its folder. NULL: nobody
+ * but its owner can have written this one. */
+static const char *find_doubt(const struct stat *st)
+{
+    if (st->st_nlink != 1)
+        return "it has other names";
+    return is_written_by_owner_alone(st) ? NULL : "others can write it, so it need not be its owner's word";
+}
+
+/* It may be genuine all the same, as where a file system gives all files one mode: its devices are not given away, and
+ * count for nobody, whose limits they would use up. -EINVAL, with the reason. */
+static int reduce_to_nobodys_devices(struct genv_env *env, const char *doubt, struct genv_error *err)
+{
+    env->process_count = env->kernel_count = 0;
+    env->uid = (uid_t)-1;
+    if (record_set_origin(env, RECORD_DOUBTFUL) < 0)
+        return error_no_memory(err);
+    return error_set(err, EINVAL, "%s", doubt);
 }
 
 /* Containers have machine IDs of their own, and the boot of the machine that they are on. */
@@ -112,6 +130,7 @@ static int check_record(struct store *store, struct liveness_look *look, const c
                         size_t length, const struct stat *st, struct record *ret_record, struct genv_error *err)
 {
     int r = record_decode(text, length, ret_record, err);
+    const char *doubt = find_doubt(st);
     struct genv_env *env = &ret_record->env;
 
     copy_string(env->eid, sizeof(env->eid), eid);
@@ -120,10 +139,14 @@ static int check_record(struct store *store, struct liveness_look *look, const c
         return r;
     if (record_origin(env) != RECORD_OWN)
         set_times(env, st->st_mtim.tv_sec);
-    if (is_elsewhere(store, ret_record))
+    if (is_elsewhere(store, ret_record)) {
+        env->uid = doubt ? (uid_t)-1 : env->uid;
         return reduce_to_devices(env);
+    }
     if (*ret_record->boot_id ? strcmp(ret_record->boot_id, store->boot_id) != 0 : is_of_earlier_boot(st))
         return -ESTALE;
+    if (doubt)
+        return reduce_to_nobodys_devices(env, doubt, err);
     if (r < 0)
         return r;
     if (!liveness_prune_next(look, env))
@@ -201,8 +224,9 @@ static bool is_wanted(struct store *store, const struct loading *loading, const 
     return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
 }
 
-/* Tells of a record that could not be read. One of root's was put there by nobody who wants to harm others: what it
- * holds must not be given away. (Anybody may link a file of root's here.) */
+/* Tells of a record that could not be read. One that root wrote here was put there by nobody who wants to harm others:
+ * what it holds must not be given away. (Anybody may move, or link, a file of root's here, which has not the mode of a
+ * record.) */
 static void refuse(struct store *store, const char *name, const struct stat *st, bool counts, struct loading *loading,
                    const struct genv_error *reason)
 {
@@ -211,13 +235,14 @@ static void refuse(struct store *store, const char *name, const struct stat *st,
     if (!now.st_nlink) /* it could not be opened */
         fstatat(dirfd(store->envs), name, &now, AT_SYMLINK_NOFOLLOW);
     complain(&loading->complaint, name, now.st_uid, counts, reason);
-    if (now.st_uid == 0 && S_ISREG(now.st_mode) && now.st_nlink == 1 && !counts && !store->unknown.code)
+    if (now.st_uid == 0 && S_ISREG(now.st_mode) && has_mode_of_record(&now) && now.st_nlink == 1 && !counts &&
+        !store->unknown.code)
         error_set(&store->unknown, EIO, "%s/%s of root cannot be read: %s; repair or remove it", store->envs_path, name,
                   reason->message);
 }
 
 /* Removes the record of an environment that has ended: who does so tells of the end. -ESTALE, or -ENOMEM: it stays. */
-static int remove_dead(struct store *store, const char *name, struct record *record)
+static int remove_dead(struct store *store, const char *name, struct record *record, bool doubtful)
 {
     const bool same_boot = strcmp(record->boot_id, store->boot_id) == 0;
     const struct event_cause cause = {
@@ -226,8 +251,8 @@ static int remove_dead(struct store *store, const char *name, struct record *rec
 
     if (count > ENDS_MAX) /* the next one removes more */
         return -ESTALE;
-    record->env.process_count = record->env.kernel_count = 0; /* gone, which is not leaving */
-    if (store->ends && record->env.created.tv_sec &&          /* else it never was an environment */
+    record->env.process_count = record->env.kernel_count = 0;     /* gone, which is not leaving */
+    if (store->ends && record->env.created.tv_sec && !doubtful && /* else it never was an environment */
         event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
         return -ENOMEM;
     if (unlinkat(dirfd(store->envs), name, 0) < 0 && store->ends)
@@ -250,7 +275,7 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     if (r == 0)
         touch_if_old(store, name, &st);
     else if (r == -ESTALE && may_remove(store, st.st_uid))
-        r = remove_dead(store, name, &record);
+        r = remove_dead(store, name, &record, find_doubt(&st));
     else if (r != -ESTALE && r != -EREMOTE && !is_shortage(r) && reason.code != ENOENT)
         refuse(store, name, &st, record.env.attachment_count > 0, loading, &reason);
     if (r == 0 || (r == -EINVAL && record.env.attachment_count))
@@ -285,6 +310,7 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
     }
     if (r == 0 && errno)
         r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
+    liveness_look_release(&loading->look);
     env_list_sort(loading->list);
     tell_complaint(store, &loading->complaint);
     return r;
@@ -308,7 +334,7 @@ int store_check_known(const struct store *store, struct genv_error *err)
 
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
-    struct liveness_look look = {.pid_namespace = store->pid_namespace};
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = store->pid_namespace};
     cleanup_free char *text = NULL;
     struct record record = {0};
     char name[NAME_MAX + 1];

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "base/proc.h"
 #include "store/store.h"
@@ -15,6 +16,17 @@
  * which read those alone. */
 #define MODE_IDLE   0645
 #define MODE_HOLDER 0744
+
+static inline bool has_mode_of_record(const struct stat *st)
+{
+    return (st->st_mode & ALLPERMS) == MODE_IDLE || (st->st_mode & ALLPERMS) == MODE_HOLDER;
+}
+
+/* Else its owner need not know what it says. */
+static inline bool is_written_by_owner_alone(const struct stat *st)
+{
+    return st->st_nlink == 1 && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
 
 struct store {
     char *path;

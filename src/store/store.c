@@ -20,6 +20,7 @@
 #define WRITE_TIMEOUT_S  10
 #define READ_TIMEOUT_MS  200
 #define DEVICE_LOCK_SIZE (GENV_UUID_SIZE + sizeof(".lock"))
+#define MODE_INVENTORY   0645 /* tells root's from other files of root's, which have it by no chance */
 
 /* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing; "/tmp//x" looks like a fault in
  * sentences. */
@@ -207,6 +208,20 @@ bool store_is_taken(struct store *store, const char *eid)
     return store->envs && fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Where all files can be written by others, nobody would believe the record. */
+static int check_saved(struct store *store, const struct genv_env *env, const char *name, struct genv_error *err)
+{
+    struct stat st;
+
+    if (fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        return 0;
+    unlinkat(dirfd(store->envs), name, 0);
+    return error_set(err, ENOTSUP,
+                     "cannot save environment %s: the file system of %s lets others write every file; set GENV_TMPDIR "
+                     "to a directory on another one",
+                     env->eid, store->envs_path);
+}
+
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err)
 {
     struct record record = {.env = *env};
@@ -230,7 +245,7 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
                      env->uid == store->uid ? (uid_t)-1 : env->uid, false);
     if (r < 0)
         return error_set_errno(err, -r, "cannot save environment %s in %s", env->eid, store->envs_path);
-    return 0;
+    return check_saved(store, env, name, err);
 }
 
 int store_remove(struct store *store, const char *eid, struct genv_error *err)
@@ -301,7 +316,10 @@ static int load_inventory_of(int root, uid_t uid, const char *key, struct genv_d
 
     inventory_name(uid, name);
     r = file_open(root, name, O_RDONLY, &fd, &st);
-    if (r == 0 && (st.st_uid != uid || st.st_nlink != 1))
+    if (r == 0 && (st.st_uid != uid || !is_written_by_owner_alone(&st)))
+        return -ENOENT;
+    if (r == 0 && uid == 0 &&
+        (st.st_mode & ALLPERMS) != MODE_INVENTORY) /* somebody's who moved a file of root's here */
         return -ENOENT;
     if (r == 0)
         r = file_read(fd, RECORD_SIZE_MAX, &text, &length);
@@ -334,5 +352,5 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     inventory_name(store->uid, name);
     if (store->uid == 0 && fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
         directory_take_away(root, name); /* no file replaces a directory */
-    return file_replace(root, name, text, strlen(text), 0644, (uid_t)-1, false);
+    return file_replace(root, name, text, strlen(text), MODE_INVENTORY, (uid_t)-1, false);
 }

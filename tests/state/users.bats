@@ -104,6 +104,52 @@ alice_fails() {
     [[ $("$GENV" devices find --eid bob) == 0 ]]
 }
 
+# $1, owned by $2 and written by Alice, as it lies in a folder of hers that $2 wrote it into; she moves it among the records.
+alice_moves() {
+    install -d -o 60601 "$SCRATCH/alice"
+    install -o "$2" -m "$3" "$1" "$SCRATCH/alice/words"
+    as_alice mv "$SCRATCH/alice/words" "$ENVS/forged.json"
+}
+
+@test "a file of Bob's that Alice wrote, or moved to the records, makes nothing Bob's" {
+    create_env bob bob
+    as_bob "$GENV" devices attach --eid bob --count 1
+    jq -c '.created = "2001-01-01T00:00:00Z" | .attachments[0].uuid = "GPU-of-nobody"' "$ENVS/bob.json" >"$SCRATCH/forged"
+    local mode
+    for mode in 666 664 646 622 766; do
+        alice_moves "$SCRATCH/forged" 60602 "$mode"
+        run --separate-stderr "$GENV" envs query --query eid uid pids
+        [[ $status == 0 && $output == *"bob,60602,"* && $output != *forged,60602* ]] || { echo "$mode: $output"; return 1; }
+        grep -qx 'forged,4294967295,' <<<"$output"
+        [[ $stderr == *"all but the devices of $ENVS/forged.json of 60602: others can write it"* ]]
+        run --separate-stderr as_bob "$GENV" devices detach --eid forged
+        [[ $status == 1 && $stderr == *'cannot change environment forged: others can write its record'* ]]
+        rm "$ENVS/forged.json"
+    done
+}
+
+@test "a file of root's that Alice moves to the records claims nobody's processes and stops nobody" {
+    create_env bob bob
+    local pid=$MEMBER forged
+    as_bob "$GENV" devices attach --eid bob --count 1
+    # shellcheck disable=SC2016
+    forged='.created = "2001-01-01T00:00:00Z" | del(.attachments) | .processes[0].uid = 60602'
+    jq -c "$forged" "$ENVS/bob.json" >"$SCRATCH/forged"
+    alice_moves "$SCRATCH/forged" 0 644
+    # It is registered in both, and Bob's is Bob's.
+    [[ $(as_bob "$GENV" devices find --eid bob) == 0 ]]
+    [[ $(stat -c %u "$ENVS/forged.json") == 0 ]]
+    rm "$ENVS/forged.json"
+    echo junk >"$SCRATCH/forged"
+    alice_moves "$SCRATCH/forged" 0 644
+    run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
+    [[ $status == 0 && $stderr == *"ignoring $ENVS/forged.json of root: not JSON"* ]]
+    # An inventory is root's if it has the mode that root's genv gave it.
+    "$GENV" devices ps >/dev/null 2>&1
+    [[ ! -e $GENV_TMPDIR/inventory-0.json || $(stat -c %a "$GENV_TMPDIR/inventory-0.json") == 645 ]]
+    kill -0 "$pid"
+}
+
 @test "a file of Bob's that Alice links into the directory is no record" {
     create_env bob bob
     cp -p "$ENVS/bob.json" "$SCRATCH/old"
