@@ -61,13 +61,25 @@ remove_stale_links() {
     done < <(list_links)
 }
 
-# Root makes the state directory, so that it is no user's: by tmpfiles.d where that is in force, else by hand.
-make_state_directory() {
-    if command -v systemd-tmpfiles >/dev/null; then
-        systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/genv.conf"
-        return
+# Makes the directory $1 in a sticky one of root's, where anybody may have been first: a directory becomes root's, with
+# the environments in it, and anything else goes.
+take_directory() {
+    if [[ -L $1 || ! -d $1 ]]; then
+        rm -f "$1" || return
+        mkdir -m 700 "$1" 2>/dev/null
     fi
-    (umask 0 && mkdir -m 1777 "$state" "$state/envs" "$state/devices" && : >"$state/genv.lock")
+    # Once it is root's, nobody can put anything else in its place.
+    chown -h 0:0 "$1" && [[ ! -L $1 && -d $1 ]] && chmod 1777 "$1"
+}
+
+# Root makes the state directory, so that it is no user's, or takes it over from whoever was first.
+make_state_directory() {
+    local lock=$state/genv.lock
+    take_directory "$state" && take_directory "$state/envs" && take_directory "$state/devices" || return
+    if [[ -L $lock || ! -f $lock || $(stat -c '%u %h' "$lock") != '0 1' ]]; then
+        rm -rf "$lock" && (umask 0 && set -C && : >"$lock") || return
+    fi
+    chmod 666 "$lock"
 }
 
 if ! is_for_the_system; then
@@ -83,7 +95,7 @@ place_around
 remove_stale_links
 if is_for_the_system; then
     ldconfig
-    [[ -d $state ]] || make_state_directory || echo "could not make $state; 'genv doctor' says what is in the way" >&2
+    make_state_directory || echo "could not make $state; 'genv doctor' says what is in the way" >&2
 fi
 
 binary=$prefix/bin/genv

@@ -119,10 +119,12 @@ int genv_attach(struct genv *g, const char *eid, const struct genv_attach_reques
                 struct genv_error *err);
 
 /* Detaches @device, which is named as in struct genv_attach_request and need not be to be seen here, or all (NULL).
- * -ENODEV: it is not attached; nothing changes. @ret_env as of genv_attach(). */
+ * -ENODEV: it is not attached; nothing changes. -ENOTSUP: this version cannot change the environment here. Where its
+ * record is not valid and a user's, root detaches it from all, by removing the record. @ret_env as of genv_attach(). */
 int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env, struct genv_error *err);
 
-/* Reads one live environment; genv_env_free() it. -ENOENT: there is none; -ENOTSUP: it is another machine's. */
+/* Reads one live environment; genv_env_free() it. -ENOENT: there is none; -ENOTSUP: it is another machine's. Where the
+ * driver does not tell, a warning says that its devices have the indices that were last known. */
 int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);
 void genv_env_free(struct genv_env *env); /* NULL is fine */
 
@@ -132,7 +134,8 @@ int genv_find(struct genv *g, const struct genv_member *member, char ***ret_eids
 
 /* How much a snapshot holds, each including the one before. */
 enum genv_depth {
-    GENV_DEPTH_ENVS,     /* environments: asks no driver, unless one of them is attached and the inventory is stale */
+    GENV_DEPTH_ENVS,     /* environments: asks no driver, unless one of them is attached and the inventory is stale, and
+                          * waits a second at most */
     GENV_DEPTH_DEVICES,  /* and devices, from the inventory of this boot where it holds */
     GENV_DEPTH_LIVE,     /* and live figures and processes: asks the driver; a warning says where it does not answer */
     GENV_DEPTH_COMPLETE, /* the same, for what acts on it: fails where the driver does not answer */
@@ -166,7 +169,7 @@ const char *genv_lock_token(const struct genv_lock *lock);
 
 /* The directory in force: of the current directory, its parents, or $HOME. free() it. -ENOENT: there is none. */
 int genv_home_find(struct genv *g, char **ret_path, struct genv_error *err);
-/* Reads it; @ret_fields says which fields it has. */
+/* Reads it; @ret_fields says which fields it has. -EPERM: it, or a link to it, is neither the caller's nor root's. */
 int genv_home_load(const char *path, struct genv_config *ret_config, unsigned *ret_fields, struct genv_error *err);
 /* Writes the fields of @fields; one that is not configured is removed. */
 int genv_home_save(const char *path, const struct genv_config *config, unsigned fields, struct genv_error *err);

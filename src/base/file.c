@@ -165,16 +165,24 @@ static int rename_over(int directory, const char *aside, const char *name)
     return renameat(directory, aside, directory, name) < 0 ? -errno : 0;
 }
 
-int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid, bool durable)
+int file_name_aside(char name[static FILE_ASIDE_SIZE])
 {
-    cleanup_close int fd = -1;
-    char aside[sizeof(FILE_ASIDE_PREFIX) + 16];
     uint64_t number;
-    int r;
 
     if (getrandom(&number, sizeof(number), 0) != sizeof(number))
         return -EIO;
-    snprintf(aside, sizeof(aside), FILE_ASIDE_PREFIX "%016llx", (unsigned long long)number);
+    snprintf(name, FILE_ASIDE_SIZE, FILE_ASIDE_PREFIX "%016llx", (unsigned long long)number);
+    return 0;
+}
+
+int file_replace(int directory, const char *name, const char *text, size_t length, mode_t mode, uid_t uid, bool durable)
+{
+    cleanup_close int fd = -1;
+    char aside[FILE_ASIDE_SIZE];
+    int r = file_name_aside(aside);
+
+    if (r < 0)
+        return r;
     fd = openat(directory, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;

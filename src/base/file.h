@@ -42,5 +42,9 @@ void file_close_from(int first);
 
 /* The prefix of the files that file_replace() writes aside; what is left of one after a kill is rubbish. */
 #define FILE_ASIDE_PREFIX ".aside-"
+#define FILE_ASIDE_SIZE   (sizeof(FILE_ASIDE_PREFIX) + 16)
+
+/* Makes such a name, which nobody can foresee: in a directory where anybody may write nobody else is there first. */
+int file_name_aside(char name[static FILE_ASIDE_SIZE]);
 
 #endif

@@ -465,17 +465,39 @@ static size_t weigh(const char *text, size_t length)
     return weight;
 }
 
+/* jansson calls itself for each level, up to 2048, on what stack there is. */
+static bool is_too_deep(const char *text, size_t length)
+{
+    bool in_string = false;
+    unsigned depth = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (in_string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            in_string = !in_string;
+        else if (!in_string && (text[i] == '[' || text[i] == '{') && ++depth > JSON_DEPTH_MAX)
+            return true;
+        else if (!in_string && depth && (text[i] == ']' || text[i] == '}'))
+            depth--;
+    }
+    return false;
+}
+
 json_t *json_parse(const char *text, size_t length, struct genv_error *err)
 {
     json_error_t reason;
-    json_t *json;
+    json_t *json = NULL;
 
+    if (is_too_deep(text, length)) {
+        error_set(err, EINVAL, "nested more than %d levels deep", JSON_DEPTH_MAX);
+        return NULL;
+    }
     if (weigh(text, length) > JSON_WEIGHT_MAX) {
         error_set(err, EINVAL, "it holds too many values");
         return NULL;
     }
     json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);
-
     if (!json)
         error_set(err, EINVAL, "not JSON: line %d: %s", reason.line, reason.text);
     return json;

@@ -64,9 +64,12 @@ json_t *json_encode(const struct json_table *table, const void *object);
  * Elements of arrays are the same if their identities are; those that @json no longer has take theirs along. -ENOMEM */
 int json_keep_rest(json_t *json, const json_t *source, const struct json_table *table);
 
-/* Parses a whole text; duplicate keys and anything behind the value are refused, and so is what would take many times
- * its length in memory: values that are empty or of a letter, JSON_WEIGHT_MAX of them. */
+#define JSON_DEPTH_MAX  16
 #define JSON_WEIGHT_MAX 1000000 /* an object weighs 5, an array 3, any other value 1: about 80 bytes each */
+
+/* Parses a whole text; duplicate keys, anything behind the value and more than JSON_DEPTH_MAX levels are refused, and
+ * so is what would take many times its length in memory: values that are empty or of a letter, beyond JSON_WEIGHT_MAX.
+ */
 json_t *json_parse(const char *text, size_t length, struct genv_error *err);
 
 static inline void cleanup_json_decrefp(json_t **json)

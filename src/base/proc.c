@@ -29,6 +29,7 @@ static ssize_t read_small(const char *path, char *buffer, size_t size)
     return n;
 }
 
+#define STATUS_MAX               (4 * 1024 * 1024)
 #define INITIAL_PID_NAMESPACE    0xEFFFFFFCULL /* PROC_PID_INIT_INO, of all kernels */
 #define MACHINE_ID_LENGTH        32
 #define FIELDS_BEFORE_START_TIME 18 /* from field 4, the parent, to field 22; see proc(5) */
@@ -200,12 +201,13 @@ uint64_t proc_pid_namespace(void)
 /* false: it is in the namespace of the caller, or gone. */
 static bool read_nested(pid_t pid, struct proc_nested *ret_nested)
 {
-    char path[32], text[4096];
+    cleanup_free char *text = NULL; /* as long as its user's groups are many */
     const char *line, *innermost;
+    char path[32];
     struct proc_stat stat;
 
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
-    if (read_small(path, text, sizeof(text)) < 0 || !(line = strstr(text, "\nNSpid:")))
+    if (file_read_at(AT_FDCWD, path, STATUS_MAX, &text, NULL) < 0 || !(line = strstr(text, "\nNSpid:")))
         return false;
     line += strlen("\nNSpid:");
     innermost = line + strcspn(line, "\n");

@@ -48,17 +48,21 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct values *values = arguments->values;
     const struct genv_attach_request request = {
         .count = values->count, .device = values->device, .over_subscribe = values->over_subscribe};
-    cleanup_env struct genv_env *env = NULL, *before = NULL;
-    int r = cli_current_env(cli, &before, err);
+    cleanup_env struct genv_env *env = NULL;
+    const char *eid;
+    int r;
 
+    if (values->refresh) {
+        r = cli_current_env(cli, &env, err);
+        return r < 0 ? r : cli_update_shell(cli, env, err);
+    }
+    r = cli_open_current(cli, &eid, err);
     if (r < 0)
         return r;
-    if (values->refresh)
-        return cli_update_shell(cli, before, err);
-    r = genv_attach(cli->genv, before->eid, &request, &env, err);
+    r = genv_attach(cli->genv, eid, &request, &env, err);
     if (r < 0) {
-        cli_refresh_shell(cli, before->eid, NULL); /* the devices may be gone */
-        return r;
+        cli_refresh_shell(cli, eid, NULL); /* the devices may be gone */
+        return cli_explain_end(r, err);
     }
     cli_add_attachment_line(&cli->output, env);
     return cli_update_shell(cli, env, err);

@@ -50,10 +50,9 @@ const char *cli_current_eid(void)
     return eid && *eid ? eid : NULL;
 }
 
-int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err)
+int cli_open_current(struct cli *cli, const char **ret_eid, struct genv_error *err)
 {
     const char *eid = cli_current_eid();
-    struct genv_error reason = {0};
     int r;
 
     if (!eid)
@@ -62,13 +61,27 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
     if (r < 0)
         return error_prefix(err, r, "GENV_ENVIRONMENT_ID");
     r = cli_open(cli, err);
-    if (r < 0)
+    if (r == 0)
+        *ret_eid = eid;
+    return r;
+}
+
+int cli_explain_end(int r, struct genv_error *err)
+{
+    struct genv_error reason;
+
+    if (r != -ENOENT || !err)
         return r;
-    r = genv_env_get(cli->genv, eid, ret_env, &reason);
-    if (r < 0)
-        return error_set(err, reason.code, "%s%s", reason.message,
-                         r == -ENOENT ? ": run 'genv deactivate' and then 'genv activate'" : "");
-    return 0;
+    reason = *err;
+    return error_set(err, reason.code, "%s: run 'genv deactivate' and then 'genv activate'", reason.message);
+}
+
+int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err)
+{
+    const char *eid = NULL;
+    int r = cli_open_current(cli, &eid, err);
+
+    return r < 0 ? r : cli_explain_end(genv_env_get(cli->genv, eid, ret_env, err), err);
 }
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)

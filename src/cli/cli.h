@@ -38,6 +38,11 @@ void cli_warn(struct cli *cli, const char *message);
 /* The live environment that $GENV_ENVIRONMENT_ID names; genv_env_free() it. -ENOENT, with a sentence: none is set, or
  * it has ended. */
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err);
+/* Its identifier alone, with cli->genv opened: for what looks at the environment itself, whose result goes through
+ * cli_explain_end(). -ENOENT: none is set. */
+int cli_open_current(struct cli *cli, const char **ret_eid, struct genv_error *err);
+/* Adds to the sentence of @err what to do where @r, which it returns, says that the environment has ended. */
+int cli_explain_end(int r, struct genv_error *err);
 /* $GENV_ENVIRONMENT_ID; NULL while it is not set or empty. */
 const char *cli_current_eid(void);
 

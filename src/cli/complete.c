@@ -1,9 +1,11 @@
 /* genv complete: what could be typed next, for the completions of bash, zsh and fish. */
 #include <string.h>
+#include <sys/timerfd.h>
 
 #include "cli/cli.h"
-#include "cli/listing.h"
 #include "option/help.h"
+
+#define PATIENCE_MS 200 /* of somebody who types, with a driver */
 
 /* What the words before the one to be completed have come to. */
 struct position {
@@ -34,23 +36,37 @@ static void add_choices(struct position *at, const char *before, const char *wor
         add_candidate(at, before, word, *choices, NULL);
 }
 
+/* NULL: not in time, or for any other reason, of which nothing is said. */
+static struct genv_snapshot *look(enum genv_depth depth)
+{
+    const struct itimerspec patience = {.it_value = {.tv_nsec = PATIENCE_MS * 1000000}};
+    struct genv_snapshot *snapshot = NULL;
+    struct genv *g = NULL;
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+    if (timer >= 0 && timerfd_settime(timer, 0, &patience, NULL) == 0 && genv_open(NULL, &g, NULL) == 0) {
+        genv_set_cancel(g, timer);
+        genv_snapshot_take(g, depth, &snapshot, NULL);
+    }
+    genv_close(g);
+    if (timer >= 0)
+        close(timer);
+    return snapshot;
+}
+
 static void add_eids(struct position *at, const char *before, const char *word)
 {
-    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+    cleanup_snapshot struct genv_snapshot *snapshot = look(GENV_DEPTH_ENVS);
 
-    if (listing_take(at->cli, GENV_DEPTH_ENVS, &snapshot, NULL) < 0)
-        return;
-    for (size_t i = 0; i < snapshot->env_count; i++)
+    for (size_t i = 0; snapshot && i < snapshot->env_count; i++)
         add_candidate(at, before, word, snapshot->envs[i].eid, snapshot->envs[i].config.name);
 }
 
 static void add_indices(struct position *at, const char *before, const char *word)
 {
-    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+    cleanup_snapshot struct genv_snapshot *snapshot = look(GENV_DEPTH_DEVICES);
 
-    if (listing_take(at->cli, GENV_DEPTH_DEVICES, &snapshot, NULL) < 0)
-        return;
-    for (size_t i = 0; i < snapshot->device_count; i++) {
+    for (size_t i = 0; snapshot && i < snapshot->device_count; i++) {
         char index[16];
 
         snprintf(index, sizeof(index), "%u", snapshot->devices[i].index);

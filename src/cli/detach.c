@@ -22,11 +22,12 @@ static const struct option options[] = {
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    cleanup_env struct genv_env *env = NULL, *before = NULL;
-    int r = cli_current_env(cli, &before, err);
+    cleanup_env struct genv_env *env = NULL;
+    const char *eid;
+    int r = cli_open_current(cli, &eid, err);
 
     if (r == 0)
-        r = genv_detach(cli->genv, before->eid, values->device, &env, err);
+        r = cli_explain_end(genv_detach(cli->genv, eid, values->device, &env, err), err);
     if (r == 0)
         r = cli_update_shell(cli, env, err);
     if (r == 0)

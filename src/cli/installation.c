@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/trust.h"
 
 /* What the kernel puts behind the path of a binary that was replaced while it runs: an upgrade. */
 static const char deleted[] = " (deleted)";
@@ -39,5 +40,11 @@ int installation_find(struct installation *ret_installation, struct genv_error *
     snprintf(in->completions, sizeof(in->completions), "%s/completions", in->root);
     if (in->root[0] == '\0')
         copy_string(in->root, sizeof(in->root), "/");
+    if (trust_is_everybodys(in->root))
+        return error_set(
+            err, EPERM,
+            "anybody can put programs of genv into %s, where this one is: install it in a directory of its "
+            "own",
+            in->root);
     return 0;
 }

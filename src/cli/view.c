@@ -27,15 +27,13 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
     if (!cli_current_eid())
         return cli_execute(cli, arguments->operands, err);
-    r = name_by_uuid(cli, err); /* before the view is in force, which would answer genv as well */
-    if (r < 0)
-        return r;
     r = installation_find(&installation, err);
     if (r == 0)
         r = view_use(installation.view, err);
     if (r < 0)
         return error_prefix(err, r, "there is no view here, and without it the command would see all GPUs");
-    return cli_execute(cli, arguments->operands, err);
+    r = name_by_uuid(cli, err);
+    return r < 0 ? r : cli_execute(cli, arguments->operands, err);
 }
 
 static const struct example examples[] = {

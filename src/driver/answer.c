@@ -223,7 +223,7 @@ int answer_decode(const char *bytes, size_t length, struct driver_answer *ret_an
     if (length)
         memcpy(&head, bytes, length < sizeof(head) ? length : sizeof(head));
     if (length >= sizeof(head.layout) && head.layout != LAYOUT)
-        return error_set(err, ESTALE, "genv was installed anew meanwhile: start this program again");
+        return error_set(err, ESTALE, "genv was upgraded: restart this program");
     if (length < sizeof(head) || head.length != length || head.result < -ERRNO_MAX)
         return error_set(err, EIO, "the driver ended the process that asked it");
     if (head.result < 0) {

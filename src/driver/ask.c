@@ -6,18 +6,22 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/trust.h"
 
 #define PROGRAM     "libexec/genv-driver"
 #define MAPS_MAX    ((size_t)64 << 20)
 #define ANSWER_MAX  ((size_t)64 << 20)
 #define FIRST_FREE  3 /* descriptors below are replaced in the child */
 #define NUMBER_SIZE 24
+#define GRACE_MS    250  /* for what asks to end, which takes less than half of that */
+#define SILENCE_MS  1000 /* that a driver which did not answer is left alone by the same gate */
 
 /* The file that this code was loaded from, which the kernel alone tells truly: a program's name for itself is what its
  * caller says, and a library's may count from a directory that was left since. */
@@ -74,6 +78,11 @@ static int open_program(struct driver_gate *gate, struct genv_error *err)
     if (r < 0)
         return error_set(err, EIO, "can't tell where genv is installed: /proc/self/maps: %s", strerror(-r));
     cut_to_root(root);
+    if (trust_is_everybodys(root))
+        return error_set(err, EIO,
+                         "the driver is not asked by a program in %s, where anybody may have put it: install genv in a "
+                         "directory of its own",
+                         root);
     snprintf(path, sizeof(path), "%s/" PROGRAM, root);
     fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
@@ -165,21 +174,42 @@ static int read_answer(const struct driver_gate *gate, int fd, int64_t deadline,
     return 0;
 }
 
-static bool has_ended(int life)
+/* Whether all processes of a question end within @ms. */
+static bool ends_within(int life, int ms)
 {
     struct pollfd pollfd = {.fd = life, .events = POLLIN};
+    int64_t left = ms, deadline = clock_monotonic_ms() + ms;
+    int ready;
 
-    return poll(&pollfd, 1, 0) > 0;
+    while ((ready = poll(&pollfd, 1, left < 0 ? 0 : (int)left)) < 0 && errno == EINTR)
+        left = deadline - clock_monotonic_ms();
+    return ready > 0;
 }
 
-/* Ends it, by reading no more. It never hangs itself, and takes a moment at most to end what may. What it could not end
- * is left to @ret_hung. */
+/* Returns whether the child is gone. ECHILD: the caller ignores SIGCHLD, or reaps whatever ends. */
+static bool reap(pid_t pid, bool has_ended)
+{
+    pid_t reaped;
+
+    while ((reaped = waitpid(pid, NULL, has_ended ? 0 : WNOHANG)) < 0 && errno == EINTR)
+        ;
+    return reaped != 0;
+}
+
+/* Ends it, by reading no more: the child, which never hangs itself, ends what may be ended. Unless somebody has stopped
+ * it: then it is killed, and what asks dies with it. What could not be ended is left to @ret_hung. */
 static void end(const struct question *question, int *ret_hung)
 {
+    bool ended;
+
     close(question->answer);
-    while (waitpid(question->pid, NULL, 0) < 0 && errno == EINTR)
-        ; /* ECHILD: the caller ignores SIGCHLD, or reaps whatever ends */
-    if (ret_hung && !has_ended(question->life))
+    ended = ends_within(question->life, GRACE_MS);
+    if (!reap(question->pid, ended)) {
+        kill(question->pid, SIGKILL);
+        ended = ends_within(question->life, GRACE_MS);
+        reap(question->pid, ended);
+    }
+    if (ret_hung && !ended)
         *ret_hung = question->life;
     else
         close(question->life);
@@ -188,7 +218,7 @@ static void end(const struct question *question, int *ret_hung)
 /* Whether what was asked before hangs in the kernel: one more would, and there would be no end of them. */
 static bool still_hangs(struct driver_gate *gate)
 {
-    if (gate->hung < 0 || !has_ended(gate->hung))
+    if (gate->hung < 0 || !ends_within(gate->hung, 0))
         return gate->hung >= 0;
     close(steal_fd(&gate->hung));
     return false;
@@ -216,6 +246,8 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
 
     if (still_hangs(gate))
         return error_set(err, ETIMEDOUT, "the driver hangs, and so does the process that asked it: dmesg may say why");
+    if (timeout_ms <= gate->silence.limit_ms && clock_monotonic_ms() < gate->silence.until_ms)
+        return explain(-ETIMEDOUT, gate->silence.limit_ms, err);
     r = open_program(gate, err);
     if (r == 0)
         r = start(gate, what, timeout_ms, &question, err);
@@ -223,6 +255,8 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
         return r;
     r = read_answer(gate, question.answer, deadline, &text);
     end(&question, r < 0 ? &gate->hung : NULL);
+    gate->silence.limit_ms = timeout_ms;
+    gate->silence.until_ms = r == -ETIMEDOUT ? clock_monotonic_ms() + SILENCE_MS : 0;
     return r < 0 ? explain(r, timeout_ms, err) : answer_decode(text.data, text.length, ret_answer, err);
 }
 

@@ -13,6 +13,10 @@ struct driver_gate {
     int program; /* genv-driver, held since it was first asked: an upgrade may take its name away; -1: not yet */
     int hung;    /* a pipe that ends when what could not be ended has: until then nothing is asked; -1: nothing hangs */
     int cancel;  /* while it is readable, whoever waits gives up; the caller's. -1: none */
+    struct {
+        int limit_ms;     /* in which the driver did not answer, … */
+        int64_t until_ms; /* … and, by then, is not asked again for as long as that or less; 0: it has answered */
+    } silence;
 };
 
 #define DRIVER_GATE_INIT                                                                                               \
@@ -23,11 +27,12 @@ struct driver_gate {
 void driver_gate_close(struct driver_gate *gate);
 
 /* Asks the driver in force for its devices and for @what (ANSWER_SAMPLES, ANSWER_PROCESSES), and waits for the answer
- * up to @timeout_ms. Simulated devices, which can't be slow, are asked in this process. Give the answer back with
- * answer_release().
+ * up to @timeout_ms, and a moment longer for what asks to end. Simulated devices, which can't be slow, are asked in
+ * this process. Give the answer back with answer_release().
  *
- * -ETIMEDOUT: there was none in time, or what was asked before still hangs in the kernel, where nobody can end it;
- * -ECANCELED: gate->cancel; -EIO: there is no such program, or it ended; else as driver_open(). */
+ * -ETIMEDOUT: there was none in time, now or a moment ago through this gate, or what was asked before still hangs in
+ * the kernel, where nobody can end it; -ECANCELED: gate->cancel; -EIO: there is no such program, or it ended; -ESTALE:
+ * the program is of another version; else as driver_open(). */
 int driver_ask(struct driver_gate *gate, unsigned what, int timeout_ms, struct driver_answer *ret_answer,
                struct genv_error *err);
 

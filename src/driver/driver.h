@@ -67,8 +67,8 @@ int driver_open(struct driver **ret_driver, struct genv_error *err);
 void driver_close(struct driver *driver); /* NULL is fine */
 DEFINE_CLEANUP(struct driver *, cleanup_driverp, driver_close)
 
-/* What the kernel says of the devices, which opens no driver: while this number stays, so does their list. -ENOENT:
- * nothing, or devices are simulated. */
+/* What the kernel says of the devices, and which of them it shows here, which opens no driver: while this number stays,
+ * so does their list. -ENOENT: nothing, or devices are simulated. */
 int driver_fingerprint(uint64_t *ret_fingerprint);
 
 /* The driver called @name, or NULL. */

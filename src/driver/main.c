@@ -23,13 +23,15 @@
 
 /* Leaves behind all that ties this process to the caller, but for the directory, which a relative LD_LIBRARY_PATH
  * counts from. A flock() of the caller would last as long as this process, and so would a pipe that a shell reads
- * `$(genv …)` from. Keys that end a program are the caller's. */
+ * `$(genv …)` from. Keys that end a program are the caller's. Outside of any environment, the view shows the whole
+ * machine, should that variable lead to it. */
 static void detach(void)
 {
     sigset_t none;
     int answer, life, null;
 
     prctl(PR_SET_NAME, "genv-driver"); /* it was executed by a number */
+    unsetenv("GENV_ENVIRONMENT_ID");
     setpgid(0, 0);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
     sigset_t child;
 
     if (argc != 3 || text_to_u64(argv[1], UINT_MAX, &what) < 0 ||
-        text_to_u64(argv[2], INT_MAX - SLACK_MS, &timeout_ms) < 0) {
+        text_to_u64(argv[2], INT_MAX - SLACK_MS, &timeout_ms) < 0 || isatty(STDOUT_FILENO)) {
         fputs("genv: genv-driver is part of genv: run 'genv devices'\n", stderr);
         return 2;
     }

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
 
 #define VERSION_SIZE_MAX 4096
 #define INSTANCE_DEPTH   4 /* capabilities/gpu0/mig/gi1/ci0 */
+#define NODE             "nvidia"
 
 const struct driver_words nvidia_words = {
     .visible_variable = "CUDA_VISIBLE_DEVICES",
@@ -44,7 +47,26 @@ static int sum_folders(int directory, const char *name, uint64_t state, int dept
     return 0;
 }
 
-int nvidia_fingerprint(const char *directory, uint64_t *ret_fingerprint)
+/* Adds up the device nodes in @nodes, nvidia0 and so on: a container has some of its host's, and the same kernel. */
+static void sum_nodes(const char *nodes, uint64_t *sum)
+{
+    cleanup_closedir DIR *folder = opendir(nodes);
+    struct dirent *entry;
+
+    while (folder && (entry = readdir(folder))) {
+        const char *number = entry->d_name + strlen(NODE);
+        char device[32];
+        struct stat st;
+
+        if (strncmp(entry->d_name, NODE, strlen(NODE)) != 0 || *number < '0' || *number > '9' ||
+            fstatat(dirfd(folder), entry->d_name, &st, 0) < 0)
+            continue;
+        snprintf(device, sizeof(device), ":%llx", (unsigned long long)st.st_rdev);
+        *sum += text_hash(text_hash(TEXT_HASH_INIT, entry->d_name), device);
+    }
+}
+
+int nvidia_fingerprint(const char *directory, const char *nodes, uint64_t *ret_fingerprint)
 {
     cleanup_close int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_free char *version = NULL;
@@ -54,6 +76,7 @@ int nvidia_fingerprint(const char *directory, uint64_t *ret_fingerprint)
         sum_folders(fd, "gpus", TEXT_HASH_INIT, 1, &sum) < 0)
         return -ENOENT;
     sum_folders(fd, "capabilities", TEXT_HASH_INIT, INSTANCE_DEPTH, &sum); /* there is none without MIG */
+    sum_nodes(nodes, &sum);
     *ret_fingerprint = text_hash(TEXT_HASH_INIT, version) ^ sum;
     return 0;
 }

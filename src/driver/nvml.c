@@ -124,8 +124,10 @@ static nvmlReturn_t read_memory(const struct nvml_library *library, nvmlDevice_t
 static nvmlReturn_t read_bus_id(const struct nvml_library *library, nvmlDevice_t handle, char *bus_id, size_t size)
 {
     nvmlPciInfo_t pci = {0};
-    nvmlReturn_t result = NVML_CALL(library, pci_info, handle, &pci);
+    nvmlReturn_t result = NVML_CALL(library, pci_info_v3, handle, &pci);
 
+    if (result == NVML_ERROR_FUNCTION_NOT_FOUND)
+        result = NVML_CALL(library, pci_info_older, handle, &pci);
     if (result != NVML_SUCCESS)
         return result;
     pci.busId[sizeof(pci.busId) - 1] = '\0';
@@ -299,7 +301,7 @@ static int nvml_open(struct driver **ret_driver, struct genv_error *err)
 
 static int nvml_fingerprint(uint64_t *ret_fingerprint)
 {
-    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, ret_fingerprint);
+    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, NVIDIA_NODES, ret_fingerprint);
 }
 
 const struct driver_ops driver_nvml = {

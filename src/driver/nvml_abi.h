@@ -188,6 +188,8 @@ nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version);
 nvmlReturn_t nvmlSystemGetProcessName(unsigned pid, char *name, unsigned length);
 nvmlReturn_t nvmlSystemGetTopologyGpuSet(unsigned cpu, unsigned *count, nvmlDevice_t *devices);
 nvmlReturn_t nvmlUnitGetCount(unsigned *count);
+nvmlReturn_t nvmlGetBlacklistDeviceCount(unsigned *count);
+nvmlReturn_t nvmlGetBlacklistDeviceInfoByIndex(unsigned index, nvmlExcludedDeviceInfo_t *info);
 nvmlReturn_t nvmlGetExcludedDeviceCount(unsigned *count);
 nvmlReturn_t nvmlGetExcludedDeviceInfoByIndex(unsigned index, nvmlExcludedDeviceInfo_t *info);
 

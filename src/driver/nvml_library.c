@@ -9,7 +9,7 @@
 
 static const struct binding {
     size_t offset;
-    const char *names[3]; /* best first; all of them have one layout */
+    const char *names[2]; /* best first; all of them have one layout */
 } bindings[] = {
     {MEMBER(init), {"nvmlInit_v2", "nvmlInit"}},
     {MEMBER(shutdown), {"nvmlShutdown"}},
@@ -18,7 +18,8 @@ static const struct binding {
     {MEMBER(device_count), {"nvmlDeviceGetCount_v2", "nvmlDeviceGetCount"}},
     {MEMBER(handle_by_index), {"nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex"}},
     {MEMBER(uuid), {"nvmlDeviceGetUUID"}},
-    {MEMBER(pci_info), {"nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2", "nvmlDeviceGetPciInfo"}},
+    {MEMBER(pci_info_v3), {"nvmlDeviceGetPciInfo_v3"}},
+    {MEMBER(pci_info_older), {"nvmlDeviceGetPciInfo_v2", "nvmlDeviceGetPciInfo"}},
     {MEMBER(name), {"nvmlDeviceGetName"}},
     {MEMBER(minor_number), {"nvmlDeviceGetMinorNumber"}},
     {MEMBER(mig_mode), {"nvmlDeviceGetMigMode"}},

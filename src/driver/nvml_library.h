@@ -12,7 +12,7 @@ struct nvml_process_functions {
     __typeof__(nvmlDeviceGetComputeRunningProcesses_v3) *v3;
 };
 
-/* A function that the library lacks is NULL; NVML_CALL() makes it NVML_ERROR_FUNCTION_NOT_FOUND. */
+/* A function that the library lacks is NULL; NVML_CALL() makes it NVML_ERROR_FUNCTION_NOT_FOUND, as the view has it. */
 struct nvml_library {
     void *handle; /* of dlopen() */
     __typeof__(nvmlInit_v2) *init;
@@ -22,7 +22,7 @@ struct nvml_library {
     __typeof__(nvmlDeviceGetCount_v2) *device_count;
     __typeof__(nvmlDeviceGetHandleByIndex_v2) *handle_by_index;
     __typeof__(nvmlDeviceGetUUID) *uuid;
-    __typeof__(nvmlDeviceGetPciInfo_v3) *pci_info;
+    __typeof__(nvmlDeviceGetPciInfo_v3) *pci_info_v3, *pci_info_older;
     __typeof__(nvmlDeviceGetName) *name;
     __typeof__(nvmlDeviceGetMinorNumber) *minor_number;
     __typeof__(nvmlDeviceGetMigMode) *mig_mode;

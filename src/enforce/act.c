@@ -156,51 +156,66 @@ static void report_failure(const struct acts *acts, const struct violation *viol
     report(acts, violation, forbidden ? ACT_FORBIDDEN : ACT_FAILED, err);
 }
 
-/* Whether the attachment is still the one that @violation is about: the fresh look may be a driver's answer old. */
-static bool is_attached(const struct acts *acts, const struct violation *violation)
+/* Whether the attachment is still the one that @violation is about: the fresh look may be a driver's answer old. It is
+ * looked for in all records, since genv_env_get() refuses some that hold devices all the same. */
+static int find_attachment(const struct acts *acts, const struct violation *violation, bool *ret_found,
+                           struct genv_error *err)
 {
-    const struct genv_attachment *attachment;
-    struct genv_env *env = NULL;
-    bool same;
+    struct genv_snapshot *snapshot = NULL;
+    int r = genv_snapshot_take(acts->g, GENV_DEPTH_DEVICES, &snapshot, err);
 
-    if (genv_env_get(acts->g, violation->eid, &env, NULL) < 0)
-        return false;
-    attachment = genv_env_attachment(env, violation->uuid);
-    same = attachment && attachment->time.tv_sec == violation->attached.tv_sec &&
-           attachment->time.tv_nsec == violation->attached.tv_nsec;
-    genv_env_free(env);
-    return same;
+    if (r < 0)
+        return r;
+    *ret_found = violation_holds(violation, snapshot);
+    genv_snapshot_free(snapshot);
+    return 0;
 }
 
+/* Which device is detached, and what the library tells of that. */
+struct detachment {
+    const char *uuid;
+    struct genv_event event;
+};
+
+/* Not of the other devices of a record that goes as a whole, nor of an end that was found. */
 static void keep_detachment(const struct genv_event *event, void *data)
 {
-    if (event->kind == GENV_EVENT_DETACHED && event->reason == GENV_REASON_ASKED) /* and no end that was found */
-        *(struct genv_event *)data = *event;
+    struct detachment *detachment = data;
+
+    if (event->kind == GENV_EVENT_DETACHED && event->reason == GENV_REASON_ASKED &&
+        strcmp(event->attachment.device.uuid, detachment->uuid) == 0)
+        detachment->event = *event;
 }
 
-static void detach(const struct acts *acts, const struct violation *violation, const struct genv_snapshot *snapshot)
+static void detach_now(const struct acts *acts, const struct violation *violation)
 {
-    struct act_report detached = {.violation = violation, .outcome = ACT_DETACHED};
+    struct detachment detachment = {.uuid = violation->uuid};
+    const struct act_report detached = {.violation = violation, .outcome = ACT_DETACHED, .event = &detachment.event};
     struct genv_error err = {0};
-    struct genv_event event = {.eid = ""};
     int r;
 
-    if (!violation_holds(violation, snapshot)) {
-        report(acts, violation, ACT_GONE, NULL);
-        return;
-    }
-    if (acts->options.dry_run) {
-        report(acts, violation, ACT_WITHHELD, NULL);
-        return;
-    }
-    genv_listen(acts->g, keep_detachment, &event);
-    r = is_attached(acts, violation) ? genv_detach(acts->g, violation->eid, violation->uuid, NULL, &err) : -ENODEV;
+    genv_listen(acts->g, keep_detachment, &detachment);
+    r = genv_detach(acts->g, violation->eid, violation->uuid, NULL, &err);
     genv_listen(acts->g, NULL, NULL);
-    detached.event = &event;
     if (r < 0)
         report_failure(acts, violation, r, &err);
     else
         acts->options.report(&detached, acts->options.data);
+}
+
+static void detach(const struct acts *acts, const struct violation *violation, const struct genv_snapshot *snapshot)
+{
+    bool found = violation_holds(violation, snapshot);
+    struct genv_error err = {0};
+
+    if (found && acts->options.dry_run)
+        report(acts, violation, ACT_WITHHELD, NULL);
+    else if (found && find_attachment(acts, violation, &found, &err) < 0)
+        report(acts, violation, ACT_FAILED, &err);
+    else if (found)
+        detach_now(acts, violation);
+    else
+        report(acts, violation, ACT_GONE, NULL);
 }
 
 /* Makes @snapshot one in which the process uses nothing: what it used is as good as free, and no reason to end more. */

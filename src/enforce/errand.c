@@ -25,12 +25,28 @@ static void report(const struct act_report *act, void *data)
     tell(data, journal_entry_of_act(act));
 }
 
+/* "RULE:…": how a violation was sent before it was JSON. Such a genv takes a wrong use for a sign that this one is too
+ * old, and shows any other failure's sentence. */
+static bool is_of_earlier_version(const char *word)
+{
+    size_t length = strcspn(word, ":");
+
+    for (enum enforce_rule rule = 0; word[length] && rule < RULE_COUNT; rule++) {
+        if (strlen(enforce_rule_names[rule]) == length && strncmp(enforce_rule_names[rule], word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int read_violations(char **words, const struct genv_snapshot *snapshot, struct violation_list *list,
                            struct genv_error *err)
 {
     for (; *words; words++) {
         struct violation violation;
 
+        if (is_of_earlier_version(*words))
+            return error_set(err, EPROTO,
+                             "genv is too old on the machine that runs 'genv remote enforce': update it there");
         if (violation_from_json(*words, &violation, err) < 0)
             return error_prefix(err, -EINVAL, "'%s' is not a violation", *words);
         violation_complete(&violation, snapshot);

@@ -15,8 +15,8 @@ struct errand_options {
     void *data;
 };
 
-/* Acts here on the violations @words, NULL-terminated, as another host sends them. -EINVAL: one is none; nothing was
- * done. */
+/* Acts here on the violations @words, NULL-terminated, as another host sends them. -EINVAL: one is none; -EPROTO: a
+ * genv that is too old has sent them. Nothing was done then. */
 int errand_do(struct genv *g, char **words, const struct errand_options *options, struct genv_error *err);
 
 /* The entry in a line of the answer, with @host as its host; *ret_failed: it is about something that could not be done.

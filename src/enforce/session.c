@@ -13,7 +13,7 @@ static int collect_limits(const struct session_options *options, struct limits *
     int r;
 
     if (options->limits_file && access(options->limits_file, F_OK) < 0)
-        return error_set_errno(err, errno, "can't read the limits file %s", options->limits_file);
+        return error_set_errno(err, errno, "cannot read the limits file %s", options->limits_file);
     r = limits_load(options->limits_file ? options->limits_file : LIMITS_FILE, limits, err);
     for (size_t i = 0; r == 0 && i < options->maximum_count; i++) {
         const struct session_maximum *maximum = &options->maxima[i];

@@ -11,6 +11,7 @@
 
 /* Whoever runs under the lock finds "PID:START TIME:UUIDS" of the holder here. */
 #define TOKEN_VARIABLE "GENV_LOCK"
+#define TRIES          16 /* at a lock that others remove */
 
 struct genv_lock {
     int *fds;
@@ -106,22 +107,40 @@ static void name_device(const struct genv_attachment *attachment, char name[stat
         copy_string(name, GENV_UUID_SIZE, attachment->device.uuid);
 }
 
-static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_attachment *attachment,
-                    int64_t timeout_ms, int late, struct genv_error *err)
+static int wait_for(int fd, const char *device, int64_t timeout_ms, int late, struct genv_error *err)
 {
-    int fd, r = store_open_device_lock(g->store, attachment->device.uuid, &fd, err);
-    char holder[LOCK_HOLDER_SIZE], device[GENV_UUID_SIZE];
+    char holder[LOCK_HOLDER_SIZE];
+    int r = lock_wait(fd, LOCK_EX, timeout_ms);
 
-    if (r < 0)
-        return r;
-    lock->fds[lock->count++] = fd;
-    name_device(attachment, device);
-    r = lock_wait(fd, LOCK_EX, timeout_ms);
     if (r == -EAGAIN) {
         lock_describe_holder(fd, holder);
         return error_set(err, late, "device %s is locked by %s", device, holder);
     }
     return r < 0 ? error_set_errno(err, -r, "cannot lock device %s", device) : 0;
+}
+
+/* Takes one lock. Its owner, or who cleans up, may remove the file while it is waited for. */
+static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_attachment *attachment,
+                    double timeout_seconds, int64_t start_ms, struct genv_error *err)
+{
+    int late = timeout_seconds > 0 ? ETIMEDOUT : EAGAIN;
+    char device[GENV_UUID_SIZE];
+
+    name_device(attachment, device);
+    for (int i = 0; i < TRIES; i++) {
+        cleanup_close int fd = -1;
+        int r = store_open_device_lock(g->store, attachment->device.uuid, &fd, err);
+
+        if (r == 0)
+            r = wait_for(fd, device, left_ms(timeout_seconds, start_ms), late, err);
+        if (r < 0)
+            return r;
+        if (store_is_device_lock(g->store, attachment->device.uuid, fd)) {
+            lock->fds[lock->count++] = steal_fd(&fd);
+            return 0;
+        }
+    }
+    return error_set(err, EBUSY, "the lock of device %s is replaced again and again", device);
 }
 
 /* Everyone locks in the order of the UUIDs, which is the same wherever the devices are seen from. */
@@ -155,8 +174,7 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
             return error_set(err, EDEADLK,
                              "cannot lock device %s inside a lock of one that comes after it: lock them together",
                              device);
-        r = take_one(g, lock, attachment, left_ms(timeout_seconds, start_ms), timeout_seconds > 0 ? ETIMEDOUT : EAGAIN,
-                     err);
+        r = take_one(g, lock, attachment, timeout_seconds, start_ms, err);
     }
     return r;
 }

@@ -9,6 +9,7 @@
 #include "base/user.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
+#include "model/record.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
@@ -33,17 +34,15 @@ void supply_release(struct supply *supply)
 
 void supply_resolve_indices(struct genv *g, const struct supply *supply, struct genv_env *env)
 {
-    struct supply taken = {0};
+    cleanup_free struct genv_device *devices = NULL;
+    size_t count;
 
     if (!env->attachment_count)
         return;
-    if (!supply->taken) {
-        supply_take(g, false, &taken);
-        supply = &taken;
-    }
-    if (!supply->failure.code)
+    if (supply->taken && !supply->failure.code)
         env_resolve_indices(env, supply->devices, supply->device_count);
-    supply_release(&taken);
+    else if (!supply->taken && handle_indices(g, &devices, &count) == 0)
+        env_resolve_indices(env, devices, count);
 }
 
 void supply_return_env(struct genv *g, const struct supply *supply, struct genv_env *env, struct genv_env **result,
@@ -75,11 +74,16 @@ static pid_t *find_strangers(const struct supply *supply, const struct env_list 
 static void warn_of_stranger(const struct genv *g, unsigned index, pid_t pid)
 {
     char command[GENV_COMMAND_SIZE], user[GENV_USERNAME_SIZE];
+    uid_t uid = proc_uid(pid);
 
+    if (uid == (uid_t)-1) { /* gone, hidden, or of another PID namespace */
+        handle_warn(g, "device %u is used by a process that cannot be seen from here (PID %d)", index, pid);
+        return;
+    }
     proc_command(pid, command, sizeof(command));
-    user_name(proc_uid(pid), user, sizeof(user));
-    handle_warn(g, "device %u is used by process %d (%s) of %s, which belongs to no environment", index, pid,
-                *command ? command : "?", user);
+    user_name(uid, user, sizeof(user));
+    handle_warn(g, "device %u is used by process %d%s%s%s of %s, which belongs to no environment", index, pid,
+                *command ? " (" : "", command, *command ? ")" : "", user);
 }
 
 static void warn_of_strangers(const struct genv *g, const struct genv_env *before, const struct selection *selection,
@@ -231,6 +235,13 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     return r;
 }
 
+/* Whether @env is a user's whose record is not valid. Nothing but its devices is known, so that it cannot be written
+ * back without one of them: for root it goes as a whole. */
+static bool is_users_junk(const struct genv *g, const struct genv_env *env)
+{
+    return g->uid == 0 && env->uid != 0 && record_origin(env) == RECORD_INVALID;
+}
+
 static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
 {
     cleanup_env_content struct genv_env before = {0};
@@ -248,6 +259,10 @@ static int detach_locked(struct genv *g, struct genv_env *env, const char *devic
         return error_set(err, ENODEV, "device %s is not attached", device);
     if (kept == before.attachment_count)
         return 0;
+    if (is_users_junk(g, env)) {
+        env->attachment_count = 0;
+        return handle_commit(g, &before, NULL, GENV_REASON_ASKED, err);
+    }
     env->attachment_count = kept;
     return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
 }
@@ -265,6 +280,8 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device,
         return error_no_memory(err);
     if (device)
         supply_take(g, false, &supply);
+    if (supply.failure.code)
+        handle_warn_of_indices(g, &supply.failure);
     r = handle_begin_allocation(g, eid, &envs, err);
     if (r < 0)
         return r;

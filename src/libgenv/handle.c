@@ -16,6 +16,9 @@
 
 #define TIMEOUT_MAX_S    86400
 #define DRIVER_TIMEOUT_S 60 /* without persistence mode, a driver wakes each GPU for seconds */
+/* For indices. One that is awake answers in a tenth of it, also where others keep the machine busy: a guess too early
+ * would have CUDA_VISIBLE_DEVICES name another device. */
+#define INDICES_TIMEOUT_MS 1000
 
 GENV_PUBLIC const char *genv_version(void)
 {
@@ -131,7 +134,8 @@ static bool all_work(const struct genv_device *devices, size_t count)
     return true;
 }
 
-int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err)
+static int find_devices(struct genv *g, int timeout_ms, struct genv_device **ret_devices, size_t *ret_count,
+                        struct genv_error *err)
 {
     cleanup_answer struct driver_answer answer = {.parts = NULL};
     char key[INVENTORY_KEY_SIZE], boot_id[BOOT_ID_SIZE];
@@ -143,7 +147,7 @@ int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret
         inventory_key(boot_id, fingerprint, key);
     if (has_key && store_load_inventory(g->store, key, ret_devices, ret_count) == 0)
         return 0;
-    r = driver_ask(&g->gate, 0, g->driver_timeout_ms, &answer, err);
+    r = driver_ask(&g->gate, 0, timeout_ms, &answer, err);
     if (r < 0)
         return r;
     *ret_devices = STEAL_POINTER(answer.devices);
@@ -151,6 +155,30 @@ int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret
     if (has_key && all_work(*ret_devices, *ret_count)) /* what is broken now may be mended before the next boot */
         store_save_inventory(g->store, key, *ret_devices, *ret_count);
     return 0;
+}
+
+int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err)
+{
+    return find_devices(g, g->driver_timeout_ms, ret_devices, ret_count, err);
+}
+
+void handle_warn_of_indices(const struct genv *g, const struct genv_error *reason)
+{
+    if (reason->code == ETIMEDOUT) /* its sentence is for those who could wait longer */
+        handle_warn(g, "the driver does not answer: the indices of attached devices are those that were last known");
+    else if (reason->code != ENODEV && reason->code != ECANCELED)
+        handle_warn(g, "the indices of attached devices are those that were last known: %s", reason->message);
+}
+
+int handle_indices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count)
+{
+    int limit_ms = g->driver_timeout_ms < INDICES_TIMEOUT_MS ? g->driver_timeout_ms : INDICES_TIMEOUT_MS;
+    struct genv_error reason = {0};
+    int r = find_devices(g, limit_ms, ret_devices, ret_count, &reason);
+
+    if (r < 0)
+        handle_warn_of_indices(g, &reason);
+    return r;
 }
 
 int handle_begin(struct genv *g, enum store_access access, struct env_list *list, struct genv_error *err)

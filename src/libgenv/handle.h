@@ -27,6 +27,11 @@ void handle_warn(const struct genv *g, const char *format, ...) PRINTF_LIKE(2, 3
 
 /* The devices, from this boot's inventory where it holds, else from the driver. free() them. */
 int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count, struct genv_error *err);
+/* The same for their indices alone, which records have as well, of when they were written: does not wait long, and a
+ * failure is a warning. */
+int handle_indices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count);
+/* That warning, for the @reason why devices are not known. */
+void handle_warn_of_indices(const struct genv *g, const struct genv_error *reason);
 
 /* store_begin() and store_load() together; handle_end() is the caller's on success. */
 int handle_begin(struct genv *g, enum store_access access, struct env_list *list, struct genv_error *err);

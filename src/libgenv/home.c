@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "base/user.h"
 #include "libgenv/handle.h"
 #include "model/config.h"
@@ -14,30 +14,28 @@
 #define HOME_NAME      ".genv"
 #define FIELD_SIZE_MAX 4096
 
-static bool is_trusted(const struct genv *g, uid_t owner)
-{
-    return owner == g->uid || owner == 0;
-}
-
 /* Whether @path/.genv is a directory that may be believed: the user's own, or root's. Of a link, both ends are looked
  * at: one that a stranger put into /tmp could lead root's --save to /etc. */
 static bool is_home(struct genv *g, const char *path, char **ret_home)
 {
     cleanup_free char *home = NULL;
+    cleanup_close int fd = -1;
     char owner[GENV_USERNAME_SIZE];
-    struct stat entry, st;
+    uid_t stranger;
+    int r;
 
     if (asprintf(&home, "%s/" HOME_NAME, strcmp(path, "/") == 0 ? "" : path) < 0) {
         home = NULL;
         return false;
     }
-    if (lstat(home, &entry) < 0 || stat(home, &st) < 0 || !S_ISDIR(st.st_mode))
-        return false;
-    if (!is_trusted(g, entry.st_uid) || !is_trusted(g, st.st_uid)) {
-        user_name(is_trusted(g, st.st_uid) ? entry.st_uid : st.st_uid, owner, sizeof(owner));
+    r = trust_open(home, &fd, &stranger);
+    if (r == -EPERM) {
+        user_name(stranger, owner, sizeof(owner));
         handle_warn(g, "ignoring %s: it belongs to %s", home, owner);
-        return false;
     }
+    /* That one's own may not be read is said when it is. */
+    if (r < 0 && (r != -EACCES || faccessat(AT_FDCWD, home, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
+        return false;
     *ret_home = STEAL_POINTER(home);
     return true;
 }
@@ -78,14 +76,19 @@ static int read_field(int home, const char *path, const char *name, char **ret_v
     return 1;
 }
 
+/* As genv_home_find() looked at it; it may be another by now. */
 static int open_home(const char *path, int *ret_fd, struct genv_error *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char owner[GENV_USERNAME_SIZE];
+    uid_t stranger;
+    int r = trust_open(path, ret_fd, &stranger);
 
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot open %s", path);
-    *ret_fd = fd;
-    return 0;
+    if (r == -EPERM) {
+        user_name(stranger, owner, sizeof(owner));
+        return error_set(err, EPERM, "%s belongs to %s: set your configuration in a directory of your own", path,
+                         owner);
+    }
+    return r < 0 ? error_set_errno(err, -r, "cannot open %s", path) : 0;
 }
 
 GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config, unsigned *ret_fields,

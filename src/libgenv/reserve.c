@@ -1,6 +1,7 @@
 /* Environments come: created or entered, configured and attached in one commit. */
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -9,12 +10,14 @@
 #include "libgenv/quota.h"
 #include "model/config.h"
 
-#define DEFAULT_EID_TRIES 1000
+#define DEFAULT_EID_TRIES 100
 
-/* The first free one of PID, PID-2, PID-3, …: another user's shell may have had that PID, or planted the name. */
+/* The first free one of PID, PID-2, PID-3, …: another user's shell may have had that PID, or planted the name. Where
+ * somebody planted them all, one that nobody can foresee. */
 static int choose_eid(struct genv *g, const struct genv_member *member, char *ret_eid, struct genv_error *err)
 {
     char base[GENV_KERNEL_ID_MAX + 1];
+    unsigned number = 1;
     int r = member->kernel_id ? kernel_id_validate(member->kernel_id, err) : 0;
 
     if (r < 0)
@@ -24,10 +27,10 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
     else
         snprintf(base, sizeof(base), "%d", member->pid);
     copy_string(ret_eid, GENV_EID_MAX + 1, base);
-    for (int i = 2; store_is_taken(g->store, ret_eid); i++) {
-        if (i > DEFAULT_EID_TRIES)
+    while (store_is_taken(g->store, ret_eid)) {
+        if (++number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
             return error_set(err, EEXIST, "all identifiers like %s are taken: choose one with --id", base);
-        snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%d", base, i);
+        snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%u", base, number);
     }
     return 0;
 }

@@ -169,7 +169,7 @@ static int fill(struct genv *g, enum genv_depth depth, struct genv_snapshot *sna
     else if (depth == GENV_DEPTH_DEVICES)
         r = handle_devices(g, &snapshot->devices, &snapshot->device_count, err);
     else if (any_attached(snapshot))
-        handle_devices(g, &snapshot->devices, &snapshot->device_count, NULL);
+        handle_indices(g, &snapshot->devices, &snapshot->device_count);
     if (r < 0)
         return r;
     if (snapshot->device_count) /* else the indices of the records are the best there is */

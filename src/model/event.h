@@ -16,7 +16,8 @@
 /* A new reference. NULL: out of memory. */
 json_t *event_encode(const struct genv_event *event);
 /* Reads the text of a line that anybody, and any version of genv, may have written; its texts are printable. -EINVAL:
- * it is not an event, or none that is known here. */
+ * it is not an event, or none that is known here. So far tests alone read events, which proves that a line says all
+ * that a reader needs; the ledgers of who held what will be read by it. */
 int event_decode(const char *text, size_t length, struct genv_event *ret_event, struct genv_error *err);
 
 struct event_list {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "base/user.h"
 #include "store/directory.h"
 
@@ -161,17 +162,24 @@ static int open_given(const char *path, int *ret_fd, struct genv_error *err)
     return 0;
 }
 
-/* In a directory that everyone may write to, somebody else may have been first. */
+/* In a directory that everyone may write to, somebody else may have been first; and Prometheus and Grafana are told of
+ * the paths, so that nobody may put others in their place later. */
 static int open_default(int *ret_fd, struct genv_error *err)
 {
     const char *set = getenv("GENV_TMPDIR"), *path = set && *set ? set : STATE_DIRECTORY_DEFAULT;
     cleanup_close int state = -1, fd = -1;
+    cleanup_free char *resolved = NULL;
     char owner[GENV_USERNAME_SIZE];
     struct stat stat;
     int r = directory_open(AT_FDCWD, path, true, path, &state, err);
 
     if (r < 0)
         return r;
+    if (trust_resolve(path, &resolved) < 0)
+        return error_set(err, EPERM,
+                         "others could replace %s/metrics: give another directory with --config-dir, or have root make "
+                         "%s",
+                         path, path);
     r = enter(state, "metrics", &fd);
     if (r < 0)
         return error_set_errno(err, -r, "can't make the directory %s/metrics", path);
@@ -180,6 +188,8 @@ static int open_default(int *ret_fd, struct genv_error *err)
     user_name(stat.st_uid, owner, sizeof(owner));
     if (stat.st_uid != geteuid())
         return error_set(err, EPERM, "%s/metrics belongs to %s: give another directory with --config-dir", path, owner);
+    if (!trust_is_own(&stat))
+        return error_set(err, EPERM, "others can write %s/metrics: run 'chmod go-w' on it", path);
     *ret_fd = steal_fd(&fd);
     return 0;
 }

@@ -49,7 +49,8 @@ const struct command command_top = {
     .description = "A live view for a terminal: how much of each device is used and who holds it, how utilisation went "
                    "in the last minutes, the environments, and the processes that use devices. They can be sorted, and "
                    "filtered by user or environment; the key ? explains the keys.\n\n"
-                   "A driver that does not answer stops nothing but the figures, whose age is shown then.",
+                   "A driver that does not answer stops nothing but the figures, whose age is shown then; without any, "
+                   "the environments are shown after 5 seconds, with --once after 30.",
     .group = GROUP_MACHINE,
     .options = options,
     .defaults = &defaults,

@@ -202,7 +202,8 @@ static int release(const struct maximum *maximum, const struct held_device *held
     return r;
 }
 
-/* The devices that a user has held for the shortest time first. */
+/* The devices that a user has held for the shortest time first. Of those of one moment the UUID decides, and never the
+ * index: who was warned is whom it meets, though a device before theirs has failed meanwhile. */
 static int compare_held(const void *left, const void *right)
 {
     const struct held_device *a = left, *b = right;
@@ -213,9 +214,7 @@ static int compare_held(const void *left, const void *right)
         return a->since.tv_nsec > b->since.tv_nsec ? -1 : 1;
     if (a->host != b->host)
         return a->host > b->host ? -1 : 1;
-    if (a->device->index != b->device->index)
-        return a->device->index > b->device->index ? -1 : 1;
-    return 0;
+    return strcmp(b->device->id.uuid, a->device->id.uuid);
 }
 
 static int collect_holding(const struct maximum *maximum, const char *username, struct holding *holding)

@@ -15,11 +15,18 @@
 #define LATE_MS       1000 /* for the others, once a host suffices */
 #define TIMEOUT_MAX_S 86400
 
+/* How far one host is. */
+struct progress {
+    unsigned char reruns;
+    bool plainly; /* it is asked by genv's words alone */
+};
+
 /* Asking, under way. */
 struct course {
     const struct ask_options *options;
     struct question *questions;
-    unsigned char *reruns;
+    struct progress *progress; /* of each */
+    struct ssh_call call;
     char nonce[FRAME_NONCE_SIZE];
     bool sufficed;
 };
@@ -38,7 +45,30 @@ static bool runs_again(struct course *course, size_t index, const struct fanout_
 
     if (!ssh_may_fare_better(job->status, job->err.data) && !(job->status > 0 && here))
         return false;
-    return course->reruns[index]++ < RERUNS_MAX;
+    return course->progress[index].reruns++ < RERUNS_MAX;
+}
+
+/* Whether the host has not run what it was told, as one that lets only some commands pass, or takes a command apart at
+ * its blanks: genv's words alone may be what it runs. */
+static bool has_run_other(const struct course *course, size_t index, const struct fanout_job *job)
+{
+    return !course->progress[index].plainly && job->status >= 0 && job->status != SSH_FAILED && !job->timed_out &&
+           !job->out.failed && !frame_has_answer(&job->out, course->nonce);
+}
+
+/* Makes @job what asks without the runner of the framing. False: there is no memory for that. */
+static bool make_plain(struct course *course, size_t index, struct fanout_job *job)
+{
+    const struct question *question = &course->questions[index];
+    struct ssh_call call = course->call;
+    char **argv = NULL;
+
+    call.nonce = NULL;
+    if (ssh_command(question->host, &call, question->words, &argv, NULL) < 0)
+        return false;
+    strv_free(job->argv);
+    job->argv = argv;
+    return course->progress[index].plainly = true;
 }
 
 /* Takes the answer out of what was printed, if that is one. */
@@ -47,7 +77,8 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
     struct question *question = &course->questions[index];
     struct genv_error *err = &question->err;
     struct genv_error no_answer = {0};
-    int r = job->out.failed ? 0 : frame_unwrap(&job->out, course->nonce, &no_answer);
+    bool framed = !course->progress[index].plainly && !job->out.failed;
+    int r = framed ? frame_unwrap(&job->out, course->nonce, &no_answer) : 0;
 
     if (job->timed_out)
         return explain_timeout(course, err);
@@ -77,17 +108,21 @@ static void take_rest(struct course *course, size_t index, struct fanout_job *jo
 static int64_t ended(size_t index, struct fanout_job *job, void *data)
 {
     struct course *course = data;
-    bool again;
+    bool ran_other = has_run_other(course, index, job);
+    int64_t next = -1;
     int r;
 
     ssh_drop_chatter(&job->err);
     r = judge(course, index, job);
-    again = r < 0 && runs_again(course, index, job);
-    if (r < 0)
+    if (r < 0 && runs_again(course, index, job))
+        next = FANOUT_AGAIN;
+    else if (r < 0 && ran_other && make_plain(course, index, job))
+        next = FANOUT_ANEW;
+    if (r < 0 && next != FANOUT_ANEW)
         take_rest(course, index, job);
     fanout_job_release(job); /* only what runs takes memory */
-    if (again)
-        return FANOUT_AGAIN;
+    if (next != -1)
+        return next;
     if (r == 0)
         course->questions[index].err = (struct genv_error){0}; /* of an earlier run */
     if (r < 0 || course->sufficed || !course->options->suffices)
@@ -110,22 +145,13 @@ static void jobs_release(struct jobs *jobs)
     free(jobs->list);
 }
 
-static int make_jobs(const struct course *course, double seconds, struct jobs *jobs, struct genv_error *err)
+static int make_jobs(const struct course *course, struct jobs *jobs, struct genv_error *err)
 {
-    cleanup_free char *config = NULL;
-    struct ssh_call call = {
-        .timeout_seconds = (unsigned)(seconds + 0.999),
-        .share = jobs->count <= SHARED_MAX,
-        .terminal = SSH_NO_INPUT,
-        .nonce = course->nonce,
-    };
     const struct question *questions = course->questions;
-    int r = ssh_prepare(&config, err);
+    int r = 0;
 
-    call.config = config;
-    call.has_remote_command = r == 0 && ssh_takes("RemoteCommand=none");
     for (size_t i = 0; r == 0 && i < jobs->count; i++)
-        r = ssh_command(questions[i].host, &call, questions[i].words, &jobs->list[i].argv, err);
+        r = ssh_command(questions[i].host, &course->call, questions[i].words, &jobs->list[i].argv, err);
     return r;
 }
 
@@ -134,8 +160,9 @@ int ask_hosts(struct question *questions, size_t count, const struct ask_options
 {
     double seconds = options->timeout_seconds < TIMEOUT_MAX_S ? options->timeout_seconds : TIMEOUT_MAX_S;
     cleanup_with(jobs_release) struct jobs jobs = {.list = calloc(count + 1, sizeof(*jobs.list)), .count = count};
-    cleanup_free unsigned char *reruns = calloc(count + 1, 1);
-    struct course course = {.options = options, .questions = questions, .reruns = reruns};
+    cleanup_free struct progress *progress = calloc(count + 1, sizeof(*progress));
+    cleanup_free char *config = NULL;
+    struct course course = {.options = options, .questions = questions, .progress = progress};
     struct fanout_options fanout = {
         .timeout_ms = (int64_t)(seconds * 1000),
         .parallel_max = fanout_bound(PARALLEL_MAX),
@@ -145,12 +172,23 @@ int ask_hosts(struct question *questions, size_t count, const struct ask_options
     };
     int r;
 
-    if (!jobs.list || !reruns)
+    if (!jobs.list || !progress)
         return error_no_memory(err);
     for (size_t i = 0; i < count; i++)
         error_set(&questions[i].err, ECANCELED, "not waited for");
     r = frame_make_nonce(course.nonce, err);
     if (r == 0)
-        r = make_jobs(&course, seconds, &jobs, err);
+        r = ssh_prepare(&config, err);
+    if (r < 0)
+        return r;
+    course.call = (struct ssh_call){
+        .config = config,
+        .timeout_seconds = (unsigned)(seconds + 0.999),
+        .share = count <= SHARED_MAX,
+        .terminal = SSH_NO_INPUT,
+        .nonce = course.nonce,
+        .has_remote_command = ssh_takes("RemoteCommand=none"),
+    };
+    r = make_jobs(&course, &jobs, err);
     return r < 0 ? r : fanout_run(jobs.list, jobs.count, &fanout, ret_signal, err);
 }

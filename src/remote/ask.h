@@ -16,8 +16,8 @@ struct ask_options {
     /* Takes what genv on the host of question @index printed (frame.h), if it ended well. A negative errno, with the
      * sentence: that is no answer. */
     int (*take)(size_t index, const struct text *output, void *data, struct genv_error *err);
-    /* It is also given what was printed, if anything, by one that failed or took too long, each time that it ran. @err
-     * is NULL then, what it returns does not matter, and the question has its error nevertheless. */
+    /* It is also given what was printed, if anything, by one that failed or took too long, each time that genv ran.
+     * @err is NULL then, what it returns does not matter, and the question has its error nevertheless. */
     bool always;
     /* Whether this answer will do, so that those that have not come get one more second. NULL: all are waited for. */
     bool (*suffices)(size_t index, void *data);

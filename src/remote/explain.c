@@ -174,7 +174,7 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
         if (has(output, reasons[i].pattern))
             return error_set(err, reasons[i].code, "%s", reasons[i].sentence);
     }
-    if (ssh_was_turned_away(SSH_FAILED, output))
+    if (ssh_may_fare_better(SSH_FAILED, output) && has_any(output, turned_away, ARRAY_SIZE(turned_away)))
         return error_set(err, ECONNRESET,
                          "it closed the connection before it let you in: too many connect at once (MaxStartups of its "
                          "sshd), or it turns you or this address away, perhaps for a while (PerSourcePenalties)");
@@ -198,9 +198,11 @@ static int explain_program(int status, const char *output, struct genv_error *er
     static const char prefix[] = "genv: ";
     cleanup_free char *line = find_line(output, prefix);
 
-    if (has(output, "invalid choice") || status == USAGE_ERROR)
+    bool is_genvs = line && strncmp(line, prefix, strlen(prefix)) == 0; /* and not a shell's, who has that status too */
+
+    if (has(output, "invalid choice") || (is_genvs && status == USAGE_ERROR))
         return error_set(err, EPROTO, "genv there is too old for this: update it there");
-    if (line && strncmp(line, prefix, strlen(prefix)) == 0)
+    if (is_genvs)
         return error_set(err, EREMOTEIO, "%s", line + strlen(prefix));
     if (line || *output)
         return say_line(output, EREMOTEIO, "genv failed there", err);
@@ -257,11 +259,6 @@ void ssh_drop_farewell(struct text *text)
         text->length = start;
         text->data[start] = '\0';
     }
-}
-
-bool ssh_was_turned_away(int status, const char *output)
-{
-    return ssh_may_fare_better(status, output) && has_any(output, turned_away, ARRAY_SIZE(turned_away));
 }
 
 bool ssh_may_fare_better(int status, const char *output)

@@ -163,6 +163,19 @@ static bool reap(struct task *task, int *ret_status)
     return true;
 }
 
+/* Has fewer run at once. Returns how many milliseconds task @index is to wait for its next run: not all at the same
+ * moment, nor at the moments when others come back. */
+static int64_t slow_down(struct fanout *fanout, size_t index, int64_t now)
+{
+    unsigned runs = fanout->tasks[index].runs;
+    int64_t left = RERUN_FIRST_MS << (runs < 4 ? runs : 4);
+
+    if (fanout->bound > PARALLEL_LEAST)
+        fanout->bound -= fanout->bound > PARALLEL_LEAST + 1 ? 2 : 1;
+    left = left / 2 + (int64_t)((uint64_t)now * 2654435761U % (uint64_t)left) + (int64_t)(index % 16);
+    return left < RERUN_LONGEST_MS ? left : RERUN_LONGEST_MS;
+}
+
 /* Takes what the caller's function makes of a job that has ended. */
 static void tell(struct fanout *fanout, size_t index, int64_t now)
 {
@@ -174,14 +187,9 @@ static void tell(struct fanout *fanout, size_t index, int64_t now)
         left = fanout->options->ended(index, &fanout->jobs[index], fanout->options->data);
     if (left >= 0 && now + left < fanout->deadline)
         fanout->deadline = now + left;
-    if (left != FANOUT_AGAIN)
+    if (left != FANOUT_AGAIN && left != FANOUT_ANEW)
         return;
-    if (fanout->bound > PARALLEL_LEAST)
-        fanout->bound -= fanout->bound > PARALLEL_LEAST + 1 ? 2 : 1;
-    /* Not all at the same moment, nor at the moments when others come back. */
-    left = RERUN_FIRST_MS << (task->runs < 4 ? task->runs : 4);
-    left = left / 2 + (int64_t)((uint64_t)now * 2654435761U % (uint64_t)left) + (int64_t)(index % 16);
-    task->not_before = now + (left < RERUN_LONGEST_MS ? left : RERUN_LONGEST_MS);
+    task->not_before = left == FANOUT_AGAIN ? now + slow_down(fanout, index, now) : now;
     task->runs++;
     fanout->again[fanout->again_count++] = index;
 }

@@ -20,6 +20,7 @@ struct fanout_job {
 };
 
 #define FANOUT_AGAIN (-2)
+#define FANOUT_ANEW  (-3)
 
 struct fanout_options {
     int64_t timeout_ms; /* for each job, from its start */
@@ -27,7 +28,8 @@ struct fanout_options {
     size_t output_max; /* bytes of one stream of one job; standard error is cut there instead */
     /* Called when job @index has ended, in whatever order; may be NULL. Returns how many milliseconds those that have
      * not ended still get, or -1: as many as before. FANOUT_AGAIN: run this job again, after a short wait and with
-     * fewer others at once; if its time is up by then it stays as it is. */
+     * fewer others at once; if its time is up by then it stays as it is. FANOUT_ANEW: the same at once, since nothing
+     * was too much for anybody; the function may have given the job another @argv. */
     int64_t (*ended)(size_t index, struct fanout_job *job, void *data);
     void *data;
 };

@@ -13,7 +13,7 @@ int frame_make_nonce(char ret_nonce[static FRAME_NONCE_SIZE], struct genv_error 
     unsigned char bytes[FRAME_NONCE_SIZE / 2];
 
     if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-        return error_set_errno(err, EIO, "can't get random bytes");
+        return error_set_errno(err, EIO, "cannot get random bytes");
     for (size_t i = 0; i < sizeof(bytes); i++)
         snprintf(ret_nonce + 2 * i, 3, "%02x", bytes[i]);
     return 0;
@@ -69,6 +69,13 @@ static int find_words(const struct text *text, size_t from, const char *nonce, c
     return r;
 }
 
+bool frame_has_answer(const struct text *output, const char *nonce)
+{
+    struct frame_line line;
+
+    return find_words(output, 0, nonce, "begin", &line) == 0;
+}
+
 /* Leaves in @text what is from @begin to @end. */
 static void keep(struct text *text, size_t begin, size_t end)
 {
@@ -88,7 +95,7 @@ int frame_unwrap(struct text *output, const char *nonce, struct genv_error *err)
         return 0;
     if (r < 0 || find_words(output, 0, nonce, "begin", &begin) < 0) {
         keep(output, 0, 0);
-        return error_set(err, EPROTO, "the answer's first line is not as genv asked for it");
+        return error_set(err, EPROTO, "the first line of its answer is not the one that genv asked for");
     }
     if (find_words(output, begin.end, nonce, "begin", &line) == 0) {
         keep(output, 0, 0);

@@ -20,7 +20,7 @@ int frame_make_nonce(char ret_nonce[static FRAME_NONCE_SIZE], struct genv_error 
 /* Adds a line of ours. */
 void frame_add_line(struct text *text, const char *nonce, const char *words);
 /* Adds to a command line, which any shell may read, what runs the words behind it and prints the two lines of an
- * answer around their output. Their exit status stays. */
+ * answer around their output. Their exit status stays. A host may refuse it, and run the bare words. */
 void frame_add_runner(struct text *command, const char *nonce);
 
 struct frame_line {
@@ -31,6 +31,9 @@ struct frame_line {
 /* Finds the first line of ours in @text at or behind @from. -EAGAIN: there is none, or it is not complete yet. -EPROTO:
  * it is longer than any of ours. */
 int frame_find(const struct text *text, size_t from, const char *nonce, struct frame_line *ret_line);
+
+/* Whether the line in front of an answer is there: the host has run the runner, and not something else instead. */
+bool frame_has_answer(const struct text *output, const char *nonce);
 
 /* Leaves in @output, all that a host printed, its answer alone. Where there is no line of ours that is all: a command
  * that the host forces upon whoever logs in, perhaps, which is to answer instead. -EPROTO: it was cut off, and what has

@@ -143,14 +143,14 @@ static int read_greeting(struct greeting *greeting, struct genv_error *err)
     if (r == -EAGAIN)
         return error_set(err, EPROTO, "its start-up files print too much: genv waits for its own answer");
     if (r < 0)
-        return error_set(err, EPROTO, "an answer that this genv does not understand");
+        return error_set(err, EPROTO, "genv does not understand its answer");
     if (strcmp(words, "ready") == 0)
         return 0;
     if (strcmp(words, "busy") == 0)
         return error_set(err, EBUSY, "not enough is available there any more");
     if (strncmp(words, "failed ", strlen("failed ")) == 0)
         return error_set(err, EREMOTEIO, "%s", words + strlen("failed "));
-    return error_set(err, EPROTO, "an answer that this genv does not understand: '%s'", words);
+    return error_set(err, EPROTO, "genv does not understand its answer: '%s'", words);
 }
 
 /* Waits for the other side. 0: the shell or the command runs. -ECONNRESET: ssh ended before. */

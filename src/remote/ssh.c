@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "base/user.h"
 #include "remote/frame.h"
 #include "remote/words.h"
@@ -22,67 +23,87 @@
  */
 #define SOCKET_NAME_MAX 58
 
-/* Opens the directory @path, made if it is absent, if nobody else can put anything there. */
-static int open_private(const char *path, int *ret_fd, struct genv_error *err)
+/* Whether ssh can have its sockets, and its configuration, in the directory @path. */
+static bool is_fit(const char *path)
 {
-    cleanup_close int fd = -1;
-    struct stat st;
-
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_set_errno(err, errno, "can't make the directory %s for shared connections", path);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return error_set_errno(err, errno, "can't use %s for shared connections", path);
-    if (st.st_uid != geteuid())
-        return error_set(
-            err, EPERM, "%s belongs to somebody else: remove it, or set XDG_RUNTIME_DIR to a directory of yours", path);
-    if (st.st_mode & 077 && fchmod(fd, 0700) < 0)
-        return error_set_errno(err, errno, "can't make %s private", path);
-    *ret_fd = steal_fd(&fd);
-    return 0;
+    return strlen(path) + SOCKET_NAME_MAX < sizeof(((struct sockaddr_un *)NULL)->sun_path) && !strpbrk(path, "\"%\n");
 }
 
-static int find_directory(char **ret_path, int *ret_fd, struct genv_error *err)
+/* The directory @name in @parent. ssh is told its path, so that nobody else may be able to change what that leads to;
+ * with @own others cannot write @parent either. */
+static int open_directory(const char *parent, bool own, const char *name, char **ret_path, int *ret_fd)
 {
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    cleanup_free char *path = NULL;
-    int r;
+    cleanup_free char *resolved = NULL, *path = NULL;
+    struct stat st;
+    int r = trust_resolve(parent, &resolved);
 
-    if (runtime && *runtime == '/') {
-        if (asprintf(&path, "%s/genv-ssh", runtime) < 0)
-            return error_no_memory(err);
-        if (strlen(path) + SOCKET_NAME_MAX < sizeof(((struct sockaddr_un *)NULL)->sun_path) &&
-            !strpbrk(path, "\"%\n") && open_private(path, ret_fd, NULL) == 0) {
-            *ret_path = STEAL_POINTER(path);
-            return 0;
-        }
-        free(STEAL_POINTER(path)); /* of another user perhaps, as after su */
+    if (r == 0 && own && (stat(resolved, &st) < 0 || !trust_is_own(&st)))
+        r = -EPERM;
+    if (r < 0)
+        return r;
+    if (asprintf(&path, "%s/%s", resolved, name) < 0) {
+        path = NULL;
+        return -ENOMEM;
     }
-    if (asprintf(&path, "/tmp/genv-ssh-%u", (unsigned)geteuid()) < 0)
-        return error_no_memory(err);
-    r = open_private(path, ret_fd, err);
+    if (!is_fit(path))
+        return -ENAMETOOLONG;
+    r = trust_open_private(resolved, name, ret_fd);
     if (r == 0)
         *ret_path = STEAL_POINTER(path);
     return r;
 }
 
+/* In the runtime directory if that is the user's: after su(1) or sudo(8) it may be another's. Else in /tmp, where
+ * anybody may have been first. */
+static int find_directory(char **ret_path, int *ret_fd)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char name[40];
+
+    if (runtime && *runtime == '/' && open_directory(runtime, true, "genv-ssh", ret_path, ret_fd) == 0)
+        return 0;
+    snprintf(name, sizeof(name), "genv-ssh-%u", (unsigned)geteuid());
+    return open_directory("/tmp", false, name, ret_path, ret_fd);
+}
+
+/* ssh does so with a configuration that it reads by itself, and not with one that another includes. */
+static int check_user_config(const char *home, struct genv_error *err)
+{
+    cleanup_free char *path = NULL;
+    struct stat st;
+
+    if (asprintf(&path, "%s/.ssh/config", home) < 0) {
+        path = NULL;
+        return error_no_memory(err);
+    }
+    if (stat(path, &st) == 0 && ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & S_IWOTH))
+        return error_set(err, EPERM, "bad owner or permissions on %s: run 'chmod go-w' on it, or 'chown'", path);
+    return 0;
+}
+
 /* ssh itself looks into the home directory that passwd(5) names, and expands ~ in Include by $HOME. */
-static void add_user_include(struct text *config)
+static int add_user_include(struct text *config, struct genv_error *err)
 {
     cleanup_user struct user_entry user = {.buffer = NULL};
+    const char *home = getenv("HOME");
 
     if (user_find(geteuid(), &user) == 0 && *user.passwd.pw_dir == '/' &&
-        !strpbrk(user.passwd.pw_dir, "\"\\*?[]{}$%\n"))
-        text_addf(config, "Include \"%s/.ssh/config\"\n", user.passwd.pw_dir);
-    else
+        !strpbrk(user.passwd.pw_dir, "\"\\*?[]{}$%\n")) {
+        home = user.passwd.pw_dir;
+        text_addf(config, "Include \"%s/.ssh/config\"\n", home);
+    } else {
         text_add(config, "Include ~/.ssh/config\n");
+    }
+    return home ? check_user_config(home, err) : 0;
 }
 
 /* In ssh's configuration the first value counts: the user's, the system's, ours. */
-static void make_config(struct text *config, const char *directory)
+static int make_config(struct text *config, const char *directory, struct genv_error *err)
 {
+    int r;
+
     text_add(config, "# Made by genv, and made anew when it changes.\n");
-    add_user_include(config);
+    r = add_user_include(config, err);
     text_add(config, "Include /etc/ssh/ssh_config\n");
     text_addf(config,
               "Host *\n"
@@ -92,6 +113,7 @@ static void make_config(struct text *config, const char *directory)
               "    ServerAliveInterval 15\n"
               "    ServerAliveCountMax 3\n",
               directory);
+    return r == 0 && config->failed ? error_no_memory(err) : r;
 }
 
 static int check_installed(struct genv_error *err)
@@ -112,13 +134,19 @@ int ssh_prepare(char **ret_config, struct genv_error *err)
     cleanup_close int fd = -1;
     int r = check_installed(err);
 
-    if (r == 0)
-        r = find_directory(&directory, &fd, err);
     if (r < 0)
         return r;
-    make_config(&config, directory);
-    if (config.failed || asprintf(&path, "%s/" CONFIG_NAME, directory) < 0)
+    if (find_directory(&directory, &fd) < 0) {
+        *ret_config = NULL;
+        return 0;
+    }
+    r = make_config(&config, directory, err);
+    if (r < 0)
+        return r;
+    if (asprintf(&path, "%s/" CONFIG_NAME, directory) < 0) {
+        path = NULL;
         return error_no_memory(err);
+    }
     if (file_read_at(fd, CONFIG_NAME, CONFIG_MAX, &old, NULL) < 0 || strcmp(old, config.data) != 0) {
         r = file_replace(fd, CONFIG_NAME, config.data, config.length, 0600, (uid_t)-1, false);
         if (r < 0)
@@ -236,8 +264,10 @@ int ssh_command(const struct host *host, const struct ssh_call *call, const char
         text_add(&command, "; exit"); /* else most shells become the last command; to all it means the same */
     snprintf(timeout, sizeof(timeout), "ConnectTimeout=%u", call->timeout_seconds ? call->timeout_seconds : 1);
     add_word(&argv, "ssh");
-    add_word(&argv, "-F");
-    add_word(&argv, call->config);
+    if (call->config) {
+        add_word(&argv, "-F");
+        add_word(&argv, call->config);
+    }
     add_option(&argv, "BatchMode=yes");
     add_option(&argv, timeout);
     if (call->has_remote_command)

@@ -9,7 +9,8 @@
 
 /* Prepares what all calls share: a private directory for shared connections, with a configuration that reads the user's
  * and the system's first and only then adds our own defaults (a connection is shared, and kept for a minute). free()
- * @ret_config, the configuration's path. */
+ * @ret_config, the configuration's path; NULL: there is no directory that others keep their hands off, and ssh is
+ * called without. */
 int ssh_prepare(char **ret_config, struct genv_error *err);
 
 /* Whether the ssh here knows an option such as "RemoteCommand=none" (7.6 and newer do). */
@@ -22,7 +23,7 @@ enum ssh_terminal {
 };
 
 struct ssh_call {
-    const char *config;       /* ssh_prepare() */
+    const char *config;       /* ssh_prepare(); may be NULL */
     unsigned timeout_seconds; /* to connect */
     bool share;               /* keep the connection for calls that follow */
     enum ssh_terminal terminal;
@@ -42,17 +43,15 @@ void strv_free(char **strings);
 
 /* Says in @err, without the host's name, why a call failed: @status is ssh's exit status (128+N for a signal), @output
  * what it wrote to standard error. Returns the negative errno: -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -EACCES (not
- * let in), -EKEYREJECTED (the host's key), -ENOENT (no genv there), -EPROTO (an older genv, something else). */
+ * let in), -EKEYREJECTED (the host's key), -ENOENT (no genv there), -EPROTO (an older genv, something else),
+ * -ECONNRESET (the other side closed the connection before it let anybody in, as an sshd does to whom more connect at
+ * once than it likes: nothing has begun there). */
 int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err);
 
 /* Removes from @text the lines in which ssh says that a connection could not be shared. */
 void ssh_drop_chatter(struct text *text);
 /* Removes from the end of @text the line in which ssh says that a session on a terminal is over. */
 void ssh_drop_farewell(struct text *text);
-
-/* Whether the other side closed the connection before it let anybody in, as an sshd does to whom more connect at once
- * than it likes (MaxStartups): nothing has begun there. */
-bool ssh_was_turned_away(int status, const char *output);
 
 /* Whether what may be asked twice is worth another try: ssh failed for no reason that is known to last. An ssh that
  * says in other words that it was turned away has that, too. */

@@ -7,17 +7,35 @@
 #include "base/text.h"
 #include "remote/ask.h"
 
+#define STARTS_MAX 8 /* lines that could be where a snapshot begins */
+
 /* A survey under way. */
 struct course {
     const struct survey_options *options;
     struct survey_answer *answers;
 };
 
+/* A host that answers with a command of its own may print something around the snapshot, and no lines of ours. */
+static int parse_within(const char *text, size_t length, struct genv_snapshot **ret_snapshot)
+{
+    const char *end = text + length, *start = text, *line = text;
+
+    while ((line = strstr(line, "\n}\n")))
+        end = ++line + 1;
+    for (int starts = 0; starts < STARTS_MAX && (start = strstr(start, "\n{")) && ++start < end; starts++) {
+        if (genv_snapshot_from_json(start, (size_t)(end - start), ret_snapshot, NULL) == 0)
+            return 0;
+    }
+    return -EPROTO;
+}
+
 int survey_parse(const struct text *answer, struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
+    const char *text = answer->data ? answer->data : "";
     struct genv_error reason = {0};
 
-    if (genv_snapshot_from_json(answer->data ? answer->data : "", answer->length, ret_snapshot, &reason) == 0)
+    if (genv_snapshot_from_json(text, answer->length, ret_snapshot, &reason) == 0 ||
+        parse_within(text, answer->length, ret_snapshot) == 0)
         return 0;
     return error_set(err, EPROTO, "what answers there is not this genv: it printed no snapshot: %s", reason.message);
 }

@@ -28,7 +28,7 @@ struct survey_options {
 /* Asks all hosts at once. 0, whatever the hosts answered; -EINTR with *ret_signal: a signal ended it. */
 int survey_take(const struct host_list *hosts, const struct survey_options *options, struct survey *ret_survey,
                 int *ret_signal, struct genv_error *err);
-/* The snapshot that `genv snapshot` answered. -EPROTO: it is none. */
+/* The snapshot that `genv snapshot` answered, what stands around it left aside. -EPROTO: there is none. */
 int survey_parse(const struct text *answer, struct genv_snapshot **ret_snapshot, struct genv_error *err);
 /* -EIO: none of the hosts answered. If @strict also the error, with the host's name, of one that failed. */
 int survey_check(const struct survey *survey, bool strict, struct genv_error *err);

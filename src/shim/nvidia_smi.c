@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/trust.h"
 #include "shim/argv.h"
 #include "shim/fallback.h"
 #include "shim/ids.h"
@@ -27,6 +28,9 @@ static int use_view(const struct shim *shim, const char *program, struct genv_er
         return error_set(err, ENOENT, "/proc does not tell where genv is installed");
     if (view_is_ignored_by(program))
         return error_set(err, EPERM, "%s has rights of its own", program);
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - shim->folder), shim->folder);
+    if (trust_is_everybodys(folder))
+        return error_set(err, EPERM, "anybody can put a view into %s", folder);
     snprintf(folder, sizeof(folder), "%.*s/view", (int)(slash - shim->folder), shim->folder);
     return view_use(folder, err);
 }
@@ -83,29 +87,25 @@ static void name_by_uuid(char **argv, const struct genv_env *env, struct argv *r
     }
 }
 
-static int become(const struct shim *shim, const char *program, char **argv)
+static int become_on_view(const char *program, char **argv)
 {
     cleanup_shim_env struct genv_env *env = NULL;
     cleanup_argv struct argv words = {.count = 0};
-    struct genv_error reason = {0};
-    char **on_view = argv;
 
-    /* Only who names devices pays for a look at the environment, and before the view is in force, which would answer
-     * genv as well. */
-    if (takes_uuids(argv[1]) && names_devices(argv + 1) && shim_environment(&env, NULL) == 0) {
-        name_by_uuid(argv, env, &words);
-        if (words.failed) {
-            shim_complain("out of memory");
-            return EXIT_FAILURE;
-        }
-        on_view = words.items;
+    /* Only who names devices pays for a look at the environment. */
+    if (!takes_uuids(argv[1]) || !names_devices(argv + 1) || shim_environment(&env, NULL) < 0)
+        return shim_become(program, argv);
+    name_by_uuid(argv, env, &words);
+    if (words.failed) {
+        shim_complain("out of memory");
+        return EXIT_FAILURE;
     }
-    return use_view(shim, program, &reason) < 0 ? fallback(program, argv, reason.message)
-                                                : shim_become(program, on_view);
+    return shim_become(program, words.items);
 }
 
 int main(int argc, char **argv)
 {
+    struct genv_error reason = {0};
     char program[4096];
     struct shim shim;
 
@@ -116,5 +116,6 @@ int main(int argc, char **argv)
         return report_simulated(argv + 1);
     if (shim_find_real(&shim, program, sizeof(program)) < 0)
         return shim_become_real(&shim, argv); /* which says so */
-    return become(&shim, program, argv);
+    return use_view(&shim, program, &reason) < 0 ? fallback(program, argv, reason.message)
+                                                 : become_on_view(program, argv);
 }

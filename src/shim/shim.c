@@ -2,6 +2,7 @@
 #include "shim/shim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,20 +61,36 @@ bool shim_stands_aside(void)
     return !eid || !*eid || (bypass && *bypass && strcmp(bypass, "0") != 0);
 }
 
-/* This shim, a link to it, or that of another installation of genv, which would look further and find this one. */
+/* The mark of a shim's file. The linker puts notes at the beginning. */
+#define MARK      "a shim of genv: it runs the program of its name that is behind it in PATH"
+#define MARK_ROOM 4096
+
+__attribute__((section(".note.genv.shim"), used, aligned(4))) static const struct {
+    uint32_t name_size, text_size, type;
+    char name[8];
+    char text[sizeof(MARK) + 3 - (sizeof(MARK) + 3) % 4]; /* as all notes */
+} mark = {sizeof("genv"), sizeof(mark.text), 1, "genv", MARK};
+
+static bool is_marked(const char *path)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    char start[MARK_ROOM];
+    ssize_t length = fd < 0 ? -1 : pread(fd, start, sizeof(start), 0);
+
+    return length > 0 && memmem(start, (size_t)length, MARK, sizeof(MARK) - 1);
+}
+
+/* This shim, a link to it, or that of another installation of genv, which would look further and find this one. Those
+ * of earlier versions have no mark, and are where these installed them. */
 static bool is_shim(const struct shim *shim, const char *path, const struct stat *st)
 {
-    char resolved[PATH_MAX], suffix[128], genv[PATH_MAX + 16];
-    size_t length = (size_t)snprintf(suffix, sizeof(suffix), "/shims/%s", shim->name), root;
+    char resolved[PATH_MAX], suffix[128];
+    size_t length = (size_t)snprintf(suffix, sizeof(suffix), "/genv/shims/%s", shim->name);
 
-    if (st->st_dev == shim->device && st->st_ino == shim->inode)
+    if ((st->st_dev == shim->device && st->st_ino == shim->inode) || is_marked(path))
         return true;
-    if (!realpath(path, resolved) || strlen(resolved) < length)
-        return false;
-    root = strlen(resolved) - length;
-    /* Others call a folder shims, too; beside ours there is a genv. */
-    snprintf(genv, sizeof(genv), "%.*s/bin/genv", (int)root, resolved);
-    return strcmp(resolved + root, suffix) == 0 && access(genv, F_OK) == 0;
+    return realpath(path, resolved) && strlen(resolved) >= length &&
+           strcmp(resolved + strlen(resolved) - length, suffix) == 0;
 }
 
 int shim_find_real(const struct shim *shim, char *ret_file, size_t size)

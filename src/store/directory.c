@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/user.h"
 
 /* Gives @aside the name @name, unless that exists by now. */
 static int rename_new(int parent, const char *aside, const char *name, bool is_directory)
@@ -41,13 +41,12 @@ static int make_aside_name(const char *name, char **ret_aside)
 {
     const char *base = strrchr(name, '/');
     int prefix = base ? (int)(base + 1 - name) : 0;
-    uint64_t number;
+    char aside[FILE_ASIDE_SIZE];
+    int r = file_name_aside(aside);
 
-    if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-        return -EIO;
-    if (asprintf(ret_aside, "%.*s" FILE_ASIDE_PREFIX "%016llx", prefix, name, (unsigned long long)number) < 0)
-        return -ENOMEM;
-    return 0;
+    if (r < 0)
+        return r;
+    return asprintf(ret_aside, "%.*s%s", prefix, name, aside) < 0 ? -ENOMEM : 0;
 }
 
 /* mkdir(2) with a mode that the umask takes nothing from, not even for a moment that others could see. */
@@ -113,11 +112,49 @@ int directory_open(int parent, const char *name, bool create, const char *shown,
     return 0;
 }
 
+int directory_take_away(int directory, const char *name)
+{
+    char aside[FILE_ASIDE_SIZE];
+    int r;
+
+    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR)
+        return -errno;
+    r = file_name_aside(aside);
+    if (r < 0)
+        return r;
+    return renameat(directory, name, directory, aside) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int refuse_closed(int directory, const char *name, const char *shown, struct genv_error *err)
+{
+    char owner[GENV_USERNAME_SIZE];
+    struct stat st;
+
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set_errno(err, EACCES, "cannot open %s/%s", shown, name);
+    user_name(st.st_uid, owner, sizeof(owner));
+    return error_set(err, EACCES, "cannot open %s/%s: it belongs to %s, who has closed it to others", shown, name,
+                     owner);
+}
+
+/* Whether it is not root's, who may have reasons. */
+static bool is_of_a_user(int directory, const char *name)
+{
+    struct stat st;
+
+    return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != 0;
+}
+
 int directory_open_lock(int directory, const char *name, bool create, const char *shown, int *ret_fd,
                         struct genv_error *err)
 {
     int r = file_open(directory, name, O_RDONLY, ret_fd, NULL);
 
+    if ((r == -ELOOP || r == -ENOTSUP) && create && geteuid() == 0 && is_of_a_user(directory, name) &&
+        directory_take_away(directory, name) == 0)
+        r = -ENOENT;
     if (r == -ENOENT && create) {
         r = make_lock(directory, name);
         if (r < 0)
@@ -128,5 +165,7 @@ int directory_open_lock(int directory, const char *name, bool create, const char
         return error_set(err, -r,
                          "%s/%s is not a regular file: somebody put it there; ask an administrator to remove it", shown,
                          name);
+    if (r == -EACCES)
+        return refuse_closed(directory, name, shown, err);
     return r < 0 ? error_set_errno(err, -r, "cannot open %s/%s", shown, name) : 0;
 }

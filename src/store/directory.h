@@ -16,8 +16,14 @@
  * before anyone sees it. Links and files: -ENOTDIR. @shown is how the user knows it. */
 int directory_open(int parent, const char *name, bool create, const char *shown, int *ret_fd, struct genv_error *err);
 
-/* Opens the lock file @name (mode 0666) for flock(2) alone. With @create a missing one is made. -ENOENT otherwise. */
+/* Opens the lock file @name (mode 0666) for flock(2) alone. With @create a missing one is made, by root also in the
+ * place of what a user put there that is no file. -ENOENT otherwise. */
 int directory_open_lock(int directory, const char *name, bool create, const char *shown, int *ret_fd,
                         struct genv_error *err);
+
+/* Takes away what bears @name, whatever it is and whoever put it there first, as root can in a sticky directory.
+ * Another directory, which may hold what root has no business to remove, gets a name that nobody looks for. 0 also if
+ * nothing is there. */
+int directory_take_away(int directory, const char *name);
 
 #endif

@@ -2,6 +2,7 @@
 #include "store/lock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/proc.h"
+#include "base/text.h"
 #include "base/user.h"
 
 #define STEP_MIN_NS 50000L
@@ -48,26 +50,94 @@ int lock_wait(int fd, int operation, int64_t timeout_ms)
     return ask_until(fd, operation, timeout_ms ? clock_monotonic_ms() + timeout_ms : 0);
 }
 
-/* 0: nobody can be told. Where the kernel's number of the device is another than that of stat(2), as on btrfs and
- * overlays, no lock is found to be this one. */
-static pid_t find_holder(int fd)
+/* Whether the line @text, of /proc/locks or behind "lock:" in fdinfo, is of a flock() on that file, by process
+ * *@ret_pid: "3: FLOCK  ADVISORY  WRITE 4242 fe:00:1572866 0 EOF"; who waits has "->" before FLOCK. Where the kernel's
+ * number of the device is another than that of stat(2), as on btrfs and overlays, no lock is found to be this one. */
+static bool is_lock_on(const char *text, const struct stat *st, pid_t *ret_pid)
 {
-    cleanup_fclose FILE *locks = fopen("/proc/locks", "re");
     unsigned major_number, minor_number;
     unsigned long long inode;
-    char line[256];
-    struct stat st;
-    int pid;
 
-    if (!locks || fstat(fd, &st) < 0)
-        return 0;
-    while (fgets(line, sizeof(line), locks)) {
-        /* "3: FLOCK  ADVISORY  WRITE 4242 fe:00:1572866 0 EOF"; who waits has "->" before FLOCK */
-        if (sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%llu", &pid, &major_number, &minor_number, &inode) == 4 &&
-            makedev(major_number, minor_number) == st.st_dev && inode == st.st_ino)
+    return sscanf(text, "%*d: FLOCK %*s %*s %d %x:%x:%llu", ret_pid, &major_number, &minor_number, &inode) == 4 &&
+           makedev(major_number, minor_number) == st->st_dev && inode == st->st_ino;
+}
+
+/* Who took it, or 0. */
+static pid_t find_taker(const struct stat *st)
+{
+    cleanup_fclose FILE *locks = fopen("/proc/locks", "re");
+    char line[256];
+    pid_t pid;
+
+    while (locks && fgets(line, sizeof(line), locks)) {
+        if (is_lock_on(line, st, &pid))
             return pid;
     }
     return 0;
+}
+
+static bool has_lock(int directory, const char *descriptor, const struct stat *st)
+{
+    cleanup_close int fd = openat(directory, descriptor, O_RDONLY | O_CLOEXEC);
+    cleanup_fclose FILE *info = fd < 0 ? NULL : fdopen(fd, "r");
+    char line[256];
+    pid_t pid;
+
+    if (info)
+        steal_fd(&fd);
+    while (info && fgets(line, sizeof(line), info)) {
+        if (strncmp(line, "lock:", strlen("lock:")) == 0 && is_lock_on(line + strlen("lock:"), st, &pid))
+            return true;
+    }
+    return false;
+}
+
+/* 1 or 0: whether a descriptor of the process holds the lock; -EACCES and so on: that can't be seen. What its
+ * descriptors lead to is not looked at, which may be a file system that does not answer. */
+static int holds(pid_t pid, const struct stat *st)
+{
+    char path[64];
+    cleanup_closedir DIR *descriptors = NULL;
+    struct dirent *entry;
+    int found = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo", pid);
+    descriptors = opendir(path);
+    if (!descriptors)
+        return -errno;
+    while (!found && (entry = readdir(descriptors)))
+        found = entry->d_name[0] != '.' && has_lock(dirfd(descriptors), entry->d_name, st);
+    return found;
+}
+
+/* 0: nobody that can be seen. */
+static pid_t search_holder(const struct stat *st)
+{
+    cleanup_closedir DIR *processes = opendir("/proc");
+    struct dirent *entry;
+    uint64_t pid;
+
+    while (processes && (entry = readdir(processes))) {
+        if (text_to_u64(entry->d_name, INT32_MAX, &pid) == 0 && (pid_t)pid != getpid() && holds((pid_t)pid, st) == 1)
+            return (pid_t)pid;
+    }
+    return 0;
+}
+
+/* 0: nobody can be told. Who took the lock may have ended, and its number be another's, while a child still holds it;
+ * but who may not look there is told of the taker. */
+static pid_t find_holder(int fd)
+{
+    struct stat st;
+    pid_t taker;
+    int r = 0;
+
+    if (fstat(fd, &st) < 0)
+        return 0;
+    taker = find_taker(&st); /* a PID namespace does not show locks of those that have ended */
+    if (taker > 0)
+        r = holds(taker, &st);
+    return r == 1 || r == -EACCES ? taker : search_holder(&st);
 }
 
 bool lock_describe_holder(int fd, char text[static LOCK_HOLDER_SIZE])

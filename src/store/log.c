@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "store/directory.h"
 #include "store/lock.h"
 
 #define LOCK_MS  200
@@ -24,7 +25,7 @@ struct log {
     int directory, fd; /* fd is -1 until the first line */
     bool own;          /* root's in the state directory: what others put in its place is removed */
     bool contested;    /* somebody keeps the lock: wait for him no more */
-    bool stuck;        /* the file can't be rotated, which was said */
+    bool stuck;        /* the file cannot be rotated, which was said */
 };
 
 void log_close(struct log *log)
@@ -54,8 +55,8 @@ static int check_owner(const char *path, const struct stat *st, struct genv_erro
 static int refuse(const char *path, int r, struct genv_error *err)
 {
     if (r == -ELOOP || r == -ENOTSUP || r == -EISDIR)
-        return error_set(err, EPERM, "%s is a link, or no file: remove it, or name another file", path);
-    return error_set_errno(err, -r, "can't open the log %s", path);
+        return error_set(err, EPERM, "%s is not a regular file: remove it, or name another file", path);
+    return error_set_errno(err, -r, "cannot open the log %s", path);
 }
 
 /* -ENOENT: there is none; @err is not set then. */
@@ -103,11 +104,11 @@ static int split_path(struct log *log, const char *path, struct genv_error *err)
     if (!folder || !log->path)
         return error_no_memory(err);
     if (!*name || strlen(name) + sizeof(".1") > sizeof(log->name))
-        return error_set(err, EINVAL, "'%s' names no file", path);
+        return error_set(err, EINVAL, "'%s' is not the name of a file", path);
     copy_string(log->name, sizeof(log->name), name);
     snprintf(log->rotated, sizeof(log->rotated), "%.*s.1", NAME_MAX - 2, name);
     log->directory = open_folder(folder);
-    return log->directory < 0 ? error_set_errno(err, -log->directory, "can't open %s for the log", folder) : 0;
+    return log->directory < 0 ? error_set_errno(err, -log->directory, "cannot open %s for the log", folder) : 0;
 }
 
 static int create(struct log *log)
@@ -123,19 +124,20 @@ static int create(struct log *log)
     return 0;
 }
 
-/* Removes what was planted in the log's place: in a sticky directory root alone can, and only that name goes.
- * -EISDIR: it is a directory. */
-static int remove_planted(const struct log *log)
+/* Whether what bears the name may be the log's own. */
+static bool may_be_ours(const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid()) && st->st_nlink == 1;
+}
+
+/* Removes what was planted under @name. */
+static int remove_planted(const struct log *log, const char *name)
 {
     struct stat st;
 
-    if (fstatat(log->directory, log->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(log->directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    if (S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1)
-        return 0; /* another genv was quicker */
-    return unlinkat(log->directory, log->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    return may_be_ours(&st) ? 0 : directory_take_away(log->directory, name); /* ours: another genv was quicker */
 }
 
 /* Opens the file that is there, in the place of a planted one a new one. -ENOENT: there is none; @err is not set then.
@@ -147,13 +149,13 @@ static int open_current(struct log *log, struct genv_error *err)
 
     for (int i = 0; r == -EPERM && i < ATTEMPTS; i++) {
         r = open_existing(log->directory, log->name, log->path, O_RDWR | O_APPEND, &log->fd, &reason);
-        if (r != -EPERM || !log->own || remove_planted(log) < 0)
+        if (r != -EPERM || !log->own || remove_planted(log, log->name) < 0)
             break;
         r = create(log);
         if (r == -EEXIST)
             r = -EPERM; /* planted again */
         else if (r < 0)
-            error_set_errno(&reason, -r, "can't make the log %s", log->path);
+            error_set_errno(&reason, -r, "cannot make the log %s", log->path);
     }
     if (r < 0 && r != -ENOENT && err)
         *err = reason;
@@ -211,7 +213,7 @@ static int enter(struct log *log, struct genv_error *err)
             if (r == -EEXIST)
                 continue;
             if (r < 0)
-                return error_set_errno(err, -r, "can't make the log %s", log->path);
+                return error_set_errno(err, -r, "cannot make the log %s", log->path);
         }
         if (r < 0)
             return r;
@@ -220,7 +222,7 @@ static int enter(struct log *log, struct genv_error *err)
             return 0;
         close(steal_fd(&log->fd)); /* rotated, or removed, by another */
     }
-    return error_set(err, EBUSY, "the log %s is replaced again and again", log->path);
+    return error_set(err, EBUSY, "something keeps replacing the log %s: stop it, or name another file", log->path);
 }
 
 static void leave(struct log *log)
@@ -228,15 +230,30 @@ static void leave(struct log *log)
     flock(log->fd, LOCK_UN);
 }
 
+/* Gives the full file its other name, whatever somebody put there first. */
+static int move_away(const struct log *log)
+{
+    int r = -EISDIR;
+
+    for (int i = 0; r == -EISDIR && i < ATTEMPTS; i++) {
+        r = renameat(log->directory, log->name, log->directory, log->rotated) < 0 ? -errno : 0;
+        if (r == -EISDIR && (!log->own || remove_planted(log, log->rotated) < 0))
+            break;
+    }
+    return r;
+}
+
 /* A new file for the next lines where this one is full. Without the lock another may be doing so: only if it must be.
  */
 static int rotate(struct log *log, struct genv_error *err)
 {
     off_t size = lseek(log->fd, 0, SEEK_END);
+    int r;
 
     if (size < (off_t)LOG_SIZE_MAX * (log->contested ? 2 : 1))
         return 0;
-    if (renameat(log->directory, log->name, log->directory, log->rotated) == 0) {
+    r = move_away(log);
+    if (r == 0) {
         log->stuck = false;
         close(steal_fd(&log->fd));
         return enter(log, err);
@@ -244,7 +261,7 @@ static int rotate(struct log *log, struct genv_error *err)
     if (log->stuck)
         return 0;
     log->stuck = true;
-    return error_set_errno(err, errno, "can't rotate the log %s to %s, and it grows: remove that", log->path,
+    return error_set_errno(err, -r, "cannot rotate the log %s, which keeps growing until %s is removed", log->path,
                            log->rotated);
 }
 
@@ -268,10 +285,10 @@ static int append(const struct log *log, const char *line, size_t length, struct
     if (n == (ssize_t)length)
         return 0;
     if (n < 0)
-        return error_set_errno(err, errno, "can't write the log %s", log->path);
+        return error_set_errno(err, errno, "cannot write the log %s", log->path);
     if (!log->contested && ftruncate(log->fd, before) < 0)
-        return error_set_errno(err, errno, "can't take half a line back from the log %s", log->path);
-    return error_set(err, ENOSPC, "can't write the log %s: the disk is full", log->path);
+        return error_set_errno(err, errno, "cannot remove half a line from the log %s", log->path);
+    return error_set(err, ENOSPC, "cannot write the log %s: the disk is full", log->path);
 }
 
 int log_write(struct log *log, const json_t *entry, struct genv_error *err)
@@ -327,6 +344,14 @@ static void read_lines(FILE *file, char *line, void (*each)(const char *line, si
     } while (c != EOF);
 }
 
+/* Whether @path is there and can't be the log's: whoever planted it keeps nobody from reading the rest. */
+static bool was_planted(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && !may_be_ours(&st);
+}
+
 /* -ENOENT: there is none, and *ret_file stays NULL. */
 static int open_for_reading(const char *path, FILE **ret_file, struct genv_error *err)
 {
@@ -365,7 +390,7 @@ int log_read(const char *path, void (*each)(const char *line, size_t length, voi
     if (r < 0 && r != -ENOENT)
         return r;
     other = open_for_reading(rotated, &old, err); /* after the other: one that is rotated meanwhile is not lost */
-    if (other < 0 && other != -ENOENT)
+    if (other < 0 && other != -ENOENT && !was_planted(rotated))
         return other;
     if (!current && !old)
         return error_set(err, ENOENT, "there is no log %s", path);

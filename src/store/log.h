@@ -15,8 +15,8 @@ struct log;
  * made, mode 0644, by the first line. */
 int log_open(const char *path, struct log **ret_log, struct genv_error *err);
 /* The same of a path that is genv's own, where anybody may put something first, as in the state directory: for root a
- * file of somebody else's, a link or whatever else is no directory is removed, at once or when it is found later, and a
- * new file made in its place. */
+ * file of somebody else's, a link or whatever else is removed, at once or when it is found later, and a new file made
+ * in its place; a directory is renamed. */
 int log_open_own(const char *path, struct log **ret_log, struct genv_error *err);
 void log_close(struct log *log); /* NULL is fine */
 
@@ -24,7 +24,7 @@ void log_close(struct log *log); /* NULL is fine */
 int log_write(struct log *log, const json_t *entry, struct genv_error *err);
 
 /* Calls @each with every line, which may say anything, NUL-terminated and without its newline; oldest first, the
- * rotated file's included. -ENOENT: no log; -EPERM as of log_open(). */
+ * rotated file's included, unless somebody else put that there. -ENOENT: no log; -EPERM as of log_open(). */
 int log_read(const char *path, void (*each)(const char *line, size_t length, void *data), void *data,
              struct genv_error *err);
 

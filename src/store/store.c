@@ -16,10 +16,11 @@
 #include "store/lock.h"
 #include "store/private.h"
 
-#define LOCK_NAME       "genv.lock"
-#define WRITE_TIMEOUT_S 10
-#define READ_TIMEOUT_MS 200
-#define MODE_INVENTORY  0645 /* tells root's from other files of root's, which have it by no chance */
+#define LOCK_NAME        "genv.lock"
+#define WRITE_TIMEOUT_S  10
+#define READ_TIMEOUT_MS  200
+#define DEVICE_LOCK_SIZE (GENV_UUID_SIZE + sizeof(".lock"))
+#define MODE_INVENTORY   0645 /* tells root's from other files of root's, which have it by no chance */
 
 /* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing; "/tmp//x" looks like a fault in
  * sentences. */
@@ -282,25 +283,46 @@ int store_remove(struct store *store, const char *eid, struct genv_error *err)
     return 0;
 }
 
+static void device_lock_name(const char *uuid, char name[static DEVICE_LOCK_SIZE])
+{
+    snprintf(name, DEVICE_LOCK_SIZE, "%s.lock", uuid);
+}
+
+/* The directory of the device locks. */
+static int open_devices(struct store *store, const char *shown, int *ret_fd, struct genv_error *err)
+{
+    cleanup_close int root = -1;
+    int r = directory_open(AT_FDCWD, store->path, true, store->path, &root, err);
+
+    return r < 0 ? r : directory_open(root, "devices", true, shown, ret_fd, err);
+}
+
 int store_open_device_lock(struct store *store, const char *uuid, int *ret_fd, struct genv_error *err)
 {
-    cleanup_close int root = -1, devices = -1;
-    char name[GENV_UUID_SIZE + sizeof(".lock")], shown[PATH_MAX];
+    cleanup_close int devices = -1;
+    char name[DEVICE_LOCK_SIZE], shown[PATH_MAX];
     int r;
 
     if (!uuid_is_plain(uuid))
         return error_set(err, EINVAL, "the UUID '%s' of a device holds characters that none has", uuid);
-    snprintf(name, sizeof(name), "%s.lock", uuid);
+    device_lock_name(uuid, name);
     snprintf(shown, sizeof(shown), "%s/devices", store->path);
-    r = directory_open(AT_FDCWD, store->path, true, store->path, &root, err);
-    if (r == 0)
-        r = directory_open(root, "devices", true, shown, &devices, err);
+    r = open_devices(store, shown, &devices, err);
     if (r == 0)
         r = directory_open_lock(devices, name, true, shown, ret_fd, err);
     if (r < 0)
         return r;
     fcntl(*ret_fd, F_SETFD, 0); /* whoever runs under the lock holds it, for as long as he runs */
     return 0;
+}
+
+bool store_is_device_lock(struct store *store, const char *uuid, int fd)
+{
+    cleanup_close int devices = -1;
+    char name[DEVICE_LOCK_SIZE];
+
+    device_lock_name(uuid, name);
+    return open_devices(store, "", &devices, NULL) == 0 && is_current(fd, devices, name);
 }
 
 static void inventory_name(uid_t uid, char name[static NAME_MAX + 1])
@@ -345,6 +367,7 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     cleanup_close int root = -1;
     cleanup_free char *text = NULL;
     char name[NAME_MAX + 1];
+    struct stat st;
 
     if (directory_open(AT_FDCWD, store->path, false, store->path, &root, NULL) < 0)
         return -ENOENT;
@@ -352,5 +375,7 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     if (!text)
         return -ENOMEM;
     inventory_name(store->uid, name);
+    if (store->uid == 0 && fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        directory_take_away(root, name); /* no file replaces a directory */
     return file_replace(root, name, text, strlen(text), MODE_INVENTORY, (uid_t)-1, false);
 }

@@ -64,6 +64,8 @@ int store_remove(struct store *store, const char *eid, struct genv_error *err);
 /* Opens the access lock of the device with that UUID; the descriptor is inherited by programs. Needs no store_begin().
  * -EINVAL: such a UUID can't be a file's name. */
 int store_open_device_lock(struct store *store, const char *uuid, int *ret_fd, struct genv_error *err);
+/* Whether the file that @fd has open still is that lock: a lock on one that was removed excludes nobody. */
+bool store_is_device_lock(struct store *store, const char *uuid, int fd);
 
 /* The devices that were saved under @key (inventory.h), by root or by the caller. -ENOENT: there are none. */
 int store_load_inventory(struct store *store, const char *key, struct genv_device **ret_devices, size_t *ret_count);

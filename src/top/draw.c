@@ -40,13 +40,16 @@ int sort_count(enum pane pane)
     return counts[pane];
 }
 
-/* "Environments 12", or "Environments 3 of 12" while a filter hides the others; the columns that it takes. */
+/* "Environments 12", or "Environments 3 of 12" while a filter hides the others, without a number that is not known; the
+ * columns that it takes. */
 static int draw_name(struct canvas *canvas, int row, int column, enum pane pane, enum style style)
 {
     const struct rows *rows = canvas->rows;
     int width = canvas->frame->width - column;
     int used = frame_put(canvas->frame, row, column, width, style, pane_names[pane]);
 
+    if (canvas->picture->blind && pane != PANE_ENVS && !rows->totals[pane])
+        return used;
     if (rows->counts[pane] == rows->totals[pane])
         return used + frame_putf(canvas->frame, row, column + used, width - used, style, " %zu", rows->counts[pane]);
     return used + frame_putf(canvas->frame, row, column + used, width - used, style, " %zu of %zu", rows->counts[pane],
@@ -117,10 +120,14 @@ static const char *nothing(const struct canvas *canvas, enum pane pane)
 {
     static const char *const none[PANE_COUNT] = {"There are no devices.", "There are no environments.",
                                                  "No process uses a device."};
+    static const char *const unknown[PANE_COUNT] = {"The devices are unknown.", "There are no environments.",
+                                                    "The processes on devices are unknown."};
 
     if (!canvas->picture->snapshot)
         return pane == PANE_DEVICES && !canvas->picture->failure ? "Asking the driver ..." : "";
-    return canvas->rows->totals[pane] ? "None that the filter lets through." : none[pane];
+    if (canvas->rows->totals[pane])
+        return "None that the filter lets through.";
+    return canvas->picture->blind ? unknown[pane] : none[pane];
 }
 
 static void draw_pane(struct canvas *canvas, enum pane pane)

@@ -38,7 +38,8 @@ static void draw_machine(struct canvas *canvas)
     }
     column = append(canvas, 0, column, end, STYLE_PLAIN, snapshot->hostname);
     snprintf(text, sizeof(text), "%zu of %zu GPUs free", genv_snapshot_available(snapshot, 0), snapshot->device_count);
-    column = append(canvas, 0, column, end, STYLE_GOOD, text);
+    if (snapshot->device_count || !picture->blind)
+        column = append(canvas, 0, column, end, STYLE_GOOD, text);
     snprintf(text, sizeof(text), "driver %s", snapshot->driver);
     if (*snapshot->driver)
         append(canvas, 0, column, end, STYLE_DIM, text);

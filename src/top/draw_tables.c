@@ -84,6 +84,7 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
     const struct genv_env *e = env->env;
     const char *cells[ENV_COLUMN_COUNT];
     char gpus[256] = "", capacity[SIZE_TEXT] = "-", memory[SIZE_TEXT], processes[SIZE_TEXT], age[SIZE_TEXT];
+    bool blind = canvas->picture->blind && !canvas->rows->totals[PANE_DEVICES];
     size_t length = 0;
 
     for (size_t i = 0; i < e->attachment_count; i++) {
@@ -104,7 +105,7 @@ static void draw_env(struct canvas *canvas, int row, const struct span *spans, c
     cells[ENV_COLUMN_ID] = e->eid;
     cells[ENV_COLUMN_USER] = env->user;
     cells[ENV_COLUMN_NAME] = e->config.name;
-    cells[ENV_COLUMN_GPUS] = *gpus ? gpus : "-";
+    cells[ENV_COLUMN_GPUS] = *gpus ? gpus : blind ? "?" : "-";
     cells[ENV_COLUMN_CAPACITY] = capacity;
     cells[ENV_COLUMN_MEMORY] = memory;
     cells[ENV_COLUMN_PROCESSES] = processes;

@@ -18,9 +18,10 @@
 #include "top/sampler.h"
 #include "top/terminal.h"
 
-#define ONCE_SECONDS 30 /* the driver's time to answer */
-#define ONCE_WIDTH   80
-#define LATE_SECONDS 2 /* that a snapshot may be overdue without a word */
+#define ONCE_SECONDS  30 /* the driver's time to answer … */
+#define FIRST_SECONDS 5  /* … and to answer whoever watches, before the environments are shown without it */
+#define ONCE_WIDTH    80
+#define LATE_SECONDS  2 /* that a snapshot may be overdue without a word */
 
 struct options {
     double interval_seconds;
@@ -35,6 +36,7 @@ struct program {
     struct terminal *terminal;
     struct trends *trends;
     struct genv_snapshot *snapshot;
+    bool blind;
     char warning[SAMPLER_WARNING_SIZE];
     struct genv_error failure; /* of the last look; code 0: none */
     double asked, answered;    /* when, by the clock that only goes forward */
@@ -54,6 +56,7 @@ static struct picture picture_of(const struct program *program)
         .age_seconds = program->answered > 0 && age > due + LATE_SECONDS ? age : 0,
         .failure = program->failure.code ? program->failure.message : NULL,
         .warning = *program->warning ? program->warning : NULL,
+        .blind = program->blind,
         .ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0,
         .once = program->options->once,
         .choice = &program->options->choice,
@@ -66,7 +69,7 @@ static void learn(struct program *program)
     struct genv_snapshot *snapshot = NULL;
     struct genv_error err = {.code = 0};
     double now;
-    int r = sampler_read(program->sampler, &snapshot, program->warning, &err);
+    int r = sampler_read(program->sampler, &snapshot, &program->blind, program->warning, &err);
 
     if (r == -EAGAIN)
         return;
@@ -206,7 +209,7 @@ static int width_of_output(void)
 
 static int wait_for_snapshot(struct program *program, struct genv_error *err)
 {
-    double end = clock_monotonic_seconds() + ONCE_SECONDS;
+    double end = clock_monotonic_seconds() + ONCE_SECONDS + LATE_SECONDS;
     int r = sampler_ask(program->sampler, err);
 
     if (r < 0)
@@ -221,9 +224,7 @@ static int wait_for_snapshot(struct program *program, struct genv_error *err)
         *err = program->failure;
         return -err->code;
     }
-    return program->snapshot ? 0
-                             : error_set(err, ETIMEDOUT,
-                                         "the driver has not answered for %d seconds: see 'genv doctor'", ONCE_SECONDS);
+    return program->snapshot ? 0 : error_set(err, ETIMEDOUT, "there is no answer: see 'genv doctor'");
 }
 
 static int print_once(struct program *program, struct genv_error *err)
@@ -272,7 +273,7 @@ static bool wants_no_colours(void)
 static int run(struct options *options, struct genv_error *err, int *ret_signal)
 {
     struct program program = {.options = options, .signals = -1, .asked = -1e9};
-    int r = sampler_open(&program.sampler, err);
+    int r = sampler_open(options->once ? ONCE_SECONDS : FIRST_SECONDS, &program.sampler, err);
 
     program.trends = trends_new();
     if (r == 0 && !program.trends)

@@ -45,6 +45,7 @@ struct picture {
     double age_seconds;  /* of the snapshot, if the next one is overdue; else 0 */
     const char *failure; /* why the last look failed; NULL: it did not */
     const char *warning; /* what the last look said besides; NULL: nothing */
+    bool blind;          /* the driver did not tell of devices: @warning says why */
     bool ascii;          /* no bars and graphs of block elements */
     bool once;           /* to be read, not to be operated: everything, without hints for keys */
     const struct choice *choice;

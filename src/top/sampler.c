@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
@@ -18,24 +19,27 @@
 /* Ahead of the snapshot's JSON. */
 struct answer {
     int result; /* 0: there is a snapshot; else a negative errno */
+    bool blind; /* of the environments alone */
     struct genv_error err;
     char warning[SAMPLER_WARNING_SIZE];
     size_t length; /* of the JSON */
 };
 
 struct sampler {
+    int patience_s;
     pid_t pid; /* 0: there is none */
     int fd;    /* -1: there is none */
     bool busy;
     struct text received;
 };
 
-int sampler_open(struct sampler **ret_sampler, struct genv_error *err)
+int sampler_open(int patience_s, struct sampler **ret_sampler, struct genv_error *err)
 {
     struct sampler *sampler = calloc(1, sizeof(*sampler));
 
     if (!sampler)
         return error_no_memory(err);
+    sampler->patience_s = patience_s;
     sampler->fd = -1;
     *ret_sampler = sampler;
     return 0;
@@ -67,40 +71,91 @@ void sampler_close(struct sampler *sampler)
     free(sampler);
 }
 
+/* What the process knows from one look to the next. */
+struct worker {
+    int fd;
+    int patience_s;
+    struct genv *genv; /* opened once, so that an upgrade takes nothing away */
+    bool has_looked, has_seen;
+    struct answer answer; /* of this look */
+};
+
 static void keep_first_warning(const char *message, void *data)
 {
-    struct answer *answer = data;
+    struct worker *worker = data;
 
-    if (!*answer->warning)
-        copy_string(answer->warning, sizeof(answer->warning), message);
+    if (!*worker->answer.warning)
+        copy_string(worker->answer.warning, sizeof(worker->answer.warning), message);
 }
 
-static int answer_once(int fd)
+/* Whether environments are worth more than a failure: not where there are figures of a moment ago. */
+static bool goes_blind(const struct worker *worker, int r)
 {
-    struct answer answer = {.length = 0};
-    const struct genv_options options = {.warn = keep_first_warning, .warn_data = &answer};
-    struct genv_snapshot *snapshot = NULL;
-    cleanup_free char *json = NULL;
-    struct genv *g = NULL;
-    int r = genv_open(&options, &g, &answer.err);
+    if (r == -EIO || r == -EACCES)
+        return true;
+    return !worker->has_seen && (r == -ETIMEDOUT || r == -ECANCELED || r == -ESTALE);
+}
+
+static int take(struct worker *worker, struct genv_snapshot **ret_snapshot)
+{
+    struct answer *answer = &worker->answer;
+    int r = genv_snapshot_take(worker->genv, GENV_DEPTH_COMPLETE, ret_snapshot, &answer->err);
 
     if (r == 0)
-        r = genv_snapshot_take(g, GENV_DEPTH_COMPLETE, &snapshot, &answer.err);
-    if (r == -EIO || r == -EACCES) /* no figures, but environments; where it hangs, the last figures are worth more */
-        r = genv_snapshot_take(g, GENV_DEPTH_LIVE, &snapshot, &answer.err);
+        worker->has_seen = true;
+    if (r == 0 || !goes_blind(worker, r))
+        return r;
+    answer->blind = true;
+    if (r == -ECANCELED)
+        snprintf(answer->warning, sizeof(answer->warning),
+                 "the driver has not answered for %d seconds: see 'genv doctor'", worker->patience_s);
+    else
+        copy_string(answer->warning, sizeof(answer->warning), answer->err.message);
+    return genv_snapshot_take(worker->genv, GENV_DEPTH_ENVS, ret_snapshot, &answer->err);
+}
+
+/* The first look shows the environments after a while: later ones leave the driver all its time. */
+static int take_first(struct worker *worker, struct genv_snapshot **ret_snapshot)
+{
+    const struct itimerspec patience = {.it_value = {.tv_sec = worker->patience_s}};
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), r;
+
+    if (timer >= 0)
+        timerfd_settime(timer, 0, &patience, NULL);
+    genv_set_cancel(worker->genv, timer);
+    r = take(worker, ret_snapshot);
+    genv_set_cancel(worker->genv, -1);
+    if (timer >= 0)
+        close(timer);
+    worker->has_looked = true;
+    return r;
+}
+
+static int answer_once(struct worker *worker)
+{
+    const struct genv_options options = {.warn = keep_first_warning, .warn_data = worker};
+    struct answer *answer = &worker->answer;
+    struct genv_snapshot *snapshot = NULL;
+    cleanup_free char *json = NULL;
+    int r;
+
+    *answer = (struct answer){.length = 0};
+    r = worker->genv ? 0 : genv_open(&options, &worker->genv, &answer->err);
+    if (r == 0)
+        r = worker->has_looked ? take(worker, &snapshot) : take_first(worker, &snapshot);
     if (r == 0 && !(json = genv_snapshot_to_json(snapshot)))
-        r = error_no_memory(&answer.err);
-    answer.result = r;
-    answer.length = json ? strlen(json) : 0;
+        r = error_no_memory(&answer->err);
+    answer->result = r;
+    answer->length = json ? strlen(json) : 0;
     genv_snapshot_free(snapshot);
-    genv_close(g);
-    r = file_write(fd, &answer, sizeof(answer));
-    return r < 0 ? r : file_write(fd, json ? json : "", answer.length);
+    r = file_write(worker->fd, answer, sizeof(*answer));
+    return r < 0 ? r : file_write(worker->fd, json ? json : "", answer->length);
 }
 
 /* The terminal is the parent's: what the driver's library prints, and the keys that end a program, are kept off. */
-static _Noreturn void work(int fd, pid_t parent)
+static _Noreturn void work(int fd, int patience_s, pid_t parent)
 {
+    struct worker worker = {.fd = fd, .patience_s = patience_s};
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     sigset_t none;
     char request;
@@ -115,7 +170,7 @@ static _Noreturn void work(int fd, pid_t parent)
     if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || getppid() != parent)
         _exit(1);
     while (read(fd, &request, 1) == 1) {
-        if (answer_once(fd) < 0)
+        if (answer_once(&worker) < 0)
             break;
     }
     _exit(0);
@@ -131,7 +186,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        work(fds[1], parent);
+        work(fds[1], sampler->patience_s, parent);
     }
     close(fds[1]);
     if (pid < 0) {
@@ -200,7 +255,7 @@ static int receive(struct sampler *sampler, struct genv_error *err)
     return sampler->received.failed || sampler->received.length > ANSWER_MAX ? error_no_memory(err) : 0;
 }
 
-int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, char *ret_warning,
+int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, bool *ret_blind, char *ret_warning,
                  struct genv_error *err)
 {
     struct answer answer = {.length = 0};
@@ -222,8 +277,10 @@ int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, c
     }
     if (r == 0)
         r = genv_snapshot_from_json(sampler->received.data + sizeof(answer), answer.length, ret_snapshot, err);
-    if (r == 0)
+    if (r == 0) {
+        *ret_blind = answer.blind;
         copy_string(ret_warning, SAMPLER_WARNING_SIZE, answer.warning);
+    }
     text_release(&sampler->received);
     return r;
 }

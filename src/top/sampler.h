@@ -8,8 +8,8 @@
 
 struct sampler;
 
-/* Starts no process yet. */
-int sampler_open(struct sampler **ret_sampler, struct genv_error *err);
+/* Starts no process yet. The first look waits @patience_s for the driver, later ones as long as libgenv does. */
+int sampler_open(int patience_s, struct sampler **ret_sampler, struct genv_error *err);
 /* Kills the process; does not wait for one that can't be killed. NULL is fine. */
 void sampler_close(struct sampler *sampler);
 
@@ -21,10 +21,11 @@ bool sampler_is_busy(const struct sampler *sampler);
 int sampler_fd(const struct sampler *sampler);
 
 /* Reads what has come, without waiting. -EAGAIN: not all of it yet. Anything else ends what was asked for: 0 with the
- * snapshot and the first warning (SAMPLER_WARNING_SIZE bytes; "": none), or why there is
- * none. */
+ * snapshot and the first warning (SAMPLER_WARNING_SIZE bytes; "": none), or why there is none. @ret_blind: the driver
+ * did not tell, the warning says why, and the snapshot has the environments, and devices as far as they are known.
+ * Where it does not answer, that is so until there have been figures. */
 #define SAMPLER_WARNING_SIZE 1024
-int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, char *ret_warning,
+int sampler_read(struct sampler *sampler, struct genv_snapshot **ret_snapshot, bool *ret_blind, char *ret_warning,
                  struct genv_error *err);
 
 #endif

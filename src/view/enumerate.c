@@ -185,21 +185,24 @@ nvmlReturn_t nvmlDeviceGetTopologyNearestGpus(nvmlDevice_t device, unsigned leve
                      count, devices);
 }
 
-/* What the administrator excludes is nobody's. */
-nvmlReturn_t nvmlGetExcludedDeviceCount(unsigned *count)
-{
-    nvmlReturn_t result;
+/* What the administrator excludes is nobody's. The functions have two names, of which drivers have one or both. */
+#define EXCLUDED_DEVICES(count_function, info_function)                                                                \
+    nvmlReturn_t count_function(unsigned *count)                                                                       \
+    {                                                                                                                  \
+        nvmlReturn_t result;                                                                                           \
+                                                                                                                       \
+        ENTER();                                                                                                       \
+        result = BACKEND(count_function)(count);                                                                       \
+        if (result == NVML_SUCCESS && !scene.shows_everything)                                                         \
+            *count = 0;                                                                                                \
+        return result;                                                                                                 \
+    }                                                                                                                  \
+                                                                                                                       \
+    nvmlReturn_t info_function(unsigned index, nvmlExcludedDeviceInfo_t *info)                                         \
+    {                                                                                                                  \
+        ENTER();                                                                                                       \
+        return scene.shows_everything ? BACKEND(info_function)(index, info) : NVML_ERROR_INVALID_ARGUMENT;             \
+    }
 
-    ENTER();
-    result = BACKEND(nvmlGetExcludedDeviceCount)(count);
-    if (result == NVML_SUCCESS && !scene.shows_everything)
-        *count = 0;
-    return result;
-}
-
-nvmlReturn_t nvmlGetExcludedDeviceInfoByIndex(unsigned index, nvmlExcludedDeviceInfo_t *info)
-{
-    ENTER();
-    return scene.shows_everything ? BACKEND(nvmlGetExcludedDeviceInfoByIndex)(index, info)
-                                  : NVML_ERROR_INVALID_ARGUMENT;
-}
+EXCLUDED_DEVICES(nvmlGetExcludedDeviceCount, nvmlGetExcludedDeviceInfoByIndex)
+EXCLUDED_DEVICES(nvmlGetBlacklistDeviceCount, nvmlGetBlacklistDeviceInfoByIndex)

@@ -2,7 +2,7 @@
 """Turns entries.def into what is compiled from it: generate.py ENTRIES KIND OUTPUT.
 
 Kinds: names.h (the entry points by number), names.c (their names), stubs.S (those that are passed on), view.map (what
-the library exports)."""
+the library exports), wrapped.h (the names of those that are written by hand, for tests)."""
 
 import pathlib
 import sys
@@ -71,9 +71,14 @@ def view_map(entries):
     return f"{{\nglobal:\n{names}local:\n    *;\n}};\n"
 
 
+def wrapped_h(entries):
+    names = "".join(f'    "{name}",\n' for name, kind in entries if kind == "wrapped")
+    return f"static const char *const wrapped[] = {{\n{names}}};\n"
+
+
 def main():
     _, path, kind, output = sys.argv
-    generators = {"names.h": names_h, "names.c": names_c, "stubs.S": stubs_s, "view.map": view_map}
+    generators = {"names.h": names_h, "names.c": names_c, "stubs.S": stubs_s, "view.map": view_map, "wrapped.h": wrapped_h}
     pathlib.Path(output).write_text(generators[kind](read_entries(path)), encoding="utf-8")
 
 

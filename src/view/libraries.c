@@ -2,7 +2,6 @@
 #include "view/libraries.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +32,14 @@ struct cache_entry {
 
 static bool find_in_folder(const char *folder, size_t length, library_load load, void **ret_library)
 {
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof(path), "%.*s/" NVML_LIBRARY, (int)length, length ? folder : ".");
+    cleanup_free char *path = NULL;
 
-    if (!length) /* an empty folder is the current one */
-        n = snprintf(path, sizeof(path), "./" NVML_LIBRARY);
-    return n < (int)sizeof(path) && access(path, F_OK) == 0 && load(path, ret_library);
+    /* An empty folder is the current one. */
+    if (asprintf(&path, "%.*s/" NVML_LIBRARY, length ? (int)length : 1, length ? folder : ".") < 0) {
+        path = NULL;
+        return false;
+    }
+    return access(path, F_OK) == 0 && load(path, ret_library);
 }
 
 static bool find_in_list(const char *folders, library_load load, void **ret_library)

@@ -1,4 +1,6 @@
-/* What one call may show: the environment that the program is in, as it stands at this moment. */
+/* What one call may show: the environment that the program is in, as it stands at this moment.
+ *
+ * The thread is another program's, and may have as little stack as there can be, 16 KiB: no path has its room there. */
 #include "view/scene.h"
 
 #include <errno.h>
@@ -46,7 +48,7 @@ uint64_t scene_pid_namespace(void)
  * child of fork(2) in which nobody is left to unlock it. */
 static struct {
     pthread_mutex_t lock;
-    char path[PATH_MAX];
+    char *path;
     struct stat stamp;
     struct env_list list; /* empty: nothing is kept */
     /* A program asks many questions in a moment, about the same processes. Looking for one in /proc takes longer than
@@ -96,12 +98,14 @@ static bool is_alive(void)
 /* Makes @kept the record as it stands now. */
 static void refresh(const char *directory, const char *eid)
 {
-    char path[PATH_MAX];
+    cleanup_free char *path = NULL;
     struct stat now;
     bool is_kept;
 
+    if (asprintf(&path, "%s/envs/%s.json", directory, eid) < 0)
+        path = NULL;
     /* Whether it is another file than last time is all that this path is for: store_load_one() opens with more care. */
-    if (snprintf(path, sizeof(path), "%s/envs/%s.json", directory, eid) >= (int)sizeof(path) || lstat(path, &now) < 0) {
+    if (!path || lstat(path, &now) < 0) {
         env_list_release(&kept.list);
         return;
     }
@@ -111,7 +115,8 @@ static void refresh(const char *directory, const char *eid)
     env_list_release(&kept.list);
     if (is_kept)
         return; /* it has ended */
-    copy_string(kept.path, sizeof(kept.path), path);
+    free(kept.path);
+    kept.path = STEAL_POINTER(path);
     kept.stamp = now;
     kept.judged = (struct timespec){.tv_sec = 0};
     kept.verdict_count = 0;

@@ -101,6 +101,18 @@ end_while_asking() {
     end_while_asking KILL genv devices
 }
 
+@test "whoever has stopped what asks the driver holds nobody up" {
+    hang
+    GENV_DRIVER_TIMEOUT=5 genv devices >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    members+=("$!")
+    until_so '[[ $(askers | wc -l) -eq 2 ]]'
+    # shellcheck disable=SC2046 # two PIDs
+    kill -STOP $(askers)
+    until_so "has_ended ${members[-1]}"
+    grep -q '^genv: the driver did not answer within 5 seconds' "$BATS_TEST_TMPDIR/out"
+    until_so '[[ ! $(askers) ]]'
+}
+
 @test "a driver is waited for as long as GENV_DRIVER_TIMEOUT says" {
     export GENV_DRIVER_TIMEOUT=1
     make_env e
@@ -134,6 +146,44 @@ make_library() {
     } >"$BATS_TEST_TMPDIR/library.c"
     cc -shared -fPIC -o "$BATS_TEST_TMPDIR/lib/libnvidia-ml.so.1" "$BATS_TEST_TMPDIR/library.c" || skip 'no compiler'
     export LD_LIBRARY_PATH=$BATS_TEST_TMPDIR/lib
+}
+
+@test "what needs to know where devices are, and no more, does not wait long for a driver that hangs" {
+    local warning='genv: warning: the driver does not answer: the indices of attached devices are those that were last known'
+    make_env e name
+    genv devices attach --eid e --count 2 --quiet
+    hang
+    export GENV_ENVIRONMENT_ID=e GENV_DRIVER_TIMEOUT=3600 # longer than any test may take
+    run -0 --separate-stderr genv status
+    [[ ${lines[1]} == 'Attached to GPUs at indices 0,1' && $stderr == "$warning" ]]
+    run -0 --separate-stderr genv envs --format json
+    [[ $(jq -c '[.[] | [.eid, .devices]]' <<<"$output") == '[["e",[0,1]]]' && $stderr == "$warning" ]]
+    expect 0 name genv config name
+    [ "$stderr" = "$warning" ]
+    run -0 --separate-stderr genv config name other
+    run -0 --separate-stderr genv detach
+    [[ $output == 'Detached from GPUs' && ! $stderr ]]
+    expect 0 'e	other' genv complete -- envs config --eid ''
+    [ -z "$stderr" ]
+    run -0 --separate-stderr genv complete -- attach --index ''
+    [[ ! $output$stderr ]]
+}
+
+@test "a command waits once for a driver that does not answer" {
+    local command
+    make_env e
+    genv devices attach --eid e --count 2 --quiet
+    make_library "FILE *file = fopen(\"$BATS_TEST_TMPDIR/asked\", \"a\"); fputs(\"x\\n\", file); fclose(file);
+        sleep(3600); return 0;"
+    export GENV_ENVIRONMENT_ID=e GENV_DRIVER_TIMEOUT=1
+    for command in attach 'attach --count 1' 'config gpu-memory 4g' 'lock true' 'detach --index 0' 'top --once'; do
+        rm -f "$BATS_TEST_TMPDIR/asked"
+        # shellcheck disable=SC2086
+        run --separate-stderr genv $command
+        echo "$command: $output$stderr"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/asked")" -eq 1 ]
+    done
+    [[ $(genv devices find --eid e 2>/dev/null) == 1 ]]
 }
 
 @test "a driver that ends the process that asks it costs a sentence" {
@@ -182,9 +232,18 @@ make_library() {
     expect_refusal "$BATS_TEST_TMPDIR/moved/deeper/libexec/genv-driver, is missing" \
         "$BATS_TEST_TMPDIR/moved/deeper/bin/genv" devices
     run -0 "$BATS_TEST_TMPDIR/moved/bin/genv" devices
+    # Nor is one used where anybody can put it.
+    chmod 1777 "$BATS_TEST_TMPDIR/moved"
+    expect_refusal "in $BATS_TEST_TMPDIR/moved, where anybody may have put it: install genv in a directory of its own" \
+        "$BATS_TEST_TMPDIR/moved/bin/genv" devices
+    expect_refusal "anybody can put programs of genv into $BATS_TEST_TMPDIR/moved, where this one is: " \
+        "$BATS_TEST_TMPDIR/moved/bin/genv" root
 }
 
 @test "the program that asks is nothing for people" {
     expect 2 '' "$(dirname "$GENV_BIN")/../libexec/genv-driver"
     [ "$stderr" = "genv: genv-driver is part of genv: run 'genv devices'" ]
+    command -v script >/dev/null || skip 'script is not installed'
+    run -2 script -qec "exec '$(dirname "$GENV_BIN")/../libexec/genv-driver' 0 10000" /dev/null
+    [ "${output%$'\r'}" = "genv: genv-driver is part of genv: run 'genv devices'" ]
 }

@@ -131,3 +131,24 @@ name: x y' genv envs config --eid a
     expect 0 "x,60601,$!" bash -c 'genv envs --format csv --no-header | cut -d, -f1,2,5'
     rm -r "$GENV_TMPDIR"
 }
+
+# What $stderr says of a device that is attached while the process $1 uses it. A busy machine may need another try.
+attach_used_by() {
+    jq -n --argjson pid "$1" '{devices: [{uuid: "GPU-a", processes: [{pid: $pid, used_memory: 5}]}]}' >"$GENV_SIMULATOR"
+    for _ in {1..50}; do
+        genv devices detach --eid e --quiet
+        run -0 --separate-stderr genv devices attach --eid e --count 1
+        [ -z "$stderr" ] || return 0
+    done
+}
+
+@test "who uses a device outside of all environments is told as far as it is known" {
+    unset GENV_DEVICES
+    export GENV_SIMULATOR=$BATS_TEST_TMPDIR/world LD_LIBRARY_PATH=$GENV_NVML
+    make_env e
+    start_member
+    attach_used_by "$member"
+    [ "$stderr" = "genv: warning: device 0 is used by process $member (sleep 600) of $(id -un), which belongs to no environment" ]
+    attach_used_by 4194305 # no kernel has such a PID
+    [ "$stderr" = 'genv: warning: device 0 is used by a process that cannot be seen from here (PID 4194305)' ]
+}

@@ -85,6 +85,42 @@ make_env() {
     [[ $("$GENV" devices find --eid old) == 0 ]]
 }
 
+# A record $1, owned by user $3, that genv does not write: the JSON $2 with two attachments.
+plant() {
+    jq -c '. + {attachments: [{uuid: "GPU-a"}, {uuid: "GPU-b"}]}' <<<"$2" >"$ENVS/$1.json"
+    chown "$3" "$ENVS/$1.json"
+}
+
+@test "a user's record that is not valid goes, and its devices are free" {
+    plant hog '{}' 60601
+    run --separate-stderr enforce --max-devices-per-user 0
+    echo "$output"
+    [[ $status == 0 && ${#lines[@]} == 4 ]]
+    [[ ${lines[2]} == 'Detached GPU 1 from environment hog of 60601' ]]
+    [[ ${lines[3]} == 'Environment hog of 60601 no longer holds GPU 0' ]]
+    [[ ! -e $ENVS/hog.json ]]
+    run jq -c 'select(.event == "detached") | [.uuid, .reason]' "$GENV_TMPDIR/enforcement.log"
+    [[ $output == '["GPU-b","asked"]' ]]
+    make_env next bob 2
+    run --separate-stderr enforce --max-devices-per-user 2
+    [[ $status == 0 && -z $output$stderr ]]
+}
+
+@test "a record that genv here cannot change stays, and enforcement says that it failed" {
+    local boot=00000000-0000-0000-0000-000000000000 row record owner reason
+    for row in '{"version":2}|60601|a later version of genv made it: use that one' \
+        '{"version":1,"machine":"m","boot_id":"'$boot'"}|60601|it is on another machine: change it there' \
+        '{}|0|its record is not valid: remove that, once the environment has ended'; do
+        IFS='|' read -r record owner reason <<<"$row"
+        plant hog "$record" "$owner"
+        run --separate-stderr enforce --max-devices-per-user 1
+        echo "$output"
+        [[ $status == 1 && ${#lines[@]} == 2 ]]
+        [[ ${lines[1]} == "Cannot detach GPU 1 from environment hog of "*": cannot change environment hog: $reason" ]]
+        [[ -e $ENVS/hog.json ]]
+    done
+}
+
 @test "a user's own maximum wins over that of everybody, and memory has one too" {
     make_env a root 1 4g
     make_env b root 1 8g

@@ -357,7 +357,7 @@ static void a_rotation_that_fails_is_said_once_and_loses_nothing(void **state)
     assert_int_equal(write_line(journal, "small", NULL), 0);
     assert_int_equal(truncate(path, LOG_SIZE_MAX), 0);
     assert_true(write_line(journal, "large", &err) < 0);
-    assert_non_null(strstr(err.message, "can't rotate"));
+    assert_non_null(strstr(err.message, "cannot rotate"));
     assert_int_equal(write_line(journal, "larger", NULL), 0);
     file = unit_path(rotated, "file");
     unlink(file);

@@ -57,11 +57,20 @@ static void check_replaced(const char *path)
     assert_int_equal(unlink(path), 0);
 }
 
+/* Whoever made it alone could remove it. */
+static void make_full_directory(const char *directory, const char *name)
+{
+    cleanup_free char *path = unit_path(directory, name);
+
+    assert_int_equal(mkdir(path, 0777), 0);
+    unit_write(path, "file", "");
+    assert_int_equal(chown(path, USER_A, USER_A), 0);
+}
+
 static void the_default_journal_cannot_be_planted(void **state)
 {
     cleanup_free char *target = unit_path(*state, "target"), *path = unit_path(*state, "log");
     struct log *journal = NULL;
-    struct genv_error err = {0};
 
     skip_unless_root();
     unit_write(*state, "target", "precious");
@@ -86,9 +95,69 @@ static void the_default_journal_cannot_be_planted(void **state)
     assert_int_equal(count_entries(path), 2);
     log_close(journal);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkdir(path, 0777), 0);
-    assert_int_equal(log_open_own(path, &journal, &err), -EPERM);
-    assert_non_null(strstr(err.message, path));
+    make_full_directory(*state, "log");
+    check_replaced(path);
+    assert_int_equal(size_of(target), 8);
+}
+
+/* Puts something of a stranger's in the place of log.1. */
+static void plant_rotated(const char *directory, const char *path, int what)
+{
+    cleanup_free char *target = unit_path(directory, "target"), *nowhere = unit_path(directory, "nowhere");
+
+    if (what == 0 || what == 1)
+        unit_write(directory, "log.1", "{\"time\": \"2026-01-01T00:00:00Z\", \"event\": \"forged\"}\n");
+    else if (what == 2)
+        assert_int_equal(link(target, path), 0);
+    else if (what == 3)
+        assert_int_equal(mkfifo(path, 0666), 0);
+    else if (what < 6)
+        assert_int_equal(symlink(what == 4 ? target : nowhere, path), 0);
+    else
+        make_full_directory(directory, "log.1");
+    if (what == 1)
+        assert_int_equal(chmod(path, 0600), 0);
+    if (what != 2)
+        assert_int_equal(lchown(path, USER_A, USER_A), 0);
+}
+
+static int read_two(void *data)
+{
+    size_t count = 0;
+
+    require(journal_read(data, count_one, &count, NULL) == 0 && count == 2);
+    return 0;
+}
+
+/* It hides nothing, adds nothing, and stops no rotation. */
+static void nor_can_what_it_is_rotated_to(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "log"), *rotated = unit_path(*state, "log.1");
+    cleanup_free char *target = unit_path(*state, "target");
+    struct genv_error err = {0};
+    struct stat st;
+
+    skip_unless_root();
+    unit_write(*state, "target", "precious");
+    for (int what = 0; what < 7; what++) {
+        struct log *journal = NULL;
+
+        assert_int_equal(log_open_own(path, &journal, NULL), 0);
+        assert_int_equal(write_line(journal, "one", NULL), 0);
+        plant_rotated(*state, rotated, what);
+        assert_int_equal(write_line(journal, "two", NULL), 0);
+        assert_int_equal(count_entries(path), 2);
+        assert_int_equal(unit_fork(USER_B, read_two, path), 0);
+        assert_int_equal(truncate(path, LOG_SIZE_MAX), 0);
+        if (write_line(journal, "three", &err) < 0)
+            fail_msg("%d: %s", what, err.message);
+        assert_int_equal(lstat(rotated, &st), 0);
+        assert_true(S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_size == LOG_SIZE_MAX);
+        assert_int_equal(count_entries(path), 3);
+        log_close(journal);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(unlink(rotated), 0);
+    }
     assert_int_equal(size_of(target), 8);
 }
 
@@ -115,6 +184,7 @@ static void only_root_removes_what_was_planted(void **state)
 
 static const struct CMUnitTest tests[] = {
     test_in_directory(the_default_journal_cannot_be_planted),
+    test_in_directory(nor_can_what_it_is_rotated_to),
     test_in_directory(only_root_removes_what_was_planted),
 };
 

@@ -64,6 +64,7 @@ start_member() {
     setpriv --reuid "$BOB" --regid "$BOB" --clear-groups sleep 1000 3>&- &
     member=$!
     members+=("$member")
+    until [[ $(stat -c %u "/proc/$member") == "$(id -u "$BOB")" ]]; do sleep 0.01; done
 }
 
 # Environment $2 of Bob's on host $1, with $3 devices.
@@ -155,6 +156,9 @@ lives() {
     [[ $status == 0 && $(jq -r .event <<<"$output") == terminated ]]
     run there one enforce-act 'rm -rf /'
     [[ $status == 2 ]]
+    # Of the first version, whose user is shown the sentence unless the status is 2.
+    run there one enforce-act 'max-devices-per-user:0:0:0:late:2020-01-01T00:00:00Z/1/0'
+    [[ $status == 1 && $output == "genv: genv is too old on the machine that runs 'genv remote enforce': update it there" ]]
 }
 
 @test "more than a command line holds, and what a host says is harmless" {

@@ -5,8 +5,8 @@
  * replaces the guilty one by an innocent of the same PID, which uses the same device, while the first acts. */
 #include "world.h"
 
-#include <linux/sched.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>

@@ -383,6 +383,21 @@ END
     [[ -z $(ls -A "$GENV_TMPDIR/metrics") ]]
 }
 
+@test "nor is a default directory used that others can write, or put another in the place of" {
+    ((EUID == 0)) || skip 'needs root, to act as another user'
+    install -d -m 1777 "$GENV_TMPDIR"
+    install -d -m 777 "$GENV_TMPDIR/metrics"
+    start_monitor
+    [[ $(<"$SCRATCH/err") == "genv: others can write $GENV_TMPDIR/metrics: "* ]]
+    stop_monitor TERM
+    rmdir "$GENV_TMPDIR/metrics"
+    chown 60601 "$GENV_TMPDIR"
+    start_monitor
+    [[ $(status_of "$URL/metrics") == 200 ]]
+    [[ $(<"$SCRATCH/err") == "genv: others could replace $GENV_TMPDIR/metrics: "* ]]
+    [[ ! -e $GENV_TMPDIR/metrics ]]
+}
+
 @test "the systemd unit is valid, and takes away what the monitor does without" {
     command -v systemd-analyze >/dev/null || skip 'systemd is not installed'
     sed "s#^ExecStart=[^ ]*#ExecStart=$GENV#; /^Documentation=/d" "$GENV_BUILD/packaging/genv-monitor.service" >"$SCRATCH/genv-monitor.service"

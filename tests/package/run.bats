@@ -286,7 +286,7 @@ find /usr/local | sort >"$SCRATCH/before"
 ./run install >/dev/null
 [ "$(genv root)" = /usr/local/lib/genv ]
 [ "$(stat -c '%u %a' /var/tmp/genv /var/tmp/genv/envs | sort -u)" = '0 1777' ]
-ldconfig -p | grep /usr/local/lib/.*libgenv.so.0 >/dev/null
+ldconfig -p | grep /usr/local/lib/.*libgenv.so.1 >/dev/null
 [ -f /usr/local/lib/systemd/system/genv-enforce.service ]
 [ -f /usr/local/lib/tmpfiles.d/genv.conf ]
 mkdir -p /etc/systemd/system/multi-user.target.wants
@@ -329,10 +329,52 @@ END
 
 @test "a state directory that is not root's stays" {
     in_own_system <<'END'
-mkdir -m 1777 /var/tmp/genv
-chown "$USER_ID" /var/tmp/genv
 ./run install >/dev/null
+chown "$USER_ID" /var/tmp/genv
 ./run uninstall
 [ -d /var/tmp/genv ]
+END
+}
+
+@test "whoever made the state directory first, it becomes root's, and environments in it stay" {
+    in_own_system <<'END'
+check() {
+    ./run install >"$SCRATCH/output" 2>&1
+    ! grep 'could not make' "$SCRATCH/output" || exit 1
+    [ "$(stat -c '%u %g %a %F' /var/tmp/genv{,/envs,/devices} | sort -u)" = '0 0 1777 directory' ]
+    [ "$(stat -c '%u %g %a %h' /var/tmp/genv/genv.lock)" = '0 0 666 1' ]
+}
+as_user() {
+    setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups "$@"
+}
+mkdir -m 755 "$SCRATCH/precious"
+echo secret >"$SCRATCH/precious/file"
+chmod 600 "$SCRATCH/precious/file"
+# As genv makes it for a user without an installation of root's.
+as_user mkdir -m 755 /var/tmp/genv /var/tmp/genv/envs
+as_user touch /var/tmp/genv/envs/alice.json /var/tmp/genv/genv.lock
+check
+[ "$(stat -c %u /var/tmp/genv/envs/alice.json)" = "$USER_ID" ]
+# Links, files and folders, to have root change or follow what is elsewhere.
+rm -rf /var/tmp/genv
+as_user ln -s "$SCRATCH/precious" /var/tmp/genv
+check
+rm -rf /var/tmp/genv
+as_user touch /var/tmp/genv
+check
+rm -rf /var/tmp/genv
+as_user mkdir -m 777 /var/tmp/genv /var/tmp/genv/genv.lock
+as_user touch /var/tmp/genv/genv.lock/file /var/tmp/genv/devices
+as_user ln -s "$SCRATCH/precious" /var/tmp/genv/envs
+check
+rm /var/tmp/genv/genv.lock
+as_user ln -s "$SCRATCH/precious/file" /var/tmp/genv/genv.lock
+check
+rm /var/tmp/genv/genv.lock
+echo secret >/var/tmp/secret
+ln /var/tmp/secret /var/tmp/genv/genv.lock
+check
+[ "$(stat -c '%u %a' "$SCRATCH/precious" "$SCRATCH/precious/file" /var/tmp/secret | xargs)" = '0 755 0 600 0 644' ]
+[ "$(cat "$SCRATCH/precious/file" /var/tmp/secret | sort -u)" = secret ]
 END
 }

@@ -17,11 +17,13 @@ static const char script[] = "#!/bin/sh\n"
                              "*' slow '*) echo did that; exec sleep 1000 ;;\n"
                              "esac\n";
 
-/* Fails three times as the file "said" has it, with the status in "status"; each call is a line in "calls". */
+/* Fails three times as the file "said" has it, with the status in "status", in what runs there; each call is a line in
+ * "calls". */
 static const char failing_script[] = "#!/bin/sh\n"
                                      "[ \"$5\" != -V ] || exit 0\n"
                                      "cd \"$XDG_RUNTIME_DIR\" && echo >>calls\n"
                                      "[ $(wc -l <calls) -gt 3 ] && echo well && exit\n"
+                                     "echo \"$*\" | sed 's/.*echo \\(.* begin\\);.*/\\1/'\n"
                                      "cat said >&2\n"
                                      "exit $(cat status)\n";
 
@@ -51,6 +53,7 @@ static void plant_ssh(const char *directory, const char *text)
     assert_int_equal(chmod(ssh, 0755), 0);
     assert_true(asprintf(&path, "%s:/usr/bin:/bin", directory) > 0);
     setenv("PATH", path, 1);
+    assert_int_equal(chmod(directory, 0700), 0);
     setenv("XDG_RUNTIME_DIR", directory, 1);
 }
 
@@ -138,10 +141,43 @@ static void a_host_is_asked_again_unless_its_failure_lasts(void **state)
     assert_int_equal(count_calls(*state, "1", "genv: Connection closed by 10.0.0.1 port 22\n"), 1);
 }
 
+/* Takes a command apart at its blanks, as a forced "exec $SSH_ORIGINAL_COMMAND" does. */
+static const char splitting_script[] = "#!/bin/sh\n"
+                                       "[ \"$5\" != -V ] || exit 0\n"
+                                       "for command; do :; done\n"
+                                       "echo \"$command\" >>\"$XDG_RUNTIME_DIR/calls\"\n"
+                                       "exec $command\n";
+
+static void a_host_that_takes_no_shell_is_asked_plainly(void **state)
+{
+    static const char *const words[] = {"hello", NULL}, *const failing[] = {"-", NULL};
+    const struct ask_options options = {.timeout_seconds = 60, .take = take, .always = true};
+    const struct host host = {"gpu-1", "gpu-1", "echo"}, other = {"gpu-2", "gpu-2", "false"};
+    struct question questions[] = {{.host = &host, .words = words}, {.host = &other, .words = failing}};
+    cleanup_free char *path = unit_path(*state, "calls"), *calls = NULL;
+    const char *plain;
+    int signal;
+
+    memset(taken, 0, sizeof(taken));
+    plant_ssh(*state, splitting_script);
+    assert_int_equal(ask_hosts(questions, ARRAY_SIZE(questions), &options, &signal, NULL), 0);
+    assert_int_equal(questions[0].err.code, 0);
+    assert_string_equal(taken[0].said, "hello\n");
+    assert_int_equal(taken[0].times, 1);
+    assert_int_not_equal(questions[1].err.code, 0); /* of the second call */
+    assert_non_null(strstr(questions[1].err.message, "status 1 and said nothing"));
+    assert_int_equal(taken[1].times, 0);
+    assert_int_equal(file_read_at(AT_FDCWD, path, 4096, &calls, NULL), 0);
+    assert_non_null(strstr(calls, "\necho hello\n"));
+    plain = strstr(calls, "\nfalse -\n");
+    assert_true(plain && !strstr(plain + 1, "\nfalse -\n"));
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(what_a_failure_printed_is_no_answer),
     test_in_directory(unless_it_is_wanted_always),
     test_in_directory(a_host_is_asked_again_unless_its_failure_lasts),
+    test_in_directory(a_host_that_takes_no_shell_is_asked_plainly),
 };
 
 UNIT_MAIN(tests)

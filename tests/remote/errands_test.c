@@ -18,8 +18,11 @@ static const char script[] = "#!/bin/sh\n"
                              "while [ \"$1\" != -- ]; do shift; done\n"
                              "host=$2 words=$(printf %s \"$3\" | tr ' ' '\\n' | grep -c '%7Bx')\n"
                              "cd \"$XDG_RUNTIME_DIR\" && echo \"$host $words\" >>calls\n"
+                             "line=$(expr \"$3\" : '.*echo \\(genv-session [0-9a-f]*\\) begin')\n"
+                             "echo \"$line begin\"\n"
                              "echo \"did $words\"\n"
-                             "[ $host != half ] || [ $(grep -c half calls) -lt 2 ] || exit 1\n";
+                             "[ $host != half ] || [ $(grep -c half calls) -lt 2 ] || exit 1\n"
+                             "echo \"$line end\"\n";
 
 struct seen {
     size_t answers, failures;
@@ -81,6 +84,7 @@ static void each_host_is_told_all_in_pieces_until_it_fails(void **state)
     assert_int_equal(chmod(ssh, 0755), 0);
     assert_true(asprintf(&path, "%s:/usr/bin:/bin", (char *)*state) > 0);
     setenv("PATH", path, 1);
+    assert_int_equal(chmod(*state, 0700), 0);
     setenv("XDG_RUNTIME_DIR", *state, 1);
     memset(word + 2, 'y', sizeof(word) - 3);
     assert_int_equal(hosts_parse("whole,nothing,half", &defaults, &hosts, NULL), 0);

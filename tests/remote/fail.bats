@@ -222,6 +222,56 @@ END
     [[ $status == 0 && $output == forced,2,2 && -z $stderr ]]
 }
 
+# Starts a host that runs the command $2 for any login, and asks it: it answers as its genv does.
+answers_by() {
+    hosts_start "$1" 2
+    echo "ForceCommand $2" >"$HOSTS/$1/sshd_extra"
+    hosts_stop "$1"
+    hosts_start "$1" 2
+    run --separate-stderr as_alice genv remote -H "$1" devices --format csv --no-header --no-summary
+    echo "$output $stderr"
+    [[ $status == 0 && $output == "$1,2,2" && -z $stderr ]]
+}
+
+@test "a host that runs the words of a command, whatever is quoted among them" {
+    # shellcheck disable=SC2016 # it is for the shell there
+    answers_by words 'exec $SSH_ORIGINAL_COMMAND'
+    # Errands have words of other characters, and are answered as well.
+    hosts_genv words envs activate --eid a --uid "$EUID" --pid $$
+    hosts_genv words devices attach --eid a --count 1 --quiet
+    run --separate-stderr as_alice genv remote -H words enforce --interval 0 --max-devices-per-user 0
+    echo "$output $stderr"
+    [[ $output == *'[words] Cannot detach GPU 0 from environment a of root: run as root'* && -z $stderr ]]
+}
+
+@test "a host that lets nothing but genv's commands pass" {
+    cat >"$HOSTS/only-genv" <<'END'
+#!/bin/sh
+case $SSH_ORIGINAL_COMMAND in
+"genv snapshot") exec $SSH_ORIGINAL_COMMAND ;;
+esac
+echo "denied: $SSH_ORIGINAL_COMMAND"
+exit 2
+END
+    chmod 755 "$HOSTS/only-genv"
+    answers_by gate "$HOSTS/only-genv"
+    # The same by the user's key, whatever the sentence goes to.
+    sed -i 's/denied: .*"/&>\&2/' "$HOSTS/only-genv"
+    hosts_start keygate 2
+    cp "$HOSTS/$ALICE.keys" "$HOSTS/keys.aside"
+    sed -i "s|^|command=\"$HOSTS/only-genv\",restrict |" "$HOSTS/$ALICE.keys"
+    run --separate-stderr as_alice genv remote -H keygate devices --format csv --no-header --no-summary
+    local said=$stderr
+    run --separate-stderr as_alice genv remote -H keygate --genv other devices
+    mv "$HOSTS/keys.aside" "$HOSTS/$ALICE.keys"
+    echo "$said $stderr"
+    [[ -z $said && ${stderr_lines[0]} == 'genv: keygate: genv failed there: denied: other snapshot' ]]
+}
+
+@test "a host that answers with a command of its own, and says something before and behind" {
+    answers_by chatty "echo '[welcome]'; echo '{'; $HOSTS/chatty/bin/genv snapshot; echo '{bye}'"
+}
+
 @test "the key is rejected" {
     hosts_start strict 2 # a connection to it is not shared yet
     mv "$HOSTS/$ALICE.keys" "$HOSTS/keys.aside"

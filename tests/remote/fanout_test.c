@@ -198,6 +198,38 @@ static void again(void **state)
         fanout_job_release(&jobs[i]);
 }
 
+static int64_t anew(size_t index, struct fanout_job *job, void *data)
+{
+    (void)index;
+    if (job->argv == data)
+        return -1;
+    job->argv = data;
+    return FANOUT_ANEW;
+}
+
+static void anew_with_other_words(void **state)
+{
+    char **other = SHELL("echo other; exit 3");
+    struct fanout_options options = plain;
+    struct fanout_job job = {.argv = SHELL("echo first; exit 1")};
+
+    (void)state;
+    options.ended = anew;
+    options.data = other;
+    run(&job, 1, &options);
+    assert_int_equal(job.status, 3);
+    expect_output(&job, "other\n", "");
+    fanout_job_release(&job);
+    /* Its time is one for all runs. */
+    options.timeout_ms = 1000;
+    other = SHELL("exec sleep 1000");
+    options.data = other;
+    job = (struct fanout_job){.argv = SHELL("exit 1")};
+    run(&job, 1, &options);
+    assert_true(job.timed_out);
+    fanout_job_release(&job);
+}
+
 /* Again and again, until its time is up. */
 static int64_t always_again(size_t index, struct fanout_job *job, void *data)
 {
@@ -403,10 +435,19 @@ static void cut_off(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(results),           cmocka_unit_test(output),      cmocka_unit_test(too_much),
-    test_in_directory(time_limit),       cmocka_unit_test(enough),      test_in_directory(again),
-    cmocka_unit_test(again_for_so_long), test_in_directory(at_most),    cmocka_unit_test(few_descriptors),
-    cmocka_unit_test(few_processes),     cmocka_unit_test(interrupted), cmocka_unit_test(ignored),
+    cmocka_unit_test(results),
+    cmocka_unit_test(output),
+    cmocka_unit_test(too_much),
+    test_in_directory(time_limit),
+    cmocka_unit_test(enough),
+    test_in_directory(again),
+    cmocka_unit_test(again_for_so_long),
+    cmocka_unit_test(anew_with_other_words),
+    test_in_directory(at_most),
+    cmocka_unit_test(few_descriptors),
+    cmocka_unit_test(few_processes),
+    cmocka_unit_test(interrupted),
+    cmocka_unit_test(ignored),
     cmocka_unit_test(cut_off),
 };
 

@@ -83,6 +83,31 @@ static void what_is_no_answer_is_refused(void **state)
     }
 }
 
+static void only_what_began_has_an_answer(void **state)
+{
+    static const struct {
+        const char *printed;
+        bool has;
+    } rows[] = {
+        {BEGIN, true},
+        {"noise" BEGIN "{}", true},
+        {"genv-session " NONCE " ready\n" BEGIN, true},
+        {"", false},
+        {"{}\n", false},
+        {END, false},
+        {"genv-session " OLD " begin\n", false},
+        {"denied: sh -c 'echo genv-session " NONCE " begin; \"$0\" \"$@\"'\n", false}, /* said of the command itself */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        cleanup_text struct text output = TEXT_INIT;
+
+        text_add(&output, rows[i].printed);
+        assert_int_equal(frame_has_answer(&output, NONCE), rows[i].has);
+    }
+}
+
 static void a_line_without_end_is_none_of_ours(void **state)
 {
     cleanup_text struct text output = TEXT_INIT;
@@ -190,10 +215,15 @@ static void nonces_differ(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_answer_is_found_in_any_noise), cmocka_unit_test(noise_may_be_huge),
-    cmocka_unit_test(what_is_no_answer_is_refused),     cmocka_unit_test(a_line_without_end_is_none_of_ours),
-    cmocka_unit_test(a_forced_command_answers_alone),   cmocka_unit_test(lines_are_read_as_they_are_written),
-    cmocka_unit_test(every_shell_runs_what_is_wrapped), cmocka_unit_test(nonces_differ),
+    cmocka_unit_test(the_answer_is_found_in_any_noise),
+    cmocka_unit_test(noise_may_be_huge),
+    cmocka_unit_test(what_is_no_answer_is_refused),
+    cmocka_unit_test(a_line_without_end_is_none_of_ours),
+    cmocka_unit_test(a_forced_command_answers_alone),
+    cmocka_unit_test(lines_are_read_as_they_are_written),
+    cmocka_unit_test(every_shell_runs_what_is_wrapped),
+    cmocka_unit_test(only_what_began_has_an_answer),
+    cmocka_unit_test(nonces_differ),
 };
 
 UNIT_MAIN(tests)

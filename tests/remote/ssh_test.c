@@ -29,12 +29,19 @@ static bool is_ordered(const char *text)
     return text != NULL;
 }
 
+/* The test's directory becomes a runtime directory, which is its user's alone. */
+static void make_runtime_directory(const char *directory)
+{
+    assert_int_equal(chmod(directory, 0700), 0);
+    setenv("XDG_RUNTIME_DIR", directory, 1);
+}
+
 static void prepare(void **state)
 {
     cleanup_free char *path = unit_path(*state, "genv-ssh/config"), *config = NULL, *again = NULL, *text = NULL;
     struct stat first, second;
 
-    setenv("XDG_RUNTIME_DIR", *state, 1);
+    make_runtime_directory(*state);
     assert_int_equal(ssh_prepare(&config, NULL), 0);
     assert_string_equal(config, path);
     text = read_text(config);
@@ -59,7 +66,7 @@ static void home(void **state)
     cleanup_free char *config = NULL, *text = NULL, *line = NULL;
     const struct passwd *entry = getpwuid(geteuid());
 
-    setenv("XDG_RUNTIME_DIR", *state, 1);
+    make_runtime_directory(*state);
     setenv("HOME", "/nowhere", 1);
     assert_non_null(entry);
     assert_int_equal(ssh_prepare(&config, NULL), 0);
@@ -68,15 +75,14 @@ static void home(void **state)
     assert_non_null(strstr(text, line));
 }
 
-/* A directory that others can write to is made private; one of theirs, or a link to it, is not used. */
+/* Others see nothing of it, whatever made it. */
 static void private_directory(void **state)
 {
     cleanup_free char *folder = unit_path(*state, "genv-ssh"), *config = NULL;
     struct stat st;
 
-    setenv("XDG_RUNTIME_DIR", *state, 1);
-    assert_int_equal(mkdir(folder, 0777), 0);
-    assert_int_equal(chmod(folder, 0777), 0);
+    make_runtime_directory(*state);
+    assert_int_equal(mkdir(folder, 0755), 0);
     assert_int_equal(ssh_prepare(&config, NULL), 0);
     assert_int_equal(stat(folder, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
@@ -89,7 +95,7 @@ static int prepare_elsewhere(void *data)
     setenv("XDG_RUNTIME_DIR", data, 1);
     snprintf(fallback, sizeof(fallback), "/tmp/genv-ssh-%u/config", (unsigned)geteuid());
     require(ssh_prepare(&config, NULL) == 0);
-    require(strcmp(config, fallback) == 0);
+    require(config && strcmp(config, fallback) == 0);
     unlink(config);
     *strrchr(fallback, '/') = '\0';
     require(rmdir(fallback) == 0);
@@ -102,32 +108,71 @@ static uid_t some_user(void)
     return 70000 + (uid_t)getpid();
 }
 
-static void elsewhere(void **state)
+static int expect_config(void *data)
 {
-    cleanup_free char *folder = unit_path(*state, "genv-ssh"), *longer = NULL;
-
-    skip_unless_root();
-    /* Root's runtime directory, as after su(1). */
-    assert_int_equal(mkdir(folder, 0755), 0);
-    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, *state), 0);
-    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, ""), 0);
-    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, "relative"), 0);
-    /* A path so long that a socket's would not fit. */
-    assert_true(asprintf(&longer, "%s/%060d", (char *)*state, 0) > 0);
-    assert_int_equal(mkdir(longer, 0777), 0);
-    assert_int_equal(chmod(longer, 0777), 0);
-    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, longer), 0);
-}
-
-static int expect_planted(void *data)
-{
-    struct genv_error err = {0};
     char *config = NULL;
 
     (void)data;
+    require(ssh_prepare(&config, NULL) == 0 && config);
+    return 0;
+}
+
+/* Makes @directory/@name, and checks that it does not serve some_user() as runtime directory, and that nothing is put
+ * there. */
+static void check_unused(const char *directory, const char *name, mode_t mode, uid_t owner)
+{
+    cleanup_free char *runtime = unit_path(directory, name);
+
+    assert_int_equal(mkdir(runtime, 0700), 0);
+    assert_int_equal(chown(runtime, owner, owner), 0);
+    assert_int_equal(chmod(runtime, mode), 0);
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, runtime), 0);
+    assert_int_equal(unit_count_entries(runtime), 0);
+}
+
+/* A runtime directory counts if it is the user's own, and nobody else can change what its path leads to: ssh is told of
+ * a configuration in it, which can run commands. */
+static void elsewhere(void **state)
+{
+    cleanup_free char *runtime = unit_path(*state, "own"), *theirs = unit_path(*state, "theirs"), *longer = NULL;
+
+    skip_unless_root();
+    assert_int_equal(chmod(*state, 0755), 0);
+    check_unused(*state, "roots", 0755, 0); /* as after su(1) */
+    check_unused(*state, "strangers", 0777, USER_A);
+    check_unused(*state, "sticky", 01777, USER_A);
+    check_unused(*state, "everybodys", 0777, some_user());
+    check_unused(*state, "groups", 0770, some_user());
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, ""), 0);
+    assert_int_equal(unit_fork(some_user(), prepare_elsewhere, "relative"), 0);
+    /* A path so long that a socket's would not fit. */
+    assert_true(asprintf(&longer, "%060d", 0) > 0);
+    check_unused(*state, longer, 0700, some_user());
+    /* One's own, in a folder where a stranger can put another in its place. */
+    assert_int_equal(mkdir(theirs, 0755), 0);
+    assert_int_equal(chown(theirs, USER_A, USER_A), 0);
+    check_unused(theirs, "own", 0700, some_user());
+    check_unused(*state, "own", 0777, some_user());
+    assert_int_equal(chmod(runtime, 0700), 0);
+    setenv("XDG_RUNTIME_DIR", runtime, 1);
+    assert_int_equal(unit_fork(some_user(), expect_config, NULL), 0); /* and now it serves */
+    assert_int_equal(unit_count_entries(runtime), 1);
+}
+
+/* ssh is called without a configuration of genv's, and works. */
+static int expect_no_sharing(void *data)
+{
+    static const char *const words[] = {"snapshot", NULL};
+    const struct host host = {"gpu-1", "gpu-1", "genv"};
+    struct ssh_call call = {.share = true};
+    char *config = NULL, **argv = NULL;
+
+    (void)data;
     unsetenv("XDG_RUNTIME_DIR");
-    require(ssh_prepare(&config, &err) < 0);
-    require(!config && strstr(err.message, "/tmp/genv-ssh-"));
+    require(ssh_prepare(&config, NULL) == 0 && !config);
+    require(ssh_command(&host, &call, words, &argv, NULL) == 0);
+    require(strcmp(argv[0], "ssh") == 0 && strcmp(argv[1], "-o") == 0 && strcmp(argv[2], "BatchMode=yes") == 0);
+    strv_free(argv);
     return 0;
 }
 
@@ -140,13 +185,51 @@ static void planted(void **state)
     snprintf(path, sizeof(path), "/tmp/genv-ssh-%u", (unsigned)some_user());
     assert_int_equal(mkdir(path, 0777), 0);
     assert_int_equal(chmod(path, 0777), 0);
-    assert_int_equal(unit_fork(some_user(), expect_planted, NULL), 0);
+    assert_int_equal(unit_fork(some_user(), expect_no_sharing, NULL), 0);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(chmod(*state, 0777), 0);
     assert_int_equal(symlink(*state, path), 0);
-    assert_int_equal(unit_fork(some_user(), expect_planted, NULL), 0);
+    assert_int_equal(unit_fork(some_user(), expect_no_sharing, NULL), 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(unit_count_entries(*state), 0);
+    unit_write("/tmp", path + strlen("/tmp/"), "");
+    assert_int_equal(unit_fork(some_user(), expect_no_sharing, NULL), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* With -F ssh does not look whose its configuration is, as it does without. */
+static int expect_bad_config(void *data)
+{
+    char *config = NULL;
+    struct genv_error err = {0};
+
+    (void)data;
+    require(ssh_prepare(&config, &err) == -EPERM && !config);
+    require(strstr(err.message, "bad owner or permissions on ") && strstr(err.message, "/.ssh/config"));
+    return 0;
+}
+
+/* Of a user without an entry in passwd(5), whose home is $HOME. */
+static void anybodys_configuration(void **state)
+{
+    cleanup_free char *ssh = unit_path(*state, ".ssh"), *file = unit_path(*state, ".ssh/config");
+    uid_t user = some_user();
+
+    skip_unless_root();
+    assert_int_equal(chown(*state, user, user), 0);
+    make_runtime_directory(*state);
+    setenv("HOME", *state, 1);
+    assert_int_equal(unit_fork(user, expect_config, NULL), 0);
+    assert_int_equal(mkdir(ssh, 0755), 0);
+    unit_write(ssh, "config", "Host *\n");
+    assert_int_equal(unit_fork(user, expect_config, NULL), 0); /* root's */
+    assert_int_equal(chmod(file, 0646), 0);
+    assert_int_equal(unit_fork(user, expect_bad_config, NULL), 0);
+    assert_int_equal(chmod(file, 0644), 0);
+    assert_int_equal(chown(file, USER_A, USER_A), 0);
+    assert_int_equal(unit_fork(user, expect_bad_config, NULL), 0);
+    assert_int_equal(chown(file, user, user), 0);
+    assert_int_equal(unit_fork(user, expect_config, NULL), 0);
 }
 
 static int expect_no_ssh(void *data)
@@ -303,6 +386,9 @@ static const struct {
     {2, EPROTO, "usage: genv [-h] {activate,devices} ...\ngenv: error: argument command: invalid choice: 'snapshot'\n",
      "too old"},
     {2, EPROTO, "genv: there is no command snapshot\n", "too old"},
+    {2, EREMOTEIO, "genv-session: 1: Syntax error: Unterminated quoted string\n",
+     "failed there: genv-session: 1: Syntax"},
+    {2, EREMOTEIO, "", "status 2 and said nothing"},
     {1, EREMOTEIO, "noise\ngenv: no space left on device\n", "no space left on device"},
     {1, EREMOTEIO, "Segmentation fault\n", "genv failed there: Segmentation fault"},
     {3, EREMOTEIO, "", "status 3"},
@@ -379,8 +465,7 @@ static void every_ssh(void **state)
         int r = ssh_explain(&host, 255, output, &err);
 
         if (r != -wordings[i].code || !strstr(err.message, wordings[i].sentence) ||
-            ssh_may_fare_better(255, output) != wordings[i].again ||
-            ssh_was_turned_away(255, output) != (wordings[i].code == ECONNRESET))
+            ssh_may_fare_better(255, output) != wordings[i].again)
             fail_msg("%s%d: %s", output, r, err.message);
         assert_false(ssh_may_fare_better(1, output));
     }
@@ -398,12 +483,12 @@ static void explanations(void **state)
         if (r != -failures[i].code || err.code != failures[i].code || !strstr(err.message, failures[i].sentence))
             fail_msg("%s%d: %s", failures[i].output, r, err.message);
         assert_null(strpbrk(err.message, "\r\n\x1b"));
-        assert_true(ssh_was_turned_away(failures[i].status, failures[i].output) == (failures[i].code == ECONNRESET));
     }
     assert_int_equal(ssh_explain(&elsewhere_installed, 127, NULL, &err), -ENOENT);
     assert_non_null(strstr(err.message, "there is no /opt/genv"));
     /* What a program there says is not taken for ssh's words. */
-    assert_false(ssh_was_turned_away(1, "kex_exchange_identification: read: Connection reset by peer"));
+    assert_int_equal(ssh_explain(&host, 1, "kex_exchange_identification: read: Connection reset by peer", &err),
+                     -EREMOTEIO);
 }
 
 static void check_dropped(void (*drop)(struct text *text), const char *before, const char *after)
@@ -438,10 +523,11 @@ static void dropped(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    test_in_directory(prepare),     test_in_directory(home),    test_in_directory(private_directory),
-    test_in_directory(elsewhere),   test_in_directory(planted), test_in_directory(not_installed),
-    test_in_directory(older),       cmocka_unit_test(commands), cmocka_unit_test(too_long),
-    cmocka_unit_test(explanations), cmocka_unit_test(dropped),  cmocka_unit_test(every_ssh),
+    test_in_directory(prepare),       test_in_directory(home),        test_in_directory(private_directory),
+    test_in_directory(elsewhere),     test_in_directory(planted),     test_in_directory(anybodys_configuration),
+    test_in_directory(not_installed), test_in_directory(older),       cmocka_unit_test(commands),
+    cmocka_unit_test(too_long),       cmocka_unit_test(explanations), cmocka_unit_test(dropped),
+    cmocka_unit_test(every_ssh),
 };
 
 UNIT_MAIN(tests)

@@ -193,6 +193,31 @@ bare() {
     [ "$(variable LD_LIBRARY_PATH)" = "$other/view:$GENV_NVML" ]
 }
 
+@test "shims of any installation, wherever they lie, do not call each other" {
+    local one=$SCRATCH/usr/lib/genv-1/wrappers two=$SCRATCH/opt/bin link=$SCRATCH/links
+    mkdir -p "$one" "$two" "$link"
+    cp "$SHIMS/nvidia-smi" "$one"
+    cp "$SHIMS/nvidia-smi" "$two"
+    ln -s "$two/nvidia-smi" "$link/nvidia-smi"
+    run -127 timeout 20 env PATH="$one:$two:$link" nvidia-smi
+    [[ $output == "genv: nvidia-smi: command not found" ]]
+    for path in "$one:$two" "$two:$one" "$link:$one:$SHIMS"; do
+        rm -f "$CALL.words"
+        GENV_BYPASS=1 PATH="$path:$TOOLS:$SCRATCH/real" timeout 20 nvidia-smi -q
+        expect_words -q
+    done
+    PATH="$SHIMS:$one:$two:$one:$TOOLS:$SCRATCH/real" timeout 20 nvidia-smi -L
+    expect_words -L
+}
+
+@test "the shims of an earlier version, which have no mark, are known by their place" {
+    local older=$SCRATCH/usr/libexec/genv/shims
+    mkdir -p "$older"
+    make_fake "$older/nvidia-smi"
+    PATH="$SHIMS:$older:$TOOLS:$SCRATCH/real" timeout 20 nvidia-smi -L
+    [[ $(cat "$CALL.path") == "$SCRATCH/real/nvidia-smi" ]]
+}
+
 @test "another tool's folder of shims is not taken for an installation" {
     mkdir "$SCRATCH/shims"
     make_fake "$SCRATCH/shims/nvidia-smi"

@@ -71,3 +71,29 @@ teardown() {
     [[ $output == 'genv: there is no view here, and without it the command would see all GPUs: '*libnvidia-ml.so.1* ]]
     [ ! -e "$CALL.words" ]
 }
+
+@test "genv itself sees the whole machine in the view" {
+    cp "$(dirname "$GENV_BIN")/../view/libnvidia-ml.so.1" "$VIEW"
+    unset GENV_DEVICES
+    export GENV_SIMULATOR=$SCRATCH/world LD_LIBRARY_PATH=$GENV_NVML
+    echo '{"devices": [{"uuid": "GPU-a"}, {"uuid": "GPU-b"}, {"uuid": "GPU-c"}]}' >"$GENV_SIMULATOR"
+    enter e 0
+    genv devices attach --eid e --index 2 --quiet
+    # Also in one of another installation.
+    mkdir "$SCRATCH/other"
+    cp "$VIEW/libnvidia-ml.so.1" "$SCRATCH/other"
+    local folders
+    for folders in "$VIEW" "$SCRATCH/other"; do
+        [ "$(LD_LIBRARY_PATH=$folders:$GENV_NVML genv devices --format json | jq -r '.[].uuid' | xargs)" = 'GPU-a GPU-b GPU-c' ]
+        [ "$(LD_LIBRARY_PATH=$folders:$GENV_NVML genv devices find --eid e)" = 2 ]
+    done
+    run -0 genv view -- genv attach --count 3
+    [ "$output" = 'Attached to GPUs at indices 0,1,2' ]
+    # Of years ago, it has fewer functions than the view.
+    [ "$(LD_LIBRARY_PATH=$VIEW:$GENV_NVML/old genv devices --format json | jq -r '.[].state' | uniq)" = ok ]
+    # What looks at the machine through the view still sees the environment alone.
+    run -0 genv detach --index 1
+    CUDA_VISIBLE_DEVICES=0,2 genv view -- monitor
+    [ "$(variable CUDA_VISIBLE_DEVICES)" = GPU-a,GPU-c ]
+    [ "$(variable GENV_ENVIRONMENT_ID)" = e ]
+}

@@ -72,19 +72,45 @@ nvmlReturn_t nvmlUnitGetCount(unsigned *count)
     return NVML_SUCCESS;
 }
 
+static nvmlReturn_t count_excluded(const struct world *world, unsigned *count)
+{
+    REQUIRE(count);
+    *count = (unsigned)json_array_size(world->excluded);
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t give_excluded(const struct world *world, unsigned index, nvmlExcludedDeviceInfo_t *info)
+{
+    const char *uuid = json_string_value(json_array_get(world->excluded, index));
+
+    REQUIRE(uuid && info);
+    *info = (nvmlExcludedDeviceInfo_t){.uuid = ""};
+    return give_text(uuid, info->uuid, sizeof(info->uuid));
+}
+
 nvmlReturn_t nvmlGetExcludedDeviceCount(unsigned *count)
 {
     ENTER();
-    REQUIRE(count);
-    *count = 0;
-    return NVML_SUCCESS;
+    return count_excluded(entry.world, count);
 }
 
 nvmlReturn_t nvmlGetExcludedDeviceInfoByIndex(unsigned index, nvmlExcludedDeviceInfo_t *info)
 {
-    (void)index, (void)info;
     ENTER();
-    return NVML_ERROR_INVALID_ARGUMENT;
+    return give_excluded(entry.world, index, info);
+}
+
+/* Their former names. */
+nvmlReturn_t nvmlGetBlacklistDeviceCount(unsigned *count)
+{
+    ENTER();
+    return count_excluded(entry.world, count);
+}
+
+nvmlReturn_t nvmlGetBlacklistDeviceInfoByIndex(unsigned index, nvmlExcludedDeviceInfo_t *info)
+{
+    ENTER();
+    return give_excluded(entry.world, index, info);
 }
 
 nvmlReturn_t nvmlDeviceGetCount(unsigned *count)

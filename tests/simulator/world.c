@@ -204,7 +204,7 @@ static bool read_device(const struct parser *parser, json_t *json, unsigned inde
 
 static bool read_world(const struct parser *parser, struct world *world)
 {
-    json_t *devices = NULL, *results = NULL;
+    json_t *devices = NULL, *results = NULL, *excluded = NULL;
     const char *init = NULL;
     size_t count;
 
@@ -212,12 +212,15 @@ static bool read_world(const struct parser *parser, struct world *world)
     world->nvml_version = "12.550.163.01";
     world->cuda_version = 12040;
     world->private_table_size = -1;
-    if (!unpack(parser, world->json, "{s?s, s?s, s?i, s?s, s?i, s?i, s?o, s?o}", "driver_version",
+    if (!unpack(parser, world->json, "{s?s, s?s, s?i, s?s, s?i, s?i, s?o, s?o, s?o}", "driver_version",
                 &world->driver_version, "nvml_version", &world->nvml_version, "cuda_version", &world->cuda_version,
                 "init", &init, "init_delay_ms", &world->init_delay_ms, "private_table_size", &world->private_table_size,
-                "results", &results, "devices", &devices))
+                "results", &results, "devices", &devices, "excluded", &excluded))
         return false;
     world->results = results;
+    world->excluded = excluded;
+    if (excluded && !json_is_array(excluded))
+        return fail(parser, "excluded", "expected an array");
     if (devices && !json_is_array(devices))
         return fail(parser, "devices", "expected an array");
     count = json_array_size(devices);

@@ -40,6 +40,7 @@ struct world {
     const json_t *results;
     struct world_device *devices;
     unsigned device_count;
+    const json_t *excluded; /* UUIDs; may be NULL */
 };
 
 /* NULL, and the reason in @reason, for a text that does not describe one. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # A device is its UUID. Here a host sees three of them, and a container with the same state directory the last one alone,
-# which has the index 0 there.
+# which has the index 0 there. As root all of it goes with an inventory, as on a machine whose kernel tells of devices.
 
 load common
 
@@ -16,6 +16,7 @@ setup() {
     see container "$C"
     see some "$A" "$C"
     export GENV_SIMULATOR=$SCRATCH/host
+    ((EUID != 0)) || have_kernel
     create_env mine
     "$GENV" devices attach --eid mine --index 2 --quiet
 }
@@ -31,11 +32,51 @@ see() {
     jq -nc '{devices: [$ARGS.positional[] | {uuid: ., total_memory: 16000000000}]}' --args "$@" >"$file"
 }
 
+# From here on $GENV is run where the kernel tells of NVIDIA's devices: of all of the host's, in a container too, which
+# has no more than the nodes of its own.
+have_kernel() {
+    mkdir "$SCRATCH/dev"
+    cat >"$SCRATCH/genv" <<END
+#!/bin/bash
+[[ \$NAMESPACE ]] || NAMESPACE=own exec unshare -m "\$0" "\$@"
+set -e
+mount -t tmpfs none /proc/driver
+mkdir -p /proc/driver/nvidia/gpus/0000:0{1,2,3}:00.0
+echo 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.163.01' >/proc/driver/nvidia/version
+mount -t tmpfs none "$SCRATCH/dev"
+for node in null zero full random urandom tty; do
+    touch "$SCRATCH/dev/\$node"
+    mount --bind "/dev/\$node" "$SCRATCH/dev/\$node"
+done
+for uuid in \$(jq -r '.devices[]?.uuid' "\$GENV_SIMULATOR"); do
+    touch "$SCRATCH/dev/nvidia\$((\${uuid##*0} - 1))"
+done
+mount --rbind "$SCRATCH/dev" /dev
+unset NAMESPACE
+exec "$GENV_BIN" "\$@"
+END
+    chmod +x "$SCRATCH/genv"
+    GENV=$SCRATCH/genv
+}
+
 # Runs genv on the machine $1.
 on() {
     local machine=$1
     shift
     GENV_SIMULATOR=$SCRATCH/$machine "$GENV" "$@"
+}
+
+@test "whoever asks first decides for nobody else" {
+    need_root
+    local machine
+    for machine in container host container some host; do
+        [[ $(on $machine devices --format json | jq -r '.[].uuid') == "$(jq -r '.devices[].uuid' "$SCRATCH/$machine")" ]]
+    done
+    # And it is the inventory that answers.
+    jq '.init = "driver_not_loaded"' "$SCRATCH/host" >"$SCRATCH/unloaded"
+    [[ $(on unloaded devices --format json | jq -r '.[].uuid') == $A$'\n'$B$'\n'$C ]]
+    run --separate-stderr on container snapshot
+    [[ $(jq '.devices | length' <<<"$output") == 1 ]]
 }
 
 @test "a lock is of the device, wherever it is seen from" {

@@ -282,9 +282,10 @@ static void test_no_screen_is_too_small(void **state)
 
 static void test_what_is_wrong_is_said(void **state)
 {
+    struct genv_env env = {.eid = "1573", .username = "user"};
     struct choice choice = {.mode = MODE_BROWSE};
     struct picture picture;
-    cleanup_free char *late = NULL, *failed = NULL, *warned = NULL, *waiting = NULL;
+    cleanup_free char *late = NULL, *failed = NULL, *warned = NULL, *blind = NULL, *waiting = NULL;
 
     (void)state;
     choice_init(&choice);
@@ -301,6 +302,17 @@ static void test_what_is_wrong_is_said(void **state)
     warned = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(warned, "\nno driver is loaded\n"));
     assert_non_null(strstr(warned, "There are no devices."));
+    picture = scene_picture(&(struct genv_snapshot){.envs = &env, .env_count = 1}, &choice);
+    picture.blind = true;
+    picture.warning = "it hangs";
+    blind = scene_draw(&picture, 80, 24);
+    assert_non_null(strstr(blind, "1573          user                      ?"));
+    assert_non_null(strstr(blind, "\nit hangs\n"));
+    assert_non_null(strstr(blind, "The devices are unknown."));
+    assert_non_null(strstr(blind, "The processes on devices are unknown."));
+    assert_null(strstr(blind, "There are no devices."));
+    assert_null(strstr(blind, "GPUs free"));
+    assert_null(strstr(blind, "Devices 0"));
     picture = scene_picture(NULL, &choice);
     waiting = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(waiting, "Asking the driver ..."));

@@ -178,9 +178,13 @@ terminate() {
 }
 
 @test "a driver that is slow from the start can be waited for, or left" {
+    make_machine
     write_world '{"init_delay_ms": 600000, "devices": []}'
     open_terminal 80 24 'exec genv top'
     wait_for '^Asking the driver'
+    wait_for '^The devices are unknown\.' # meanwhile
+    screen | grep -q '^Environments 3 '
+    screen | grep -q 'the driver has not answered for 5 seconds'
     TOP=$(in_tmux display -p -t top '#{pane_pid}')
     press q
     eventually test ! -e "/proc/$TOP"
@@ -219,6 +223,35 @@ terminate() {
     wait_for '^There are no devices\.'
     wait_for '^Environments 3 '
     wait_for 'driver'
+}
+
+@test "where the driver does not tell of devices they are unknown, and environments are still shown" {
+    make_machine
+    open_terminal 80 24 'exec genv top --interval 0.2'
+    wait_for '^  0 .* 37%'
+    write_world '{"init": "unknown", "devices": []}'
+    wait_for 'the NVIDIA driver failed'
+    screen | grep -q '^The devices are unknown\.'
+    screen | grep -q '^Environments 3 '
+    write_world '{"init_delay_ms": 600000, "devices": []}'
+    GENV_DRIVER_TIMEOUT=1 run -0 --separate-stderr genv top --once
+    [[ $output == *'The devices are unknown.'*'Environments 3 '*'the driver did not answer within 1 second'* ]]
+}
+
+@test "an upgrade takes nothing away" {
+    local root=$BATS_TEST_TMPDIR/root
+    make_machine
+    mkdir -p "$root/bin" "$root/libexec"
+    cp "$GENV_BIN" "$root/bin"
+    cp "$(dirname "$GENV_BIN")"/../libexec/genv-{top,driver} "$root/libexec"
+    open_terminal 80 24 "exec '$root/bin/genv' top --interval 0.2"
+    wait_for '^  0 .* 37%'
+    cp -r "$root" "$root.new"
+    mv "$root" "$root.old"
+    mv "$root.new" "$root"
+    rm -r "$root.old"
+    write_world "{\"devices\": [$(device 0 41 52 312 '')]}"
+    wait_for '^  0 .* 41%'
 }
 
 @test "no devices" {

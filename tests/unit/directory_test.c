@@ -180,6 +180,70 @@ static int make_all(void *data)
     return 0;
 }
 
+static int expect_closed(void *data)
+{
+    cleanup_close int parent = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct genv_error err = {0};
+    int fd;
+
+    require(directory_open_lock(parent, "lock", true, "/shown", &fd, &err) == -EACCES);
+    require(strcmp(err.message, "cannot open /shown/lock: it belongs to 60601, who has closed it to others") == 0);
+    return 0;
+}
+
+static int open_planted(void *data)
+{
+    cleanup_close int parent = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct genv_error err = {0};
+    int fd;
+
+    require(directory_open_lock(parent, "lock", true, "/shown", &fd, &err) < 0 && *err.message);
+    return 0;
+}
+
+/* Whoever makes a lock first could keep it to himself: he is named. */
+static void a_lock_that_is_closed_is_told_with_its_owner(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "lock");
+
+    skip_unless_root();
+    unit_write(*state, "lock", "");
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(chown(path, USER_A, USER_A), 0);
+    assert_int_equal(unit_fork(USER_B, expect_closed, *state), 0);
+}
+
+/* What a user put there first keeps nobody from locking once root has come by, and is not harmed. */
+static void root_makes_a_lock_in_the_place_of_what_was_planted(void **state)
+{
+    cleanup_close int parent = open_parent(state);
+    cleanup_free char *path = unit_path(*state, "lock"), *target = unit_path(*state, "target");
+    struct stat st;
+
+    skip_unless_root();
+    assert_int_equal(chmod(*state, 01777), 0);
+    unit_write(*state, "target", "");
+    for (int what = 0; what < 3; what++) {
+        cleanup_close int fd = -1;
+
+        if (what == 0)
+            assert_int_equal(mkdir(path, 0777), 0);
+        else if (what == 1)
+            assert_int_equal(symlink(target, path), 0);
+        else
+            assert_int_equal(mkfifo(path, 0666), 0);
+        if (what == 0)
+            unit_write(path, "file", "");
+        assert_int_equal(lchown(path, USER_A, USER_A), 0);
+        assert_int_equal(unit_fork(USER_B, open_planted, *state), 0);
+        assert_int_equal(directory_open_lock(parent, "lock", true, "/shown", &fd, NULL), 0);
+        assert_int_equal(fstat(fd, &st), 0);
+        assert_int_equal(st.st_mode, S_IFREG | 0666);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(unit_count_entries(*state), 2); /* the target, and the directory under another name */
+}
+
 static void many_make_it_at_once(void **state)
 {
     cleanup_free char *path = unit_path(*state, "new");
@@ -213,6 +277,8 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(a_directory_that_may_not_be_made_is_told),
     test_in_directory(a_missing_lock_is_made_for_everybody),
     test_in_directory(what_is_planted_as_a_lock_is_refused),
+    test_in_directory(a_lock_that_is_closed_is_told_with_its_owner),
+    test_in_directory(root_makes_a_lock_in_the_place_of_what_was_planted),
     test_in_directory(many_make_it_at_once),
 };
 

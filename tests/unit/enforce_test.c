@@ -309,6 +309,35 @@ static void one_of_a_moment_is_chosen_the_same_way_each_time(void **state)
     check(MAX_DEVICES, "1/1:0 1/0:0 0/1:0 0/0:0 ");
 }
 
+/* An index is another one once a device in front has failed, and who was warned must still be the one that it meets. */
+static void nothing_depends_on_indices(void **state)
+{
+    static const struct {
+        unsigned rule;
+        enum limit_kind kind;
+        uint64_t maximum;
+    } rows[] = {{MAX_DEVICES, LIMIT_DEVICES, 1}, {MAX_MEMORY, LIMIT_MEMORY, GIB}};
+
+    (void)state;
+    attach(0, 0, 0, GIB, 10);
+    attach(0, 0, 1, GIB, 10);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        allowed = (struct allowance){.maximum = {LIMIT_NONE, LIMIT_NONE}};
+        allowed.maximum[rows[i].kind] = rows[i].maximum;
+        for (unsigned first = 0; first < 2; first++) {
+            cleanup_violation_list struct violation_list list = {0};
+
+            for (unsigned d = 0; d < 2; d++) {
+                hosts[0].devices[d].index = d ^ first;
+                hosts[0].attachments[0][d].index = (int)(d ^ first);
+            }
+            list = decide(rows[i].rule);
+            assert_int_equal(list.count, 1);
+            assert_string_equal(list.items[0].uuid, "GPU-1");
+        }
+    }
+}
+
 static void a_device_that_one_shares_with_oneself_counts_once(void **state)
 {
     (void)state;
@@ -398,6 +427,7 @@ static const struct CMUnitTest tests[] = {
     TEST(the_newest_attachments_are_to_go),
     TEST(hosts_count_together),
     TEST(one_of_a_moment_is_chosen_the_same_way_each_time),
+    TEST(nothing_depends_on_indices),
     TEST(a_device_that_one_shares_with_oneself_counts_once),
     TEST(others_on_a_shared_device_are_left_alone),
     TEST(device_memory_has_a_maximum_too),

@@ -238,10 +238,22 @@ static void values_that_are_no_objects_do_not_decode(void **state)
 
 static void depth_has_a_limit(void **state)
 {
+    static const char quoted[] = "[\"[[[[[[[[[[[[[[[[[[[[[\\\"{{{{{{\", \"]]]\"]";
     static char deep[200001];
     json_t *json;
 
     (void)state;
+    for (size_t depth = JSON_DEPTH_MAX; depth <= JSON_DEPTH_MAX + 1; depth++) {
+        memset(deep, '[', depth);
+        memset(deep + depth, ']', depth);
+        json = json_parse(deep, 2 * depth, NULL);
+        assert_int_equal(json != NULL, depth <= JSON_DEPTH_MAX);
+        json_decref(json);
+    }
+    json = json_parse(quoted, strlen(quoted), NULL);
+    assert_non_null(json);
+    json_decref(json);
+    assert_null(json_parse("\"[[[[[[[[[[[[[[[[[[[[[[[\\", 25, NULL));
     memset(deep, '[', 100000);
     memset(deep + 100000, ']', 100000);
     json = json_parse(deep, 200000, NULL);

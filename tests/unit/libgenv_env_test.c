@@ -511,6 +511,35 @@ static int wait_then_activate(void *data)
     return activate_by_pid(data);
 }
 
+/* However many names somebody plants, there is another. */
+static void planted_identifiers_keep_nobody_out(void **state)
+{
+    cleanup_genv struct genv *g = machine_open(*state);
+    struct genv_activation activation = activation_of("first", getpid());
+    char name[64], prefix[16];
+
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0); /* makes the directory */
+    for (int i = 1; i <= 1200; i++) {
+        cleanup_free char *path = NULL;
+
+        if (i == 1)
+            snprintf(name, sizeof(name), "state/envs/%d.json", getpid());
+        else
+            snprintf(name, sizeof(name), "state/envs/%d-%d.json", getpid(), i);
+        unit_write(*state, name, "");
+        path = unit_path(*state, name);
+        assert_true(!unit_can_be_others() || chown(path, USER_A, USER_A) == 0); /* root's own is another matter */
+    }
+    snprintf(prefix, sizeof(prefix), "%d-", getpid());
+    activation.eid = NULL;
+    for (int i = 0; i < 2; i++) {
+        cleanup_env struct genv_env *env = NULL;
+
+        assert_int_equal(genv_activate(g, &activation, &env, NULL, NULL), 0);
+        assert_int_equal(strncmp(env->eid, prefix, strlen(prefix)), 0);
+    }
+}
+
 static void a_planted_identifier_makes_no_shell_anothers(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
@@ -549,6 +578,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_kernel_is_a_member_while_its_file_exists),
     TEST(nobody_acts_on_anothers_environment),
     TEST(root_acts_without_taking_over),
+    TEST(planted_identifiers_keep_nobody_out),
     TEST(a_planted_identifier_makes_no_shell_anothers),
 };
 

@@ -144,6 +144,53 @@ static void a_link_of_another_user_is_passed_over_wherever_it_leads(void **state
     assert_non_null(strstr(machine_warnings(), "project/.genv: it belongs to 60601\n"));
 }
 
+static int look_below_a_closed_folder(void *data)
+{
+    struct genv *g = machine_open(data);
+    cleanup_free char *project = unit_path(data, "project"), *found = NULL;
+
+    return genv_home_find(g, &found, NULL) == -ENOENT || strncmp(found, project, strlen(project)) != 0 ? 0 : 2;
+}
+
+static void one_in_a_folder_that_is_closed_is_not_found(void **state)
+{
+    cleanup_free char *project = unit_path(*state, "project");
+
+    skip_unless_root();
+    make(*state, "project/.genv");
+    enter(*state, "project/src");
+    assert_int_equal(chmod(project, 0700), 0);
+    assert_int_equal(unit_fork(USER_A, look_below_a_closed_folder, *state), 0);
+}
+
+/* Between the look and the reading or writing: what was the user's own is another's now. */
+static void one_that_was_replaced_is_not_used(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "project/.genv"), *victim = unit_path(*state, "home");
+    cleanup_genv struct genv *g = machine_open(*state);
+    struct genv_config config = {.name = "forged"};
+    cleanup_free char *found = NULL;
+    struct genv_error err = {0};
+    unsigned fields;
+
+    skip_unless_root();
+    make(*state, "project/.genv");
+    enter(*state, "project/src");
+    assert_int_equal(genv_home_find(g, &found, NULL), 0);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink(victim, path), 0);
+    assert_int_equal(lchown(path, USER_A, USER_A), 0);
+    assert_int_equal(genv_home_load(found, &config, &fields, &err), -EPERM);
+    assert_non_null(strstr(err.message, "project/.genv belongs to 60601"));
+    assert_int_equal(genv_home_save(found, &config, GENV_CONFIG_NAME, &err), -EPERM);
+    assert_int_equal(unit_count_entries(victim), 0);
+    assert_int_equal(unlink(path), 0);
+    make(*state, "project/.genv");
+    assert_int_equal(chown(path, USER_A, USER_A), 0);
+    assert_int_equal(genv_home_save(found, &config, GENV_CONFIG_NAME, &err), -EPERM);
+    assert_int_equal(unit_count_entries(path), 0);
+}
+
 /* Loading */
 
 static int load(const char *directory, struct genv_config *config, unsigned *fields, struct genv_error *err)
@@ -333,6 +380,8 @@ static const struct CMUnitTest tests[] = {
     TREE(a_link_of_ones_own_is_followed),
     TREE(one_of_another_user_is_passed_over_with_a_warning),
     TREE(a_link_of_another_user_is_passed_over_wherever_it_leads),
+    TREE(one_in_a_folder_that_is_closed_is_not_found),
+    TREE(one_that_was_replaced_is_not_used),
     TREE(the_fields_that_are_there_are_loaded),
     TREE(a_value_that_is_none_is_refused_with_its_file),
     TREE(what_is_no_file_is_refused),

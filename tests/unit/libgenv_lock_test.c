@@ -283,6 +283,57 @@ static void a_planted_lock_file_is_refused(void **state)
     assert_non_null(strstr(err.message, UUID_0 ".lock is not a regular file"));
 }
 
+static int lock_the_replaced(void *data)
+{
+    const struct waiter *waiter = data;
+    struct genv *g = machine_open(waiter->directory);
+    struct genv_lock *lock;
+    char byte;
+
+    require(read(waiter->locked[0], &byte, 1) == 1);
+    return genv_lock(g, "a", waiter->timeout, &lock, NULL) == -ETIMEDOUT ? 0 : 1;
+}
+
+/* Whether the process has a file open that is called so, or has ended. */
+static bool has_open(pid_t pid, const char *path)
+{
+    char link[64], target[PATH_MAX] = "";
+
+    for (int fd = 0; fd < 64; fd++) {
+        ssize_t length;
+
+        snprintf(link, sizeof(link), "/proc/%d/fd/%d", pid, fd);
+        length = readlink(link, target, sizeof(target) - 1);
+        if (length > 0 && (target[length] = '\0', strcmp(target, path) == 0))
+            return true;
+    }
+    return !proc_is_alive(pid, 0);
+}
+
+/* Who waited for a file that is removed meanwhile waits for the new one. */
+static void a_lock_that_was_replaced_excludes_all_the_same(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "state/devices/" UUID_0 ".lock");
+    cleanup_genv struct genv *g = machine_open(*state);
+    struct waiter waiter = {.directory = *state, .timeout = 1};
+    struct genv_lock *first, *second;
+    pid_t pid;
+
+    make_env(g, "a", (int[]){0}, 1);
+    assert_int_equal(pipe2(waiter.locked, O_CLOEXEC), 0);
+    pid = unit_start((uid_t)-1, lock_the_replaced, &waiter); /* ahead of the lock, which it would inherit */
+    assert_int_equal(genv_lock(g, "a", 0, &first, NULL), 0);
+    assert_int_equal(write(waiter.locked[1], "", 1), 1);
+    while (!has_open(pid, path))
+        usleep(1000);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(genv_lock(g, "a", 0, &second, NULL), 0);
+    genv_unlock(first);
+    assert_int_equal(unit_wait(pid), 0);
+    genv_unlock(second);
+    close(waiter.locked[0]), close(waiter.locked[1]);
+}
+
 static int lock_as_another_user(void *data)
 {
     return try_lock(machine_open(data), "b", NULL) == 0 ? 0 : 1;
@@ -318,6 +369,7 @@ static const struct CMUnitTest tests[] = {
     TEST(tokens_that_mean_nothing_are_not_believed),
     TEST(a_command_holds_what_was_locked_for_it),
     TEST(a_lock_leaves_no_descriptors_behind),
+    TEST(a_lock_that_was_replaced_excludes_all_the_same),
     TEST(a_planted_lock_file_is_refused),
     TEST(users_lock_each_other_out),
 };

@@ -242,6 +242,41 @@ static void the_holder_is_named(void **state)
     shared_close(&shared);
 }
 
+/* Takes the lock, leaves it to a child, which tells its PID, and ends. */
+static int bequeath(void *data)
+{
+    struct shared *shared = data;
+    int fd = open_lock(shared->directory);
+    pid_t self;
+
+    require(lock_wait(fd, LOCK_EX, 0) == 0);
+    if (fork() > 0)
+        return 0;
+    self = getpid();
+    require(write(shared->ready[1], &self, sizeof(self)) == sizeof(self));
+    hear(shared->release);
+    _exit(0);
+}
+
+static void a_child_that_kept_the_lock_is_named_and_not_who_took_it(void **state)
+{
+    cleanup_close int fd = open_lock(*state);
+    cleanup_free char *expected = NULL;
+    char text[LOCK_HOLDER_SIZE];
+    struct shared shared;
+    pid_t heir;
+
+    skip_unless(access("/proc/locks", R_OK) == 0, "there is no /proc/locks");
+    shared_make(&shared, *state, 0, -1);
+    assert_int_equal(unit_wait(unit_start((uid_t)-1, bequeath, &shared)), 0);
+    assert_int_equal(read(shared.ready[0], &heir, sizeof(heir)), sizeof(heir));
+    lock_describe_holder(fd, text);
+    assert_true(asprintf(&expected, "process %d (", heir) > 0);
+    say(shared.release);
+    assert_memory_equal(text, expected, strlen(expected));
+    shared_close(&shared);
+}
+
 /* Holds the lock of the first of two file systems, asks about that of the second, of the same inode number. */
 static int hold_another(void *data)
 {
@@ -327,6 +362,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(signals_do_not_end_the_wait),
     cmocka_unit_test(a_lock_that_is_no_file_fails),
     test_in_directory(the_holder_is_named),
+    test_in_directory(a_child_that_kept_the_lock_is_named_and_not_who_took_it),
     test_in_directory(the_holder_of_another_file_is_not_named),
     test_in_directory(one_at_a_time_is_inside),
 };

@@ -22,9 +22,10 @@ static void remove_folder(const char *directory, const char *name)
     assert_int_equal(rmdir(path), 0);
 }
 
-/* What /proc/driver/nvidia looks like. */
+/* What /proc/driver/nvidia looks like, and a /dev beside it. */
 static void make_driver(const char *directory)
 {
+    make_folder(directory, "dev");
     unit_write(directory, "version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.163.01\n");
     make_folder(directory, "gpus");
     make_folder(directory, "gpus/0000:01:00.0");
@@ -32,9 +33,10 @@ static void make_driver(const char *directory)
 
 static uint64_t fingerprint(const char *directory)
 {
+    cleanup_free char *nodes = unit_path(directory, "dev");
     uint64_t number = 0;
 
-    assert_int_equal(nvidia_fingerprint(directory, &number), 0);
+    assert_int_equal(nvidia_fingerprint(directory, nodes, &number), 0);
     assert_true(number != 0);
     return number;
 }
@@ -91,20 +93,46 @@ static void it_changes_with_mig_and_its_instances(void **state)
     }
 }
 
+/* A container has some of the nodes, under the same kernel; what is no device of its own does not count. */
+static void it_changes_with_the_nodes_that_are_here(void **state)
+{
+    cleanup_free char *node = unit_path(*state, "dev/nvidia0");
+    uint64_t seen[5];
+
+    make_driver(*state);
+    seen[0] = fingerprint(*state);
+    unit_write(*state, "dev/nvidia0", "");
+    seen[1] = fingerprint(*state);
+    unit_write(*state, "dev/nvidia10", "");
+    seen[2] = fingerprint(*state);
+    assert_int_equal(unlink(node), 0);
+    seen[3] = fingerprint(*state);
+    assert_int_equal(symlink("/dev/null", node), 0); /* another device by that name */
+    seen[4] = fingerprint(*state);
+    for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_true(seen[i] != seen[k]);
+    }
+    unit_write(*state, "dev/nvidiactl", "");
+    unit_write(*state, "dev/nvidia-uvm", "");
+    unit_write(*state, "dev/nvme0", "");
+    assert_true(fingerprint(*state) == seen[4]);
+}
+
 static void without_word_of_the_kernel_there_is_none(void **state)
 {
     cleanup_free char *missing = unit_path(*state, "missing"), *version = unit_path(*state, "version");
     uint64_t number = 7;
 
-    assert_int_equal(nvidia_fingerprint(missing, &number), -ENOENT);
-    assert_int_equal(nvidia_fingerprint(*state, &number), -ENOENT);
+    assert_int_equal(nvidia_fingerprint(missing, *state, &number), -ENOENT);
+    assert_int_equal(nvidia_fingerprint(*state, *state, &number), -ENOENT);
     unit_write(*state, "version", "550\n");
-    assert_int_equal(nvidia_fingerprint(*state, &number), -ENOENT); /* no gpus */
+    assert_int_equal(nvidia_fingerprint(*state, *state, &number), -ENOENT); /* no gpus */
     assert_int_equal(unlink(version), 0);
     make_driver(*state);
     assert_int_equal(unlink(version), 0);
     assert_int_equal(mkfifo(version, 0600), 0);
-    assert_int_equal(nvidia_fingerprint(*state, &number), -ENOENT);
+    assert_int_equal(nvidia_fingerprint(*state, *state, &number), -ENOENT);
     assert_int_equal(number, 7);
 }
 
@@ -112,6 +140,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(it_is_the_same_while_nothing_changes),
     test_in_directory(it_changes_with_the_driver_and_the_gpus),
     test_in_directory(it_changes_with_mig_and_its_instances),
+    test_in_directory(it_changes_with_the_nodes_that_are_here),
     test_in_directory(without_word_of_the_kernel_there_is_none),
 };
 

@@ -1294,6 +1294,7 @@ static void only_roots_inventory_and_ones_own_are_believed(void **state)
 {
     static const struct genv_device of_root = {.id.uuid = "GPU-root"}, planted = {.id.uuid = "GPU-planted"};
     cleanup_free char *path = unit_path(*state, "state"), *own = unit_path(*state, "state/inventory-60601.json");
+    cleanup_free char *roots = unit_path(*state, "state/inventory-0.json");
     cleanup_free char *link = unit_path(*state, "state/link");
     cleanup_free char *text = inventory_encode("key", &planted, 1);
     cleanup_store struct store *store = open_store(state);
@@ -1312,6 +1313,15 @@ static void only_roots_inventory_and_ones_own_are_believed(void **state)
     assert_int_equal(unit_fork(USER_A, inventory_of_root_or_own, path), 1);
     give(state, "state/inventory-0.json", USER_B);
     assert_int_equal(unit_fork(USER_A, inventory_of_root_or_own, path), 0);
+    /* Whatever is in the place of root's makes way. */
+    assert_int_equal(store_save_inventory(store, "key", &of_root, 1), 0);
+    assert_int_equal(unit_fork(USER_A, inventory_of_root_or_own, path), 1);
+    assert_int_equal(unlink(roots), 0);
+    assert_int_equal(mkdir(roots, 0777), 0);
+    unit_write(roots, "file", "");
+    give(state, "state/inventory-0.json", USER_B);
+    assert_int_equal(store_save_inventory(store, "key", &of_root, 1), 0);
+    assert_int_equal(unit_fork(USER_A, inventory_of_root_or_own, path), 1);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -241,6 +241,34 @@ static void topology_tells_of_no_stranger(void **state)
     check_uuid(devices[0], C);
 }
 
+static void excluded_devices_are_nobodys(void **state)
+{
+    static const char *const names[][2] = {{"nvmlGetExcludedDeviceCount", "nvmlGetExcludedDeviceInfoByIndex"},
+                                           {"nvmlGetBlacklistDeviceCount", "nvmlGetBlacklistDeviceInfoByIndex"}};
+
+    (void)state;
+    view_set_world("{\"devices\": [{\"uuid\": \"" A "\"}], \"excluded\": [\"" B "\", \"" C "\"]}");
+    VIEW_SAVE("e1", -1, view_start(-1, NULL), ON(A, 0, 0));
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        __typeof__(nvmlGetExcludedDeviceCount) *get_count = view_function(names[i][0]);
+        __typeof__(nvmlGetExcludedDeviceInfoByIndex) *get_info = view_function(names[i][1]);
+        nvmlExcludedDeviceInfo_t info = {.uuid = ""};
+        unsigned count = 99;
+
+        view_leave();
+        assert_int_equal(get_count(&count), NVML_SUCCESS);
+        assert_int_equal(count, 2);
+        assert_int_equal(get_info(1, &info), NVML_SUCCESS);
+        assert_string_equal(info.uuid, C);
+        view_enter("e1");
+        info.uuid[0] = '\0';
+        assert_int_equal(get_count(&count), NVML_SUCCESS);
+        assert_int_equal(count, 0);
+        assert_int_equal(get_info(1, &info), NVML_ERROR_INVALID_ARGUMENT);
+        assert_string_equal(info.uuid, "");
+    }
+}
+
 static void instances_belong_to_their_device(void **state)
 {
     nvmlDevice_t stranger, device, instance = NULL;
@@ -277,6 +305,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_device_that_moved_is_found),
     TEST(a_device_that_is_gone_is_not_counted),
     TEST(topology_tells_of_no_stranger),
+    TEST(excluded_devices_are_nobodys),
     TEST(instances_belong_to_their_device),
 };
 
