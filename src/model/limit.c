@@ -1,6 +1,7 @@
 /* How much each user may hold: /etc/genv/limits.conf. */
 #include "model/limit.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -116,11 +117,11 @@ static int parse_line(char *line, unsigned number, struct limits *limits, struct
     if (count == 0)
         return 0;
     limit.kind = count > 1 ? find_kind(words[1]) : LIMIT_KIND_COUNT;
-    if (count > 1 && limit.kind == LIMIT_KIND_COUNT) {
+    if (count > 1 && limit.kind == LIMIT_KIND_COUNT && !isdigit((unsigned char)*words[1])) { /* "devices 3" lacks one */
         note_unknown(limits, number, words[1]);
         return 0;
     }
-    if (count != WORDS)
+    if (count != WORDS || limit.kind == LIMIT_KIND_COUNT)
         return error_set(err, EINVAL, "a line has three words: who, devices, memory or environments, and the maximum");
     r = parse_words(words, &limit, err);
     if (r < 0)
