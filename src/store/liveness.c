@@ -15,15 +15,21 @@ static void look_at(struct liveness_look *look, const struct genv_process *proce
         return;
     look->last = *process;
     look->last_lives = proc_is_alive(process->pid, process->start_time);
-    look->last_uid = look->last_lives ? proc_uid(process->pid) : 0;
-    look->last_login = look->last_lives && look->last_uid == 0 ? proc_login_uid(process->pid) : (uid_t)-1;
+    look->knows_uid = false;
 }
 
 /* What another user started would keep the environment for as long as the machine runs. What its owner started may
  * have become root's since, as sudo(8) does; what /proc hides can't be told; and root may name whatever it likes. */
-static bool is_owners(const struct genv_env *env, const struct liveness_look *look)
+static bool is_owners(const struct genv_env *env, struct liveness_look *look)
 {
-    return env->uid == 0 || look->last_uid == env->uid || look->last_uid == (uid_t)-1 || look->last_login == env->uid;
+    if (env->uid == 0)
+        return true;
+    if (!look->knows_uid) {
+        look->knows_uid = true;
+        look->last_uid = proc_uid(look->last.pid);
+        look->last_login = look->last_uid == 0 ? proc_login_uid(look->last.pid) : (uid_t)-1;
+    }
+    return look->last_uid == env->uid || look->last_uid == (uid_t)-1 || look->last_login == env->uid;
 }
 
 /* Its number counts in another namespace, and its start time in all of them. */

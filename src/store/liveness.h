@@ -19,7 +19,7 @@ struct proc_nested;
 struct liveness_look {
     uint64_t pid_namespace;
     struct genv_process last; /* pid 0: none yet */
-    bool last_lives;
+    bool last_lives, knows_uid;
     uid_t last_uid, last_login;
     struct proc_nested *nested; /* what lives in other namespaces, once that was asked for */
     size_t nested_count;
