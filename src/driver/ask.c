@@ -76,7 +76,7 @@ static int open_program(struct driver_gate *gate, struct genv_error *err)
         return 0;
     r = find_own_file(root);
     if (r < 0)
-        return error_set(err, EIO, "can't tell where genv is installed: /proc/self/maps: %s", strerror(-r));
+        return error_set(err, EIO, "cannot tell where genv is installed: /proc/self/maps: %s", strerror(-r));
     cut_to_root(root);
     if (trust_is_everybodys(root))
         return error_set(err, EIO,
@@ -88,7 +88,7 @@ static int open_program(struct driver_gate *gate, struct genv_error *err)
     if (fd < 0 && errno == ENOENT)
         return error_set(err, EIO, "the program that asks the driver, %s, is missing: install genv again", path);
     gate->program = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
-    return gate->program < 0 ? error_set(err, EIO, "can't open %s: %s", path, strerror(errno)) : 0;
+    return gate->program < 0 ? error_set(err, EIO, "cannot open %s: %s", path, strerror(errno)) : 0;
 }
 
 void driver_gate_close(struct driver_gate *gate)
@@ -143,7 +143,7 @@ static int start(const struct driver_gate *gate, unsigned what, int timeout_ms, 
         return 0;
     cleanup_closep(&answer[0]);
     cleanup_closep(&life[0]);
-    return error_set(err, EIO, "can't start the process that asks the driver: %s", strerror(error));
+    return error_set(err, EIO, "cannot start the process that asks the driver: %s", strerror(error));
 }
 
 /* Reads on until the message is whole or ends. */
@@ -233,7 +233,7 @@ static int explain(int r, int timeout_ms, struct genv_error *err)
                          "the driver did not answer within %g second%s: dmesg may say why, and GENV_DRIVER_TIMEOUT=N "
                          "waits N seconds",
                          timeout_ms / 1e3, timeout_ms == 1000 ? "" : "s");
-    return error_set(err, -r, r == -ECANCELED ? "interrupted while the driver was asked" : "can't ask the driver");
+    return error_set(err, -r, r == -ECANCELED ? "interrupted while the driver was asked" : "cannot ask the driver");
 }
 
 static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, struct driver_answer *ret_answer,

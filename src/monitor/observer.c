@@ -185,7 +185,7 @@ int observer_start(struct source *source, double interval_seconds, struct observ
     error = pthread_create(&observer->thread, NULL, keep_looking, observer);
     if (error) {
         observer_free(observer);
-        return error_set_errno(err, error, "can't start a thread");
+        return error_set_errno(err, error, "cannot start a thread");
     }
     *ret_observer = observer;
     return 0;

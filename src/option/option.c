@@ -134,11 +134,11 @@ int option_parse_value(const struct option *option, const char *text, void *targ
             *(unsigned *)target = (unsigned)number;
         return r;
     case OPTION_DEVICE:
-        if (!is_uuid(text))
-            r = parse_number(text, "a device's index", 0, OPTION_NUMBER_MAX, &number, err);
-        if (r == 0)
-            *(const char **)target = text;
-        return r;
+        if (!is_uuid(text) && text_to_u64(text, OPTION_NUMBER_MAX, &number) < 0)
+            return error_set(err, EINVAL, "'%s' is not a device's index: give a whole number from 0 to %d, or a UUID",
+                             text, OPTION_NUMBER_MAX);
+        *(const char **)target = text;
+        return 0;
     case OPTION_PID:
         r = parse_number(text, "a process identifier", 1, INT_MAX, &number, err);
         if (r == 0)

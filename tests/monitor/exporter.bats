@@ -50,12 +50,10 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     expect_lines 'genv_environments_total 2' 'genv_environment_attached_devices_total{eid="second"} 1'
     kill "$MEMBER"
     wait "$MEMBER" || true
-    sleep 0.2
-    expect_lines 'genv_environments_total 1' 'genv_device_attached{index="0"} 0'
+    until_so "expect_lines 'genv_environments_total 1' 'genv_device_attached{index=\"0\"} 0' >/dev/null"
     run -1 grep -F "eid=\"second\"" <(metrics)
     world '{"devices": [{"uuid": "GPU-1"}]}'
-    sleep 0.2
-    run -1 grep 'index="1"' <(metrics)
+    until_so '! metrics | grep -q "index=\"1\""'
 }
 
 @test "names with quotes, backslashes and UTF-8 are labels, and newlines never get there" {

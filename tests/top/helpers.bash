@@ -97,10 +97,11 @@ open_terminal() {
     in_tmux new-session -d -s top -x "$1" -y "$2" "$3" 3>&-
 }
 
-# Watches the machine in a terminal of $1 by $2, with one look, so that nothing but the clock moves by itself.
+# Watches the machine in a terminal of $1 by $2, with one look, so that nothing but the clock moves by itself. The first
+# picture has no devices yet, and a later one may be half drawn: wait for what is looked at.
 watch_once() {
     open_terminal "$1" "$2" "exec genv top --interval 1000 ${*:3}"
-    wait_for '^Devices '
+    wait_for '^Memory '
 }
 
 press() {
@@ -175,7 +176,7 @@ expect_screen() {
     local width
     width=$(in_tmux display -p -t top '#{window_width}')
     if [[ ${GENV_TEST_UPDATE-} ]]; then sleep 1; fi
-    for _ in {1..50}; do
+    for _ in {1..200}; do
         ! screen | compare "$1" "$width" >/dev/null || return 0
         sleep 0.1
     done

@@ -105,13 +105,13 @@ leave_by() {
 @test "q gives the terminal back" {
     make_machine
     leave_by press q
-    screen | grep -x 'status 0'
+    wait_for '^status 0$'
 }
 
 @test "Ctrl-C gives the terminal back" {
     make_machine
     leave_by press C-c
-    screen | grep -x 'status 0'
+    wait_for '^status 0$'
 }
 
 terminate() {
@@ -121,7 +121,7 @@ terminate() {
 @test "SIGTERM gives the terminal back" {
     make_machine
     leave_by terminate
-    screen | grep -x 'status 143'
+    wait_for '^status 143$'
 }
 
 @test "Ctrl-Z gives the terminal back for a while" {
@@ -156,7 +156,7 @@ terminate() {
     wait_for '^  0 .* 37%'
     write_world '{"init_delay_ms": 600000, "devices": []}'
     wait_for '^genv top  no answer from the driver for [0-9]+ s'
-    screen | grep -q '^  0 .* 37%' # the last that was known stays
+    wait_for '^  0 .* 37%' # the last that was known stays
     press '?'
     wait_for '^Any key'
     press x
@@ -174,7 +174,7 @@ terminate() {
     wait_for '^  0 .* 37%'
     write_world '{"init_delay_ms": 600000, "devices": []}'
     wait_for 'the driver did not answer within 1 second'
-    screen | grep -q '^  0 .* 37%'
+    wait_for '^  0 .* 37%'
 }
 
 @test "a driver that is slow from the start can be waited for, or left" {
@@ -183,8 +183,8 @@ terminate() {
     open_terminal 80 24 'exec genv top'
     wait_for '^Asking the driver'
     wait_for '^The devices are unknown\.' # meanwhile
-    screen | grep -q '^Environments 3 '
-    screen | grep -q 'the driver has not answered for 5 seconds'
+    wait_for '^Environments 3 '
+    wait_for 'the driver has not answered for 5 seconds'
     TOP=$(in_tmux display -p -t top '#{pane_pid}')
     press q
     eventually test ! -e "/proc/$TOP"
@@ -231,8 +231,8 @@ terminate() {
     wait_for '^  0 .* 37%'
     write_world '{"init": "unknown", "devices": []}'
     wait_for 'the NVIDIA driver failed'
-    screen | grep -q '^The devices are unknown\.'
-    screen | grep -q '^Environments 3 '
+    wait_for '^The devices are unknown\.'
+    wait_for '^Environments 3 '
     write_world '{"init_delay_ms": 600000, "devices": []}'
     GENV_DRIVER_TIMEOUT=1 run -0 --separate-stderr genv top --once
     [[ $output == *'The devices are unknown.'*'Environments 3 '*'the driver did not answer within 1 second'* ]]
@@ -260,11 +260,13 @@ terminate() {
     expect_screen nothing.txt
 }
 
+are_there_free() { (($(screen | grep -o -w free | wc -l) == $1)); }
+
 @test "64 devices at 200x60 and 80x24" {
     unset GENV_SIMULATOR
     export GENV_DEVICES=64
     watch_once 200 60
-    [ "$(screen | grep -o -w free | wc -l)" -eq 65 ] # one is the header's
+    eventually are_there_free 65 # one is the header's
     in_tmux resize-window -t top -x 80 -y 24
     wait_for '^Devices 64 .* 1-[0-9]+$'
     press 1 End
@@ -322,10 +324,11 @@ colours() {
     eventually are_there_colours
     in_tmux kill-session -t top
     watch_once 80 24 --no-color
-    [ "$(colours)" -eq 0 ]
     expect_screen 80x24.txt
+    [ "$(colours)" -eq 0 ]
     in_tmux kill-session -t top
     NO_COLOR=1 watch_once 80 24
+    expect_screen 80x24.txt
     [ "$(colours)" -eq 0 ]
 }
 
@@ -333,7 +336,8 @@ colours() {
     make_machine
     export LC_ALL=C
     watch_once 80 24
-    screen | grep -q '^Memory #\+\.'
+    wait_for '^Memory #+\.'
+    wait_for ' sleep 1003$' # the last row
     run ! grep -P '[^\x00-\x7f]' <(screen)
 }
 

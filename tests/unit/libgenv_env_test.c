@@ -9,19 +9,6 @@
 
 #define G ((uint64_t)1000000000)
 
-static int sleep_without_end(void *data)
-{
-    (void)data;
-    pause();
-    return 0;
-}
-
-static void end(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    assert_int_equal(unit_wait(pid), -SIGKILL);
-}
-
 static struct genv_activation activation_of(const char *eid, pid_t pid)
 {
     return (struct genv_activation){.eid = eid, .uid = (uid_t)-1, .member = {.pid = pid}, .config = GENV_CONFIG_INIT};
@@ -87,14 +74,14 @@ static void a_dead_environment_gives_its_identifier_back(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
     cleanup_env struct genv_env *env = NULL;
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     struct genv_activation activation = activation_of("train", pid);
     bool created = false;
 
     activation.config.gpus = 1;
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "train", 4, NULL), 0);
-    end(pid);
+    machine_end(pid);
     assert_string_equal(machine_indices(g, "train"), "?");
     activation = activation_of("train", getpid());
     assert_int_equal(genv_activate(g, &activation, NULL, &created, NULL), 0);
@@ -109,7 +96,7 @@ static void entering_keeps_what_the_environment_has(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
     cleanup_env struct genv_env *env = NULL;
     struct genv_activation activation = activation_of("train", getpid());
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     bool created = true;
 
     activation.config.gpus = 2;
@@ -125,7 +112,7 @@ static void entering_keeps_what_the_environment_has(void **state)
     assert_int_equal(env->process_count, 2);
     assert_int_equal(env->config.gpus, 2);
     assert_int_equal(env->attachment_count, 2);
-    end(pid);
+    machine_end(pid);
 }
 
 static void what_can_not_be_is_refused_and_makes_nothing(void **state)
@@ -176,7 +163,7 @@ static void what_can_not_be_is_refused_and_makes_nothing(void **state)
 static void a_zombie_is_no_member(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     struct genv_activation activation = activation_of("x", pid);
     struct genv_error err = {0};
     struct proc_stat stat;
@@ -208,7 +195,7 @@ static void the_last_member_ends_it(void **state)
 {
     cleanup_free char *envs = unit_path(*state, "state/envs");
     cleanup_genv struct genv *g = machine_open(*state);
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     const struct genv_member self = {.pid = getpid()}, other = {.pid = pid};
     struct genv_activation activation = activation_of("train", pid);
     struct genv_error err = {0};
@@ -225,13 +212,13 @@ static void the_last_member_ends_it(void **state)
     assert_int_equal(genv_deactivate(g, "train", &other, NULL), 0);
     assert_string_equal(machine_indices(g, "train"), "?");
     assert_int_equal(unit_count_entries(envs), 0);
-    end(pid);
+    machine_end(pid);
 }
 
 static void a_process_leaves_all_its_environments_at_once(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     struct genv_activation activation = activation_of("c", pid);
     const struct genv_member self = {.pid = getpid()};
     struct genv_error err = {0};
@@ -244,7 +231,7 @@ static void a_process_leaves_all_its_environments_at_once(void **state)
     assert_string_equal(machine_indices(g, "b"), "?");
     assert_string_equal(machine_indices(g, "c"), "");
     assert_int_equal(genv_deactivate(g, NULL, &self, &err), -ENOENT);
-    end(pid);
+    machine_end(pid);
 }
 
 static int activate_and_die(void *data)
@@ -475,7 +462,7 @@ static void root_acts_without_taking_over(void **state)
     struct genv_error err = {0};
 
     skip_unless_root();
-    pid = unit_start(USER_A, sleep_without_end, NULL);
+    pid = unit_start(USER_A, machine_sleep, NULL);
     activation = activation_of("theirs", pid);
     activation.uid = USER_A;
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
@@ -490,7 +477,7 @@ static void root_acts_without_taking_over(void **state)
     activation.uid = USER_B;
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EPERM);
     machine_check_error(&err, EPERM, "environment theirs belongs to 60601");
-    end(pid);
+    machine_end(pid);
 }
 
 static int activate_by_pid(void *data)

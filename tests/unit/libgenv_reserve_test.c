@@ -11,19 +11,6 @@
 
 #define G ((uint64_t)1000000000)
 
-static int sleep_without_end(void *data)
-{
-    (void)data;
-    pause();
-    return 0;
-}
-
-static void end(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    assert_int_equal(unit_wait(pid), -SIGKILL);
-}
-
 /* A reservation of @eid by this process, of @gpus devices (-1: none in particular). */
 static struct genv_reservation reservation_of(const char *eid, int gpus)
 {
@@ -162,7 +149,7 @@ static void members_come_together(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_reservation reservation = reservation_of(NULL, -1);
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     const struct genv_member members[] = {{.kernel_id = "8d3f"}, {.pid = pid}, {.pid = getpid()}};
     cleanup_env struct genv_env *env = NULL;
 
@@ -174,7 +161,7 @@ static void members_come_together(void **state)
     assert_string_equal(env->eid, "8d3f"); /* the first one's */
     assert_int_equal(env->kernel_count, 1);
     assert_int_equal(env->process_count, 2);
-    end(pid);
+    machine_end(pid);
 }
 
 static void devices_are_attached_where_their_count_is_meant(void **state)
@@ -259,7 +246,7 @@ static void what_is_refused_creates_nothing(void **state)
 static void what_is_refused_changes_nothing(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
-    pid_t pid = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t pid = unit_start((uid_t)-1, machine_sleep, NULL);
     const struct genv_member other = {.pid = pid};
     struct genv_reservation reservation = reservation_of("a", 2);
     cleanup_free char *before = NULL, *after = NULL;
@@ -283,7 +270,7 @@ static void what_is_refused_changes_nothing(void **state)
     refuse(g, &reservation, EINVAL, "GENV_DEVICES");
     after = read_records(*state);
     assert_string_equal(after, before);
-    end(pid);
+    machine_end(pid);
 }
 
 static int reserve_on_a_full_disk(void *data)

@@ -1,6 +1,8 @@
 /* What the tests of libgenv share. */
 #include "machine.h"
 
+#include <signal.h>
+
 #include <sys/stat.h>
 
 #include "base/text.h"
@@ -51,6 +53,19 @@ void machine_activate(struct genv *g, const char *eid)
 
     if (genv_activate(g, &activation, NULL, NULL, &err) < 0)
         fail_msg("%s", err.message);
+}
+
+int machine_sleep(void *data)
+{
+    (void)data;
+    pause();
+    return 0;
+}
+
+void machine_end(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    assert_int_equal(unit_wait(pid), -SIGKILL);
 }
 
 int machine_set_capacity(struct genv *g, const char *eid, uint64_t capacity, struct genv_error *err)

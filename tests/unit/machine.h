@@ -32,6 +32,9 @@ const char *machine_warnings(void);
 
 /* Creates, or enters, @eid with this process as its member; fails the test if it can't. */
 void machine_activate(struct genv *g, const char *eid);
+/* A process that lives until machine_end(), for unit_start(). */
+int machine_sleep(void *data);
+void machine_end(pid_t pid);
 /* Sets the capacity of @eid. */
 int machine_set_capacity(struct genv *g, const char *eid, uint64_t capacity, struct genv_error *err);
 /* genv_attach() of a count. */
