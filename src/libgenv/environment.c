@@ -69,6 +69,7 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
     char owner[GENV_USERNAME_SIZE];
     struct proc_stat stat;
     uid_t uid = proc_uid(pid);
+    int r = 0;
 
     if (proc_stat_read(pid, &stat) < 0 || stat.state == 'Z')
         return error_set(err, ESRCH, "there is no process %d", pid);
@@ -76,14 +77,14 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
         user_name(uid, owner, sizeof(owner));
         return error_set(err, EPERM, "process %d belongs to %s", pid, owner);
     }
-    if (env->uid != 0 && uid != env->uid && uid != (uid_t)-1) { /* it would not count: a record is its owner's word */
-        user_name(uid, owner, sizeof(owner));
-        return error_set(err, EPERM, "process %d belongs to %s: it cannot be in an environment of another user", pid,
-                         owner);
-    }
     process.start_time = stat.start_time;
-    process.uid = env->uid == 0 && uid <= INT_MAX ? uid : 0;
-    return env_add_process(env, &process) < 0 ? error_no_memory(err) : 0;
+    if (env->uid == 0)
+        process.uid = uid <= INT_MAX ? uid : 0;
+    else if (uid != env->uid && uid != (uid_t)-1) /* this is root: the record is its owner's word, who can't say that */
+        r = store_vouch(g->store, &process, env->uid, err);
+    if (r == 0 && env_add_process(env, &process) < 0)
+        r = error_no_memory(err);
+    return r;
 }
 
 int environment_register(struct genv *g, struct genv_env *env, const struct genv_member *member, struct genv_error *err)

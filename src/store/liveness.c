@@ -7,6 +7,9 @@
 #include "base/proc.h"
 #include "model/env.h"
 #include "model/record.h"
+#include "store/vouch.h"
+
+#define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
 
 /* Looks at the process anew unless it was the last one. */
 static void look_at(struct liveness_look *look, const struct genv_process *process)
@@ -18,18 +21,34 @@ static void look_at(struct liveness_look *look, const struct genv_process *proce
     look->knows_uid = false;
 }
 
-/* What another user started would keep the environment for as long as the machine runs. What its owner started may
- * have become root's since, as sudo(8) does; what /proc hides can't be told; and root may name whatever it likes. */
-static bool is_owners(const struct genv_env *env, struct liveness_look *look)
+/* As by sudo(8), where the kernel keeps no logins: one that was started by a process of @uid's, which waits for it. */
+static bool descends_from_user(pid_t pid, uid_t uid)
 {
-    if (env->uid == 0)
+    struct proc_stat stat;
+
+    for (int i = 0; i < ANCESTORS_MAX && proc_stat_read(pid, &stat) == 0 && stat.parent > 1; i++) {
+        pid = stat.parent;
+        if (proc_uid(pid) == uid)
+            return true;
+    }
+    return false;
+}
+
+/* What its owner started may have become another user's since; what /proc hides can't be told; root may name whatever
+ * it likes. The rest is asked for seldom: others' processes in a record. */
+static bool is_owners(const struct genv_env *env, struct liveness_look *look, const struct genv_process *process)
+{
+    const pid_t pid = look->last.pid;
+
+    if (env->uid == 0 || look->known)
         return true;
     if (!look->knows_uid) {
         look->knows_uid = true;
-        look->last_uid = proc_uid(look->last.pid);
-        look->last_login = look->last_uid == 0 ? proc_login_uid(look->last.pid) : (uid_t)-1;
+        look->last_uid = proc_uid(pid);
     }
-    return look->last_uid == env->uid || look->last_uid == (uid_t)-1 || look->last_login == env->uid;
+    return look->last_uid == env->uid || look->last_uid == (uid_t)-1 || proc_login_uid(pid) == env->uid ||
+           descends_from_user(pid, env->uid) ||
+           (look->directory && is_vouched_for(*look->directory, process, env->uid));
 }
 
 /* Its number counts in another namespace, and its start time in all of them. */
@@ -51,7 +70,7 @@ static bool nested_lives(struct liveness_look *look, const struct genv_env *env,
         if (process->start_time && found->start_time != process->start_time)
             continue;
         look_at(look, &(struct genv_process){.pid = found->pid, .start_time = found->start_time});
-        if (look->last_lives && is_owners(env, look))
+        if (look->last_lives && is_owners(env, look, process))
             return true;
     }
     return false;
@@ -64,7 +83,7 @@ static bool process_lives(struct liveness_look *look, const struct genv_env *env
     if (process->pid_namespace != look->pid_namespace)
         return nested_lives(look, env, process);
     look_at(look, process);
-    return look->last_lives && is_owners(env, look);
+    return look->last_lives && is_owners(env, look, process);
 }
 
 bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
@@ -91,8 +110,8 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 {
-    cleanup_liveness_look struct liveness_look look = {.pid_namespace = pid_namespace,
-                                                       .files.deadline_ms = KERNEL_FILE_CACHED_ONLY};
+    cleanup_liveness_look struct liveness_look look = {
+        .pid_namespace = pid_namespace, .known = true, .files.deadline_ms = KERNEL_FILE_CACHED_ONLY};
 
     return liveness_prune_next(&look, env);
 }

@@ -7,20 +7,23 @@
 
 #include <genv/types.h>
 
-/* Drops the members that are gone, and those that are not its owner's, which nobody could end. Returns whether any is
- * left. A process of another PID namespace than @pid_namespace is looked for from the initial one, which sees all;
- * elsewhere it can't be judged, and stays; so do all of a record that is not for this version here to judge. Starts no
- * child, so that it is fit for a foreign program. */
+/* Drops the members that have gone since they were loaded. Returns whether any is left. A process of another PID
+ * namespace than @pid_namespace is looked for from the initial one, which sees all; elsewhere it can't be judged, and
+ * stays; so do all of a record that is not for this version here to judge. Starts no child, so that it is fit for a
+ * foreign program. */
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace);
 
-/* The same for one of many environments, with patience for kernels' files (kernel_file.h): a process that several have,
- * one behind the other, is looked at once. */
+/* The same for one of many environments that are being loaded, with patience for kernels' files (kernel_file.h). Drops
+ * as well the processes that are neither their owner's nor vouched for by root (vouch.h): they would keep it for as
+ * long as the machine runs. A process that several have, one behind the other, is looked at once. */
 struct proc_nested;
 struct liveness_look {
     uint64_t pid_namespace;
+    const int *directory;     /* the state directory's descriptor; NULL: nobody's processes are vouched for */
+    bool known;               /* whose the members are was looked at before */
     struct genv_process last; /* pid 0: none yet */
     bool last_lives, knows_uid;
-    uid_t last_uid, last_login;
+    uid_t last_uid;
     struct proc_nested *nested; /* what lives in other namespaces, once that was asked for */
     size_t nested_count;
     int nested_known; /* 1: it is above; negative: it can't be told here */

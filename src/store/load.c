@@ -332,6 +332,7 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
 
     if (!store->envs)
         return 0;
+    loading->look.directory = &store->root_fd;
     loading->budget = (struct budget){.reader = store->uid, .limits_file = store->limits_file};
     rewinddir(store->envs);
     while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
@@ -388,8 +389,10 @@ int store_check_known(const struct store *store, struct genv_error *err)
 
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
-    cleanup_liveness_look struct liveness_look look = {
-        .pid_namespace = store->pid_namespace, .files.deadline_ms = store->lock_fd < 0 ? KERNEL_FILE_CACHED_ONLY : 0};
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = store->pid_namespace,
+                                                       .directory = &store->root_fd,
+                                                       .files.deadline_ms =
+                                                           store->lock_fd < 0 ? KERNEL_FILE_CACHED_ONLY : 0};
     cleanup_free char *text = NULL;
     struct record record = {0};
     char name[NAME_MAX + 1];

@@ -15,6 +15,7 @@
 #include "store/inventory.h"
 #include "store/lock.h"
 #include "store/private.h"
+#include "store/vouch.h"
 
 #define LOCK_NAME        "genv.lock"
 #define WRITE_TIMEOUT_S  10
@@ -244,6 +245,11 @@ static int check_saved(struct store *store, const struct genv_env *env, const ch
                      "cannot save environment %s: the file system of %s lets others write every file; set GENV_TMPDIR "
                      "to a directory on another one",
                      env->eid, store->envs_path);
+}
+
+int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err)
+{
+    return vouch_for(store->root_fd, store->path, process, uid, err);
 }
 
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err)

@@ -61,6 +61,9 @@ size_t store_count_records(struct store *store, uid_t uid, size_t enough);
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);
 int store_remove(struct store *store, const char *eid, struct genv_error *err);
 
+/* For root, under STORE_WRITE: @process of another user may keep an environment of @uid's alive. */
+int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err);
+
 /* Opens the access lock of the device with that UUID; the descriptor is inherited by programs. Needs no store_begin().
  * -EINVAL: such a UUID can't be a file's name. */
 int store_open_device_lock(struct store *store, const char *uuid, int *ret_fd, struct genv_error *err);

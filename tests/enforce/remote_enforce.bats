@@ -64,7 +64,6 @@ start_member() {
     setpriv --reuid "$BOB" --regid "$BOB" --clear-groups sleep 1000 3>&- &
     member=$!
     members+=("$member")
-    until [[ $(stat -c %u "/proc/$member") == "$(id -u "$BOB")" ]]; do sleep 0.01; done
 }
 
 # Environment $2 of Bob's on host $1, with $3 devices.

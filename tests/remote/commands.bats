@@ -32,12 +32,9 @@ teardown() {
 
 # Makes the environment $2 on host $1, named $3, with $4 devices.
 make_env() {
-    local uid
-    uid=$(id -u "$BOB")
-    setpriv --reuid "$uid" --regid "$uid" --clear-groups sleep 600 3>&- &
+    sleep 600 3>&- &
     members+=("$!")
-    until [[ $(stat -c %u "/proc/$!") == "$uid" ]]; do sleep 0.01; done
-    hosts_genv "$1" envs activate --eid "$2" --uid "$uid" --pid "$!"
+    hosts_genv "$1" envs activate --eid "$2" --uid "$(id -u "$BOB")" --pid "$!"
     [[ -z $3 ]] || hosts_genv "$1" envs config --eid "$2" name --name "$3"
     [[ $4 == 0 ]] || hosts_genv "$1" devices attach --eid "$2" --count "$4" >/dev/null
 }

@@ -310,3 +310,21 @@ alice_fills() {
     [[ $status != 77 ]] || skip 'may not mount /proc'
     [[ $status == 1 && $stderr == *'0 of 4 are available'* ]]
 }
+
+@test "a process of root's keeps Bob's environment if root says so, and not if Bob does" {
+    local pid start
+    start_member root
+    pid=$MEMBER
+    "$GENV" envs activate --eid roots --uid 60602 --pid "$pid"
+    as_bob "$GENV" devices attach --eid roots --count 1
+    [[ $("$GENV" envs query --query eid uid pids) == "roots,60602,$pid" ]]
+    [[ $(as_alice "$GENV" envs query --query eid uid pids) == "roots,60602,$pid" ]]
+    # What Bob writes himself, with PID 1.
+    start=$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)
+    jq -c --argjson start "$start" '.processes[0].pid = 1 | .processes[0].start_time = $start' "$ENVS/roots.json" >"$SCRATCH/init"
+    as_bob sh -c 'cat "$1/init" >"$2/init.json"' sh "$SCRATCH" "$ENVS"
+    [[ $(as_alice "$GENV" envs query --query eid) == roots ]]
+    kill -KILL "$pid"
+    wait "$pid" || true
+    [[ -z $(as_alice "$GENV" envs query --query eid) ]]
+}

@@ -342,12 +342,12 @@ static int lock_as_another_user(void *data)
 static void users_lock_each_other_out(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
-    struct genv_activation activation = {.eid = "b", .uid = USER_A, .config = GENV_CONFIG_INIT};
+    struct genv_activation activation = {
+        .eid = "b", .uid = USER_A, .member = {.pid = getpid()}, .config = GENV_CONFIG_INIT};
     struct genv_lock *lock;
     pid_t pid;
 
     skip_unless_root();
-    activation.member.pid = unit_member(USER_A);
     make_env(g, "a", (int[]){0}, 1);
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach_index(g, "b", 0, true, NULL), 0);

@@ -386,12 +386,9 @@ static void nobody_enters_anothers_environment_and_root_leaves_it_theirs(void **
     cleanup_genv struct genv *g = machine_open(*state);
     struct genv_reservation reservation = reservation_of("victim", 2);
     cleanup_env struct genv_env *env = NULL;
-    struct genv_member member = {0};
 
     skip_unless_root();
     reservation.uid = USER_A;
-    member.pid = unit_member(USER_A);
-    reservation.members = &member;
     reserve(g, &reservation);
     assert_int_equal(unit_fork(USER_B, enter_as_another_user, *state), 0);
     assert_string_equal(machine_indices(g, "victim"), "0,1");

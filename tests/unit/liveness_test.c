@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "model/env.h"
 #include "store/liveness.h"
+#include "store/vouch.h"
 
 static int sleep_without_end(void *data)
 {
@@ -33,6 +34,14 @@ static struct genv_process process_of(pid_t pid)
 static void add(struct genv_env *env, struct genv_process process)
 {
     assert_int_equal(env_add_process(env, &process), 0);
+}
+
+/* As a listing does, which asks whose processes they are, and for files that are in no cache. */
+static bool prune(struct genv_env *env)
+{
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = proc_pid_namespace()};
+
+    return liveness_prune_next(&look, env);
 }
 
 static void an_environment_without_members_is_dead(void **state)
@@ -226,19 +235,19 @@ static void what_lives_in_a_namespace_below_is_seen_from_the_first(void **state)
     process.pid = 1; /* there */
     process.pid_namespace++;
     add(&env, process);
-    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_true(prune(&env));
     env.uid = USER_B; /* somebody else's keeps nothing alive */
-    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    assert_false(prune(&env));
     env.uid = USER_A;
     process.start_time--; /* one of an earlier container */
     add(&env, process);
-    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    assert_false(prune(&env));
     process.start_time++;
     add(&env, process);
-    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_true(prune(&env));
     kill(pid, SIGKILL); /* and its namespace with it */
     unit_wait(starter);
-    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    assert_false(prune(&env));
     close(inside.told[0]);
     env_release(&env);
 }
@@ -256,18 +265,107 @@ static void what_others_started_keeps_nothing_alive(void **state)
     add(&env, init);
     add(&env, process_of(theirs));
     add(&env, process_of(getpid()));
-    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    assert_false(prune(&env));
     add(&env, process_of(theirs));
     add(&env, process_of(own));
-    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_true(prune(&env));
     assert_int_equal(env.process_count, 1);
     assert_int_equal(env.processes[0].pid, own);
     env.uid = 0; /* root acts for others */
     add(&env, process_of(theirs));
-    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_true(prune(&env));
     assert_int_equal(env.process_count, 2);
     kill(theirs, SIGKILL), kill(own, SIGKILL);
     unit_wait(theirs), unit_wait(own);
+    env_release(&env);
+}
+
+static int start_of_root(void *data)
+{
+    int *told = data;
+    pid_t pid = fork();
+
+    if (pid == 0) { /* as root by a set-uid program, whose effective user is root and parent is not */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return pause();
+    }
+    require(pid > 0 && setresuid(USER_A, USER_A, USER_A) == 0 && write(told[1], &pid, sizeof(pid)) == sizeof(pid));
+    return waitpid(pid, NULL, 0) == pid ? 0 : 1;
+}
+
+static void what_its_user_started_as_root_keeps_it_alive(void **state)
+{
+    struct genv_env env = {.uid = USER_A};
+    pid_t parent, pid;
+    int told[2];
+
+    (void)state;
+    skip_unless_root();
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    parent = unit_start((uid_t)-1, start_of_root, told);
+    assert_int_equal(read(told[0], &pid, sizeof(pid)), sizeof(pid));
+    add(&env, process_of(pid));
+    assert_true(prune(&env));
+    env.uid = USER_B;
+    assert_false(prune(&env));
+    kill(pid, SIGKILL);
+    unit_wait(parent);
+    close(told[0]), close(told[1]);
+    env_release(&env);
+}
+
+static bool prune_in(struct genv_env *env, int directory)
+{
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = proc_pid_namespace(), .directory = &directory};
+
+    return liveness_prune_next(&look, env);
+}
+
+static int plant_vouched(void *data)
+{
+    cleanup_free char *path = unit_path(data, "vouched");
+
+    return mkdir(path, 0777) < 0;
+}
+
+static void what_root_vouches_for_keeps_it_alive(void **state)
+{
+    struct genv_process own = process_of(getpid()), gone = own, other = own;
+    cleanup_free char *path = unit_path(*state, "vouched");
+    struct genv_env env = {.uid = USER_A};
+    cleanup_close int directory = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct genv_error err = {0};
+    struct stat st;
+
+    skip_unless_root();
+    assert_int_equal(chmod(*state, 01777), 0);
+    assert_int_equal(unit_fork(USER_A, plant_vouched, *state), 0); /* a user was there first */
+    add(&env, own);
+    assert_false(prune_in(&env, directory));
+    gone.start_time--;
+    umask(077);
+    assert_int_equal(vouch_for(directory, "", &gone, USER_A, &err), 0);
+    assert_int_equal(vouch_for(directory, "", &own, USER_A, &err), 0);
+    assert_int_equal(vouch_for(directory, "", &own, USER_A, &err), 0);
+    umask(022);
+    assert_true(is_vouched_for(directory, &own, USER_A));
+    assert_false(is_vouched_for(directory, &gone, USER_A)); /* swept */
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_uid == 0 && (st.st_mode & ALLPERMS) == 0755);
+    add(&env, own);
+    assert_true(prune_in(&env, directory));
+    assert_true(prune_in(&env, directory));
+    env.uid = USER_B; /* for A alone */
+    assert_false(prune_in(&env, directory));
+    env.uid = USER_A;
+    other.pid = 1;
+    assert_int_equal(proc_stat_read(1, &(struct proc_stat){0}), 0);
+    other.start_time = 0;
+    add(&env, other);
+    assert_false(prune_in(&env, directory));
+    add(&env, own);
+    assert_int_equal(chmod(path, 0777), 0); /* anybody can have written there */
+    assert_false(prune_in(&env, directory));
     env_release(&env);
 }
 
@@ -297,20 +395,12 @@ static void what_became_root_since_is_still_its_users(void **state)
         skip_unless(false, "the kernel knows no logins, or they are not ours to set");
     }
     add(&env, process_of(pid));
-    assert_true(liveness_prune(&env, proc_pid_namespace()));
+    assert_true(prune(&env));
     env.uid = USER_B;
-    assert_false(liveness_prune(&env, proc_pid_namespace()));
+    assert_false(prune(&env));
     kill(pid, SIGKILL);
     unit_wait(pid);
     env_release(&env);
-}
-
-/* As a listing does, which asks for files that are in no cache. */
-static bool prune(struct genv_env *env)
-{
-    cleanup_liveness_look struct liveness_look look = {.pid_namespace = proc_pid_namespace()};
-
-    return liveness_prune_next(&look, env);
 }
 
 static void add_kernel(struct genv_env *env, const char *directory, const char *name)
@@ -422,6 +512,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_process_of_another_namespace_can_not_be_judged_from_every_one),
     cmocka_unit_test(what_lives_in_a_namespace_below_is_seen_from_the_first),
     cmocka_unit_test(what_others_started_keeps_nothing_alive),
+    cmocka_unit_test(what_its_user_started_as_root_keeps_it_alive),
+    test_in_directory(what_root_vouches_for_keeps_it_alive),
     cmocka_unit_test(what_became_root_since_is_still_its_users),
     test_in_directory(a_kernel_lives_as_long_as_its_file_exists),
     test_in_directory(nobody_waits_for_a_file_system_that_does_not_answer),
