@@ -110,7 +110,7 @@ int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error 
         return r;
     user_name(uid, username, sizeof(username));
     maximum = limits_allowance(&limits, username).maximum[LIMIT_ENVIRONMENTS];
-    if (maximum == LIMIT_NONE || store_count_records(g->store, uid, maximum) < maximum)
+    if (maximum == LIMIT_NONE || store_count_records(g->store, uid) < maximum)
         return 0;
     r = store_load(g->store, &list, err); /* some may have ended */
     if (r < 0)

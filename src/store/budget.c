@@ -14,9 +14,10 @@
 /* Files of a user's that others moved here have not the mode of records: they take no room from those that do. */
 struct budget_owner {
     uid_t uid;
-    bool marked;
-    uint64_t records, bytes;
-    uint64_t maximum; /* records */
+    bool marked, asked;
+    size_t seen;
+    uint64_t records, bytes; /* that were read */
+    uint64_t maximum;        /* records */
 };
 
 static struct budget_owner *find_or_add(struct budget *budget, uid_t uid, bool marked)
@@ -48,13 +49,34 @@ static void ask_for_more(const struct budget *budget, struct budget_owner *owner
     char username[GENV_USERNAME_SIZE];
     uint64_t maximum;
 
-    if (owner->maximum != LIMIT_ENVIRONMENTS_DEFAULT || !budget->limits_file ||
-        limits_load(budget->limits_file, &limits, NULL) < 0)
+    if (owner->asked || !budget->limits_file)
+        return;
+    owner->asked = true;
+    if (limits_load(budget->limits_file, &limits, NULL) < 0)
         return;
     user_name(owner->uid, username, sizeof(username));
     maximum = limits_allowance(&limits, username).maximum[LIMIT_ENVIRONMENTS];
     if (maximum > owner->maximum)
         owner->maximum = maximum < LIMIT_ENVIRONMENTS_MAX ? maximum : LIMIT_ENVIRONMENTS_MAX;
+}
+
+int budget_see(struct budget *budget, const struct stat *st)
+{
+    struct budget_owner *owner = find_or_add(budget, st->st_uid, has_mode_of_record(st));
+
+    if (!owner)
+        return -ENOMEM;
+    owner->seen++;
+    return 0;
+}
+
+size_t budget_seen(const struct budget *budget, uid_t uid)
+{
+    size_t seen = 0;
+
+    for (size_t i = 0; i < budget->count; i++)
+        seen += budget->owners[i].uid == uid ? budget->owners[i].seen : 0;
+    return seen;
 }
 
 int budget_admit(struct budget *budget, const struct stat *st, struct genv_error *err)

@@ -14,9 +14,13 @@ struct budget {
     size_t count;
 };
 
-/* Counts a record that is about to be read. -EFBIG: it is larger than any; -EDQUOT: its owner has had others read
+/* Counts a file that stands where a record would. -ENOMEM. */
+int budget_see(struct budget *budget, const struct stat *st);
+/* Counts one that is about to be read. -EFBIG: it is larger than any record; -EDQUOT: its owner has had others read
  * enough; -ENOMEM. */
 int budget_admit(struct budget *budget, const struct stat *st, struct genv_error *err);
+/* How many files of @uid's were seen. */
+size_t budget_seen(const struct budget *budget, uid_t uid);
 void budget_release(struct budget *budget);
 
 #endif

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "model/record.h"
-#include "store/budget.h"
 #include "store/liveness.h"
 #include "store/private.h"
 
@@ -223,7 +222,6 @@ struct loading {
     const char *holders_and; /* NULL: all environments */
     struct env_list *list;
     struct liveness_look look;
-    struct budget budget;
     struct complaint complaint;
 };
 
@@ -302,10 +300,12 @@ static int consider(struct store *store, const char *name, const char *eid, stru
     struct stat st = {0};
     int r = file_stat_here(dirfd(store->envs), name, &st);
 
+    if (r == 0 && budget_see(&store->budget, &st) < 0)
+        return error_no_memory(err);
     if (r == 0 && !is_wanted(loading, eid, &st))
         return 0;
     if (r == 0 && S_ISREG(st.st_mode))
-        r = budget_admit(&loading->budget, &st, &reason);
+        r = budget_admit(&store->budget, &st, &reason);
     if (r == -ENOMEM)
         return error_no_memory(err);
     if (reason.code) {
@@ -333,7 +333,8 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
     if (!store->envs)
         return 0;
     loading->look.directory = &store->root_fd;
-    loading->budget = (struct budget){.reader = store->uid, .limits_file = store->limits_file};
+    budget_release(&store->budget);
+    store->budget = (struct budget){.reader = store->uid, .limits_file = store->limits_file};
     rewinddir(store->envs);
     while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
         if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
@@ -344,7 +345,6 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
     if (r == 0 && errno)
         r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
     liveness_look_release(&loading->look);
-    budget_release(&loading->budget);
     env_list_sort(loading->list);
     tell_complaint(store, &loading->complaint);
     return r;
@@ -361,25 +361,9 @@ int store_load_holders(struct store *store, const char *eid, struct env_list *li
                 err);
 }
 
-size_t store_count_records(struct store *store, uid_t uid, size_t enough)
+size_t store_count_records(const struct store *store, uid_t uid)
 {
-    char eid[GENV_EID_MAX + 1];
-    struct dirent *entry;
-    struct stat st;
-    size_t all = 0, count = 0;
-
-    if (!store->envs)
-        return 0;
-    rewinddir(store->envs);
-    while (all < enough && (entry = readdir(store->envs))) /* names alone, first: mostly there are fewer of all users */
-        all += name_to_eid(entry->d_name, eid);
-    if (all < enough)
-        return all;
-    rewinddir(store->envs);
-    while (count < enough && (entry = readdir(store->envs)))
-        count += name_to_eid(entry->d_name, eid) && file_stat_here(dirfd(store->envs), entry->d_name, &st) == 0 &&
-                 st.st_uid == uid;
-    return count;
+    return budget_seen(&store->budget, uid);
 }
 
 int store_check_known(const struct store *store, struct genv_error *err)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/proc.h"
+#include "store/budget.h"
 #include "store/store.h"
 
 #define RECORD_SUFFIX ".json"
@@ -40,6 +41,7 @@ struct store {
     unsigned write_timeout_s;
     bool writing;
     struct event_list *ends;   /* NULL: nobody asks for them */
+    struct budget budget;      /* of what was loaded last */
     struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
     DIR *envs;

@@ -79,6 +79,7 @@ void store_free(struct store *store)
     free(store->path);
     free(store->envs_path);
     free(store->limits_file);
+    budget_release(&store->budget);
     free(store);
 }
 

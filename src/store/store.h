@@ -54,8 +54,8 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
 /* Whether a file stands where a record of that identifier would, of whomever and in whatever condition. */
 bool store_is_taken(struct store *store, const char *eid);
 
-/* How many files stand where records of @uid would; stops at @enough. Fewer of all users: that number. */
-size_t store_count_records(struct store *store, uid_t uid, size_t enough);
+/* How many files of @uid's stood where records would when it was last loaded, dead ones and junk included. */
+size_t store_count_records(const struct store *store, uid_t uid);
 
 /* These need STORE_WRITE. Saving: -ENOTSUP for an environment that record_check_changeable() (record.h) refuses. */
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);

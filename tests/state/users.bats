@@ -193,6 +193,10 @@ alice_fills() {
     run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
     [[ $status == 0 && ${#lines[@]} == 1001 ]] || { echo "${#lines[@]} lines"; return 1; }
     [[ $stderr == *'ignoring 10 records'*' of 60601: their owner has more than 1000 environments, or has filled them' ]]
+    if command -v strace >/dev/null; then
+        calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '/limits.conf"' || true)
+        ((calls <= 1)) || { echo "the limits were read $calls times"; return 1; }
+    fi
     # Her own commands read them all, and there are no more.
     run as_alice "$GENV" envs ps --no-header --format csv
     [[ ${#lines[@]} == 1011 ]]
