@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "libgenv/environment.h"
+#include "libgenv/quota.h"
 #include "model/config.h"
 
 #define DEFAULT_EID_TRIES 100
@@ -59,6 +60,9 @@ static int create(struct genv *g, const struct genv_reservation *reservation, st
         return r;
     if (store_is_taken(g->store, env.eid))
         return refuse_taken(g, env.eid, err);
+    r = quota_check_environments(g, uid, err);
+    if (r < 0)
+        return r;
     if (env_list_add(envs, &env) < 0)
         return error_no_memory(err);
     *ret_env = &envs->envs[envs->count - 1];
