@@ -148,14 +148,11 @@ static void every_command_has_help(void **state)
     for_each_command(commands, visit_help);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_spelling_is_that_of_one_option),
-        cmocka_unit_test(a_part_of_a_name_is_no_name),
-        cmocka_unit_test(a_table_fits_its_command),
-        cmocka_unit_test(every_command_has_help),
-    };
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_spelling_is_that_of_one_option),
+    cmocka_unit_test(a_part_of_a_name_is_no_name),
+    cmocka_unit_test(a_table_fits_its_command),
+    cmocka_unit_test(every_command_has_help),
+};
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(tests)
