@@ -79,6 +79,13 @@ static const char *limits_path(const struct session *session)
     return path ? path : LIMITS_FILE;
 }
 
+static void warn(const char *message, void *data)
+{
+    const struct session *session = data;
+
+    session->options->complain(message, true, session->options->data);
+}
+
 /* Reads the limits, over those that there are; if they are wrong these stay. */
 static int read_limits(struct session *session, struct genv_error *err)
 {
@@ -88,10 +95,9 @@ static int read_limits(struct session *session, struct genv_error *err)
     if (stat(limits_path(session), &session->limits_stat) < 0)
         session->limits_stat = (struct stat){.st_ino = 0};
     r = collect_limits(session->options, &limits, err);
-    if (r == 0)
-        r = limits_check_subjects(&limits, limits_path(session), session->local, err);
     if (r < 0)
         return r;
+    limits_check_subjects(&limits, limits_path(session), session->local, warn, session);
     limits_release(&session->limits);
     session->limits = limits;
     limits = (struct limits){0};
