@@ -18,6 +18,7 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     {.name = "id",
+     .alias = "eid",
      .type = OPTION_EID,
      .argument = "EID",
      .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",

@@ -29,6 +29,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r;
 
     table_init(&table, columns, ARRAY_SIZE(columns), options);
+    listing_warn_of_reset(cli, options);
     r = listing_take(cli, GENV_DEPTH_ENVS, &snapshot, err);
     if (r < 0)
         return r;
@@ -89,6 +90,7 @@ static const struct option query_options[] = {
      .help = "Only this environment",
      .offset = offsetof(struct query_values, eid)},
     {.name = "query",
+     .alias = "queries",
      .type = OPTION_CHOICES,
      .argument = "FIELD",
      .help = ENV_QUERY_HELP,

@@ -38,6 +38,18 @@ const struct option *option_find_letter(const struct option *options, char lette
     return NULL;
 }
 
+const struct option *option_find_word(const struct option *options, const char *word)
+{
+    const struct option *option = NULL;
+
+    if (word[0] != '-' || !word[1])
+        return NULL;
+    if (word[1] == '-')
+        return option_find(options, word + 2, strcspn(word + 2, "="));
+    option = option_find_letter(options, word[1]);
+    return option ? option : option_find(options, word + 1, strcspn(word + 1, "="));
+}
+
 static int parse_number(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *ret_number,
                         struct genv_error *err)
 {
@@ -220,9 +232,9 @@ static int take(struct parser *parser, const struct option *option, const char *
     return r < 0 ? error_prefix(err, r, "--%s", option->name) : 0;
 }
 
-static int parse_long(struct parser *parser, const char *word, struct genv_error *err)
+/* The option @name, without dashes: "count" or "count=2". */
+static int parse_long(struct parser *parser, const char *name, struct genv_error *err)
 {
-    const char *name = word + 2;
     size_t length = strcspn(name, "=");
     const struct option *option = option_find(parser->options, name, length);
 
@@ -237,12 +249,14 @@ static int parse_long(struct parser *parser, const char *word, struct genv_error
 
 static int parse_short(struct parser *parser, const char *word, struct genv_error *err)
 {
+    if (!option_find_letter(parser->options, word[1]) && option_find_word(parser->options, word))
+        return parse_long(parser, word + 1, err);
     for (const char *letter = word + 1; *letter; letter++) {
         const struct option *option = option_find_letter(parser->options, *letter);
         bool has_value = option && option->type != OPTION_FLAG && letter[1];
         int r;
 
-        if (!option && *letter == 'h') {
+        if (!option && strcmp(letter, "h") == 0) {
             parser->help = true;
             return 0;
         }
@@ -311,7 +325,7 @@ int option_parse(const struct option *options, const struct operands *operands, 
             only_operands = true;
             continue;
         }
-        r = word[1] == '-' ? parse_long(&parser, word, err) : parse_short(&parser, word, err);
+        r = word[1] == '-' ? parse_long(&parser, word + 2, err) : parse_short(&parser, word, err);
         arguments->help = parser.help;
         if (r < 0 || parser.help)
             return r;

@@ -40,6 +40,7 @@ activate() {
     start_member
     expect 0 "enter prompt=prompt
   GENV_ENVIRONMENT_ID=$member
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME
   GENV_GPUS
   GENV_GPU_MEMORY
@@ -52,6 +53,7 @@ activate() {
     start_member
     expect 0 "enter prompt=
   GENV_ENVIRONMENT_ID=my.env
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME=it's \$(date)
   GENV_GPUS=2
   GENV_GPU_MEMORY=4g
@@ -94,6 +96,7 @@ activate() {
     start_member
     expect 1 "enter prompt=prompt
   GENV_ENVIRONMENT_ID=$member
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME
   GENV_GPUS=5
   GENV_GPU_MEMORY
@@ -128,6 +131,7 @@ activate() {
     start_member
     expect 0 "enter prompt=prompt
   GENV_ENVIRONMENT_ID=first
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME=x y
   GENV_GPUS=3
   GENV_GPU_MEMORY
@@ -179,6 +183,7 @@ activate() {
     genv envs config --eid "$member" gpu-memory --gpu-memory 1g
     local update="update
   GENV_ENVIRONMENT_ID=$member
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME=mine
   GENV_GPUS
   GENV_GPU_MEMORY=1g
