@@ -79,7 +79,7 @@ static const char *limits_path(const struct session *session)
     return path ? path : LIMITS_FILE;
 }
 
-static void warn(const char *message, void *data)
+static void complain_of_name(const char *message, void *data)
 {
     const struct session *session = data;
 
@@ -97,7 +97,7 @@ static int read_limits(struct session *session, struct genv_error *err)
     r = collect_limits(session->options, &limits, err);
     if (r < 0)
         return r;
-    limits_check_subjects(&limits, limits_path(session), session->local, warn, session);
+    limits_check_subjects(&limits, limits_path(session), session->local, complain_of_name, session);
     limits_release(&session->limits);
     session->limits = limits;
     limits = (struct limits){0};

@@ -97,7 +97,7 @@ struct allowance limits_allowance(const struct limits *limits, const char *usern
 }
 
 void limits_check_subjects(const struct limits *limits, const char *path, bool users,
-                           void (*warn)(const char *message, void *data), void *data)
+                           void (*complain)(const char *message, void *data), void *data)
 {
     for (size_t i = 0; i < limits->count; i++) {
         const struct limit *limit = &limits->items[i];
@@ -111,6 +111,6 @@ void limits_check_subjects(const struct limits *limits, const char *path, bool u
         error_set(&warning, EINVAL, "there is no %s %s here: check the name", user ? "user" : "group", limit->name);
         if (limit->line)
             error_prefix(&warning, -EINVAL, "%s: line %u", path, limit->line);
-        warn(warning.message, data);
+        complain(warning.message, data);
     }
 }

@@ -19,8 +19,8 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 
 # Starts a web server by the command given, whose configuration write_config makes for PORT.
 start_server() {
-    local try pid
-    for try in {1..5}; do
+    local pid
+    for _ in {1..5}; do
         PORT=$(free_port)
         write_config
         "$@" >"$SCRATCH/server" 2>&1 3>&- &
