@@ -22,7 +22,7 @@ const struct help_variable help_variables_read[] = {
 const struct help_variable help_variables_set[] = {
     {"GENV_ENVIRONMENT_ID", "Identifier of the environment; only set inside one"},
     GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
-    {"CUDA_VISIBLE_DEVICES", "The attached devices, \"-1\" while detached"},
+    {"CUDA_VISIBLE_DEVICES", "The attached devices, by UUID where CUDA counts them otherwise, \"-1\" while detached"},
     {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
     {"GENV_SHELL", "1, for scripts that were written for the Python genv"},
     {NULL, NULL},
