@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/installation.h"
 #include "cli/overview.h"
+#include "option/guess.h"
 #include "remote/words.h"
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file that is opened. In its place comes one that can't be
@@ -47,6 +48,21 @@ static int unknown_command(struct cli *cli, const struct command *parent, const 
                   command_word(guess));
     else
         error_set(err, EINVAL, "'%s' is not a genv%s%s command", word, blank, of);
+    return cli_usage_error(cli, -EINVAL, err);
+}
+
+/* In front of all commands. */
+static int unknown_option(struct cli *cli, const char *word, struct genv_error *err)
+{
+    struct guess guess = guess_begin(word + strspn(word, "-"), strlen(word + strspn(word, "-")));
+    const char *best = guess_is_closer(&guess, "help") ? "help" : NULL;
+
+    if (guess_is_closer(&guess, "version"))
+        best = "version";
+    if (best)
+        error_set(err, EINVAL, "unknown option %s: did you mean '--%s'?", word, best);
+    else
+        error_set(err, EINVAL, "unknown option %s", word);
     return cli_usage_error(cli, -EINVAL, err);
 }
 
@@ -142,7 +158,7 @@ static int run_words(struct cli *cli, char **words, int count, struct genv_error
         return 0;
     }
     if (words[0][0] == '-')
-        return cli_usage_error(cli, error_set(err, EINVAL, "unknown option %s", words[0]), err);
+        return unknown_option(cli, words[0], err);
     command = command_find(NULL, words[0]);
     if (!command)
         return unknown_command(cli, NULL, words[0], err);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "option/guess.h"
 
 struct parser {
     const struct option *options;
@@ -196,6 +197,24 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
 }
 
+/* @dashes and @name, of @length, as they were typed. */
+static int refuse_option(const struct option *options, const char *dashes, const char *name, size_t length,
+                         struct genv_error *err)
+{
+    struct guess guess = guess_begin(name, length);
+    const char *best = NULL;
+
+    for (const struct option *option = options; option && option->name; option++) {
+        if (option->help && guess_is_closer(&guess, option->name))
+            best = option->name;
+    }
+    if (guess_is_closer(&guess, "help"))
+        best = "help";
+    if (best)
+        return error_set(err, EINVAL, "unknown option %s%.*s: did you mean '--%s'?", dashes, (int)length, name, best);
+    return error_set(err, EINVAL, "unknown option %s%.*s", dashes, (int)length, name);
+}
+
 static int check_group(const struct parser *parser, const struct option *option, struct genv_error *err)
 {
     for (size_t i = 0; option->group && parser->options[i].name; i++) {
@@ -243,7 +262,7 @@ static int parse_long(struct parser *parser, const char *name, struct genv_error
         return 0;
     }
     if (!option)
-        return error_set(err, EINVAL, "unknown option --%.*s", (int)length, name);
+        return refuse_option(parser->options, "--", name, length, err);
     return take(parser, option, name[length] ? name + length + 1 : NULL, err);
 }
 
@@ -261,7 +280,7 @@ static int parse_short(struct parser *parser, const char *word, struct genv_erro
             return 0;
         }
         if (!option)
-            return error_set(err, EINVAL, "unknown option -%s", letter);
+            return refuse_option(parser->options, "-", letter, strlen(letter), err);
         r = take(parser, option, has_value ? letter + 1 : NULL, err);
         if (r < 0 || option->type != OPTION_FLAG)
             return r;

@@ -88,6 +88,7 @@ activate() {
     echo -2 >.genv/gpus
     start_member
     expect_refusal ".genv/gpus: '-2' is not a device count" protocol activate
+    [[ $stderr == *': correct it, or go without with --no-load' ]]
     expect 0 '' genv envs query --query eid
     expect 0 '' genv envs find --pid "$member"
 }
