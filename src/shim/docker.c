@@ -3,7 +3,5 @@
 
 int main(int argc, char **argv)
 {
-    static const struct engine docker = {.name = "docker"};
-
-    return engine_main(&docker, argc, argv);
+    return engine_main("docker", false, argc, argv);
 }

@@ -1,120 +1,113 @@
-/* What the shims docker and podman share: which command it is, and what becomes of it. */
+/* What the shims docker and podman share: looks at what the command line asks for, and becomes the engine. */
 #include "shim/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/text.h"
 #include "shim/docker_daemon.h"
-#include "shim/docker_gpus.h"
+#include "shim/shim.h"
 
-#define VISIBLE "NVIDIA_VISIBLE_DEVICES"
+#define ENGINE_FAILED     125 /* what docker run itself exits with where it starts no container */
+#define ENV_FILE_SIZE_MAX (16 * 1024 * 1024)
 
-bool engine_word_is(const struct docker_word *word, const char *name)
+/* Finds what the file at @path says of NVIDIA_VISIBLE_DEVICES; the last line counts, and the last file. */
+static void read_env_file(struct docker_scene *scene, const char *path, char **value)
 {
-    return word->kind == DOCKER_OPTION && word->option && word->value && strcmp(word->option->name, name) == 0;
-}
+    cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    cleanup_free char *text = NULL;
+    char *rest, *line;
+    struct stat st;
+    size_t length;
 
-void engine_add_option(struct argv *target, char **words, const struct docker_word *word, const char *value,
-                       size_t length)
-{
-    if (word->joined) {
-        argv_addf(target, "%.*s%.*s", (int)(word->value - words[0]), words[0], (int)length, value);
-    } else {
-        argv_add(target, words[0]);
-        argv_addf(target, "%.*s", (int)length, value);
+    /* What can be read only once is docker's to read, and so is the complaint about what cannot be read. */
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read(fd, ENV_FILE_SIZE_MAX, &text, &length) < 0)
+        return;
+    for (rest = text; (line = strsep(&rest, "\n"));) {
+        const char *said = docker_line_visible(line + strspn(line, " \t"), scene);
+
+        if (!said)
+            continue;
+        free(*value);
+        *value = strndup(said, strcspn(said, "\r"));
+        scene->env_file = path;
+        scene->env_file_value = *value ? *value : "";
     }
 }
 
-const char *engine_visible_devices(const char *value)
+static int rewrite_run(struct argv *target, char **words, char **options, struct docker_scene *scene,
+                       struct grant *grant, struct genv_error *err)
 {
-    static const char name[] = VISIBLE;
-    const char *rest = value + sizeof(name) - 1;
+    cleanup_free char *value = NULL;
+    struct docker_word word;
+    int r = 0;
 
-    if (strncmp(value, name, sizeof(name) - 1) != 0 || (*rest && *rest != '='))
-        return NULL;
-    return *rest ? rest + 1 : getenv(name);
+    for (char **at = options; (word = docker_read(docker_run_options, at)).kind == DOCKER_OPTION;
+         at += word.word_count) {
+        if (docker_word_is(&word, "env-file"))
+            read_env_file(scene, word.value, &value);
+    }
+    if (docker_needs_machine(options, scene))
+        r = grant_read_machine(grant, err);
+    else if (docker_needs_devices(words, options, scene))
+        r = grant_read_env(grant, err);
+    scene->env = grant->env;
+    scene->machine = grant->machine;
+    return r < 0 ? r : docker_translate(target, words, options, scene, err);
 }
 
-int engine_add_visible(struct argv *target, char **words, const struct docker_word *word, struct grant *grant,
-                       struct genv_error *err)
-{
-    cleanup_text struct text changed = TEXT_INIT;
-    int r = grant_read_env(grant, err);
-
-    text_add(&changed, VISIBLE "=");
-    if (r == 0)
-        r = docker_translate_visible(engine_visible_devices(word->value), grant->env, &changed, err);
-    if (r == 0)
-        engine_add_option(target, words, word, changed.data, changed.length);
-    return r;
-}
-
-bool engine_runtime_is_nvidia(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-
-    return strncmp(slash ? slash + 1 : name, "nvidia", 6) == 0;
-}
-
-/* The words behind the engine's own options; NULL: one of them is unknown, and the engine does not know it either. */
-static char **pass_global(char **words)
+/* What stands at the engine's command: `compose`, or NULL. */
+static char **find_compose(char **words)
 {
     struct docker_word word;
 
-    while ((word = docker_read(docker_global_options, words)).kind == DOCKER_OPTION)
-        words += word.word_count;
-    return word.kind == DOCKER_UNKNOWN ? NULL : words + word.word_count;
-}
-
-/* The words behind `run` or `create`, or NULL where it is another command. */
-static char **find_run(char **words)
-{
-    if (*words && strcmp(*words, "container") == 0)
-        words++;
-    if (*words && (strcmp(*words, "run") == 0 || strcmp(*words, "create") == 0))
-        return words + 1;
-    return NULL;
+    for (words++; (word = docker_read(docker_global_options, words)).kind == DOCKER_OPTION; words += word.word_count)
+        continue;
+    words += word.word_count;
+    return word.kind == DOCKER_END && *words && strcmp(*words, "compose") == 0 ? words : NULL;
 }
 
 /* What this environment has are devices of this machine. */
-static void say_if_elsewhere(const struct engine *engine, char **global, const struct genv_env *env)
+static void say_if_elsewhere(const char *name, char **words, const struct genv_env *env)
 {
     cleanup_text struct text where = TEXT_INIT, line = TEXT_INIT;
 
-    if (!docker_is_elsewhere(global, &where))
+    if (!docker_is_elsewhere(words, &where))
         return;
     text_addf(&line,
-              "warning: %s starts containers on another machine%s%s%s, where GPU numbers mean other devices than "
-              "those of environment %s",
-              engine->name, where.length ? " (" : "", where.length ? where.data : "", where.length ? ")" : "",
-              env->eid);
+              "warning: %s starts containers on another machine%s%s%s, where GPU numbers mean other devices than those "
+              "of environment %s",
+              name, where.length ? " (" : "", where.length ? where.data : "", where.length ? ")" : "", env->eid);
     if (!line.failed)
         shim_complain(line.data);
 }
 
-int engine_main(const struct engine *engine, int argc, char **argv)
+int engine_main(const char *name, bool is_podman, int argc, char **argv)
 {
+    struct docker_scene scene = {.is_podman = is_podman,
+                                 .eid = getenv("GENV_ENVIRONMENT_ID"),
+                                 .visible_devices = getenv("NVIDIA_VISIBLE_DEVICES"),
+                                 .node_of_path = grant_node_of_path};
     cleanup_argv struct argv words = {.count = 0};
     cleanup_grant struct grant grant = {.env = NULL};
-    char program[4096], **command, **run;
+    char program[4096], **options, **compose;
     struct genv_error err = {0};
     struct shim shim;
-    int r = 0;
+    int r;
 
-    shim_init(&shim, engine->name);
-    command = argc < 1 || shim_stands_aside() ? NULL : pass_global(argv + 1);
-    if (!command || !*command)
+    shim_init(&shim, name);
+    if (argc < 1 || shim_stands_aside())
         return shim_become_real(&shim, argv);
-    run = find_run(command);
-    for (char **word = argv; word < (run ? run : command); word++)
-        argv_add(&words, *word);
-    if (run)
-        r = engine_rewrite_run(engine, &words, argv + 1, run, &grant, &err);
-    else if (!engine->is_podman && strcmp(*command, "compose") == 0 &&
-             shim_find_real(&shim, program, sizeof(program)) == 0)
-        r = engine_rewrite_compose(program, &words, command, &grant, &err);
+    options = docker_find_options(argv);
+    compose = is_podman ? NULL : find_compose(argv);
+    if (options)
+        r = rewrite_run(&words, argv, options, &scene, &grant, &err);
+    else if (compose && shim_find_real(&shim, program, sizeof(program)) == 0)
+        r = engine_rewrite_compose(program, &words, argv, compose, &scene, &grant, &err);
     else
-        argv_add_all(&words, command);
+        return shim_become_real(&shim, argv);
     if (r == 0 && words.failed)
         r = error_no_memory(&err);
     if (r < 0) {
@@ -122,6 +115,6 @@ int engine_main(const struct engine *engine, int argc, char **argv)
         return ENGINE_FAILED;
     }
     if (grant.env)
-        say_if_elsewhere(engine, argv + 1, grant.env);
+        say_if_elsewhere(name, argv + 1, grant.env);
     return shim_become_real(&shim, words.items);
 }

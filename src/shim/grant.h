@@ -3,7 +3,6 @@
 #define SHIM_GRANT_H
 
 #include "base/error.h"
-#include "base/text.h"
 
 #include <genv/genv.h>
 
@@ -16,15 +15,12 @@ struct grant {
 void grant_release(struct grant *grant);
 #define cleanup_grant cleanup_with(grant_release)
 
-/* Reads grant->env; it has ended or is another user's: a negative errno, with a sentence. */
+/* Reads grant->env. It has ended or is another user's: a negative errno, with a sentence. */
 int grant_read_env(struct grant *grant, struct genv_error *err);
+/* Reads grant->machine as well. */
+int grant_read_machine(struct grant *grant, struct genv_error *err);
 
-/* Whether the whole machine is attached; a sentence says why not. */
-int grant_check_all(struct grant *grant, struct genv_error *err);
-
-/* Whether `--device @path` gives a GPU by its node, /dev/nvidiaN, or all of /dev. */
-bool grant_is_node(const char *path);
-/* Whether that GPU is attached; -EPERM otherwise, with a sentence. */
-int grant_check_node(struct grant *grant, const char *path, struct genv_error *err);
+/* node_of_path() of a struct docker_scene, links followed. */
+int grant_node_of_path(const char *path);
 
 #endif

@@ -3,7 +3,5 @@
 
 int main(int argc, char **argv)
 {
-    static const struct engine podman = {.name = "podman", .is_podman = true};
-
-    return engine_main(&podman, argc, argv);
+    return engine_main("podman", true, argc, argv);
 }
