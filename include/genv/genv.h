@@ -162,8 +162,8 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 
 /* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
  * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
- * an index means another device) or if the caller's GENV_VISIBLE_DEVICES says "uuid"; devices that cannot be seen from
- * here are not in it. */
+ * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", or if CUDA counts otherwise here;
+ * devices that cannot be seen from here are not in it. */
 int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
                    struct genv_error *err);
 

@@ -116,6 +116,7 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
+    bool counted_otherwise; /* CUDA counts this machine's devices otherwise: CUDA_VISIBLE_DEVICES is to have UUIDs */
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
 };
 

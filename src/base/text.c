@@ -145,6 +145,13 @@ static size_t printable_length(const char *string)
     return length;
 }
 
+const char *utf8_skip_mark(const char *string)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+
+    return strncmp(string, mark, strlen(mark)) == 0 ? string + strlen(mark) : string;
+}
+
 bool utf8_is_printable(const char *string)
 {
     for (size_t length; *string; string += length) {

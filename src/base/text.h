@@ -39,6 +39,9 @@ uint64_t text_hash(uint64_t state, const char *string);
 /* Decodes the UTF-8 character at @string; returns its length in bytes, or 0 where there is none (malformed, end). */
 size_t utf8_decode(const char *string, uint32_t *ret_character);
 
+/* @string behind the mark that some editors put in front of UTF-8. */
+const char *utf8_skip_mark(const char *string);
+
 /* Whether @string is UTF-8 without control characters, line separators and characters that reorder the text around
  * them. */
 bool utf8_is_printable(const char *string);

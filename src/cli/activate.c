@@ -18,6 +18,7 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     {.name = "id",
+     .alias = "eid",
      .type = OPTION_EID,
      .argument = "EID",
      .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",
@@ -47,12 +48,15 @@ static const struct option options[] = {
 static int load(struct cli *cli, struct genv_config *config, struct genv_error *err)
 {
     cleanup_free char *home = NULL;
+    struct genv_error reason = {0};
     unsigned fields;
     int r = genv_home_find(cli->genv, &home, err);
 
     if (r == -ENOENT)
         return 0; /* most projects have none */
-    return r < 0 ? r : genv_home_load(home, config, &fields, err);
+    if (r == 0 && genv_home_load(home, config, &fields, &reason) < 0)
+        return error_set(err, reason.code, "%s: correct it, or go without with --no-load", reason.message);
+    return r;
 }
 
 static bool has_process(const struct genv_env *env, pid_t pid)

@@ -6,6 +6,7 @@
 struct values {
     int count;
     const char *device;
+    bool configured;
     bool refresh;
     bool over_subscribe;
 };
@@ -28,6 +29,10 @@ static const struct option options[] = {
      .argument = "I",
      .help = "Attach this device too, by index or UUID",
      .offset = offsetof(struct values, device),
+     .group = EXCLUSIVE},
+    {.name = "config", /* the default */
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct values, configured),
      .group = EXCLUSIVE},
     {.name = "refresh",
      .type = OPTION_FLAG,

@@ -98,6 +98,8 @@ static void add_options(struct position *at, const char *word)
     char name[64];
 
     for (; options && options->name; options++) {
+        if (!options->help)
+            continue;
         snprintf(name, sizeof(name), "--%s", options->name);
         add_candidate(at, "", word, name, options->help);
     }

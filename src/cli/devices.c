@@ -56,6 +56,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r;
 
     table_init(&table, columns, ARRAY_SIZE(columns), options);
+    listing_warn_of_reset(cli, options);
     r = listing_take(cli, GENV_DEPTH_DEVICES, &snapshot, err);
     if (r < 0)
         return r;
@@ -115,6 +116,7 @@ struct query_values {
 
 static const struct option query_options[] = {
     {.name = "query",
+     .alias = "queries",
      .type = OPTION_CHOICES,
      .argument = "FIELD",
      .help = "The fields: index, eids, total_memory, attachments",

@@ -1,8 +1,10 @@
 /* genv doctor: checks whether everything is as it should be. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "cli/cli.h"
 #include "cli/installation.h"
@@ -66,6 +68,37 @@ static void check_installation(struct examination *examination)
     report(&finding, examination);
 }
 
+/* Whether the program at @path is a script of Python's, as pip, conda and pipx install the Python genv. */
+static bool is_python(const char *path)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    char start[1024]; /* with a long path the interpreter is not in the first line, but soon */
+    ssize_t length = fd < 0 ? -1 : read(fd, start, sizeof(start));
+
+    return length > 2 && memcmp(start, "#!", 2) == 0 && memmem(start, (size_t)length, "python", 6);
+}
+
+/* The Python genv anywhere in PATH: whoever uses it there sees nothing of what is reserved here, and the other way
+ * round. */
+static void check_python(struct examination *examination)
+{
+    cleanup_path struct path path = {.file = NULL};
+
+    while (path_next(&path, "genv")) {
+        struct genv_finding finding = {.subject = "Python genv", .level = GENV_FINDING_WARNING};
+
+        if (access(path.file, X_OK) < 0 || !is_python(path.file))
+            continue;
+        snprintf(
+            finding.text, sizeof(finding.text),
+            "%.200s is the Python genv, which keeps books of its own: it gives away devices that are reserved here",
+            path.file);
+        copy_string(finding.remedy, sizeof(finding.remedy),
+                    "remove it with 'pip uninstall genv', or see that nobody uses it on this machine");
+        report(&finding, examination);
+    }
+}
+
 static void check_shell(struct examination *examination)
 {
     const struct cli *cli = examination->cli;
@@ -96,6 +129,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r < 0)
         return r;
     check_installation(&examination);
+    check_python(&examination);
     genv_diagnose(cli->genv, report, &examination);
     check_shell(&examination);
     return examination.has_errors ? EXIT_FAILURE : 0;

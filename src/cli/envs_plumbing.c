@@ -74,18 +74,28 @@ const struct command command_envs_activate = {
     .run = run_activate,
 };
 
+/* Whether the process or kernel is in an environment, be it another user's. */
+static bool is_somewhere(struct cli *cli, const struct genv_member *member)
+{
+    cleanup_free char **eids = NULL;
+
+    return genv_find(cli->genv, member, &eids, NULL) < 0 || *eids;
+}
+
 static int run_deactivate(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct member_values *values = arguments->values;
     int r = cli_open(cli, err);
 
-    return r < 0 ? r : genv_deactivate(cli->genv, NULL, &values->member, err);
+    if (r == 0)
+        r = genv_deactivate(cli->genv, NULL, &values->member, err);
+    return r == -ENOENT && !is_somewhere(cli, &values->member) ? 0 : r;
 }
 
 const struct command command_envs_deactivate = {
     .name = "envs deactivate",
     .summary = "Take a process or a Jupyter kernel out of its environment",
-    .description = "An environment that nothing is left in ends.",
+    .description = "An environment that nothing is left in ends. Nothing happens to what is in none.",
     .options = member_options,
     .defaults = &member_defaults,
     .values_size = sizeof(member_defaults),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "base/trust.h"
 
@@ -17,6 +18,19 @@ static void strip_deleted(char *path)
 
     if (length > suffix && strcmp(path + length - suffix, deleted) == 0)
         path[length - suffix] = '\0';
+}
+
+/* Whether PATH has a podman. Its shim is of use there alone: where there is none, programs that take podman or docker,
+ * whichever they find, would find it. */
+static bool has_podman(void)
+{
+    cleanup_path struct path path = {.file = NULL};
+
+    while (path_next(&path, "podman")) {
+        if (access(path.file, X_OK) == 0)
+            return true;
+    }
+    return false;
 }
 
 int installation_find(struct installation *ret_installation, struct genv_error *err)
@@ -35,7 +49,7 @@ int installation_find(struct installation *ret_installation, struct genv_error *
         if (slash)
             *slash = '\0';
     }
-    snprintf(in->shims, sizeof(in->shims), "%s/shims", in->root);
+    snprintf(in->shims, sizeof(in->shims), "%s/shims%s", in->root, has_podman() ? "-podman" : "");
     snprintf(in->view, sizeof(in->view), "%s/view", in->root);
     snprintf(in->completions, sizeof(in->completions), "%s/completions", in->root);
     if (in->root[0] == '\0')

@@ -8,7 +8,7 @@
 struct installation {
     char genv[4096];        /* /usr/local/lib/genv/bin/genv */
     char root[4096];        /* /usr/local/lib/genv */
-    char shims[4200];       /* /usr/local/lib/genv/shims */
+    char shims[4200];       /* /usr/local/lib/genv/shims, or shims-podman where PATH has a podman */
     char view[4200];        /* /usr/local/lib/genv/view, where the NVML library that shows one environment is */
     char completions[4200]; /* /usr/local/lib/genv/completions */
 };

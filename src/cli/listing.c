@@ -1,6 +1,12 @@
 /* What the listings of environments and devices share. */
 #include "cli/listing.h"
 
+void listing_warn_of_reset(struct cli *cli, const struct table_options *options)
+{
+    if (options->reset)
+        cli_warn(cli, "--reset does nothing: what has ended holds no device, and nobody ends what others run");
+}
+
 int listing_take(struct cli *cli, enum genv_depth depth, struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
     int r = cli_open(cli, err);

@@ -5,6 +5,9 @@
 #include "cli/cli.h"
 #include "cli/table.h"
 
+/* Says that --reset, of older callers, does nothing. */
+void listing_warn_of_reset(struct cli *cli, const struct table_options *options);
+
 /* A snapshot of that depth. */
 int listing_take(struct cli *cli, enum genv_depth depth, struct genv_snapshot **ret_snapshot, struct genv_error *err);
 

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/installation.h"
 #include "cli/overview.h"
+#include "option/guess.h"
 #include "remote/words.h"
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file that is opened. In its place comes one that can't be
@@ -50,6 +51,21 @@ static int unknown_command(struct cli *cli, const struct command *parent, const 
     return cli_usage_error(cli, -EINVAL, err);
 }
 
+/* In front of all commands. */
+static int unknown_option(struct cli *cli, const char *word, struct genv_error *err)
+{
+    struct guess guess = guess_begin(word + strspn(word, "-"), strlen(word + strspn(word, "-")));
+    const char *best = guess_is_closer(&guess, "help") ? "help" : NULL;
+
+    if (guess_is_closer(&guess, "version"))
+        best = "version";
+    if (best)
+        error_set(err, EINVAL, "unknown option %s: did you mean '--%s'?", word, best);
+    else
+        error_set(err, EINVAL, "unknown option %s", word);
+    return cli_usage_error(cli, -EINVAL, err);
+}
+
 static int run_command(struct cli *cli, const struct command *command, const void *above, char **words, int count,
                        struct genv_error *err);
 
@@ -58,14 +74,7 @@ static const char *find_misplaced(const struct command *command, const struct co
                                   int count)
 {
     for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
-        const char *name = words[i] + 2;
-        bool is_long = strncmp(words[i], "--", 2) == 0, is_short = !is_long && words[i][0] == '-' && words[i][1];
-        size_t length = is_long ? strcspn(name, "=") : 0;
-
-        if (is_long && !option_find(subcommand->options, name, length) && option_find(command->options, name, length))
-            return words[i];
-        if (is_short && !option_find_letter(subcommand->options, words[i][1]) &&
-            option_find_letter(command->options, words[i][1]))
+        if (!option_find_word(subcommand->options, words[i]) && option_find_word(command->options, words[i]))
             return words[i];
     }
     return NULL;
@@ -144,10 +153,12 @@ static int run_words(struct cli *cli, char **words, int count, struct genv_error
         overview_add(&cli->output, cli_help_style(cli));
         return 0;
     }
-    if (strcmp(words[0], "--version") == 0)
-        return run_command(cli, &command_version, NULL, words + count, 0, err);
+    if (strcmp(words[0], "--version") == 0 || strcmp(words[0], "-V") == 0) {
+        text_addf(&cli->output, "genv %s\n", genv_version());
+        return 0;
+    }
     if (words[0][0] == '-')
-        return cli_usage_error(cli, error_set(err, EINVAL, "unknown option %s", words[0]), err);
+        return unknown_option(cli, words[0], err);
     command = command_find(NULL, words[0]);
     if (!command)
         return unknown_command(cli, NULL, words[0], err);

@@ -81,6 +81,8 @@ static void add_synopsis(struct text *text, const struct command *command)
 static void add_options(struct text *text, const struct option *options)
 {
     for (const struct option *option = options; option && option->name; option++) {
+        if (!option->help)
+            continue;
         text_add(text, ".TP\n");
         help_add_option(text, option, &roff);
         text_add(text, "\n");

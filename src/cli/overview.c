@@ -8,7 +8,7 @@ const struct help_variable help_variables_read[] = {
     {"GENV_DEVICES", "Number of devices to simulate, of 16 GiB each, on a machine without GPUs"},
     {"GENV_MOCK_DEVICE_COUNT, GENV_MOCK_DEVICE_TOTAL_MEMORY", "The same, and the memory of a simulated device: 8g"},
     {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs instead of indices"},
-    {"GENV_BYPASS", "If 1, nvidia-smi and docker of an environment are the machine's own"},
+    {"GENV_BYPASS", "If 1, nvidia-smi, docker and podman of an environment are the machine's own"},
     {"GENV_STATE_TIMEOUT", "Seconds to wait for others who change the state; 10 if not set"},
     {"GENV_DRIVER_TIMEOUT", "Seconds to wait for a driver that does not answer; 60 if not set"},
     {"GENV_HOSTFILE", "The host file of 'genv remote'"},
@@ -22,8 +22,9 @@ const struct help_variable help_variables_read[] = {
 const struct help_variable help_variables_set[] = {
     {"GENV_ENVIRONMENT_ID", "Identifier of the environment; only set inside one"},
     GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
-    {"CUDA_VISIBLE_DEVICES", "The attached devices, \"-1\" while detached"},
+    {"CUDA_VISIBLE_DEVICES", "The attached devices, by UUID where CUDA counts them otherwise, \"-1\" while detached"},
     {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
+    {"GENV_SHELL", "1, for scripts that were written for the Python genv"},
     {NULL, NULL},
 };
 

@@ -66,6 +66,7 @@ static const struct option query_options[] = {
      .help = "Only environments of this name",
      .offset = offsetof(struct query_values, name)},
     {.name = "query",
+     .alias = "queries",
      .type = OPTION_CHOICES,
      .argument = "FIELD",
      .help = ENV_QUERY_HELP,

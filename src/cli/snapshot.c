@@ -1,4 +1,4 @@
-/* genv snapshot: everything at once, as JSON. */
+/* genv snapshot: everything at once, as JSON; genv usage snapshot, as the Python genv calls it. */
 #include "cli/listing.h"
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
@@ -23,4 +23,20 @@ const struct command command_snapshot = {
     .group = GROUP_MACHINE,
     .examples = examples,
     .run = run,
+};
+
+static const struct command command_usage_snapshot = {
+    .name = "usage snapshot",
+    .summary = "Print the state of this machine as JSON, as 'genv snapshot' does",
+    .run = run,
+};
+
+static const struct command *const usage_subcommands[] = {&command_usage_snapshot, NULL};
+
+const struct command command_usage = {
+    .name = "usage",
+    .summary = "The older form of 'genv snapshot'",
+    .hidden = true,
+    .operands = {.synopsis = "snapshot", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
+    .subcommands = usage_subcommands,
 };

@@ -16,6 +16,10 @@ const char *const table_formats[] = {[TABLE_TUI] = "tui", [TABLE_CSV] = "csv", [
 
 const struct option table_option_rows[] = {
     TABLE_OPTION_ROWS,
+    {.name = "no-cleanup", /* a look never cleans up */
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct table_options, no_cleanup)},
+    {.name = "reset", .type = OPTION_FLAG, .offset = offsetof(struct table_options, reset)},
     {.name = NULL},
 };
 

@@ -17,6 +17,7 @@ struct table_options {
     int format; /* enum table_format */
     bool no_header;
     bool timestamp;
+    bool no_cleanup, reset; /* of older callers */
 };
 
 /* Their rows, for a command whose values begin with a struct table_options. */
@@ -38,7 +39,7 @@ struct table_options {
         .offset = offsetof(struct table_options, timestamp)                                                            \
     }
 
-/* Them alone, for a command whose values are a struct table_options. */
+/* For a command whose values are a struct table_options: them, and what older callers add. */
 extern const struct option table_option_rows[];
 
 struct table_column {

@@ -5,12 +5,13 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 {
     (void)arguments;
     (void)err;
-    text_addf(&cli->output, "genv %s\n", genv_version());
+    text_addf(&cli->output, "%s\n", genv_version());
     return 0;
 }
 
 static const struct example examples[] = {
-    {"genv --version", "Says the same."},
+    {"genv version", "Prints the bare number, for scripts."},
+    {"genv --version", "Prints the name in front of it; so does -V."},
     {NULL, NULL},
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -79,4 +80,41 @@ int nvidia_fingerprint(const char *directory, const char *nodes, uint64_t *ret_f
     sum_nodes(nodes, &sum);
     *ret_fingerprint = text_hash(TEXT_HASH_INIT, version) ^ sum;
     return 0;
+}
+
+/* "00000000:3B:00.0" as a number that sorts as the address does; 0: it is none. */
+static uint64_t bus_address(const char *bus_id)
+{
+    unsigned domain, bus, device, function;
+
+    if (sscanf(bus_id, "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4)
+        return 0;
+    return (uint64_t)domain << 32 | bus << 16 | device << 8 | function;
+}
+
+bool nvidia_is_counted_otherwise(const struct genv_device *devices, size_t count, const char *nodes)
+{
+    bool any_there = false, any_missing = false;
+    uint64_t last = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t address = bus_address(devices[i].pci_bus_id);
+        char path[PATH_MAX];
+
+        if (*devices[i].id.vendor && strcmp(devices[i].id.vendor, GENV_VENDOR_NVIDIA) != 0)
+            continue;
+        if (devices[i].state == GENV_DEVICE_FORBIDDEN || (address && address < last))
+            return true;
+        last = address ? address : last;
+        snprintf(path, sizeof(path), "%s/" NODE "%d", nodes, devices[i].minor);
+        if (devices[i].minor < 0)
+            continue;
+        if (access(path, R_OK | W_OK) == 0) /* it asks the cgroups as well, and wakes nobody up */
+            any_there = true;
+        else if (errno == EACCES || errno == EPERM)
+            return true;
+        else
+            any_missing = true;
+    }
+    return any_there && any_missing; /* with all of them missing, the driver has not been used since the boot */
 }

@@ -13,4 +13,8 @@ extern const struct driver_words nvidia_words;
  * that they are divided into; and from which of their nodes are in the folder @nodes. */
 int nvidia_fingerprint(const char *directory, const char *nodes, uint64_t *ret_fingerprint);
 
+/* Whether CUDA, which counts by PCI address what it can open, gives one of @devices another number than its index:
+ * because NVML has another order, or because a cgroup or a mode keeps this process from one of the nodes in @nodes. */
+bool nvidia_is_counted_otherwise(const struct genv_device *devices, size_t count, const char *nodes);
+
 #endif

@@ -82,6 +82,13 @@ static const char *limits_path(const struct session *session)
     return path ? path : LIMITS_FILE;
 }
 
+static void complain_of_name(const char *message, void *data)
+{
+    const struct session *session = data;
+
+    session->options->complain(message, true, session->options->data);
+}
+
 /* Reads the limits, over those that there are; if they are wrong these stay. */
 static int read_limits(struct session *session, struct genv_error *err)
 {
@@ -91,10 +98,9 @@ static int read_limits(struct session *session, struct genv_error *err)
     if (stat(limits_path(session), &session->limits_stat) < 0)
         session->limits_stat = (struct stat){.st_ino = 0};
     r = collect_limits(session->options, &limits, err);
-    if (r == 0)
-        r = limits_check_subjects(&limits, limits_path(session), session->local, err);
     if (r < 0)
         return r;
+    limits_check_subjects(&limits, limits_path(session), session->local, complain_of_name, session);
     if (limits.unknown_line) {
         struct genv_error unknown = {0};
 

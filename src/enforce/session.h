@@ -37,7 +37,7 @@ struct session_options {
 struct session {
     const struct session_options *options;
     const char *state; /* directory */
-    bool local;        /* users, too, have to be known here */
+    bool local;        /* users, too, should be known here */
     bool dry_run;
     struct limits limits;
     struct stat limits_stat; /* of the file, as it was when it was read */
@@ -47,7 +47,8 @@ struct session {
     bool failed; /* something could not be done */
 };
 
-/* Reads the limits and opens the journal. @local: their users have to be known here; their groups always have. */
+/* Reads the limits and opens the journal. Groups that are not known here, and with @local users, are complained about.
+ */
 int session_begin(struct session *session, struct genv *g, const struct session_options *options, bool local,
                   struct genv_error *err);
 void session_end(struct session *session);

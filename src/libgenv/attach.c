@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/user.h"
+#include "driver/nvidia.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
 #include "policy/select.h"
@@ -33,15 +34,19 @@ void supply_release(struct supply *supply)
 
 void supply_resolve_indices(struct genv *g, const struct supply *supply, struct genv_env *env)
 {
-    cleanup_free struct genv_device *devices = NULL;
-    size_t count;
+    cleanup_free struct genv_device *taken = NULL;
+    const struct genv_device *devices = supply->devices;
+    size_t count = supply->device_count;
 
-    if (!env->attachment_count)
+    if (!env->attachment_count || (supply->taken && supply->failure.code))
         return;
-    if (supply->taken && !supply->failure.code)
-        env_resolve_indices(env, supply->devices, supply->device_count);
-    else if (!supply->taken && handle_indices(g, &devices, &count) == 0)
-        env_resolve_indices(env, devices, count);
+    if (!supply->taken) {
+        if (handle_indices(g, &taken, &count) < 0)
+            return;
+        devices = taken;
+    }
+    env_resolve_indices(env, devices, count);
+    env->counted_otherwise = nvidia_is_counted_otherwise(devices, count, NVIDIA_NODES);
 }
 
 void supply_return_env(struct genv *g, const struct supply *supply, struct genv_env *env, struct genv_env **result,

@@ -19,7 +19,8 @@ void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply)
 void supply_release(struct supply *supply);
 #define cleanup_supply cleanup_with(supply_release)
 
-/* Gives the attachments of @env the indices that their devices have now, as far as the driver tells. */
+/* Gives the attachments of @env the indices that their devices have now, as far as the driver tells, and says whether
+ * CUDA counts otherwise. */
 void supply_resolve_indices(struct genv *g, const struct supply *supply, struct genv_env *env);
 
 /* The result of an operation that has ended: *@result, allocated before the commit, since nothing may fail behind it,

@@ -110,7 +110,7 @@ GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config,
             return r;
         if (r == 0)
             continue;
-        r = genv_config_parse(&config, field->bit, value, err);
+        r = genv_config_parse(&config, field->bit, utf8_skip_mark(value), err);
         if (r < 0)
             return error_prefix(err, r, "%s/%s", path, field->name);
         fields |= field->bit;

@@ -7,6 +7,7 @@
 
 enum {
     VARIABLE_EID,
+    VARIABLE_SHELL,
     VARIABLE_CONFIG,
     VARIABLE_DEVICES = VARIABLE_CONFIG + CONFIG_FIELD_COUNT,
     VARIABLE_ORDER,
@@ -18,6 +19,8 @@ static const char *name_of(int variable)
     switch (variable) {
     case VARIABLE_EID:
         return "GENV_ENVIRONMENT_ID";
+    case VARIABLE_SHELL:
+        return "GENV_SHELL"; /* scripts written for the Python genv ask for it */
     case VARIABLE_DEVICES:
         return driver_nvml.words->visible_variable; /* of the only vendor yet: each has its own */
     case VARIABLE_ORDER:
@@ -55,6 +58,9 @@ static bool add_value(struct text *text, const struct genv_env *env, int variabl
     case VARIABLE_EID:
         text_add(text, env->eid);
         return true;
+    case VARIABLE_SHELL:
+        text_add(text, "1");
+        return true;
     case VARIABLE_DEVICES:
         add_devices(text, env, by_uuid);
         return true;
@@ -79,7 +85,7 @@ GENV_PUBLIC int genv_variables(const struct genv_env *env, bool by_uuid, struct 
     struct genv_variable *variables;
     char *texts;
 
-    by_uuid = by_uuid || (form && strcmp(form, "uuid") == 0);
+    by_uuid = by_uuid || (form && strcmp(form, "uuid") == 0) || (env && env->counted_otherwise);
     for (int i = 0; i < VARIABLE_COUNT; i++) {
         begin[i] = values.length;
         is_set[i] = env && add_value(&values, env, i, by_uuid);

@@ -135,7 +135,7 @@ static int parse_line(char *line, unsigned number, struct limits *limits, struct
 int limits_parse(const char *text, struct limits *ret_limits, struct genv_error *err)
 {
     cleanup_limits struct limits limits = {0};
-    cleanup_free char *copy = strdup(text);
+    cleanup_free char *copy = strdup(utf8_skip_mark(text));
     char *rest = copy, *line;
     unsigned number = 0;
 

@@ -233,13 +233,35 @@ static enum MHD_Result answer_path(struct answers *answers, struct MHD_Connectio
     return say(connection, MHD_HTTP_NOT_FOUND, "there is nothing here: try / or /metrics\n", NULL, NULL);
 }
 
+static bool is_for_us(const struct answers *answers, const char *host)
+{
+    return !answers->host || !host || answer_is_loopback(host) || answer_is_host(host, answers->host) ||
+           (answers->allowed && answer_is_allowed(host, answers->allowed));
+}
+
+static enum MHD_Result refuse_host(struct MHD_Connection *connection, const char *host)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+    size_t length = strspn(host, letters);
+    cleanup_text struct text line = TEXT_INIT;
+
+    if (length == 0 || (host[length] && host[length] != ':'))
+        text_add(&line, "this monitor does not have the name that you asked for\n");
+    else
+        text_addf(&line,
+                  "this monitor does not have the name '%.*s': if it is a proxy's, start 'genv monitor' with "
+                  "--allowed-hosts %.*s\n",
+                  (int)length, host, (int)length, host);
+    return say(connection, MHD_HTTP_MISDIRECTED_REQUEST, line.data ? line.data : "", NULL, NULL);
+}
+
 enum MHD_Result answer(struct answers *answers, struct MHD_Connection *connection, const char *method, const char *path)
 {
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
 
     /* A page from elsewhere whose name was made to mean this machine (DNS rebinding) would read all that is served. */
-    if (answers->host && host && !answer_is_loopback(host) && !answer_is_host(host, answers->host))
-        return say(connection, MHD_HTTP_MISDIRECTED_REQUEST, "this is not the host that you asked for\n", NULL, NULL);
+    if (!is_for_us(answers, host))
+        return refuse_host(connection, host);
     if (!is_served(method))
         return refuse_method(connection);
     return answer_path(answers, connection, path);

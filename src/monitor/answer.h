@@ -12,7 +12,8 @@ struct answers {
     struct observer *observer;
     bool remote;
     double interval_seconds;
-    const char *host; /* NULL, or: answers only who asks for this name or for one of the loopback's */
+    const char *host;    /* NULL, or: answers only who asks for this name, one of the loopback's or one of @allowed */
+    const char *allowed; /* NULL, or answer_is_allowed()'s list */
     /* Those that were made of the latest look, for all who ask until the next one. */
     struct MHD_Response *made[ANSWER_COUNT];
     uint64_t number; /* of that look */
@@ -31,5 +32,10 @@ bool answer_is_openmetrics(const char *accept);
 bool answer_is_loopback(const char *host);
 /* Whether such a @host names @name. */
 bool answer_is_host(const char *host, const char *name);
+/* Whether such a @host names one of @list, which is separated by commas: "gpu.example.org", ".example.org" with all
+ * that is below it, "*" for any. */
+bool answer_is_allowed(const char *host, const char *list);
+/* -EINVAL: something else is in such a list. */
+int answer_check_allowed(const char *list, struct genv_error *err);
 
 #endif

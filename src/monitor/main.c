@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "monitor/answer.h"
 #include "monitor/config.h"
 #include "monitor/server.h"
 #include "monitor/source_remote.h"
@@ -46,6 +47,19 @@ static int parse(char **words, int count, struct options *options)
                          &options->monitor, &arguments);
 }
 
+/* Returns as program_parse() does. */
+static int check(const struct options *options)
+{
+    const struct command *command = options->is_remote ? &command_remote_monitor : &command_monitor;
+    struct genv_error err = {0};
+
+    if (!options->monitor.allowed_hosts || answer_check_allowed(options->monitor.allowed_hosts, &err) == 0)
+        return -1;
+    command_refuse(command, &err);
+    program_complain(err.message);
+    return EXIT_USAGE;
+}
+
 static void say_where(const struct server *server, const char *address)
 {
     bool six = strchr(address, ':');
@@ -85,7 +99,11 @@ static int write_config(const struct monitor_options *options, unsigned port)
 static int serve(struct source *source, const struct monitor_options *options, const sigset_t *ending)
 {
     const struct server_options how = {
-        .address = options->host, .port = options->port, .interval_seconds = options->interval_seconds};
+        .address = options->host,
+        .port = options->port,
+        .interval_seconds = options->interval_seconds,
+        .allowed_hosts = options->allowed_hosts,
+    };
     struct server *server = NULL;
     struct genv_error err = {0};
     int signal;
@@ -115,6 +133,8 @@ int main(int argc, char **argv)
     struct genv_error err = {0};
     sigset_t ending;
 
+    if (status < 0)
+        status = check(&options);
     if (status >= 0)
         return status;
     mallopt(M_ARENA_MAX, 1); /* each thread's own heap would cost more than waiting for the one */

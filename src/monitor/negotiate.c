@@ -1,5 +1,7 @@
 /* Reads the headers Accept and Host. */
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -87,4 +89,67 @@ bool answer_is_host(const char *host, const char *name)
     size_t length = strlen(name);
 
     return strncasecmp(host, name, length) == 0 && is_end(host + length);
+}
+
+/* The length of the name in @host, without its port. */
+static size_t name_length(const char *host)
+{
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+
+    return length <= strlen(host) && is_end(host + length) ? length : 0;
+}
+
+bool answer_is_allowed(const char *host, const char *list)
+{
+    size_t length = name_length(host);
+
+    for (const char *name = list; length; name++) {
+        size_t wanted = strcspn(name, ",");
+        bool below = *name == '.';
+
+        if (wanted == 1 && *name == '*')
+            return true;
+        if (length == wanted - below && strncasecmp(host, name + below, length) == 0)
+            return true;
+        if (below && length > wanted && strncasecmp(host + length - wanted, name, wanted) == 0)
+            return true;
+        name += wanted;
+        if (!*name)
+            break;
+    }
+    return false;
+}
+
+/* "gpu.example.org", ".example.org", "[2001:db8::1]" or "*" */
+static bool is_name(const char *name, size_t length)
+{
+    bool bracket = *name == '[';
+
+    if (length == 1 && *name == '*')
+        return true;
+    if (bracket && (length < 4 || name[length - 1] != ']'))
+        return false;
+    for (size_t i = bracket; i < length - bracket; i++) {
+        if (!(bracket ? isxdigit((unsigned char)name[i]) || strchr(":.", name[i])
+                      : isalnum((unsigned char)name[i]) || strchr("-._", name[i])))
+            return false;
+    }
+    return length > (*name == '.');
+}
+
+int answer_check_allowed(const char *list, struct genv_error *err)
+{
+    for (const char *name = list;; name++) {
+        size_t length = strcspn(name, ",");
+
+        if (!is_name(name, length))
+            return error_set(
+                err, EINVAL,
+                "--allowed-hosts: '%.*s' is not a name: give one such as gpu.example.org, without scheme and "
+                "port, .example.org or *",
+                (int)length, name);
+        name += length;
+        if (!*name)
+            return 0;
+    }
 }

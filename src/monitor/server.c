@@ -150,7 +150,8 @@ static int open_socket(struct server *server, const struct server_options *optio
     getsockname(*ret_fd, &address.any, &length);
     server->port = ntohs(address.any.sa_family == AF_INET6 ? address.in6.sin6_port : address.in.sin_port);
     copy_string(server->host, sizeof(server->host), options->address);
-    server->answers.host = is_loopback(&address.any) ? server->host : NULL;
+    server->answers.host = is_loopback(&address.any) || options->allowed_hosts ? server->host : NULL;
+    server->answers.allowed = options->allowed_hosts;
     return 0;
 }
 

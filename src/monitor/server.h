@@ -9,6 +9,7 @@ struct server_options {
     const char *address; /* "127.0.0.1" */
     unsigned port;       /* 0: any that is free */
     double interval_seconds;
+    const char *allowed_hosts; /* answer_is_allowed()'s list, or NULL */
 };
 
 struct server;

@@ -119,11 +119,11 @@ static void add_synopsis_group(struct text *text, const struct option *first, co
     bool one = true;
 
     for (const struct option *other = first + 1; other->name && first->group; other++)
-        one = one && other->group != first->group;
+        one = one && (other->group != first->group || !other->help);
     text_add(text, !first->required ? "[" : one ? "" : "(");
     add_synopsis_option(text, first, style);
     for (const struct option *other = first + 1; other->name && !one; other++) {
-        if (other->group != first->group)
+        if (other->group != first->group || !other->help)
             continue;
         text_add(text, " | ");
         add_synopsis_option(text, other, style);
@@ -140,7 +140,7 @@ void help_add_synopsis(struct text *text, const struct command *command, const s
     help_add_string(text, command->name, style);
     text_add(text, style->plain);
     for (const struct option *option = command->options; option && option->name; option++) {
-        if (option->group && groups >> option->group & 1)
+        if (!option->help || (option->group && groups >> option->group & 1))
             continue;
         groups |= UINT64_C(1) << option->group;
         text_add(text, " ");
@@ -186,6 +186,8 @@ static void add_options(struct text *text, const struct command *command, const 
 
         if (!option->name)
             option = &help_option;
+        if (!option->help)
+            continue;
         text_add(&head, option->letter ? "" : "    ");
         help_add_option(&head, option, &help_style_plain);
         help_add_item(text, head.data ? head.data : "", option->help, OPTION_WIDTH);

@@ -25,6 +25,14 @@ static const struct option options[] = {
              "without a password",
      .offset = offsetof(struct monitor_options, host),
      .filled = true},
+    {.name = "allowed-hosts",
+     .type = OPTION_TEXT,
+     .argument = "NAME,...",
+     .help = "Names that it answers to beside its own, such as that of a proxy in front of it: gpu.example.org, "
+             ".example.org with all below it, or *. Where it is served to networks it answers to any name, unless this "
+             "is given",
+     .offset = offsetof(struct monitor_options, allowed_hosts),
+     .filled = true},
     {.name = "interval",
      .letter = 'i',
      .type = OPTION_SECONDS,
@@ -38,6 +46,8 @@ static const struct option options[] = {
 static const struct example examples[] = {
     {"genv monitor", "Serves a dashboard at http://127.0.0.1:8000/, for this machine's users."},
     {"genv monitor --host 0.0.0.0 --port 9400", "Serves it to the network: to everyone who reaches this machine."},
+    {"genv monitor --allowed-hosts gpu.example.org",
+     "Serves it behind a proxy, which asks who may read, and which the world knows by that name."},
     {"prometheus --config.file=/var/tmp/genv/metrics/prometheus/prometheus.yml",
      "Collects what is served, with the configuration that 'genv monitor' wrote."},
     {NULL, NULL},

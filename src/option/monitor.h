@@ -7,6 +7,7 @@
 struct monitor_options {
     const char *config_dir; /* NULL: in the state directory */
     const char *host;
+    const char *allowed_hosts; /* NULL: none */
     unsigned port;
     double interval_seconds;
 };

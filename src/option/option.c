@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "option/guess.h"
 
 struct parser {
     const struct option *options;
@@ -36,6 +37,18 @@ const struct option *option_find_letter(const struct option *options, char lette
             return option;
     }
     return NULL;
+}
+
+const struct option *option_find_word(const struct option *options, const char *word)
+{
+    const struct option *option = NULL;
+
+    if (word[0] != '-' || !word[1])
+        return NULL;
+    if (word[1] == '-')
+        return option_find(options, word + 2, strcspn(word + 2, "="));
+    option = option_find_letter(options, word[1]);
+    return option ? option : option_find(options, word + 1, strcspn(word + 1, "="));
 }
 
 static int parse_number(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *ret_number,
@@ -184,6 +197,24 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
 }
 
+/* @dashes and @name, of @length, as they were typed. */
+static int refuse_option(const struct option *options, const char *dashes, const char *name, size_t length,
+                         struct genv_error *err)
+{
+    struct guess guess = guess_begin(name, length);
+    const char *best = NULL;
+
+    for (const struct option *option = options; option && option->name; option++) {
+        if (option->help && guess_is_closer(&guess, option->name))
+            best = option->name;
+    }
+    if (guess_is_closer(&guess, "help"))
+        best = "help";
+    if (best)
+        return error_set(err, EINVAL, "unknown option %s%.*s: did you mean '--%s'?", dashes, (int)length, name, best);
+    return error_set(err, EINVAL, "unknown option %s%.*s", dashes, (int)length, name);
+}
+
 static int check_group(const struct parser *parser, const struct option *option, struct genv_error *err)
 {
     for (size_t i = 0; option->group && parser->options[i].name; i++) {
@@ -220,9 +251,9 @@ static int take(struct parser *parser, const struct option *option, const char *
     return r < 0 ? error_prefix(err, r, "--%s", option->name) : 0;
 }
 
-static int parse_long(struct parser *parser, const char *word, struct genv_error *err)
+/* The option @name, without dashes: "count" or "count=2". */
+static int parse_long(struct parser *parser, const char *name, struct genv_error *err)
 {
-    const char *name = word + 2;
     size_t length = strcspn(name, "=");
     const struct option *option = option_find(parser->options, name, length);
 
@@ -231,23 +262,25 @@ static int parse_long(struct parser *parser, const char *word, struct genv_error
         return 0;
     }
     if (!option)
-        return error_set(err, EINVAL, "unknown option --%.*s", (int)length, name);
+        return refuse_option(parser->options, "--", name, length, err);
     return take(parser, option, name[length] ? name + length + 1 : NULL, err);
 }
 
 static int parse_short(struct parser *parser, const char *word, struct genv_error *err)
 {
+    if (!option_find_letter(parser->options, word[1]) && option_find_word(parser->options, word))
+        return parse_long(parser, word + 1, err);
     for (const char *letter = word + 1; *letter; letter++) {
         const struct option *option = option_find_letter(parser->options, *letter);
         bool has_value = option && option->type != OPTION_FLAG && letter[1];
         int r;
 
-        if (!option && *letter == 'h') {
+        if (!option && strcmp(letter, "h") == 0) {
             parser->help = true;
             return 0;
         }
         if (!option)
-            return error_set(err, EINVAL, "unknown option -%s", letter);
+            return refuse_option(parser->options, "-", letter, strlen(letter), err);
         r = take(parser, option, has_value ? letter + 1 : NULL, err);
         if (r < 0 || option->type != OPTION_FLAG)
             return r;
@@ -311,7 +344,7 @@ int option_parse(const struct option *options, const struct operands *operands, 
             only_operands = true;
             continue;
         }
-        r = word[1] == '-' ? parse_long(&parser, word, err) : parse_short(&parser, word, err);
+        r = word[1] == '-' ? parse_long(&parser, word + 2, err) : parse_short(&parser, word, err);
         arguments->help = parser.help;
         if (r < 0 || parser.help)
             return r;

@@ -48,7 +48,7 @@ struct option {
     bool filled;       /* of OPTION_TEXT: it may not be empty */
     enum option_type type;
     const char *argument; /* the value's name in help: "N"; NULL for a flag */
-    const char *help;     /* one sentence without a full stop */
+    const char *help;     /* one sentence without a full stop; NULL: older callers give it, and it is not shown */
     size_t offset;        /* of the value in the command's struct */
     double least_seconds; /* of OPTION_SECONDS */
     const char *const *choices;
@@ -90,5 +90,8 @@ int option_parse_value(const struct option *option, const char *text, void *targ
 /* The option that @name, without dashes, spells, or NULL. */
 const struct option *option_find(const struct option *options, const char *name, size_t length);
 const struct option *option_find_letter(const struct option *options, char letter);
+/* The option that @word, with its dashes, begins with, or NULL. One dash does for a long name whose first letter is no
+ * short option: the Python genv has -hostfile. */
+const struct option *option_find_word(const struct option *options, const char *word);
 
 #endif

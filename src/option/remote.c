@@ -21,6 +21,7 @@ const struct option remote_option_rows[] = {
      .offset = offsetof(struct remote_options, hostfile),
      .group = 1},
     {.name = "user",
+     .alias = "username",
      .letter = 'l',
      .type = OPTION_TEXT,
      .argument = "USER",

@@ -93,7 +93,8 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
         return error_set(err, no_answer.code, "%s", no_answer.message);
     if (job->status == 0)
         return course->options->take(index, &job->out, course->options->data, err);
-    if (ssh_explain(question->host, job->status, job->err.data, err) == -ETIMEDOUT)
+    if (ssh_explain(question->host, job->status, ssh_last_words(job->err.data, framed && r == 0 ? NULL : job->out.data),
+                    err) == -ETIMEDOUT)
         return explain_timeout(course, err);
     return -err->code;
 }

@@ -233,7 +233,15 @@ int ssh_explain(const struct host *host, int status, const char *output, struct 
     if (status == NOT_EXECUTABLE)
         return error_set(err, ENOEXEC,
                          "genv can't be executed there: %s is no program, or not for that machine or user", host->genv);
+    if (has(output, "account is currently not available"))
+        return error_set(err, EACCES,
+                         "the account there runs no commands, its shell is nologin: log in as another user (-l USER)");
     return explain_program(status, output, err);
+}
+
+const char *ssh_last_words(const char *errors, const char *output)
+{
+    return errors && !is_silent(errors) ? errors : output;
 }
 
 void ssh_drop_chatter(struct text *text)
@@ -256,19 +264,24 @@ void ssh_drop_chatter(struct text *text)
         text->data[kept] = '\0';
 }
 
-void ssh_drop_farewell(struct text *text)
+size_t ssh_length_before_farewell(const char *text, size_t length)
 {
     static const char *const farewells[] = {"Shared connection to ", "Connection to ", NULL}, end[] = " closed.\r\n";
     size_t start;
 
-    if (text->length < strlen(end) || strcmp(text->data + text->length - strlen(end), end) != 0)
-        return;
-    for (start = text->length - strlen(end); start > 0 && text->data[start - 1] != '\n';)
+    if (length < strlen(end) || memcmp(text + length - strlen(end), end, strlen(end)) != 0)
+        return length;
+    for (start = length - strlen(end); start > 0 && text[start - 1] != '\n';)
         start--;
-    if (begins_with_any(text->data + start, text->length - start, farewells)) {
-        text->length = start;
-        text->data[start] = '\0';
-    }
+    return begins_with_any(text + start, length - start, farewells) ? start : length;
+}
+
+void ssh_drop_farewell(struct text *text)
+{
+    if (!text->length)
+        return;
+    text->length = ssh_length_before_farewell(text->data, text->length);
+    text->data[text->length] = '\0';
 }
 
 bool ssh_may_fare_better(int status, const char *output)

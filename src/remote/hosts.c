@@ -190,6 +190,7 @@ int hosts_parse_file(const char *path, char *text, size_t length, const struct h
 
     if (strlen(text) != length)
         return error_set(err, EINVAL, "%s is not a host file: it is not text", path);
+    text += utf8_skip_mark(text) - text;
     while ((line = strsep(&text, "\n"))) {
         int r = add_line(&builder, line, err);
 

@@ -129,6 +129,7 @@ struct stream {
     int from, to;
     int *ours;              /* the end of it that leads to ssh: -1 once the stream has ended */
     size_t length, written; /* of @buffer */
+    bool is_ssh;            /* nobody but ssh itself speaks there, and its farewell is left out */
     char buffer[GREETING_MAX + BUFFER_SIZE];
 };
 
@@ -141,7 +142,7 @@ static void move(struct stream *stream)
     if (stream->length == 0) {
         n = read(stream->from, stream->buffer, BUFFER_SIZE);
         if (n > 0)
-            stream->length = (size_t)n;
+            stream->length = stream->is_ssh ? ssh_length_before_farewell(stream->buffer, (size_t)n) : (size_t)n;
     } else {
         size_t rest = stream->length - stream->written;
 
@@ -206,8 +207,8 @@ static void stream_begin(struct stream *stream, int from, int to, int *ours, con
 }
 
 /* Relays until the end. */
-static int serve(struct connection *connection, const struct greeting *greeting, int *ret_status,
-                 struct genv_error *err)
+static int serve(struct connection *connection, const struct session_request *request, const struct greeting *greeting,
+                 int *ret_status, struct genv_error *err)
 {
     cleanup_free struct stream *streams = calloc(STREAMS, sizeof(*streams));
     int status;
@@ -218,6 +219,7 @@ static int serve(struct connection *connection, const struct greeting *greeting,
     stream_begin(&streams[OUTPUT], connection->out, STDOUT_FILENO, &connection->out, &greeting->out,
                  greeting->line.end);
     stream_begin(&streams[ERRORS], connection->err, STDERR_FILENO, &connection->err, &greeting->err, 0);
+    streams[ERRORS].is_ssh = request->command && request->terminal; /* the command speaks on the terminal */
     relay(connection, streams);
     status = connection_end(connection);
     if (connection->signal)
@@ -240,7 +242,7 @@ static int explain(struct connection *connection, const struct host *host, const
         if (greeting->out.data)
             text_add(said, greeting->out.data); /* there the host's errors come, too */
     }
-    return ssh_explain(host, status, said->data, err);
+    return ssh_explain(host, status, ssh_last_words(said->data, greeting->out.data), err);
 }
 
 static int converse(struct connection *connection, const struct host *host, const struct session_request *request,
@@ -250,7 +252,7 @@ static int converse(struct connection *connection, const struct host *host, cons
 
     ssh_drop_chatter(&greeting->err);
     if (r == 0)
-        return serve(connection, greeting, ret_status, err);
+        return serve(connection, request, greeting, ret_status, err);
     if (r == -ECONNRESET)
         return explain(connection, host, request, greeting, err);
     if (r == -EINTR)

@@ -47,11 +47,16 @@ void strv_free(char **strings);
  * -ECONNRESET (the other side closed the connection before it let anybody in, as an sshd does to whom more connect at
  * once than it likes: nothing has begun there). */
 int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err);
+/* What explains a failure: @errors, what was written to standard error, or @output, to the other one, where they say
+ * nothing: some programs in the place of a shell speak there. Either may be NULL. */
+const char *ssh_last_words(const char *errors, const char *output);
 
 /* Removes from @text the lines in which ssh says that a connection could not be shared. */
 void ssh_drop_chatter(struct text *text);
 /* Removes from the end of @text the line in which ssh says that a session on a terminal is over. */
 void ssh_drop_farewell(struct text *text);
+/* The length of @text, of @length, without it. */
+size_t ssh_length_before_farewell(const char *text, size_t length);
 
 /* Whether what may be asked twice is worth another try: ssh failed for no reason that is known to last. An ssh that
  * says in other words that it was turned away has that, too. */

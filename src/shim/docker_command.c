@@ -1,4 +1,5 @@
-/* A whole command line of docker, in terms of an environment's devices. Decides, and does no input or output. */
+/* A whole command line of docker or podman, in terms of an environment's devices. Decides, and does no input or output.
+ */
 #include "shim/docker_command.h"
 
 #include <errno.h>
@@ -6,7 +7,8 @@
 
 #include "base/text.h"
 #include "shim/docker_gpus.h"
-#include "shim/docker_options.h"
+
+#define VISIBLE "NVIDIA_VISIBLE_DEVICES"
 
 /* The words behind `docker [OPTION...] run`, or NULL where it is another command. */
 static char **find_run(char **words)
@@ -25,37 +27,90 @@ static char **find_run(char **words)
     return NULL;
 }
 
-static bool is(const struct docker_word *word, const char *name)
+bool docker_word_is(const struct docker_word *word, const char *name)
 {
     return word->kind == DOCKER_OPTION && word->option && word->value && strcmp(word->option->name, name) == 0;
 }
 
-static bool asks_for_gpus(const struct docker_word *word)
+const char *docker_line_visible(const char *line, const struct docker_scene *scene)
 {
-    return is(word, "gpus") || (is(word, "device") && docker_names_gpus(word->value));
+    const char *rest = line + sizeof(VISIBLE) - 1;
+
+    if (strncmp(line, VISIBLE, sizeof(VISIBLE) - 1) != 0 || (*rest && *rest != '='))
+        return NULL;
+    return *rest ? rest + 1 : scene->visible_devices;
+}
+
+const char *docker_word_visible(const struct docker_word *word, const struct docker_scene *scene)
+{
+    return docker_word_is(word, "env") ? docker_line_visible(word->value, scene) : NULL;
+}
+
+/* The node of `--device PATH[:PATH[:rwm]]`. */
+static int node_of(const struct docker_word *word, const struct docker_scene *scene)
+{
+    char path[4096];
+
+    if (!docker_word_is(word, "device") || *word->value != '/')
+        return DOCKER_NO_NODE;
+    snprintf(path, sizeof(path), "%.*s", (int)strcspn(word->value, ":"), word->value);
+    return scene->node_of_path(path);
+}
+
+static bool asks_for_gpus(const struct docker_word *word, const struct docker_scene *scene)
+{
+    return docker_word_is(word, "gpus") || (docker_word_is(word, "device") && docker_names_gpus(word->value)) ||
+           node_of(word, scene) != DOCKER_NO_NODE || docker_word_visible(word, scene);
+}
+
+bool docker_runtime_is_nvidia(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    return strncmp(slash ? slash + 1 : name, "nvidia", strlen("nvidia")) == 0;
+}
+
+/* The runtime that is named last, of docker behind the command and of podman in front of it; "": none. */
+static const char *find_runtime(char **words, char **options)
+{
+    struct docker_word word;
+    const char *name = "";
+
+    for (words++; (word = docker_read(docker_global_options, words)).kind == DOCKER_OPTION; words += word.word_count)
+        name = docker_word_is(&word, "runtime") ? word.value : name;
+    for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count)
+        name = docker_word_is(&word, "runtime") ? word.value : name;
+    return name;
 }
 
 /* Whether the container is the runtime's business: genv's own makes an environment of it. */
-static bool has_own_runtime(char **words)
+static bool is_genvs(const char *runtime)
+{
+    const char *slash = strrchr(runtime, '/');
+
+    return strcmp(runtime, "genv") == 0 || (slash && strcmp(slash + 1, "genv-container-runtime") == 0);
+}
+
+/* Whether `--env` says which devices are visible: it wins over files and images. */
+static bool names_visible(char **options, const struct docker_scene *scene)
 {
     struct docker_word word;
-    bool own = false;
 
-    for (; (word = docker_read(docker_run_options, words)).kind == DOCKER_OPTION; words += word.word_count) {
-        if (is(&word, "runtime"))
-            own = strcmp(word.value, "genv") == 0;
+    for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
+        if (docker_word_visible(&word, scene))
+            return true;
     }
-    return own;
+    return false;
 }
 
 /* The words from an option on that genv does not know. Its value may be the next word, or that is the image: where
  * GPUs are asked for behind it, there is no telling who is meant. */
-static int pass_unknown(struct argv *target, char **words, struct genv_error *err)
+static int pass_unknown(struct argv *target, char **words, const struct docker_scene *scene, struct genv_error *err)
 {
     for (char **word = words + 1; *word; word++) {
         struct docker_word read = docker_read(docker_run_options, word);
 
-        if (asks_for_gpus(&read))
+        if (asks_for_gpus(&read, scene))
             return error_set(err, EINVAL,
                              "genv does not know docker's option %s, and so not whose option %s is: write it as "
                              "OPTION=VALUE, or behind the GPUs",
@@ -65,52 +120,112 @@ static int pass_unknown(struct argv *target, char **words, struct genv_error *er
     return 0;
 }
 
-/* The option of @word, at @words, with the devices of @env. */
-static int add_translated(struct argv *target, char **words, const struct docker_word *word, const struct genv_env *env,
-                          struct genv_error *err)
+/* Adds the option of @word, at @words, with @value, of @length, in the place of its own. */
+static void add_option(struct argv *target, char **words, const struct docker_word *word, const char *value,
+                       size_t length)
+{
+    if (word->joined) {
+        argv_addf(target, "%.*s%.*s", (int)(word->value - words[0]), words[0], (int)length, value);
+    } else {
+        argv_add(target, words[0]);
+        argv_addf(target, "%.*s", (int)length, value);
+    }
+}
+
+int docker_add_visible(struct argv *target, char **words, const struct docker_word *word,
+                       const struct docker_scene *scene, struct genv_error *err)
 {
     cleanup_text struct text changed = TEXT_INIT;
-    bool gpus = is(word, "gpus");
-    int r = gpus ? docker_translate_gpus(word->value, env, &changed, err)
-                 : docker_translate_device(word->value, env, &changed, err);
-    const char *rest = changed.data;
+    int r;
 
-    while (r == 0 && rest) {
+    text_add(&changed, VISIBLE "=");
+    r = docker_translate_visible(docker_word_visible(word, scene), scene->env, &changed, err);
+    if (r == 0)
+        add_option(target, words, word, changed.data, changed.length);
+    return r;
+}
+
+int docker_check_node(int node, const struct docker_scene *scene, struct genv_error *err)
+{
+    if (node == DOCKER_ALL_NODES)
+        return error_set(err, EPERM, "it holds the GPUs of all: name those of this environment");
+    for (size_t i = 0; i < scene->machine->device_count; i++) {
+        char index[16];
+
+        if (scene->machine->devices[i].minor != node)
+            continue;
+        snprintf(index, sizeof(index), "%u", scene->machine->devices[i].index);
+        return docker_check_device(index, scene->env, err);
+    }
+    return error_set(err, EPERM, "genv cannot tell which GPU that is: use --gpus");
+}
+
+/* --gpus and --device with CDI's names. */
+static int add_translated(struct argv *target, char **words, const struct docker_word *word,
+                          const struct docker_scene *scene, struct genv_error *err)
+{
+    cleanup_text struct text changed = TEXT_INIT;
+    bool gpus = docker_word_is(word, "gpus");
+    const char *rest;
+    int r;
+
+    if (!gpus) {
+        r = docker_translate_device(word->value, scene->env, &changed, err);
+    } else if (!scene->is_podman) {
+        r = docker_translate_gpus(word->value, scene->env, &changed, err);
+    } else {
+        r = docker_translate_list(word->value, scene->env, &changed, err);
+        if (r < 0)
+            error_prefix(err, r, "--gpus %s", word->value);
+    }
+    for (rest = changed.data; r == 0 && rest;) {
         size_t length = gpus ? strlen(rest) : strcspn(rest, ","); /* a --device for each */
 
-        if (word->joined) {
-            argv_addf(target, "--%s=%.*s", word->option->name, (int)length, rest);
-        } else {
-            argv_add(target, words[0]);
-            argv_addf(target, "%.*s", (int)length, rest);
-        }
+        add_option(target, words, word, rest, length);
         rest = rest[length] ? rest + length + 1 : NULL;
     }
     return r;
 }
 
-/* Adds the options at @words and what follows them. */
-static int translate(struct argv *target, char **words, const struct genv_env *env, struct genv_error *err)
+/* The option of @word, at @words, with the devices of the environment. */
+static int add_word(struct argv *target, char **words, const struct docker_word *word, const struct docker_scene *scene,
+                    struct genv_error *err)
 {
-    for (;;) {
-        struct docker_word word = docker_read(docker_run_options, words);
-        int r = 0;
+    int node = node_of(word, scene), r;
 
-        if (word.kind == DOCKER_UNKNOWN)
-            return pass_unknown(target, words, err);
-        if (word.kind == DOCKER_END)
-            break;
-        if (!asks_for_gpus(&word)) {
-            for (size_t i = 0; i < word.word_count; i++)
-                argv_add(target, words[i]);
-        } else {
-            r = add_translated(target, words, &word, env, err);
-        }
+    if (docker_word_visible(word, scene))
+        return docker_add_visible(target, words, word, scene, err);
+    if (asks_for_gpus(word, scene) && node == DOCKER_NO_NODE)
+        return add_translated(target, words, word, scene, err);
+    r = node == DOCKER_NO_NODE ? 0 : docker_check_node(node, scene, err);
+    if (r < 0)
+        return error_prefix(err, r, "--device %s", word->value);
+    for (size_t i = 0; i < word->word_count; i++)
+        argv_add(target, words[i]);
+    return 0;
+}
+
+/* What an image says of NVIDIA_VISIBLE_DEVICES, mostly "all", would count with NVIDIA's runtime: the environment's
+ * devices in its place. The same where a file says it. */
+static int add_default_visible(struct argv *target, char **words, char **options, const struct docker_scene *scene,
+                               struct genv_error *err)
+{
+    cleanup_text struct text value = TEXT_INIT;
+
+    if (names_visible(options, scene))
+        return 0;
+    if (scene->env_file) {
+        int r = docker_translate_visible(scene->env_file_value, scene->env, &value, err);
+
         if (r < 0)
-            return r;
-        words += word.word_count;
+            return error_prefix(err, r, "--env-file %s", scene->env_file);
+    } else if (!docker_runtime_is_nvidia(find_runtime(words, options))) {
+        return 0;
+    } else if (docker_translate_visible("all", scene->env, &value, NULL) < 0) {
+        text_add(&value, "void"); /* detached: no device */
     }
-    argv_add_all(target, words);
+    argv_add(target, "--env");
+    argv_addf(target, VISIBLE "=%s", value.data ? value.data : "");
     return 0;
 }
 
@@ -118,29 +233,55 @@ char **docker_find_options(char **words)
 {
     char **options = find_run(words + 1);
 
-    return options && !has_own_runtime(options) ? options : NULL;
+    return options && !is_genvs(find_runtime(words, options)) ? options : NULL;
 }
 
-bool docker_needs_devices(char **options)
+bool docker_needs_devices(char **words, char **options, const struct docker_scene *scene)
 {
     struct docker_word word;
 
+    if (scene->env_file || docker_runtime_is_nvidia(find_runtime(words, options)))
+        return true;
     for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
-        if (asks_for_gpus(&word))
+        if (asks_for_gpus(&word, scene))
             return true;
     }
     return false;
 }
 
-int docker_translate(struct argv *target, char **words, char **options, const char *eid, const struct genv_env *env,
+bool docker_needs_machine(char **options, const struct docker_scene *scene)
+{
+    struct docker_word word;
+
+    for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
+        if (node_of(&word, scene) >= 0)
+            return true;
+    }
+    return false;
+}
+
+int docker_translate(struct argv *target, char **words, char **options, const struct docker_scene *scene,
                      struct genv_error *err)
 {
+    struct docker_word word;
     int r;
 
-    for (; words < options; words++)
-        argv_add(target, *words);
+    for (char **front = words; front < options; front++)
+        argv_add(target, *front);
     argv_add(target, "--env"); /* first, so that one of the user's own, which comes later, wins */
-    argv_addf(target, "GENV_ENVIRONMENT_ID=%s", eid);
-    r = translate(target, options, env, err);
+    argv_addf(target, "GENV_ENVIRONMENT_ID=%s", scene->eid);
+    r = add_default_visible(target, words, options, scene, err);
+    if (r < 0)
+        return r;
+    while ((word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION) {
+        r = add_word(target, options, &word, scene, err);
+        if (r < 0)
+            return r;
+        options += word.word_count;
+    }
+    if (word.kind == DOCKER_UNKNOWN)
+        r = pass_unknown(target, options, scene, err);
+    else
+        argv_add_all(target, options);
     return r == 0 && target->failed ? error_no_memory(err) : r;
 }

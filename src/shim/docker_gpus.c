@@ -156,7 +156,7 @@ static void add_devices(struct text *target, const struct genv_env *env, long co
     }
 }
 
-static int check_device(const char *name, const struct genv_env *env, struct genv_error *err)
+int docker_check_device(const char *name, const struct genv_env *env, struct genv_error *err)
 {
     cleanup_text struct text indices = TEXT_INIT;
     size_t digits = strspn(name, "0123456789");
@@ -181,7 +181,7 @@ static int check_devices(char *list, const struct genv_env *env, struct genv_err
         int r;
 
         list[length] = '\0';
-        r = check_device(list, env, err);
+        r = docker_check_device(list, env, err);
         if (r < 0 || last)
             return r;
         list += length + 1;
@@ -243,6 +243,35 @@ int docker_translate_gpus(const char *value, const struct genv_env *env, struct 
     return r < 0 ? error_prefix(err, r, "--gpus %s", value) : 0;
 }
 
+int docker_translate_list(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+{
+    cleanup_free char *list = strdup(value);
+    int r;
+
+    if (!list)
+        return error_no_memory(err);
+    r = strcmp(value, "all") == 0 ? check_count(-1, env, err) : check_devices(list, env, err);
+    if (r < 0)
+        return r;
+    if (strcmp(value, "all") == 0)
+        add_devices(target, env, -1, "");
+    else
+        text_add(target, value);
+    return target->failed ? error_no_memory(err) : 0;
+}
+
+int docker_translate_visible(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+{
+    int r;
+
+    if (!*value || strcmp(value, "none") == 0 || strcmp(value, "void") == 0) {
+        text_add(target, value);
+        return target->failed ? error_no_memory(err) : 0;
+    }
+    r = docker_translate_list(value, env, target, err);
+    return r < 0 ? error_prefix(err, r, "NVIDIA_VISIBLE_DEVICES=%s", value) : 0;
+}
+
 /* The length of "nvidia.com/gpu" in "nvidia.com/gpu=0", or 0 where that is no CDI name of NVIDIA's. */
 static size_t cdi_kind(const char *value)
 {
@@ -279,7 +308,7 @@ int docker_translate_device(const char *value, const struct genv_env *env, struc
     if (!starts_with(value, "nvidia.com/gpu=") && !starts_with(value, "runtime.nvidia.com/gpu="))
         r = error_set(err, EINVAL, "genv gives out whole GPUs, as nvidia.com/gpu=INDEX, =UUID or =all");
     else
-        r = strcmp(name, "all") == 0 ? check_count(-1, env, err) : check_device(name, env, err);
+        r = strcmp(name, "all") == 0 ? check_count(-1, env, err) : docker_check_device(name, env, err);
     if (r < 0)
         return error_prefix(err, r, "--device %s", value);
     snprintf(prefix, sizeof(prefix), "%.*s=", (int)kind, value);

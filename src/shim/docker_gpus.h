@@ -12,6 +12,18 @@
  * attached; -EPERM: for what is not attached; -EINVAL: for what genv can't translate. */
 int docker_translate_gpus(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err);
 
+/* The same for "all", or devices separated by commas, as podman's --gpus has them; the sentence does not say where. */
+int docker_translate_list(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err);
+
+/* The same for a variable NVIDIA_VISIBLE_DEVICES, which NVIDIA's runtime reads: "all", devices separated by commas, or
+ * "", "none" and "void", which ask for no device and stay. */
+int docker_translate_visible(const char *value, const struct genv_env *env, struct text *target,
+                             struct genv_error *err);
+
+/* Whether device @name, by index or UUID, is attached: -EPERM, -EBUSY (none is) or -EINVAL (no such name), with a
+ * sentence. */
+int docker_check_device(const char *name, const struct genv_env *env, struct genv_error *err);
+
 /* Whether `--device @value` names GPUs of NVIDIA's by CDI, as nvidia.com/gpu=0. */
 bool docker_names_gpus(const char *value);
 

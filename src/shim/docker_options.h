@@ -1,4 +1,5 @@
-/* The options of docker, as far as one must know them to see where they end. */
+/* The options of docker and podman, as far as one must know them to see where they end. What one of both has alone
+ * stands in the same table: it is an error for the other. */
 #ifndef SHIM_DOCKER_OPTIONS_H
 #define SHIM_DOCKER_OPTIONS_H
 
@@ -11,8 +12,11 @@ struct docker_option {
     bool has_value;
 };
 
-extern const struct docker_option docker_global_options[]; /* docker OPTION... COMMAND */
-extern const struct docker_option docker_run_options[];    /* docker run|create OPTION... IMAGE */
+extern const struct docker_option docker_global_options[];      /* docker OPTION... COMMAND */
+extern const struct docker_option docker_run_options[];         /* docker run|create OPTION... IMAGE */
+extern const struct docker_option docker_compose_options[];     /* docker compose OPTION... COMMAND */
+extern const struct docker_option docker_compose_run_options[]; /* … run OPTION... SERVICE */
+extern const struct docker_option docker_compose_up_options[];  /* … up|create|scale OPTION... SERVICE... */
 
 enum docker_kind {
     DOCKER_OPTION,  /* one of the table, or one with its value behind "=" */
@@ -22,9 +26,9 @@ enum docker_kind {
 
 struct docker_word {
     enum docker_kind kind;
-    const struct docker_option *option; /* of a long one that the table has, else NULL */
+    const struct docker_option *option; /* that the table has, or NULL; of "-itv" the last one */
     const char *value;                  /* of @option; NULL: it has none */
-    bool joined;                        /* "--name=value" */
+    bool joined;                        /* the value is in the same word: "--name=value", "-vvalue" */
     size_t word_count;                  /* how many words it takes */
 };
 

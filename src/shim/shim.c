@@ -163,3 +163,15 @@ int shim_environment(struct genv_env **ret_env, struct genv_error *err)
     *ret_env = STEAL_POINTER(env);
     return 0;
 }
+
+int shim_devices(struct genv_snapshot **ret_snapshot, struct genv_error *err)
+{
+    struct genv *g;
+    int r = genv_open(&shim_options, &g, err);
+
+    if (r < 0)
+        return r;
+    r = genv_snapshot_take(g, GENV_DEPTH_DEVICES, ret_snapshot, err);
+    genv_close(g);
+    return r;
+}

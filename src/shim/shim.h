@@ -34,6 +34,8 @@ int shim_become_real(const struct shim *shim, char **words); /* what shim_find_r
 
 /* The environment that this process is in; genv_env_free() it. -ENOENT: it has ended; -EPERM: it is another user's. */
 int shim_environment(struct genv_env **ret_env, struct genv_error *err);
+/* The devices of this machine; genv_snapshot_free() it. */
+int shim_devices(struct genv_snapshot **ret_snapshot, struct genv_error *err);
 /* Whether the caller may see into environments of @uid. */
 bool shim_may_see(uid_t uid);
 /* Sees that warnings of the library are told. */

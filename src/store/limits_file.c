@@ -96,18 +96,21 @@ struct allowance limits_allowance(const struct limits *limits, const char *usern
     return limits_of(limits, username, (const char *const *)groups.names, groups.count);
 }
 
-int limits_check_subjects(const struct limits *limits, const char *path, bool users, struct genv_error *err)
+void limits_check_subjects(const struct limits *limits, const char *path, bool users,
+                           void (*complain)(const char *message, void *data), void *data)
 {
     for (size_t i = 0; i < limits->count; i++) {
         const struct limit *limit = &limits->items[i];
         bool user = limit->subject == LIMIT_USER;
+        struct genv_error warning;
 
         if (limit->subject == LIMIT_ANYONE || (user && !users))
             continue;
         if (user ? user_exists(limit->name) : group_exists(limit->name))
             continue;
-        error_set(err, EINVAL, "there is no %s %s here", user ? "user" : "group", limit->name);
-        return limit->line ? error_prefix(err, -EINVAL, "%s: line %u", path, limit->line) : -EINVAL;
+        error_set(&warning, EINVAL, "there is no %s %s here: check the name", user ? "user" : "group", limit->name);
+        if (limit->line)
+            error_prefix(&warning, -EINVAL, "%s: line %u", path, limit->line);
+        complain(warning.message, data);
     }
-    return 0;
 }

@@ -114,8 +114,10 @@ Examples:
 
 @test "the version" {
     run genv version
-    [[ $output =~ ^genv\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
-    expect 0 "$output" genv --version
+    [[ $output =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
+    local version=$output
+    expect 0 "genv $version" genv --version
+    expect 0 "genv $version" genv -V
 }
 
 @test "help is highlighted on a terminal only, and not with NO_COLOR" {

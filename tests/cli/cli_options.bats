@@ -30,6 +30,18 @@ load cli_helpers
     done
 }
 
+@test "a mistyped option comes with a guess" {
+    expect_usage_error "unknown option --cuont: did you mean '--count'?" genv attach --cuont=1
+    expect_usage_error "unknown option --gpu: did you mean '--gpus'?" genv run --gpu 1 true
+    expect_usage_error "unknown option --hlep: did you mean '--help'?" genv status --hlep
+    expect_usage_error "unknown option --verison: did you mean '--version'?" genv --verison
+    expect_usage_error "unknown option -hostfil: did you mean '--hostfile'?" genv remote -hostfil x devices
+    expect_usage_error "unknown option --allowed-host: did you mean '--allowed-hosts'?" genv monitor --allowed-host x
+    # What is understood for the sake of old scripts is recommended to nobody.
+    expect_usage_error 'unknown option --confi' genv attach --confi
+    [[ $stderr != *'did you mean'* ]]
+}
+
 @test "a command has as many words as the system lets it have" {
     local words
     mapfile -t words < <(seq 70000)

@@ -17,7 +17,7 @@ load cli_helpers
     expect 0 code-1 genv envs find --pid "$member"
     expect 0 '' genv envs deactivate --pid "$member"
     expect 0 '' genv envs query --query eid
-    expect_refusal 'is in no environment' genv envs deactivate --pid "$member"
+    expect 0 '' genv envs deactivate --pid "$member"
 }
 
 @test "a process in several environments" {
@@ -107,13 +107,39 @@ name: x y' genv envs config --eid a
     expect 0 0 genv devices attach --eid b --index 0 --allow-over-subscription
 }
 
-@test "what does not exist" {
+@test "what does not exist can't be changed" {
     local command
-    for command in 'envs config --eid gone' 'envs config --eid gone gpus --count 1' 'devices attach --eid gone --count 1' \
-        'devices detach --eid gone' 'devices find --eid gone' 'envs query --eid gone --query eid'; do
+    for command in 'envs config --eid gone' 'envs config --eid gone gpus --count 1' 'devices attach --eid gone --count 1'; do
         # shellcheck disable=SC2086
         expect_refusal 'there is no environment gone' genv $command
     done
+}
+
+# jupyterlab_genv 0.4 asks for the devices of an environment before there is one, and starts no kernel unless that is 0.
+@test "looking for what does not exist, and releasing it, says nothing" {
+    local command has_state
+    for has_state in no yes; do
+        [ "$has_state" = no ] || make_env mine
+        for command in 'devices find --eid gone' 'envs query --eid gone --query eid' 'envs find --pid 4194305' \
+            'envs find --kernel-id none' 'devices detach --eid gone' 'devices detach --eid gone --index 0' \
+            'envs deactivate --pid 4194305' 'envs deactivate --kernel-id none'; do
+            # shellcheck disable=SC2086
+            expect 0 '' genv $command
+            [ -z "$stderr" ]
+        done
+    done
+    genv devices attach --eid mine --count 1
+    expect 0 0 genv devices detach --eid mine --index 3
+}
+
+@test "an environment that has ended is one that does not exist" {
+    make_env ended
+    genv devices attach --eid ended --count 1
+    kill -9 "$member"
+    wait "$member" || true
+    expect 0 '' genv devices find --eid ended
+    expect 0 '' genv envs query --eid ended --query eid
+    expect 0 '' genv devices detach --eid ended
 }
 
 @test "a user can't name another one" {
@@ -129,6 +155,9 @@ name: x y' genv envs config --eid a
     expect 0 '' "${as[@]}" "$GENV_BIN" envs activate --eid x --uid 60601 --pid "$!"
     expect 0 'x,60601,60601' genv envs query --query eid uid username
     expect 0 "x,60601,$!" bash -c 'genv envs --format csv --no-header | cut -d, -f1,2,5'
+    expect_refusal 'environment x belongs to 60601' setpriv --reuid 60602 --clear-groups "$GENV_BIN" devices detach --eid x
+    expect_refusal 'is in no environment of yours' \
+        setpriv --reuid 60602 --clear-groups "$GENV_BIN" envs deactivate --pid "$!"
     rm -r "$GENV_TMPDIR"
 }
 

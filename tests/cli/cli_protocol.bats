@@ -40,6 +40,7 @@ activate() {
     start_member
     expect 0 "enter prompt=prompt
   GENV_ENVIRONMENT_ID=$member
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME
   GENV_GPUS
   GENV_GPU_MEMORY
@@ -52,6 +53,7 @@ activate() {
     start_member
     expect 0 "enter prompt=
   GENV_ENVIRONMENT_ID=my.env
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME=it's \$(date)
   GENV_GPUS=2
   GENV_GPU_MEMORY=4g
@@ -86,6 +88,7 @@ activate() {
     echo -2 >.genv/gpus
     start_member
     expect_refusal ".genv/gpus: '-2' is not a device count" protocol activate
+    [[ $stderr == *': correct it, or go without with --no-load' ]]
     expect 0 '' genv envs query --query eid
     expect 0 '' genv envs find --pid "$member"
 }
@@ -94,6 +97,7 @@ activate() {
     start_member
     expect 1 "enter prompt=prompt
   GENV_ENVIRONMENT_ID=$member
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME
   GENV_GPUS=5
   GENV_GPU_MEMORY
@@ -128,6 +132,7 @@ activate() {
     start_member
     expect 0 "enter prompt=prompt
   GENV_ENVIRONMENT_ID=first
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME=x y
   GENV_GPUS=3
   GENV_GPU_MEMORY
@@ -179,6 +184,7 @@ activate() {
     genv envs config --eid "$member" gpu-memory --gpu-memory 1g
     local update="update
   GENV_ENVIRONMENT_ID=$member
+  GENV_SHELL=1
   GENV_ENVIRONMENT_NAME=mine
   GENV_GPUS
   GENV_GPU_MEMORY=1g

@@ -87,6 +87,21 @@ make_env() {
     [[ $("$GENV" devices find --eid old) == 0 ]]
 }
 
+@test "a name that nobody has is warned of, and everybody else's maximum holds" {
+    local warning
+    printf '@no-such-group devices 1\nno-such-user devices 1\n' >"$SCRATCH/limits"
+    make_env old alice 2
+    run --separate-stderr enforce --max-devices-per-user 1 --max-devices-for-user nobody-of-that-name=1 \
+        --limits "$SCRATCH/limits"
+    echo "$output$stderr"
+    [[ $status == 0 && $output == *'Detached GPU 1 from environment old of 60601'* ]]
+    [[ ${#stderr_lines[@]} == 3 ]]
+    for warning in "$SCRATCH/limits: line 1: there is no group no-such-group here" \
+        "$SCRATCH/limits: line 2: there is no user no-such-user here" 'there is no user nobody-of-that-name here'; do
+        [[ $stderr == *"genv: warning: $warning: check the name"* ]]
+    done
+}
+
 # A record $1, owned by user $3, that genv does not write: the JSON $2 with two attachments.
 plant() {
     jq -c '. + {attachments: [{uuid: "GPU-a"}, {uuid: "GPU-b"}]}' <<<"$2" >"$ENVS/$1.json"
@@ -260,14 +275,13 @@ plant() {
 --max-devices-for-user root=1 root=2
 --max-devices-for-user root
 --max-devices-for-user root=x
---max-devices-for-user nobody-of-that-name=1
 --max-devices-per-user -1
 --limits $SCRATCH/none
 --interval x
 --log $SCRATCH/none/log
 --log $SCRATCH
 END
-    for line in '* devices x' 'devices 3' '* 3 gpus' '* memory 3q' $'* devices 1\n* devices 2' 'no-such-user devices 1' '@no-such-group devices 1'; do
+    for line in '* devices x' 'devices 3' '* 3 gpus' '* memory 3q' $'* devices 1\n* devices 2'; do
         printf '# a comment\n%s\n' "$line" >"$SCRATCH/limits"
         run --separate-stderr enforce --non-env-processes --limits "$SCRATCH/limits"
         [[ $status == 1 && -z $output && $stderr == *"$SCRATCH/limits: line "[23]:* ]] || {

@@ -6,7 +6,9 @@
 #include "shim/docker_command.h"
 #include "shim/docker_options.h"
 
-#define FRONT 2 /* the words that genv adds */
+#define FRONT                                                                                                          \
+    2 /* the words that genv adds: the environment's identifier; behind them, devices in NVIDIA's variable             \
+       */
 
 static struct genv_attachment attachments[] = {
     {.device.uuid = "GPU-a", .index = 0},
@@ -15,6 +17,22 @@ static struct genv_attachment attachments[] = {
 static const struct genv_env env = {
     .eid = "1573", .attachments = attachments, .attachment_count = ARRAY_SIZE(attachments)};
 static const struct genv_env none = {.eid = "1574"};
+static struct genv_device devices[] = {
+    {.id.uuid = "GPU-a", .index = 0, .minor = 2},
+    {.id.uuid = "GPU-b", .index = 1, .minor = 0},
+    {.id.uuid = "GPU-c", .index = 2, .minor = 1},
+};
+static const struct genv_snapshot machine = {.devices = devices, .device_count = ARRAY_SIZE(devices)};
+
+static int node_of_path(const char *path)
+{
+    if (strcmp(path, "/dev") == 0)
+        return DOCKER_ALL_NODES;
+    return strncmp(path, "/dev/nvidia", 11) == 0 && path[11] >= '0' && path[11] <= '9' ? path[11] - '0'
+                                                                                       : DOCKER_NO_NODE;
+}
+
+static const struct docker_scene base = {.eid = "1573", .visible_devices = "all", .node_of_path = node_of_path};
 
 static void check_same(char **words, char **others)
 {
@@ -27,11 +45,13 @@ static void check_same(char **words, char **others)
 static bool translate(struct argv *target, char **words, const struct genv_env *attached)
 {
     char **options = docker_find_options(words);
-    bool asks = options && docker_needs_devices(options);
+    struct docker_scene scene = base;
     struct genv_error err = {0};
 
     promise(options);
-    if (docker_translate(target, words, options, "1573", asks ? attached : NULL, &err) == 0)
+    scene.env = docker_needs_devices(words, options, &scene) ? attached : NULL;
+    scene.machine = docker_needs_machine(options, &scene) ? &machine : NULL;
+    if (docker_translate(target, words, options, &scene, &err) == 0)
         return true;
     promise(*err.message && utf8_is_printable(err.message));
     return false;
@@ -81,8 +101,14 @@ static void check_devices(char **words, const struct argv *translated)
     for (size_t i = 0; i < front + FRONT; i++)
         promise(strcmp(again.items[i], translated->items[i]) == 0);
     check_same(again.items + front + FRONT, translated->items + front);
-    if (translate(&detached, words, &none))
-        check_same(detached.items + front + FRONT, words + front);
+    if (translate(&detached, words, &none)) {
+        size_t count = 0;
+
+        while (words[count])
+            count++;
+        promise(detached.count == count + FRONT || detached.count == count + FRONT + 2); /* for NVIDIA's runtime */
+        check_same(detached.items + detached.count - count + front, words + front);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -101,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!allowed)
         return 0;
     check_devices(words, &target);
-    if (!docker_needs_devices(options))
+    if (!docker_needs_devices(words, options, &base))
         check_same(target.items + (options - words) + FRONT, options);
     return 0;
 }

@@ -247,9 +247,36 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     done
 }
 
-@test "one that listens to the network answers to any name" {
+@test "a name that is not the monitor's is named, with the remedy" {
+    start_monitor
+    [[ $(curl -s -H 'Host: gpu.example.org:8443' "$URL/") == "this monitor does not have the name 'gpu.example.org': if it is \
+a proxy's, start 'genv monitor' with --allowed-hosts gpu.example.org" ]]
+    # shellcheck disable=SC2016 # no expansions
+    for host in '<script>alert(1)</script>' '$(id)' 'a b' ':80'; do
+        [[ $(curl -s -H "Host: $host" "$URL/") == 'this monitor does not have the name that you asked for' ]]
+    done
+}
+
+@test "--allowed-hosts: the names of a proxy, and those below a domain" {
+    start_monitor --allowed-hosts gpu.example.org,.lab.example
+    for host in gpu.example.org GPU.example.org:8443 lab.example one.lab.example localhost; do
+        [[ $(status_of -H "Host: $host" "$URL/metrics") == 200 ]]
+    done
+    for host in evil.example example.org evillab.example gpu.example.org.evil.example; do
+        [[ $(status_of -H "Host: $host" "$URL/metrics") == 421 ]]
+    done
+    stop_monitor TERM
+    start_monitor --allowed-hosts='*'
+    [[ $(status_of -H 'Host: anything.example' "$URL/metrics") == 200 ]]
+}
+
+@test "one that listens to the network answers to any name, or to those that are allowed" {
     start_monitor --host 0.0.0.0
     [[ $(status_of -H 'Host: gpu-server-1' "http://127.0.0.1:${URL##*:}/metrics") == 200 ]]
+    stop_monitor TERM
+    start_monitor --host 0.0.0.0 --allowed-hosts gpu-server-1
+    [[ $(status_of -H 'Host: gpu-server-1' "http://127.0.0.1:${URL##*:}/metrics") == 200 ]]
+    [[ $(status_of -H 'Host: gpu-server-2' "http://127.0.0.1:${URL##*:}/metrics") == 421 ]]
 }
 
 @test "it listens where it is told, and nowhere else" {
@@ -281,7 +308,8 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 }
 
 @test "values that are none are usage errors" {
-    for arguments in '--port 65536' '--port x' '--port -1' '--interval 0' '--interval x' '--interval 0.01' '--host=' '--config-dir=' extra; do
+    for arguments in '--port 65536' '--port x' '--port -1' '--interval 0' '--interval x' '--interval 0.01' '--host=' '--config-dir=' '--allowed-hosts=' \
+        '--allowed-hosts http://gpu.example.org' '--allowed-hosts a,,b' '--allowed-hosts a:80' extra; do
         # shellcheck disable=SC2086 # several words
         run -2 --separate-stderr "$GENV" monitor $arguments
         echo "$stderr"
@@ -303,7 +331,7 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 
 @test "the program refuses, and helps, in the words of the command" {
     local program=$GENV_BUILD/src/libexec/genv-monitor words
-    for words in --frobnicate '--port 65536' '--interval 0.01' --host= extra; do
+    for words in --frobnicate '--port 65536' '--interval 0.01' --host= --allowed-hosts=a/b extra; do
         # shellcheck disable=SC2086 # one or two words
         run --separate-stderr -2 "$GENV" monitor $words
         [[ -z $output && $stderr == *"(try 'genv monitor --help')" ]]

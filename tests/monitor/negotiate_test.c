@@ -1,4 +1,6 @@
 /* What the headers Accept and Host ask for. */
+#include <errno.h>
+
 #include "../unit/unit.h"
 #include "monitor/answer.h"
 
@@ -80,6 +82,56 @@ static void test_host(void **state)
     assert_false(answer_is_host("", "gpu-server"));
 }
 
+static void test_allowed(void **state)
+{
+    static const char list[] = "gpu.example.org,.lab.example,[2001:db8::1]";
+    static const char *const here[] = {
+        "gpu.example.org", "GPU.Example.Org:8443", "lab.example",       "a.lab.example:80",
+        "a.b.LAB.example", "[2001:db8::1]",        "[2001:db8::1]:443",
+    };
+    static const char *const elsewhere[] = {
+        "",
+        "example.org",
+        "gpu.example.org.evil.example",
+        "gpu.example.org:evil",
+        "evil-lab.example",
+        ".evil",
+        "gpu.example.orgs",
+        "[2001:db8::2]",
+        "[2001:db8::1",
+        "[2001:db8::1]x",
+        "lab.example.evil",
+        "gpu.example.or",
+        "*",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
+        if (!answer_is_allowed(here[i], list))
+            fail_msg("not allowed: %s", here[i]);
+        assert_true(answer_is_allowed(here[i], "other,*"));
+        assert_false(answer_is_allowed(here[i], "other"));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++) {
+        if (answer_is_allowed(elsewhere[i], list))
+            fail_msg("allowed: %s", elsewhere[i]);
+    }
+}
+
+static void test_allowed_lists(void **state)
+{
+    static const char *const wrong[] = {"",     ",",  "a,",     ",a",  "http://a", "a:80", "a b", "*.a", ".",
+                                        "[::1", "[]", "[a.b]x", "::1", "a/b",      "a,,b", "**",  "a\n"};
+    struct genv_error err = {0};
+
+    (void)state;
+    assert_int_equal(answer_check_allowed("gpu.example.org,.lab.example,[2001:db8::1],*,A_b-1", &err), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        if (answer_check_allowed(wrong[i], &err) != -EINVAL)
+            fail_msg("taken for names: %s", wrong[i]);
+    }
+}
+
 /* Anything may come: nothing is read behind its end (the sanitized build sees that). */
 static void test_rubbish(void **state)
 {
@@ -95,14 +147,15 @@ static void test_rubbish(void **state)
             text[i] = pieces[unit_random(&seed) % (sizeof(pieces) - 1)];
         assert_false(answer_is_openmetrics(text));
         answer_is_loopback(text);
+        answer_is_allowed(text, "a.q,.a,[::1]");
+        answer_is_allowed("a.q:1", text);
+        answer_check_allowed(text, NULL);
     }
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_openmetrics),
-    cmocka_unit_test(test_loopback),
-    cmocka_unit_test(test_host),
-    cmocka_unit_test(test_rubbish),
+    cmocka_unit_test(test_openmetrics), cmocka_unit_test(test_loopback),      cmocka_unit_test(test_host),
+    cmocka_unit_test(test_allowed),     cmocka_unit_test(test_allowed_lists), cmocka_unit_test(test_rubbish),
 };
 
 UNIT_MAIN(tests)

@@ -91,6 +91,20 @@ other_is() {
     ((tried > 0))
 }
 
+@test "an account that may not run commands: nologin speaks on the wrong stream" {
+    local nologin status_ command
+    nologin=$(PATH=/usr/sbin:/sbin:$PATH type -P nologin) || skip 'nologin is not installed'
+    usermod --shell "$nologin" "$ALICE"
+    hosts_start locked 2 # nobody has a connection to it yet
+    run --separate-stderr as_alice genv remote -H locked devices
+    status_=$status command=$stderr
+    run --separate-stderr as_alice genv remote -H locked run -- true
+    usermod --shell /bin/bash "$ALICE"
+    echo "$command $stderr"
+    [[ $status_ == 1 && $command == 'genv: locked: the account there runs no commands, its shell is nologin: '* ]]
+    [[ $status == 1 && $stderr == 'genv: locked: the account there runs no commands, its shell is nologin: '* ]]
+}
+
 @test "no genv at the path that was given, and one that is no program" {
     printf 'good\nbare genv=~/bin/genv\n' >"$HOSTS/list"
     run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary

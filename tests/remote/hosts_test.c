@@ -154,6 +154,17 @@ static void files(void **state)
                                "/opt/genv");
 }
 
+static void files_with_a_mark(void **state)
+{
+    cleanup_host_list struct host_list hosts = {0};
+    cleanup_free char *path = unit_path(*state, "hosts"), *shown = NULL;
+
+    unit_write(*state, "hosts", "\xEF\xBB\xBFgpu-1\r\ngpu-2\r\n"); /* as an editor of Windows leaves it */
+    assert_int_equal(hosts_read(path, NULL, &hosts, NULL), 0);
+    shown = show(&hosts);
+    assert_string_equal(shown, "gpu-1 gpu-1 genv;gpu-2 gpu-2 genv");
+}
+
 static void expect_file_refusal(const char *directory, const char *text, const char *sentence)
 {
     cleanup_free char *path = unit_path(directory, "hosts");
@@ -238,9 +249,11 @@ static void which_file(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(lists),     cmocka_unit_test(named_twice), cmocka_unit_test(hostile),
-    cmocka_unit_test(programs),  test_in_directory(files),      test_in_directory(bad_files),
-    test_in_directory(not_text), test_in_directory(many),       test_in_directory(which_file),
+    cmocka_unit_test(lists),       cmocka_unit_test(named_twice),
+    cmocka_unit_test(hostile),     cmocka_unit_test(programs),
+    test_in_directory(files),      test_in_directory(bad_files),
+    test_in_directory(not_text),   test_in_directory(many),
+    test_in_directory(which_file), test_in_directory(files_with_a_mark),
 };
 
 UNIT_MAIN(tests)

@@ -222,6 +222,16 @@ begin_background() {
     kill "$daemon"
 }
 
+@test "a command on a terminal ends with its own last word, and not with that of ssh" {
+    local connection
+    for connection in shared own; do
+        [[ $connection == shared ]] || without_sharing
+        run --separate-stderr on_one --tty -- sh -c 'echo out; echo err >&2; exit 3'
+        printf '%q\n' "$output" "$stderr"
+        [[ $status == 3 && $output == out*err* && -z $stderr ]]
+    done
+}
+
 @test "a failure is explained on a terminal too" {
     printf '#!/bin/sh\ncase $* in *remote-session*) echo "genv: the state is on fire"; exit 1 ;; esac\nexec %s "$@"\n' \
         "$GENV_BIN" >"$HOSTS/program"

@@ -543,12 +543,27 @@ static void dropped(void **state)
     assert_null(none.data);
 }
 
+static void last_words(void **state)
+{
+    const struct host host = {.name = "gpu", .destination = "gpu", .genv = "genv"};
+    struct genv_error err = {0};
+
+    (void)state;
+    assert_string_equal(ssh_last_words("no\n", "yes\n"), "no\n");
+    assert_string_equal(ssh_last_words("Warning: Permanently added 'x'\r\n\n", "yes\n"), "yes\n");
+    assert_string_equal(ssh_last_words(NULL, "yes\n"), "yes\n");
+    assert_null(ssh_last_words("", NULL));
+    assert_int_equal(ssh_explain(&host, 1, "This account is currently not available.\n", &err), -EACCES);
+    assert_string_equal(err.message,
+                        "the account there runs no commands, its shell is nologin: log in as another user (-l USER)");
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(prepare),       test_in_directory(home),        test_in_directory(private_directory),
     test_in_directory(elsewhere),     test_in_directory(planted),     test_in_directory(anybodys_configuration),
     test_in_directory(not_installed), test_in_directory(older),       cmocka_unit_test(commands),
     cmocka_unit_test(too_long),       cmocka_unit_test(explanations), cmocka_unit_test(dropped),
-    cmocka_unit_test(every_ssh),      cmocka_unit_test(chatterbox),
+    cmocka_unit_test(every_ssh),      cmocka_unit_test(last_words),   cmocka_unit_test(chatterbox),
 };
 
 UNIT_MAIN(tests)

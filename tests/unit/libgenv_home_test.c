@@ -213,7 +213,9 @@ static void the_fields_that_are_there_are_loaded(void **state)
     assert_int_equal(load(*state, &config, &fields, NULL), 0);
     assert_int_equal(fields, GENV_CONFIG_GPUS);
     assert_int_equal(config.gpus, 2);
-    unit_write(*state, "home/gpus", "0\r\n"); /* as an editor of Windows leaves it */
+    unit_write(*state, "home/gpus",
+               "\xEF\xBB\xBF"
+               "0\r\n"); /* as an editor of Windows leaves it */
     unit_write(*state, "home/name", "Norwegian Wood\nmore\n");
     unit_write(*state, "home/gpu-memory", "42mi\n");
     assert_int_equal(load(*state, &config, &fields, NULL), 0);

@@ -27,7 +27,7 @@ static struct genv_env *get(struct genv *g, const char *eid)
 static void outside_of_any_environment_none_is_set(void **state)
 {
     (void)state;
-    assert_string_equal(describe(NULL, false), "GENV_ENVIRONMENT_ID\nGENV_ENVIRONMENT_NAME\nGENV_GPUS\n"
+    assert_string_equal(describe(NULL, false), "GENV_ENVIRONMENT_ID\nGENV_SHELL\nGENV_ENVIRONMENT_NAME\nGENV_GPUS\n"
                                                "GENV_GPU_MEMORY\nCUDA_VISIBLE_DEVICES\nCUDA_DEVICE_ORDER\n");
 }
 
@@ -40,15 +40,16 @@ static void an_environment_says_what_it_is_what_is_configured_and_its_devices(vo
     machine_activate(g, "e");
     detached = get(g, "e");
     assert_string_equal(describe(detached, false),
-                        "GENV_ENVIRONMENT_ID=e\nGENV_ENVIRONMENT_NAME\nGENV_GPUS\nGENV_GPU_MEMORY\n"
+                        "GENV_ENVIRONMENT_ID=e\nGENV_SHELL=1\nGENV_ENVIRONMENT_NAME\nGENV_GPUS\nGENV_GPU_MEMORY\n"
                         "CUDA_VISIBLE_DEVICES=-1\nCUDA_DEVICE_ORDER=PCI_BUS_ID\n");
     assert_int_equal(genv_configure(g, "e", &config, GENV_CONFIG_ALL, NULL, NULL), 0);
     assert_int_equal(machine_attach_index(g, "e", 2, false, NULL), 0);
     assert_int_equal(machine_attach_index(g, "e", 0, false, NULL), 0);
     attached = get(g, "e");
-    assert_string_equal(describe(attached, false),
-                        "GENV_ENVIRONMENT_ID=e\nGENV_ENVIRONMENT_NAME=a = 'b'\nGENV_GPUS=0\nGENV_GPU_MEMORY=4g\n"
-                        "CUDA_VISIBLE_DEVICES=0,2\nCUDA_DEVICE_ORDER=PCI_BUS_ID\n");
+    assert_string_equal(
+        describe(attached, false),
+        "GENV_ENVIRONMENT_ID=e\nGENV_SHELL=1\nGENV_ENVIRONMENT_NAME=a = 'b'\nGENV_GPUS=0\nGENV_GPU_MEMORY=4g\n"
+        "CUDA_VISIBLE_DEVICES=0,2\nCUDA_DEVICE_ORDER=PCI_BUS_ID\n");
 }
 
 static void devices_are_named_by_uuid_where_the_caller_or_the_user_says_so(void **state)

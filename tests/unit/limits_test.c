@@ -309,23 +309,35 @@ static void crowds_are_groups_too(void **state)
     assert_int_equal(status, 0);
 }
 
-static void unknown_users_and_groups_are_refused(void **state)
+static void add_line(const char *message, void *data)
 {
-    cleanup_limits struct limits known = parse("* devices 1\n"), user = parse("\nno-such-user devices 1");
-    cleanup_limits struct limits group = parse("* devices 1\n@no-such-group memory 1g"), option = {0};
+    text_addf(data, "%s\n", message);
+}
+
+static void check_warnings(const struct limits *limits, bool users, const char *wanted)
+{
+    cleanup_text struct text warnings = TEXT_INIT;
+
+    text_add(&warnings, "");
+    limits_check_subjects(limits, "/limits", users, add_line, &warnings);
+    assert_string_equal(warnings.data, wanted);
+}
+
+static void unknown_users_and_groups_are_warned_of(void **state)
+{
+    cleanup_limits struct limits known = parse("* devices 1\n"), option = {0};
+    cleanup_limits struct limits file = parse("\nno-such-user devices 1\nroot devices 1\n@no-such-group memory 1g");
     struct limit limit = {.subject = LIMIT_USER, .kind = LIMIT_DEVICES, .name = "no-such-user"};
-    struct genv_error err = {0};
 
     (void)state;
-    assert_int_equal(limits_check_subjects(&known, "/limits", true, &err), 0);
-    assert_int_equal(limits_check_subjects(&user, "/limits", true, &err), -EINVAL);
-    assert_int_equal(limits_check_subjects(&user, "/limits", false, NULL), 0);
-    assert_string_equal(err.message, "/limits: line 2: there is no user no-such-user here");
-    assert_int_equal(limits_check_subjects(&group, "/limits", false, &err), -EINVAL);
-    assert_string_equal(err.message, "/limits: line 2: there is no group no-such-group here");
+    check_warnings(&known, true, "");
+    check_warnings(&file, true,
+                   "/limits: line 2: there is no user no-such-user here: check the name\n"
+                   "/limits: line 4: there is no group no-such-group here: check the name\n");
+    check_warnings(&file, false, "/limits: line 4: there is no group no-such-group here: check the name\n");
     assert_int_equal(limits_set(&option, &limit, NULL), 0);
-    assert_int_equal(limits_check_subjects(&option, "/limits", true, &err), -EINVAL);
-    assert_string_equal(err.message, "there is no user no-such-user here");
+    check_warnings(&option, true, "there is no user no-such-user here: check the name\n");
+    check_warnings(&option, false, "");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -340,7 +352,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(what_is_no_file_is_refused),
     cmocka_unit_test(users_are_in_the_groups_of_this_machine),
     test_in_directory(crowds_are_groups_too),
-    cmocka_unit_test(unknown_users_and_groups_are_refused),
+    cmocka_unit_test(unknown_users_and_groups_are_warned_of),
 };
 
 UNIT_MAIN(tests)

@@ -136,12 +136,77 @@ static void without_word_of_the_kernel_there_is_none(void **state)
     assert_int_equal(number, 7);
 }
 
+/* Two devices, and the folder of their nodes. */
+struct pair {
+    struct genv_device devices[2];
+    const char *nodes;
+};
+
+static struct pair make_pair(const char *first, const char *second, const char *nodes)
+{
+    struct pair pair = {.devices = {{.minor = -1}, {.index = 1, .minor = -1}}, .nodes = nodes};
+
+    copy_string(pair.devices[0].pci_bus_id, GENV_BUS_ID_SIZE, first);
+    copy_string(pair.devices[1].pci_bus_id, GENV_BUS_ID_SIZE, second);
+    return pair;
+}
+
+static bool is_counted_otherwise(const struct pair *pair)
+{
+    return nvidia_is_counted_otherwise(pair->devices, 2, pair->nodes);
+}
+
+static void cuda_counts_by_pci_address(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        bool otherwise;
+    } rows[] = {
+        {"00000000:01:00.0", "00000000:02:00.0", false},
+        {"00000000:02:00.0", "00000000:01:00.0", true},
+        {"00000000:3b:00.0", "00000000:AF:00.0", false},
+        {"00000001:01:00.0", "00000000:FF:00.0", true},
+        {"00000000:01:1F.0", "00000000:01:02.0", true},
+        {"00000000:FF:00.0", "00010000:00:00.0", false},
+        {"", "00000000:01:00.0", false},
+        {"00000000:02:00.0", "", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct pair pair = make_pair(rows[i].first, rows[i].second, *state);
+
+        if (is_counted_otherwise(&pair) != rows[i].otherwise)
+            fail_msg("%s, %s", rows[i].first, rows[i].second);
+        copy_string(pair.devices[0].id.vendor, GENV_VENDOR_SIZE, "amd");
+        assert_false(is_counted_otherwise(&pair));
+    }
+}
+
+static void cuda_counts_what_it_can_open(void **state)
+{
+    struct pair pair = make_pair("00000000:01:00.0", "00000000:02:00.0", *state);
+
+    pair.devices[0].minor = 1;
+    pair.devices[1].minor = 0;
+    assert_false(is_counted_otherwise(&pair)); /* none is there before somebody uses the driver */
+    unit_write(*state, "nvidia0", "");
+    assert_true(is_counted_otherwise(&pair));
+    unit_write(*state, "nvidia1", "");
+    assert_false(is_counted_otherwise(&pair));
+    pair.devices[1].state = GENV_DEVICE_FORBIDDEN;
+    assert_true(is_counted_otherwise(&pair));
+    pair.devices[1].state = GENV_DEVICE_LOST;
+    assert_false(is_counted_otherwise(&pair));
+}
+
 static const struct CMUnitTest tests[] = {
     test_in_directory(it_is_the_same_while_nothing_changes),
     test_in_directory(it_changes_with_the_driver_and_the_gpus),
     test_in_directory(it_changes_with_mig_and_its_instances),
     test_in_directory(it_changes_with_the_nodes_that_are_here),
     test_in_directory(without_word_of_the_kernel_there_is_none),
+    test_in_directory(cuda_counts_by_pci_address),
+    test_in_directory(cuda_counts_what_it_can_open),
 };
 
 UNIT_MAIN(tests)

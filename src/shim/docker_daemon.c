@@ -1,0 +1,141 @@
+/* Which machine's daemon docker speaks to. */
+#include "shim/docker_daemon.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "shim/docker_options.h"
+
+#define FILE_SIZE_MAX (1024 * 1024)
+
+/* What says where the daemon is; all of it borrowed, and NULL where nothing does. */
+struct choice {
+    const char *host, *context, *config;
+    bool is_remote; /* podman's --remote */
+};
+
+static struct choice read_options(char **words)
+{
+    struct choice choice = {.host = NULL};
+    struct docker_word word;
+
+    for (; (word = docker_read(docker_global_options, words)).kind == DOCKER_OPTION; words += word.word_count) {
+        const char *name = word.option ? word.option->name : "";
+
+        if (strcmp(name, "host") == 0 || strcmp(name, "url") == 0)
+            choice.host = word.value;
+        if (strcmp(name, "context") == 0)
+            choice.context = word.value;
+        if (strcmp(name, "config") == 0)
+            choice.config = word.value;
+        choice.is_remote = choice.is_remote || strcmp(name, "remote") == 0 || strcmp(name, "connection") == 0;
+    }
+    return choice;
+}
+
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+/* The folder of docker's configuration, opened; -1: there is none. */
+static int open_folder(const char *config)
+{
+    cleanup_text struct text path = TEXT_INIT;
+    const char *home = getenv("HOME");
+
+    config = config ? config : variable("DOCKER_CONFIG");
+    if (config)
+        text_add(&path, config);
+    else
+        text_addf(&path, "%s/.docker", home ? home : "");
+    return path.failed ? -1 : open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static json_t *load(int folder, const char *name)
+{
+    cleanup_free char *text = NULL;
+    size_t length;
+
+    if (file_read_at(folder, name, FILE_SIZE_MAX, &text, &length) < 0)
+        return NULL;
+    return json_loadb(text, length, 0, NULL);
+}
+
+/* Adds the address of the context called @context, of contexts/meta/HASH/meta.json in @folder. */
+static void add_context(int folder, const char *context, struct text *address)
+{
+    int fd = openat(folder, "contexts/meta", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_closedir DIR *contexts = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    while (contexts && (entry = readdir(contexts))) {
+        cleanup_close int one = openat(dirfd(contexts), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        cleanup_json json_t *meta = one < 0 ? NULL : load(one, "meta.json");
+        const char *name = NULL, *host = NULL;
+
+        if (json_unpack(meta, "{s:s, s:{s:{s:s}}}", "Name", &name, "Endpoints", "docker", "Host", &host) == 0 &&
+            strcmp(name, context) == 0)
+            text_add(address, host);
+    }
+}
+
+static void add_address(const struct choice *choice, struct text *address)
+{
+    const char *host = choice->host, *context = choice->context;
+    cleanup_close int folder = -1;
+    cleanup_json json_t *config = NULL;
+
+    if (!host && !context)
+        host = variable("DOCKER_HOST") ? variable("DOCKER_HOST") : variable("CONTAINER_HOST");
+    if (host) {
+        text_add(address, host);
+        return;
+    }
+    folder = open_folder(choice->config);
+    context = context ? context : variable("DOCKER_CONTEXT");
+    if (!context && folder >= 0) {
+        config = load(folder, "config.json");
+        context = json_string_value(json_object_get(config, "currentContext"));
+    }
+    if (folder >= 0 && context && strcmp(context, "default") != 0)
+        add_context(folder, context, address);
+}
+
+bool docker_address_is_elsewhere(const char *address)
+{
+    const char *scheme_end = strstr(address, "://"), *rest = scheme_end ? scheme_end + 3 : address;
+    const char *user_end = strchr(rest, '@');
+    char host[256], own[256];
+    struct in_addr in;
+    size_t length;
+
+    if (*rest == '/' || *rest == '\0' || strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0)
+        return false;
+    rest = user_end ? user_end + 1 : rest;
+    length = *rest == '[' ? strcspn(rest, "]") + 1 : strcspn(rest, ":/");
+    if (length == 0 || length >= sizeof(host))
+        return length != 0;
+    memcpy(host, rest, length);
+    host[length] = '\0';
+    proc_hostname(own, sizeof(own));
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strcasecmp(host, own) == 0)
+        return false;
+    return inet_pton(AF_INET, host, &in) != 1 || ntohl(in.s_addr) >> 24 != IN_LOOPBACKNET;
+}
+
+bool docker_is_elsewhere(char **words, struct text *ret_where)
+{
+    struct choice choice = read_options(words);
+
+    add_address(&choice, ret_where);
+    return ret_where->length ? docker_address_is_elsewhere(ret_where->data) : choice.is_remote;
+}
