@@ -14,7 +14,7 @@ static int name_by_uuid(struct cli *cli, struct genv_error *err)
 
     if (!devices || cli_current_env(cli, &env, NULL) < 0)
         return 0;
-    ids_add_uuids(&uuids, env, devices);
+    ids_add_uuids(&uuids, env, devices, NULL);
     if (uuids.failed || (uuids.data && setenv("CUDA_VISIBLE_DEVICES", uuids.data, 1) < 0))
         return error_no_memory(err);
     return 0;

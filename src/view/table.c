@@ -69,11 +69,10 @@ static nvmlReturn_t give_bus_id(unsigned index, char *bus_id, unsigned size)
 
     ENTER();
     result = devices_list(&scene, &list);
+    if (result == NVML_SUCCESS)
+        result = devices_choose(&list, index, &chosen);
     if (result != NVML_SUCCESS)
         return result;
-    chosen = devices_choose(&list, index);
-    if (!chosen)
-        return NVML_ERROR_INVALID_ARGUMENT;
     return ((bus_id_function)real_function(SLOT_BUS_ID))(chosen->index, bus_id, size);
 }
 

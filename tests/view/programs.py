@@ -84,6 +84,7 @@ def make_world(folder, driver, pids):
     write("strange-table", devices, private_table_size=1000)
     write("strange-driver", devices, driver_version="999.10")
     write("like-own-lost", [idle[0] | {"processes": own}, idle[2] | lost])
+    write("like-own-lost-by-number", [idle[0] | {"processes": own}, idle[1] | forbidden, idle[2] | lost])
     for name, view in VIEWS.items():
         (folder / f"truth-{name}.json").write_text(json.dumps(truth_of(view, pids)))
 
@@ -131,8 +132,7 @@ def parse_table(text):
 
 
 def parse_list(text):
-    # nvidia-smi counts here, whatever NVML says of the index.
-    return rows(r"^GPU (\d+): .*\(UUID: (\S+)\)$", text, "position", "uuid"), None
+    return rows(r"^GPU (\d+): .*\(UUID: (\S+)\)$", text, "index", "uuid"), None
 
 
 def parse_query(text):
@@ -201,8 +201,8 @@ def parse_dmon_memory(text):
 def parse_topo(text):
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     header = re.search(r"^\t(GPU\d+.*)$", text, re.MULTILINE)[1]
-    lines = rows(r"^GPU(\d+)\t", text, "position")  # counted, too
-    assert re.findall(r"GPU(\d+)", header) == [str(line["position"]) for line in lines], "columns differ from rows"
+    lines = rows(r"^GPU(\d+)\t", text, "index")
+    assert re.findall(r"GPU(\d+)", header) == [str(line["index"]) for line in lines], "columns differ from rows"
     return lines, None
 
 
