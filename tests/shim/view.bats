@@ -97,3 +97,45 @@ teardown() {
     [ "$(variable CUDA_VISIBLE_DEVICES)" = GPU-a,GPU-c ]
     [ "$(variable GENV_ENVIRONMENT_ID)" = e ]
 }
+
+# Each before there is an inventory: what root writes then, everybody believes until the next boot.
+@test "all of genv's programs see the whole machine in the view" {
+    cp "$(dirname "$GENV_BIN")/../view/libnvidia-ml.so.1" "$VIEW"
+    cp "$(dirname "$GENV_BIN")"/../libexec/genv-{monitor,top} "$PREFIX/libexec"
+    unset GENV_DEVICES
+    export GENV_SIMULATOR=$SCRATCH/world LD_LIBRARY_PATH=$GENV_NVML
+    sleep 600 3>&- &
+    members+=($!)
+    echo '{"devices": [{"uuid": "GPU-a", "processes": [{"pid": '"$!"', "used_memory": 7}]}, {"uuid": "GPU-b"}, {"uuid": "GPU-c"}]}' \
+        >"$GENV_SIMULATOR"
+    enter e 0
+    genv devices attach --eid e --index 2 --quiet
+    anew() {
+        rm -f "$GENV_TMPDIR"/inventory-*
+        run -0 --separate-stderr genv view -- "$@"
+    }
+    anew genv snapshot
+    [ "$(jq -c '[[.devices[].uuid], [.processes[].pid]]' <<<"$output")" = '[["GPU-a","GPU-b","GPU-c"],['"${members[0]}"']]' ]
+    anew genv devices --no-header
+    [ "$(wc -l <<<"$output")" -eq 3 ]
+    rm -f "$GENV_TMPDIR"/inventory-*
+    run genv view -- genv doctor
+    [[ $output == *'nvml 550.163.01: 3 devices'* ]]
+    anew genv attach --index 0
+    [ "$output" = 'Attached to GPUs at indices 0,2' ]
+    [[ $stderr == *"${members[0]}"* ]] # warns of whose process is there
+    anew genv detach --index 0
+    anew genv enforce --interval 0 --non-env-processes --dry-run
+    [[ $output$stderr == *"${members[0]}"* ]]
+    anew genv top --once
+    [[ $output == *'GPU'* ]]
+    [ "$(grep -cE '^ *[0-2] ' <<<"$output")" -ge 3 ]
+    # A shell that tmux or JupyterLab starts there, in an environment of its own.
+    anew genv run --gpus 1 -- sh -c 'genv view -- genv devices query --query index | wc -l; echo "$CUDA_VISIBLE_DEVICES"'
+    [ "$output" = $'3\n1' ]
+    genv view -- genv monitor --port 0 --interval 1 >"$SCRATCH/monitor" 2>&1 3>&- &
+    members+=($!)
+    until grep -q 'http://' "$SCRATCH/monitor"; do sleep 0.05; done
+    run -0 curl -s --noproxy '*' "$(grep -o 'http://[^ ]*:[0-9]*' "$SCRATCH/monitor" | head -n 1)/metrics"
+    [ "$(grep -c '^genv_device_memory_total_bytes{' <<<"$output")" -eq 3 ]
+}
