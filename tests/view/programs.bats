@@ -56,6 +56,25 @@ teardown() {
     look_with_nvtop bare
 }
 
+# Programs choose by which functions there are. One that a driver lacks must not seem to be there.
+@test 'nvitop finds no function that the driver lacks' {
+    need python
+    be a 550 world
+    need_python_of_ours
+    run --separate-stderr "${AS[@]}" env -C "$WORLD/alice" LOGLEVEL=DEBUG "${VIEW[@]}" "$(program python)/bin/nvitop" --once --ascii
+    echo "$stderr"
+    [[ $status == 0 && $stderr == *'Failed to find symbol `nvmlDeviceGetTemperatureV`'* && $stderr != *Traceback* ]]
+}
+
+@test 'Python programs and nvtop show an environment its own on a driver of years ago' {
+    local SIMULATOR=$GENV_NVML/r470
+    need python
+    in_environments look_with_python gpustat gpustat --json
+    in_environments look_with_python nvitop nvitop --once --ascii
+    need nvtop
+    in_environments look_with_nvtop
+}
+
 # In every environment: whole devices of one user's, and a device that two users share.
 in_environments() {
     local viewer failures=0

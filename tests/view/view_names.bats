@@ -43,9 +43,9 @@ exported() {
     run -1 grep -E 'R(UN)?PATH' "$BATS_TEST_TMPDIR/dynamic"
 }
 
-@test "nothing of its own runs when it is loaded" {
+@test "when it is loaded nothing runs but the look which functions there are" {
     [[ $GENV_SANITIZE == none ]] || skip 'sanitizers run code of theirs'
     # One entry each is what every library has from the compiler.
     size=$(readelf -d "$VIEW" | awk '/INIT_ARRAYSZ/ {print $3}')
-    ((size <= 8))
+    ((size <= 16))
 }
