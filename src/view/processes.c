@@ -173,16 +173,40 @@ static unsigned long long sum_memory(nvmlProcessInfo_v2_t *const lists[], const 
     return sum;
 }
 
-nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t device, unsigned long long *ret_bytes)
+/* All lists of the environment's processes on the device; free() each. */
+static nvmlReturn_t read_lists(const struct scene *scene, nvmlDevice_t device, nvmlProcessInfo_v2_t *ret_lists[],
+                               unsigned ret_counts[])
 {
-    nvmlProcessInfo_v2_t *lists[PROCESS_LISTS] = {NULL};
-    unsigned counts[PROCESS_LISTS] = {0};
     nvmlReturn_t result = NVML_SUCCESS;
     int version = has_wrong_v3() ? 2 : 3;
     bool are_ours = processes_are_ours();
 
     for (unsigned i = 0; i < PROCESS_LISTS && result == NVML_SUCCESS && are_ours; i++)
-        result = read_processes(scene, process_entries[i], version, device, &lists[i], &counts[i]);
+        result = read_processes(scene, process_entries[i], version, device, &ret_lists[i], &ret_counts[i]);
+    return result;
+}
+
+bool processes_have(const struct scene *scene, nvmlDevice_t device, unsigned pid)
+{
+    nvmlProcessInfo_v2_t *lists[PROCESS_LISTS] = {NULL};
+    unsigned counts[PROCESS_LISTS] = {0};
+    bool found = false;
+
+    read_lists(scene, device, lists, counts);
+    for (unsigned i = 0; i < PROCESS_LISTS; i++) {
+        for (unsigned j = 0; j < counts[i]; j++)
+            found |= lists[i][j].pid == pid;
+        free(lists[i]);
+    }
+    return found;
+}
+
+nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t device, unsigned long long *ret_bytes)
+{
+    nvmlProcessInfo_v2_t *lists[PROCESS_LISTS] = {NULL};
+    unsigned counts[PROCESS_LISTS] = {0};
+    nvmlReturn_t result = read_lists(scene, device, lists, counts);
+
     *ret_bytes = sum_memory(lists, counts);
     for (unsigned i = 0; i < PROCESS_LISTS; i++)
         free(lists[i]);

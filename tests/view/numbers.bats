@@ -102,9 +102,13 @@ look_with_nvidia_smi() {
     look_with_nvidia_smi 550
 }
 
+@test 'nvidia-smi 555 calls each device by its number' {
+    look_with_nvidia_smi 555
+}
+
 @test 'nvidia-smi has no device for the number of one that is not attached' {
     local driver subset number mode
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         for subset in 12 13 2 023; do
             be "$subset" "$driver" world

@@ -8,7 +8,7 @@ SIMULATOR=$GENV_NVML
 BUILT=$(dirname "$GENV_BIN")/..
 CHECK=$GENV_SOURCE/tests/view/programs.py
 
-DRIVERS=(535.261.03 550.163.01)
+DRIVERS=(535.261.03 550.163.01 555.58.02)
 NVIDIA_SMI_MODES=(table list query xml query_gpu query_apps pmon pmon_memory dmon dmon_memory topo)
 
 # The words of nvidia-smi for a mode, in WORDS.
@@ -34,7 +34,7 @@ words_of() {
 # $BATS_FILE_TMPDIR/WHAT says where each is, or WHAT.missing why it is not.
 fetch_programs() {
     local what
-    for what in 535 550 nvtop python; do
+    for what in "${DRIVERS[@]%%.*}" nvtop python; do
         if ! "$GENV_SOURCE/tests/fetch" "$what" >"$BATS_FILE_TMPDIR/$what" 3>&-; then
             mv "$BATS_FILE_TMPDIR/$what" "$BATS_FILE_TMPDIR/$what.missing"
         fi
@@ -46,7 +46,7 @@ program() {
     cat "$BATS_FILE_TMPDIR/$1"
 }
 
-# Skips the test unless the program, 535, 550, nvtop or python, is there.
+# Skips the test unless the program, that of a driver such as 550, nvtop or python, is there.
 need() {
     [[ $GENV_SANITIZE == none ]] || skip "a sanitized library can't be loaded into other people's programs"
     [[ ! -e $BATS_FILE_TMPDIR/$1.missing ]] || skip "$(<"$BATS_FILE_TMPDIR/$1.missing")"

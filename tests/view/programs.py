@@ -82,7 +82,9 @@ def make_world(folder, driver, pids):
     write("own-lost", devices[:2] + [devices[2] | lost, devices[3]])
     own = [{"pid": pids["a"], "used_memory": "1024mi", "utilization": 5}]
     write("strange-table", devices, private_table_size=1000)
-    write("strange-driver", devices, driver_version="999.10")
+    write("strange-driver", devices, driver_version="999.10", private_table_moved=True)
+    write("strange-entries", devices, driver_version="999.10", private_entry_size=4160)
+    write("later", devices, driver_version="615.71.09")
     write("like-own-lost", [idle[0] | {"processes": own}, idle[2] | lost])
     write("like-own-lost-by-number", [idle[0] | {"processes": own}, idle[1] | forbidden, idle[2] | lost])
     for name, view in VIEWS.items():

@@ -29,6 +29,15 @@ exported() {
     done
 }
 
+@test "what NVIDIA's header declares is in the list" {
+    header=$("$GENV_SOURCE/tests/fetch" nvml) || skip "$header"
+    declared=$(grep -oE 'DECLDIR +nvml\w+' "$header/nvml.h" | awk '{print $2}' | LC_ALL=C sort -u)
+    (($(wc -l <<<"$declared") >= 435))
+    missing=$(comm -23 - <(exported) <<<"$declared")
+    echo "$missing"
+    [[ -z $missing ]]
+}
+
 @test "the simulator's functions are in the list" {
     missing=$(comm -23 <(nm -D --defined-only "$GENV_NVML/libnvidia-ml.so.1" |
         awk '$3 ~ /^nvml/ {print $3}' | LC_ALL=C sort) <(exported))
