@@ -160,12 +160,19 @@ static void end_text(char *text, size_t size)
     utf8_make_printable(text);
 }
 
+/* What is neither true nor false may not be read as bool. */
+static void settle_bool(bool *value)
+{
+    unsigned char byte;
+
+    memcpy(&byte, value, sizeof(byte));
+    *value = byte != 0;
+}
+
 static bool settle_device(struct genv_device *device)
 {
-    unsigned char mig;
-
-    memcpy(&mig, &device->mig, sizeof(mig)); /* what is neither true nor false may not be read as bool */
-    device->mig = mig != 0;
+    settle_bool(&device->mig);
+    settle_bool(&device->unified_memory);
     end_text(device->id.vendor, sizeof(device->id.vendor));
     end_text(device->id.uuid, sizeof(device->id.uuid));
     end_text(device->id.parent, sizeof(device->id.parent));

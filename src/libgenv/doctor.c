@@ -45,6 +45,10 @@ static void check_device(const struct doctor *doctor, const struct driver_words 
     else if (device->mig)
         tell(doctor, GENV_FINDING_WARNING, "device", words->divided,
              "device %u is in MIG mode: genv shares it as a whole, not its instances", device->index);
+    else if (device->unified_memory)
+        tell(doctor, GENV_FINDING_OK, "device", "",
+             "device %u shares the machine's memory: a capacity is a part of that, which other programs use too",
+             device->index);
 }
 
 /* A driver and its devices. */

@@ -23,6 +23,21 @@ static nvmlReturn_t compute(const struct scene *scene, nvmlDevice_t device, unsi
     return NVML_SUCCESS;
 }
 
+/* Where the device has no memory of its own, and the driver tells none: the environment's capacity. A device in MIG
+ * mode has some, in its instances. */
+static nvmlReturn_t compute_unified(const struct scene *scene, nvmlDevice_t device, struct figures *ret_figures)
+{
+    const struct genv_attachment *attachment = NULL;
+    unsigned mig = 0, pending;
+
+    if (devices_attachment(scene, device, &attachment) != NVML_SUCCESS || !attachment->gpu_memory)
+        return NVML_ERROR_NOT_SUPPORTED;
+    if (backend_has(ENTRY_nvmlDeviceGetMigMode) &&
+        BACKEND(nvmlDeviceGetMigMode)(device, &mig, &pending) == NVML_SUCCESS && mig)
+        return NVML_ERROR_NOT_SUPPORTED;
+    return compute(scene, device, attachment->gpu_memory, ret_figures);
+}
+
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
 {
     struct figures figures;
@@ -35,6 +50,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
     result = BACKEND(nvmlDeviceGetMemoryInfo)(device, memory ? &real : NULL);
     if (result == NVML_SUCCESS)
         result = compute(&scene, device, real.total, &figures);
+    else if (result == NVML_ERROR_NOT_SUPPORTED)
+        result = compute_unified(&scene, device, &figures);
     if (result == NVML_SUCCESS && memory)
         *memory = (nvmlMemory_t){.total = figures.total, .free = figures.free, .used = figures.used};
     return result;
@@ -55,6 +72,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
     result = BACKEND(nvmlDeviceGetMemoryInfo_v2)(device, memory ? &real : NULL);
     if (result == NVML_SUCCESS)
         result = compute(&scene, device, real.total, &figures);
+    else if (result == NVML_ERROR_NOT_SUPPORTED)
+        result = compute_unified(&scene, device, &figures);
     if (result == NVML_SUCCESS && memory)
         *memory = (nvmlMemory_v2_t){
             .version = real.version, .total = figures.total, .free = figures.free, .used = figures.used};

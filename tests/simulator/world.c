@@ -180,15 +180,15 @@ static bool read_device(const struct parser *parser, json_t *json, unsigned inde
         .total_memory = 16ull << 30,
     };
     if (!unpack(parser, json,
-                "{s:s, s?s, s?s, s?s, s?i, s?i, s?i, s?i, s?i, s?i, s?[ii], s?b, s?b, s?o, s?o, s?o, s?o, s?o, s?s, "
-                "s?s, s?o}",
+                "{s:s, s?s, s?s, s?s, s?i, s?i, s?i, s?i, s?i, s?i, s?[ii], s?b, s?b, s?b, s?o, s?o, s?o, s?o, s?o, "
+                "s?s, s?s, s?o}",
                 "uuid", &device->uuid, "bus_id", &bus_id, "name", &device->name, "serial", &device->serial, "minor",
                 &device->minor, "utilization", &device->utilization, "memory_utilization", &device->memory_utilization,
                 "temperature", &device->temperature, "power", &device->power, "power_limit", &device->power_limit,
                 "compute_capability", &device->compute_capability[0], &device->compute_capability[1], "persistence",
-                &device->persistence, "mig", &device->mig, "mig_instances", &mig_instances, "total_memory", &total,
-                "reserved_memory", &reserved, "used_memory", &used, "processes", &processes, "handle", &handle, "query",
-                &query, "results", &results))
+                &device->persistence, "mig", &device->mig, "unified_memory", &device->unified_memory, "mig_instances",
+                &mig_instances, "total_memory", &total, "reserved_memory", &reserved, "used_memory", &used, "processes",
+                &processes, "handle", &handle, "query", &query, "results", &results))
         return false;
     snprintf(default_bus_id, sizeof(default_bus_id), "%08X:%02X:00.0", index / 255, index % 255 + 1);
     device->results = results;

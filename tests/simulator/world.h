@@ -23,7 +23,7 @@ struct world_device {
     nvmlPciInfo_t pci;
     int minor, utilization, memory_utilization, temperature, power, power_limit; /* -1: not supported */
     int compute_capability[2];
-    int persistence, mig;
+    int persistence, mig, unified_memory;
     unsigned long long total_memory, reserved_memory, used_memory;
     const char *mig_instances[8];
     unsigned mig_instance_count;

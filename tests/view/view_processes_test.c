@@ -171,6 +171,27 @@ static void check_memory(unsigned long long total, unsigned long long used)
     assert_int_equal(memory_v2.reserved, 0);
 }
 
+static void unified_memory_shows_as_the_capacity(void **state)
+{
+    nvmlMemory_v2_t memory_v2 = {.version = NVML_STRUCT_VERSION(nvmlMemory_v2_t, 2)};
+    pid_t member = view_start(-1, NULL);
+    nvmlMemory_t memory;
+
+    (void)state;
+    view_set_world("{\"devices\": [{\"uuid\": \"" A "\", \"unified_memory\": true,"
+                   " \"processes\": [{\"pid\": %d, \"used_memory\": \"1gi\"}, {\"pid\": 1, \"used_memory\": 9}]},"
+                   " {\"uuid\": \"" B "\", \"unified_memory\": true, \"mig\": true}]}",
+                   member);
+    VIEW_SAVE("e1", -1, member, ON(A, 0, 4 * GIB), ON(B, 1, 4 * GIB));
+    view_enter("e1");
+    check_memory(4 * GIB, 1 * GIB);
+    assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo)(view_handle(1), &memory), NVML_ERROR_NOT_SUPPORTED);
+    /* Without one, what the driver says. */
+    VIEW_SAVE("e1", -1, member, ON(A, 0, 0));
+    assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo)(view_handle(0), &memory), NVML_ERROR_NOT_SUPPORTED);
+    assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo_v2)(view_handle(0), &memory_v2), NVML_ERROR_NOT_SUPPORTED);
+}
+
 static void memory_is_the_environments(void **state)
 {
     pid_t member = view_start(-1, NULL), other = view_start(-1, "e1");
@@ -384,6 +405,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_long_list_is_read_in_full),
     TEST(descendants_belong),
     TEST(who_lies_about_his_environment_does_not_show),
+    TEST(unified_memory_shows_as_the_capacity),
     TEST(memory_is_the_environments),
     TEST(the_flawed_lists_of_a_driver_are_not_used),
     TEST(samples_and_sessions_tell_of_no_stranger),
