@@ -13,4 +13,14 @@ extern const struct driver_words nvidia_words;
  * that they are divided into; and from which of their nodes are in the folder @nodes. */
 int nvidia_fingerprint(const char *directory, const char *nodes, uint64_t *ret_fingerprint);
 
+/* WSL2 has the GPUs of its Windows host: no kernel module, one node for all of them, and the libraries are Windows'. */
+#define NVIDIA_WSL_NODE    "/dev/dxg"
+#define NVIDIA_WSL_LIBRARY "/usr/lib/wsl/lib/libnvidia-ml.so.1"
+#define NVIDIA_WSL_ABSENT  "Windows has no NVIDIA driver: install it there, and run 'wsl --shutdown'"
+
+/* The same there, from the node and the library. */
+int nvidia_wsl_fingerprint(const char *node, const char *library, uint64_t *ret_fingerprint);
+/* Whether this is such a machine. */
+bool nvidia_is_wsl(void);
+
 #endif

@@ -47,6 +47,8 @@ static int driver_error(const struct nvml_library *library, nvmlReturn_t result,
     switch (result) {
     case NVML_ERROR_DRIVER_NOT_LOADED:
     case NVML_ERROR_LIBRARY_NOT_FOUND:
+        if (nvidia_is_wsl())
+            return error_set(err, ENODEV, NVIDIA_WSL_ABSENT);
         return error_set(
             err, ENODEV,
             "the NVIDIA driver is not loaded: load it (modprobe nvidia) or install it, or simulate GPUs by "
@@ -286,6 +288,14 @@ static int nvml_processes(struct driver *driver, const struct genv_device *devic
                      nvml_library_reason(&nvml->library, result));
 }
 
+static bool nvml_knows_processes(struct driver *driver, const struct genv_device *device)
+{
+    struct nvml *nvml = (struct nvml *)driver;
+    const struct nvml_handle *handle = find(nvml, device);
+
+    return !handle || nvml_tells_processes(&nvml->library, handle->handle);
+}
+
 static void nvml_close(struct driver *driver)
 {
     struct nvml *nvml = (struct nvml *)driver;
@@ -334,7 +344,9 @@ static int nvml_open(struct driver **ret_driver, struct genv_error *err)
 
 static int nvml_fingerprint(uint64_t *ret_fingerprint)
 {
-    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, NVIDIA_NODES, ret_fingerprint);
+    if (nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, NVIDIA_NODES, ret_fingerprint) == 0)
+        return 0;
+    return nvidia_is_wsl() ? nvidia_wsl_fingerprint(NVIDIA_WSL_NODE, NVIDIA_WSL_LIBRARY, ret_fingerprint) : -ENOENT;
 }
 
 const struct driver_ops driver_nvml = {
@@ -345,5 +357,6 @@ const struct driver_ops driver_nvml = {
     .list = nvml_list,
     .sample = nvml_sample,
     .add_processes = nvml_processes,
+    .knows_processes = nvml_knows_processes,
     .close = nvml_close,
 };

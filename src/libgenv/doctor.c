@@ -76,7 +76,7 @@ static void check_drivers(const struct doctor *doctor, struct genv *g)
     const struct genv_device *devices;
     struct genv_error reason = {0};
 
-    if (driver_ask(&g->gate, 0, g->driver_timeout_ms, &answer, &reason) < 0) {
+    if (driver_ask(&g->gate, ANSWER_GAPS, g->driver_timeout_ms, &answer, &reason) < 0) {
         tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", reason.message);
         return;
     }
@@ -86,7 +86,8 @@ static void check_drivers(const struct doctor *doctor, struct genv *g)
         devices += answer.parts[i].device_count;
     }
     for (size_t i = 0; i < answer.complaint_count; i++)
-        tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", answer.complaints[i].message);
+        tell(doctor, answer.complaints[i].code == EOPNOTSUPP ? GENV_FINDING_WARNING : GENV_FINDING_ERROR, "driver", "",
+             "%s", answer.complaints[i].message);
 }
 
 /* Everyone must be able to write here, and nobody to touch what is another's: mode 1777, owner root or oneself. */

@@ -6,8 +6,9 @@ struct figures {
     unsigned long long total, used, free;
 };
 
+/* @total and @all_used are the device's. */
 static nvmlReturn_t compute(const struct scene *scene, nvmlDevice_t device, unsigned long long total,
-                            struct figures *ret_figures)
+                            unsigned long long all_used, struct figures *ret_figures)
 {
     const struct genv_attachment *attachment = NULL;
     nvmlReturn_t result = devices_attachment(scene, device, &attachment);
@@ -15,6 +16,10 @@ static nvmlReturn_t compute(const struct scene *scene, nvmlDevice_t device, unsi
 
     if (result == NVML_SUCCESS)
         result = processes_used_memory(scene, device, &used);
+    if (result == NVML_ERROR_NOT_SUPPORTED) { /* as in WSL2: nobody knows whose it is */
+        used = all_used;
+        result = NVML_SUCCESS;
+    }
     if (result != NVML_SUCCESS)
         return result;
     if (attachment->gpu_memory && attachment->gpu_memory < total)
@@ -35,7 +40,7 @@ static nvmlReturn_t compute_unified(const struct scene *scene, nvmlDevice_t devi
     if (backend_has(ENTRY_nvmlDeviceGetMigMode) &&
         BACKEND(nvmlDeviceGetMigMode)(device, &mig, &pending) == NVML_SUCCESS && mig)
         return NVML_ERROR_NOT_SUPPORTED;
-    return compute(scene, device, attachment->gpu_memory, ret_figures);
+    return compute(scene, device, attachment->gpu_memory, 0, ret_figures);
 }
 
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
@@ -49,7 +54,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
         return BACKEND(nvmlDeviceGetMemoryInfo)(device, memory);
     result = BACKEND(nvmlDeviceGetMemoryInfo)(device, memory ? &real : NULL);
     if (result == NVML_SUCCESS)
-        result = compute(&scene, device, real.total, &figures);
+        result = compute(&scene, device, real.total, real.used, &figures);
     else if (result == NVML_ERROR_NOT_SUPPORTED)
         result = compute_unified(&scene, device, &figures);
     if (result == NVML_SUCCESS && memory)
@@ -71,7 +76,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     result = BACKEND(nvmlDeviceGetMemoryInfo_v2)(device, memory ? &real : NULL);
     if (result == NVML_SUCCESS)
-        result = compute(&scene, device, real.total, &figures);
+        result = compute(&scene, device, real.total, real.used, &figures);
     else if (result == NVML_ERROR_NOT_SUPPORTED)
         result = compute_unified(&scene, device, &figures);
     if (result == NVML_SUCCESS && memory)

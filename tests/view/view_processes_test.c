@@ -192,6 +192,23 @@ static void unified_memory_shows_as_the_capacity(void **state)
     assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo_v2)(view_handle(0), &memory_v2), NVML_ERROR_NOT_SUPPORTED);
 }
 
+static void without_lists_of_processes_the_devices_use_shows(void **state)
+{
+    static const char none[] = "\"results\": {\"nvmlDeviceGetComputeRunningProcesses_v3\": \"not_supported\","
+                               " \"nvmlDeviceGetGraphicsRunningProcesses_v3\": \"not_supported\","
+                               " \"nvmlDeviceGetMPSComputeRunningProcesses_v3\": \"not_supported\"}";
+    nvmlProcessInfo_v2_t processes[4];
+    unsigned count = 4;
+
+    (void)state;
+    view_set_world("{\"devices\": [{\"uuid\": \"" A "\", \"used_memory\": \"3gi\", %s}]}", none);
+    VIEW_SAVE("e1", -1, view_start(-1, NULL), ON(A, 0, 4 * GIB));
+    view_enter("e1");
+    check_memory(4 * GIB, 3 * GIB);
+    assert_int_equal(VIEW(nvmlDeviceGetComputeRunningProcesses_v3)(view_handle(0), &count, processes),
+                     NVML_ERROR_NOT_SUPPORTED);
+}
+
 static void memory_is_the_environments(void **state)
 {
     pid_t member = view_start(-1, NULL), other = view_start(-1, "e1");
@@ -406,6 +423,7 @@ static const struct CMUnitTest tests[] = {
     TEST(descendants_belong),
     TEST(who_lies_about_his_environment_does_not_show),
     TEST(unified_memory_shows_as_the_capacity),
+    TEST(without_lists_of_processes_the_devices_use_shows),
     TEST(memory_is_the_environments),
     TEST(the_flawed_lists_of_a_driver_are_not_used),
     TEST(samples_and_sessions_tell_of_no_stranger),
