@@ -32,27 +32,53 @@ static bool is_place(const struct genv_env *env, const char *id, size_t length)
     return length > 0;
 }
 
+/* Takes the next entry of @list, without blanks, and moves behind its comma. False: there is none left. */
+static bool next_id(const char **list, const char **ret_id, size_t *ret_length)
+{
+    const char *id = *list, *end;
+
+    if (!id)
+        return false;
+    end = id + strcspn(id, ",");
+    *list = *end ? end + 1 : NULL;
+    id += strspn(id, BLANKS);
+    while (end > id && strchr(BLANKS, end[-1]))
+        end--;
+    *ret_id = id;
+    *ret_length = end > id ? (size_t)(end - id) : 0;
+    return true;
+}
+
 void ids_add_uuids(struct text *text, const struct genv_env *env, const char *list, const char *nobody)
 {
-    for (;;) {
-        const char *id = list + strspn(list, BLANKS), *end = list + strcspn(list, ",");
-        const struct genv_attachment *attachment;
-        size_t length;
+    const char *id, *comma = "";
+    size_t length;
 
-        list = end;
-        while (end > id && strchr(BLANKS, end[-1]))
-            end--;
-        length = end > id ? (size_t)(end - id) : 0;
-        attachment = find(env, id, length);
+    for (; next_id(&list, &id, &length); comma = ",") {
+        const struct genv_attachment *attachment = find(env, id, length);
+
+        text_add(text, comma);
         if (attachment)
             text_add(text, attachment->device.uuid);
         else if (nobody && is_place(env, id, length))
             text_add(text, nobody);
         else
             text_add_bytes(text, id, length);
-        if (!*list)
-            return;
-        text_add(text, ",");
-        list++;
     }
+}
+
+bool ids_are_places(const struct genv_env *env, const char *list)
+{
+    const char *id;
+    size_t length, count = 0;
+
+    for (size_t i = 0; i < env->attachment_count; i++)
+        count += env->attachments[i].index >= 0;
+    while (next_id(&list, &id, &length)) {
+        const struct genv_attachment *attachment = find(env, id, length);
+
+        if (attachment && (size_t)attachment->index >= count)
+            return false;
+    }
+    return true;
 }

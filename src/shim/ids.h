@@ -10,4 +10,7 @@
  * is NULL, in place of one that is not and that a program on the view would take for a place. */
 void ids_add_uuids(struct text *text, const struct genv_env *env, const char *list, const char *nobody);
 
+/* Whether no index of @list that is attached to @env is as high as programs on the view count devices. */
+bool ids_are_places(const struct genv_env *env, const char *list);
+
 #endif

@@ -23,14 +23,35 @@ teardown() {
     [ "$(variable LD_LIBRARY_PATH)" = "$VIEW:/a" ]
 }
 
-@test "the command gets the devices that are visible to CUDA by UUID" {
+# What the command gets of the CUDA_VISIBLE_DEVICES $1.
+seen() {
+    CUDA_VISIBLE_DEVICES=$1 genv view monitor
+    variable CUDA_VISIBLE_DEVICES
+}
+
+@test "devices that are visible to CUDA are named by UUID where an index would be too high, and only there" {
+    local uuids
+    enter e 0
+    genv devices attach --eid e --index 1 >/dev/null
+    genv devices attach --eid e --index 3 >/dev/null
+    uuids=$(jq -r '[.attachments[].uuid] | join(",")' "$GENV_TMPDIR/envs/e.json")
+    [ "$(seen 1,3)" = "$uuids" ]
+    [ "$(seen '1, 3')" = "$uuids" ]
+    [ "$(seen $' 1\t,3 ')" = "$uuids" ]
+    [ "$(seen 3)" = "${uuids#*,}" ]
+    [ "$(seen 1)" = 1 ] # as the user has narrowed it
+    [ "$(seen 0,7)" = 0,7 ]
+    [ "$(GENV_VISIBLE_DEVICES=index seen 1,3)" = 1,3 ]
+    [ "$(GENV_VISIBLE_DEVICES=uuid seen 1)" = "${uuids%,*}" ]
+}
+
+@test "devices whose indices are as the command counts them keep these" {
     enter e 2
     local uuids
     uuids=$(jq -r '[.attachments[].uuid] | join(",")' "$GENV_TMPDIR/envs/e.json")
-    CUDA_VISIBLE_DEVICES=0,1 genv view monitor
-    [ "$(variable CUDA_VISIBLE_DEVICES)" = "$uuids" ]
-    CUDA_VISIBLE_DEVICES=1 genv view monitor # as the user has narrowed it
-    [ "$(variable CUDA_VISIBLE_DEVICES)" = "${uuids#*,}" ]
+    [ "$(seen 0,1)" = 0,1 ]
+    [ "$(seen 1)" = 1 ]
+    [ "$(GENV_VISIBLE_DEVICES=uuid seen '0, 1')" = "$uuids" ]
     CUDA_VISIBLE_DEVICES=-1 genv view monitor
     [ "$(variable CUDA_VISIBLE_DEVICES)" = -1 ]
 }

@@ -136,6 +136,11 @@ look_with_nvidia_smi() {
         devices=$(sed 's/./&,/g;s/,$//' <<<"$subset")
         AS+=(env "CUDA_VISIBLE_DEVICES=$devices")
         "${AS[@]}" "${VIEW[@]}" "$python/python" "$WORLD/numbers.py" ask >"$WORLD/550/ask@$subset"
+        # As programs do that know CUDA's numbers alone.
+        "${AS[@]}" env GENV_VISIBLE_DEVICES=index "${VIEW[@]}" "$python/python" "$WORLD/numbers.py" ask \
+            >>"$WORLD/550/ask@$subset"
+        "${AS[@]}" env GENV_VISIBLE_DEVICES=index "${VIEW[@]}" "$python/nvitop" --once --ascii -ov \
+            >"$WORLD/550/nvitop_index@$subset"
         "${AS[@]}" "${VIEW[@]}" "$python/gpustat" --json >"$WORLD/550/gpustat@$subset"
         "${AS[@]}" "${VIEW[@]}" "$python/nvitop" --once --ascii >"$WORLD/550/nvitop@$subset"
         "${AS[@]}" "${VIEW[@]}" "$python/nvitop" --once --ascii -ov >"$WORLD/550/nvitop_visible@$subset"

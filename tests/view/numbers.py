@@ -7,6 +7,7 @@ numbers.py ask                                  asks NVML through nvidia-ml-py a
 """
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -28,6 +29,7 @@ MODES = {
     "compute_policy": r"for GPU (?P<number>\d+) ",
     "nvitop": r"^\| +(?P<number>\d+) .*\| 00000000:(?P<bus>\d)0:00.0 ",
     "nvitop_visible": r"^\| +(?P<number>\d+) .*\| 00000000:(?P<bus>\d)0:00.0 ",
+    "nvitop_index": r"^\| +(?P<number>\d+) .*\| 00000000:(?P<bus>\d)0:00.0 ",
     "ask": r"^(?P<number>\d+) (?P<device>\d) ",
     "gpustat": r'"index": (?P<number>\d+),\s+"uuid": "GPU-\S+(?P<device>\d)"',
 }
@@ -80,7 +82,7 @@ def judge(path, pids):
         seen.append(number if device is None else device)
     if set(seen) != wanted:
         reasons.append(f"shown are {sorted(set(seen))}, not {sorted(wanted)}")
-    if mode in ("table", "list", "query", "query_gpu", "dmon", "nvitop", "nvitop_visible", "gpustat") and len(
+    if mode in ("table", "list", "query", "query_gpu", "dmon", "nvitop", "nvitop_visible", "nvitop_index", "gpustat") and len(
         set(seen)
     ) != len(seen):
         reasons.append(f"some are shown twice: {seen}")
@@ -106,6 +108,9 @@ def ask():
         back = nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number))
         print(number, uuid[-1], "counted")
         print(number, back[-1], "by its number")
+    for number in os.environ["CUDA_VISIBLE_DEVICES"].split(","):
+        if number.isdigit():
+            print(number, nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(int(number)))[-1], "by CUDA's number")
 
 
 def main():
