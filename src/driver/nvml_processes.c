@@ -129,7 +129,7 @@ bool nvml_tells_processes(const struct nvml_library *library, nvmlDevice_t handl
         nvmlReturn_t result = call(&library->compute, version, handle, &count, NULL);
 
         if (result != NVML_ERROR_FUNCTION_NOT_FOUND)
-            return result == NVML_SUCCESS || result == NVML_ERROR_INSUFFICIENT_SIZE;
+            return result != NVML_ERROR_NOT_SUPPORTED;
     }
     return false;
 }

@@ -14,13 +14,12 @@ static nvmlReturn_t compute(const struct scene *scene, nvmlDevice_t device, unsi
     nvmlReturn_t result = devices_attachment(scene, device, &attachment);
     unsigned long long used = 0;
 
-    if (result == NVML_SUCCESS)
-        result = processes_used_memory(scene, device, &used);
-    if (result == NVML_ERROR_NOT_SUPPORTED) { /* as in WSL2: nobody knows whose it is */
-        used = all_used;
-        result = NVML_SUCCESS;
-    }
     if (result != NVML_SUCCESS)
+        return result;
+    result = processes_used_memory(scene, device, &used);
+    if (result == NVML_ERROR_NOT_SUPPORTED)
+        used = all_used; /* as in WSL2: nobody knows whose it is */
+    else if (result != NVML_SUCCESS)
         return result;
     if (attachment->gpu_memory && attachment->gpu_memory < total)
         total = attachment->gpu_memory;

@@ -24,7 +24,7 @@ static bool tells_of_count(const char *word)
 
 bool program_words_pass_over_numbers(const char *words, size_t length)
 {
-    const char *end = words + length, *name = words;
+    const char *end = words + length, *name = words, *first;
     bool queries = false;
 
     if (length == 0 || end[-1] != '\0')
@@ -33,7 +33,10 @@ bool program_words_pass_over_numbers(const char *words, size_t length)
         name = strrchr(name, '/') + 1;
     if (strcmp(name, "nvidia-smi") != 0)
         return false;
-    for (const char *word = words + strlen(words) + 1; word < end; word += strlen(word) + 1) {
+    first = words + strlen(words) + 1;
+    if (first < end && *first != '-')
+        return true; /* dmon, topo and the like tell of no number, whatever their options */
+    for (const char *word = first; word < end; word += strlen(word) + 1) {
         queries |= strncmp(word, "--query-gpu", strlen("--query-gpu")) == 0;
         if (tells_of_count(word) || (queries && strstr(word, "count")))
             return false;

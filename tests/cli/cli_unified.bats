@@ -47,3 +47,9 @@ make_env_with() {
     run -1 --separate-stderr genv devices attach --eid one --count 1
     [ "$stderr" = 'genv: cannot attach 1 device with 1gi: no device tells how much memory it has' ]
 }
+
+@test "a list of processes that one may not read is no list that is not there" {
+    machine '{"uuid": "GPU-a", "results": {"nvmlDeviceGetComputeRunningProcesses_v3": "no_permission"}}'
+    run genv doctor
+    [[ $output == *'nvml 550.163.01: 1 devices'* && $output != *'tells of no processes'* ]]
+}

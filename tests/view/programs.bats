@@ -104,6 +104,12 @@ in_environments() {
     in_environments look_with_nvidia_smi 555
 }
 
+@test 'nvidia-smi shows a capacity on a device without memory of its own' {
+    need 550
+    look_with_nvidia_smi b 550 unified
+    look_with_nvidia_smi c 550 unified
+}
+
 # The private table of later drivers is known by what it does.
 @test 'nvidia-smi shows an environment its own on drivers later than any seen' {
     need 555

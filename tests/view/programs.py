@@ -84,6 +84,7 @@ def make_world(folder, driver, pids):
     write("strange-table", devices, private_table_size=1000)
     write("strange-driver", devices, driver_version="999.10", private_table_moved=True)
     write("strange-entries", devices, driver_version="999.10", private_entry_size=4160)
+    write("unified", [device | {"unified_memory": True} for device in devices])
     write("later", devices, driver_version="615.71.09")
     write("like-own-lost", [idle[0] | {"processes": own}, idle[2] | lost])
     write("like-own-lost-by-number", [idle[0] | {"processes": own}, idle[1] | forbidden, idle[2] | lost])

@@ -15,6 +15,7 @@ static void nvidia_smi_passes_over_numbers_where_it_counts_none(void **state)
     assert_true(PASSES_OVER("/usr/bin/nvidia-smi\0dmon\0-c\0001"));
     assert_true(PASSES_OVER("nvidia-smi\0--query-gpu=index,uuid\0--format=csv"));
     assert_true(PASSES_OVER("nvidia-smi\0dmon\0--count\0001"));
+    assert_true(PASSES_OVER("nvidia-smi\0conf-compute\0-q\0-i\0002"));
     assert_false(PASSES_OVER("nvidia-smi\0-q"));
     assert_false(PASSES_OVER("nvidia-smi\0-x\0--query"));
     assert_false(PASSES_OVER("nvidia-smi\0-L"));
