@@ -154,7 +154,7 @@ in_environments() {
         need "$driver"
         for mode in table list query query_gpu query_apps pmon dmon topo; do
             words_of "$mode"
-            like=like-own-lost
+            like='like-own-lost'
             [[ $mode == list || $mode == query ]] || like+=-by-number # what they say has a number
             expect_like a own-lost "$like" "$driver" nvidia-smi "${WORDS[@]}"
         done
