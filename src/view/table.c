@@ -34,7 +34,8 @@ struct table_process {
 };
 _Static_assert(sizeof(struct table_process) == 4128, "layout of the table's processes");
 
-/* What the public knows as well: these show that the slots are where they were. */
+/* What the public knows as well: these show that the slots are where they were. (57 and 58 do too, of which NVIDIA says
+ * that they may go.) */
 static const struct {
     unsigned slot;
     enum entry entry;
@@ -45,8 +46,6 @@ static const struct {
     {46, ENTRY_nvmlDeviceGetPowerManagementLimitConstraints},
     {47, ENTRY_nvmlDeviceGetPowerManagementDefaultLimit},
     {48, ENTRY_nvmlDeviceSetPowerManagementLimit},
-    {57, ENTRY_nvmlDeviceGetCurrentClocksThrottleReasons},
-    {58, ENTRY_nvmlDeviceGetSupportedClocksThrottleReasons},
     {108, ENTRY_nvmlDeviceGetEnforcedPowerLimit},
     {149, ENTRY_nvmlDeviceGetBoardPartNumber},
 };
