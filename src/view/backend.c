@@ -98,6 +98,11 @@ bool backend_has(enum entry entry)
     return target != (void *)answer_no_library && target != (void *)answer_no_function;
 }
 
+bool backend_is_there(void)
+{
+    return open_library() != NULL;
+}
+
 bool backend_lacks(enum entry entry)
 {
     return backend_look_up(entry) == (void *)answer_no_function;

@@ -16,7 +16,8 @@ void *backend_look_up(enum entry entry);
 
 /* Whether the backend has it. */
 bool backend_has(enum entry entry);
-/* Whether there is a backend, and it does not. */
+/* Whether there is a backend; whether there is one, and it does not have it. */
+bool backend_is_there(void);
 bool backend_lacks(enum entry entry);
 
 /* The backend's function: BACKEND(nvmlDeviceGetCount_v2)(&count). */
