@@ -39,8 +39,10 @@ static unsigned choose_rules(const struct session_options *options, const struct
         rules |= 1U << RULE_ENV_DEVICES;
     if (options->env_memory)
         rules |= 1U << RULE_ENV_MEMORY;
-    for (size_t i = 0; i < limits->count; i++)
-        rules |= 1U << (limits->items[i].kind == LIMIT_DEVICES ? RULE_MAX_DEVICES : RULE_MAX_MEMORY);
+    for (size_t i = 0; i < limits->count; i++) {
+        if (limits->items[i].kind < LIMIT_HELD_COUNT)
+            rules |= 1U << (limits->items[i].kind == LIMIT_DEVICES ? RULE_MAX_DEVICES : RULE_MAX_MEMORY);
+    }
     return rules;
 }
 
@@ -92,6 +94,13 @@ static int read_limits(struct session *session, struct genv_error *err)
         r = limits_check_subjects(&limits, limits_path(session), session->local, err);
     if (r < 0)
         return r;
+    if (limits.unknown_line) {
+        struct genv_error unknown = {0};
+
+        error_set(&unknown, EINVAL, "ignoring line %u of %s: '%s' is not known to this version", limits.unknown_line,
+                  limits_path(session), limits.unknown);
+        session->options->complain(unknown.message, false, session->options->data);
+    }
     limits_release(&session->limits);
     session->limits = limits;
     limits = (struct limits){0};

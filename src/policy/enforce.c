@@ -318,7 +318,7 @@ static int decide_maximum(const struct enforce_request *request, enum enforce_ru
     memcpy(users, owners, count * sizeof(*users));
     qsort(users, count, sizeof(*users), compare_names);
     for (size_t i = 0; r == 0 && i < count; i++) {
-        if (i == 0 || strcmp(users[i - 1], users[i]) != 0)
+        if (*users[i] && (i == 0 || strcmp(users[i - 1], users[i]) != 0)) /* "": nobody's, as far as one can tell */
             r = decide_for_user(&maximum, users[i]);
     }
     return r;

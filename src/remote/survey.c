@@ -22,7 +22,8 @@ static int parse_within(const char *text, size_t length, struct genv_snapshot **
 
     while ((line = strstr(line, "\n}\n")))
         end = ++line + 1;
-    for (int starts = 0; starts < STARTS_MAX && (start = strstr(start, "\n{")) && ++start < end; starts++) {
+    for (int starts = 0; starts < STARTS_MAX && (start = strstr(start, "\n{")) && start + 1 < end; starts++) {
+        start++;
         if (genv_snapshot_from_json(start, (size_t)(end - start), ret_snapshot, NULL) == 0)
             return 0;
     }

@@ -27,6 +27,8 @@ void store_free(struct store *store); /* NULL is fine */
 const char *store_path(const struct store *store);
 /* How long STORE_WRITE waits for the lock: 10 s, unless told otherwise here. */
 void store_set_timeout(struct store *store, unsigned seconds);
+/* The administrator's limits, which may allow a user more environments than others otherwise read. -ENOMEM. */
+int store_set_limits_file(struct store *store, const char *path);
 /* Where the ends of environments that loading finds are added, which lives as long as the store. NULL: nowhere. */
 void store_note_ends(struct store *store, struct event_list *ends);
 
@@ -52,9 +54,15 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
 /* Whether a file stands where a record of that identifier would, of whomever and in whatever condition. */
 bool store_is_taken(struct store *store, const char *eid);
 
+/* How many files of @uid's stood where records would when it was last loaded, dead ones and junk included. */
+size_t store_count_records(const struct store *store, uid_t uid);
+
 /* These need STORE_WRITE. Saving: -ENOTSUP for an environment that record_check_changeable() (record.h) refuses. */
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);
 int store_remove(struct store *store, const char *eid, struct genv_error *err);
+
+/* For root, under STORE_WRITE: @process of another user may keep an environment of @uid's alive. */
+int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err);
 
 /* Opens the access lock of the device with that UUID; the descriptor is inherited by programs. Needs no store_begin().
  * -EINVAL: such a UUID can't be a file's name. */

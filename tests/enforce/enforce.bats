@@ -265,7 +265,7 @@ plant() {
 --log $SCRATCH/none/log
 --log $SCRATCH
 END
-    for line in '* devices x' 'devices 3' '* gpus 3' '* memory 3q' $'* devices 1\n* devices 2' 'no-such-user devices 1' '@no-such-group devices 1'; do
+    for line in '* devices x' 'devices 3' '* 3 gpus' '* memory 3q' $'* devices 1\n* devices 2' 'no-such-user devices 1' '@no-such-group devices 1'; do
         printf '# a comment\n%s\n' "$line" >"$SCRATCH/limits"
         run --separate-stderr enforce --non-env-processes --limits "$SCRATCH/limits"
         [[ $status == 1 && -z $output && $stderr == *"$SCRATCH/limits: line "[23]:* ]] || {
