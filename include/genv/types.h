@@ -177,7 +177,8 @@ struct genv_device {
     unsigned index; /* as nvidia-smi shows it */
     int minor;      /* N of /dev/nvidiaN, or -1; not the index */
     enum genv_device_state state;
-    bool mig; /* in MIG mode: genv shares it as a whole */
+    bool mig;            /* in MIG mode: genv shares it as a whole */
+    bool unified_memory; /* it has none of its own: @total_memory is the machine's, which programs without it use too */
     char pci_bus_id[GENV_BUS_ID_SIZE];
     char name[GENV_MODEL_SIZE];
     uint64_t total_memory; /* 0: unknown */

@@ -1,20 +1,26 @@
 /* genv view: runs a command that sees this environment's GPUs only. */
 #include "shim/view.h"
+
+#include <string.h>
+
 #include "cli/cli.h"
 #include "cli/installation.h"
 #include "shim/ids.h"
 
-/* CUDA_VISIBLE_DEVICES by UUID: PyTorch compares indices in it with how many devices NVML has, and in the view these
- * are fewer than in the machine. */
+/* CUDA_VISIBLE_DEVICES by UUID, where that is needed: PyTorch compares indices in it with how many devices NVML has, in
+ * the view fewer than in the machine. Other programs take nothing but indices, so that the user has the last word. */
 static int name_by_uuid(struct cli *cli, struct genv_error *err)
 {
-    const char *devices = getenv("CUDA_VISIBLE_DEVICES");
+    const char *devices = getenv("CUDA_VISIBLE_DEVICES"), *form = getenv("GENV_VISIBLE_DEVICES");
     cleanup_env struct genv_env *env = NULL;
     cleanup_text struct text uuids = TEXT_INIT;
+    bool forced = form && strcmp(form, "uuid") == 0;
 
-    if (!devices || cli_current_env(cli, &env, NULL) < 0)
+    if (!devices || (form && strcmp(form, "index") == 0) || cli_current_env(cli, &env, NULL) < 0)
         return 0;
-    ids_add_uuids(&uuids, env, devices);
+    if (!forced && ids_are_places(env, devices))
+        return 0;
+    ids_add_uuids(&uuids, env, devices, NULL);
     if (uuids.failed || (uuids.data && setenv("CUDA_VISIBLE_DEVICES", uuids.data, 1) < 0))
         return error_no_memory(err);
     return 0;
@@ -51,7 +57,9 @@ const struct command command_view = {
         "they see the devices of the environment, its processes, the memory that these use, and the environment's "
         "capacity as the total. In an environment nvidia-smi does so by itself. Where no environment is active, the "
         "command just runs. It is done with LD_LIBRARY_PATH, which programs with rights of their own (set-uid) "
-        "disregard.",
+        "disregard. CUDA_VISIBLE_DEVICES names devices by UUID where one's index is not below their number, which "
+        "PyTorch would not find by it; GENV_VISIBLE_DEVICES=index leaves the indices to programs that take nothing "
+        "else.",
     .group = GROUP_PROGRAMS,
     .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .examples = examples,

@@ -63,6 +63,19 @@ static int take_parts(const struct driver *driver, struct driver_answer *answer)
     return 0;
 }
 
+static int take_gaps(struct driver *driver, const struct genv_device *device, struct driver_answer *answer)
+{
+    struct genv_error reason = {0};
+
+    if (!driver->ops->knows_processes || driver->ops->knows_processes(driver, device))
+        return 0;
+    error_set(&reason, EOPNOTSUPP,
+              "the driver tells of no processes on device %u, as in WSL2: who uses it, and how much, cannot be known, "
+              "shown or enforced",
+              device->index);
+    return complain(answer, &reason);
+}
+
 /* Asks for what is wanted of a device. */
 static int take_device(struct driver *driver, unsigned what, struct genv_device *device, struct driver_answer *answer)
 {
@@ -71,6 +84,8 @@ static int take_device(struct driver *driver, unsigned what, struct genv_device 
 
     if (device->state == GENV_DEVICE_OK && what & ANSWER_SAMPLES)
         driver->ops->sample(driver, device);
+    if (device->state == GENV_DEVICE_OK && what & ANSWER_GAPS && take_gaps(driver, device, answer) < 0)
+        return -ENOMEM;
     if (device->state != GENV_DEVICE_OK || !(what & ANSWER_PROCESSES))
         return 0;
     r = driver->ops->add_processes(driver, device, &answer->processes, &answer->process_count, &reason);
@@ -160,12 +175,19 @@ static void end_text(char *text, size_t size)
     utf8_make_printable(text);
 }
 
+/* What is neither true nor false may not be read as bool. */
+static void settle_bool(bool *value)
+{
+    unsigned char byte;
+
+    memcpy(&byte, value, sizeof(byte));
+    *value = byte != 0;
+}
+
 static bool settle_device(struct genv_device *device)
 {
-    unsigned char mig;
-
-    memcpy(&mig, &device->mig, sizeof(mig)); /* what is neither true nor false may not be read as bool */
-    device->mig = mig != 0;
+    settle_bool(&device->mig);
+    settle_bool(&device->unified_memory);
     end_text(device->id.vendor, sizeof(device->id.vendor));
     end_text(device->id.uuid, sizeof(device->id.uuid));
     end_text(device->id.parent, sizeof(device->id.parent));

@@ -24,7 +24,11 @@ struct driver_answer {
 };
 
 /* What is asked for, besides the list of devices. */
-enum { ANSWER_SAMPLES = 1, ANSWER_PROCESSES = 2 };
+enum {
+    ANSWER_SAMPLES = 1,
+    ANSWER_PROCESSES = 2,
+    ANSWER_GAPS = 4, /* complaints (EOPNOTSUPP) about what the driver never tells */
+};
 
 /* Leaves an empty one behind. */
 void answer_release(struct driver_answer *answer);

@@ -44,6 +44,9 @@ struct driver_ops {
      */
     int (*add_processes)(struct driver *driver, const struct genv_device *device, struct driver_process **processes,
                          size_t *count, struct genv_error *err);
+    /* Whether the driver tells of processes on @device at all: where it does not, add_processes() adds none. NULL: it
+     * does. */
+    bool (*knows_processes)(struct driver *driver, const struct genv_device *device);
     void (*close)(struct driver *driver);
 };
 

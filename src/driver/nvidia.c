@@ -20,7 +20,7 @@ const struct driver_words nvidia_words = {
     .order = "PCI_BUS_ID",
     .remedies = {[GENV_DEVICE_OK] = "",
                  [GENV_DEVICE_LOST] = "reset it (nvidia-smi --gpu-reset -i N) or reboot; dmesg says why",
-                 [GENV_DEVICE_FORBIDDEN] = "ask for read and write permission on /dev/nvidia*",
+                 [GENV_DEVICE_FORBIDDEN] = "ask for read and write permission on /dev/nvidia* (in WSL2: /dev/dxg)",
                  [GENV_DEVICE_FAILED] = "see what nvidia-smi and dmesg say"},
     .no_device = "see whether nvidia-smi -L lists any",
     .divided = "nvidia-smi -mig 0 turns MIG off",
@@ -117,4 +117,24 @@ bool nvidia_is_counted_otherwise(const struct genv_device *devices, size_t count
             any_missing = true;
     }
     return any_there && any_missing; /* with all of them missing, the driver has not been used since the boot */
+}
+
+bool nvidia_is_wsl(void)
+{
+    return access(NVIDIA_WSL_NODE, F_OK) == 0 && access(NVIDIA_KERNEL_DIRECTORY, F_OK) < 0;
+}
+
+int nvidia_wsl_fingerprint(const char *node, const char *library, uint64_t *ret_fingerprint)
+{
+    cleanup_text struct text text = TEXT_INIT;
+    struct stat device, file;
+
+    if (stat(node, &device) < 0 || stat(library, &file) < 0)
+        return -ENOENT;
+    text_addf(&text, "%llx:%llx:%llx:%lld.%09ld", (unsigned long long)device.st_rdev, (unsigned long long)file.st_ino,
+              (unsigned long long)file.st_size, (long long)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+    if (text.failed)
+        return -ENOENT;
+    *ret_fingerprint = text_hash(text_hash(TEXT_HASH_INIT, "wsl"), text.data);
+    return 0;
 }

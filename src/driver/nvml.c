@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "base/text.h"
 #include "driver/nvidia.h"
@@ -46,6 +47,8 @@ static int driver_error(const struct nvml_library *library, nvmlReturn_t result,
     switch (result) {
     case NVML_ERROR_DRIVER_NOT_LOADED:
     case NVML_ERROR_LIBRARY_NOT_FOUND:
+        if (nvidia_is_wsl())
+            return error_set(err, ENODEV, NVIDIA_WSL_ABSENT);
         return error_set(
             err, ENODEV,
             "the NVIDIA driver is not loaded: load it (modprobe nvidia) or install it, or simulate GPUs by "
@@ -121,6 +124,33 @@ static nvmlReturn_t read_memory(const struct nvml_library *library, nvmlDevice_t
     return result;
 }
 
+static uint64_t machine_memory(void)
+{
+    struct sysinfo info;
+
+    return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
+}
+
+/* A device that has no memory of its own uses the machine's, and so do programs without it: its processes alone say
+ * how much of that it has. */
+static uint64_t sum_of_processes(const struct nvml_library *library, nvmlDevice_t handle,
+                                 const struct genv_device *device)
+{
+    cleanup_free struct driver_process *processes = NULL;
+    uint64_t sum = 0;
+    size_t count = 0;
+
+    if (!nvml_tells_processes(library, handle) ||
+        nvml_add_processes(library, handle, device, &processes, &count) != NVML_SUCCESS)
+        return GENV_UNKNOWN_U64;
+    for (size_t i = 0; i < count; i++) {
+        if (processes[i].used_memory == GENV_UNKNOWN_U64)
+            return GENV_UNKNOWN_U64;
+        sum += processes[i].used_memory;
+    }
+    return sum;
+}
+
 static nvmlReturn_t read_bus_id(const struct nvml_library *library, nvmlDevice_t handle, char *bus_id, size_t size)
 {
     nvmlPciInfo_t pci = {0};
@@ -162,9 +192,12 @@ static void describe(const struct nvml *nvml, unsigned index, struct genv_device
         device->minor = (int)minor;
     if (NVML_CALL(library, mig_mode, handle->handle, &mig, &pending) == NVML_SUCCESS)
         device->mig = mig != 0;
-    /* Some devices have no memory of their own to tell of; that alone is no failure. */
+    if (memory == NVML_ERROR_NOT_SUPPORTED && !device->mig) {
+        device->unified_memory = true;
+        device->total_memory = machine_memory();
+    }
     if (memory == NVML_ERROR_NOT_SUPPORTED || memory == NVML_ERROR_FUNCTION_NOT_FOUND)
-        memory = NVML_SUCCESS;
+        memory = NVML_SUCCESS; /* that it does not tell is no failure */
     device->state = state_of(bus != NVML_SUCCESS ? bus : memory);
 }
 
@@ -202,6 +235,8 @@ static void nvml_sample(struct driver *driver, struct genv_device *device)
         device->state = GENV_DEVICE_LOST;
         return;
     }
+    if (device->unified_memory)
+        device->sample.used_memory = sum_of_processes(library, handle->handle, device);
     if (NVML_CALL(library, utilization, handle->handle, &utilization) == NVML_SUCCESS && utilization.gpu <= 100)
         device->sample.utilization = (int)utilization.gpu;
     if (NVML_CALL(library, temperature, handle->handle, NVML_TEMPERATURE_GPU, &temperature) == NVML_SUCCESS)
@@ -253,6 +288,14 @@ static int nvml_processes(struct driver *driver, const struct genv_device *devic
                      nvml_library_reason(&nvml->library, result));
 }
 
+static bool nvml_knows_processes(struct driver *driver, const struct genv_device *device)
+{
+    struct nvml *nvml = (struct nvml *)driver;
+    const struct nvml_handle *handle = find(nvml, device);
+
+    return !handle || nvml_tells_processes(&nvml->library, handle->handle);
+}
+
 static void nvml_close(struct driver *driver)
 {
     struct nvml *nvml = (struct nvml *)driver;
@@ -301,7 +344,9 @@ static int nvml_open(struct driver **ret_driver, struct genv_error *err)
 
 static int nvml_fingerprint(uint64_t *ret_fingerprint)
 {
-    return nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, NVIDIA_NODES, ret_fingerprint);
+    if (nvidia_fingerprint(NVIDIA_KERNEL_DIRECTORY, NVIDIA_NODES, ret_fingerprint) == 0)
+        return 0;
+    return nvidia_is_wsl() ? nvidia_wsl_fingerprint(NVIDIA_WSL_NODE, NVIDIA_WSL_LIBRARY, ret_fingerprint) : -ENOENT;
 }
 
 const struct driver_ops driver_nvml = {
@@ -312,5 +357,6 @@ const struct driver_ops driver_nvml = {
     .list = nvml_list,
     .sample = nvml_sample,
     .add_processes = nvml_processes,
+    .knows_processes = nvml_knows_processes,
     .close = nvml_close,
 };

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "driver/nvidia.h"
+
 #define MEMBER(member) offsetof(struct nvml_library, member)
 
 static const struct binding {
@@ -54,6 +56,10 @@ int nvml_library_open(struct nvml_library *ret_library, struct genv_error *err)
 {
     struct nvml_library library = {.handle = dlopen(NVML_LIBRARY, RTLD_LAZY | RTLD_LOCAL)};
 
+    if (!library.handle && nvidia_is_wsl())
+        library.handle = dlopen(NVIDIA_WSL_LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+    if (!library.handle && nvidia_is_wsl() && access(NVIDIA_WSL_LIBRARY, F_OK) < 0)
+        return error_set(err, ENODEV, NVIDIA_WSL_ABSENT);
     if (!library.handle)
         return error_set(err, ENODEV,
                          "no NVIDIA driver was found (%s): install it, or simulate GPUs by setting GENV_DEVICES=4",

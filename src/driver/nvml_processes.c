@@ -122,6 +122,18 @@ static nvmlReturn_t collect_list(struct collection *collection, const struct nvm
     return result;
 }
 
+bool nvml_tells_processes(const struct nvml_library *library, nvmlDevice_t handle)
+{
+    for (int version = 3; version >= 1; version--) {
+        unsigned count = 0;
+        nvmlReturn_t result = call(&library->compute, version, handle, &count, NULL);
+
+        if (result != NVML_ERROR_FUNCTION_NOT_FOUND)
+            return result != NVML_ERROR_NOT_SUPPORTED;
+    }
+    return false;
+}
+
 nvmlReturn_t nvml_add_processes(const struct nvml_library *library, nvmlDevice_t handle,
                                 const struct genv_device *device, struct driver_process **processes, size_t *count)
 {

@@ -14,4 +14,7 @@ bool nvml_version_has_wrong_v3(const char *driver_version);
 nvmlReturn_t nvml_add_processes(const struct nvml_library *library, nvmlDevice_t handle,
                                 const struct genv_device *device, struct driver_process **processes, size_t *count);
 
+/* Whether there is a list of processes for @handle at all. */
+bool nvml_tells_processes(const struct nvml_library *library, nvmlDevice_t handle);
+
 #endif

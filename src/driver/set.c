@@ -119,6 +119,13 @@ static int set_add_processes(struct driver *driver, const struct genv_device *de
     return own ? own->ops->add_processes(own, device, processes, count, err) : 0;
 }
 
+static bool set_knows_processes(struct driver *driver, const struct genv_device *device)
+{
+    struct driver *own = driver_of((struct set *)driver, device);
+
+    return !own || !own->ops->knows_processes || own->ops->knows_processes(own, device);
+}
+
 static void set_close(struct driver *driver)
 {
     struct set *set = (struct set *)driver;
@@ -134,6 +141,7 @@ static const struct driver_ops set_ops = {
     .list = set_list,
     .sample = set_sample,
     .add_processes = set_add_processes,
+    .knows_processes = set_knows_processes,
     .close = set_close,
 };
 

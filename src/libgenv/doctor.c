@@ -45,6 +45,10 @@ static void check_device(const struct doctor *doctor, const struct driver_words 
     else if (device->mig)
         tell(doctor, GENV_FINDING_WARNING, "device", words->divided,
              "device %u is in MIG mode: genv shares it as a whole, not its instances", device->index);
+    else if (device->unified_memory)
+        tell(doctor, GENV_FINDING_OK, "device", "",
+             "device %u shares the machine's memory: a capacity is a part of that, which other programs use too",
+             device->index);
 }
 
 /* A driver and its devices. */
@@ -72,7 +76,7 @@ static void check_drivers(const struct doctor *doctor, struct genv *g)
     const struct genv_device *devices;
     struct genv_error reason = {0};
 
-    if (driver_ask(&g->gate, 0, g->driver_timeout_ms, &answer, &reason) < 0) {
+    if (driver_ask(&g->gate, ANSWER_GAPS, g->driver_timeout_ms, &answer, &reason) < 0) {
         tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", reason.message);
         return;
     }
@@ -82,7 +86,8 @@ static void check_drivers(const struct doctor *doctor, struct genv *g)
         devices += answer.parts[i].device_count;
     }
     for (size_t i = 0; i < answer.complaint_count; i++)
-        tell(doctor, GENV_FINDING_ERROR, "driver", "", "%s", answer.complaints[i].message);
+        tell(doctor, answer.complaints[i].code == EOPNOTSUPP ? GENV_FINDING_WARNING : GENV_FINDING_ERROR, "driver", "",
+             "%s", answer.complaints[i].message);
 }
 
 /* Everyone must be able to write here, and nobody to touch what is another's: mode 1777, owner root or oneself. */

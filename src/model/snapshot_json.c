@@ -100,6 +100,7 @@ static const struct json_field device_fields[] = {
     TEXT_OR_NULL("name", struct device_entry, device.name),
     TEXT_OR_NULL("state", struct device_entry, state),
     NUMBER_OR_NULL("mig", JSON_KIND_BOOL, struct device_entry, device.mig, 0),
+    NUMBER_OR_NULL("unified_memory", JSON_KIND_BOOL, struct device_entry, device.unified_memory, 0),
     NUMBER_OR_NULL("total_memory", JSON_KIND_U64, struct device_entry, device.total_memory, 0),
     NUMBER_OR_NULL("used_memory", JSON_KIND_U64, struct device_entry, device.sample.used_memory, -1),
     NUMBER_OR_NULL("utilization", JSON_KIND_I32, struct device_entry, device.sample.utilization, GENV_UNKNOWN_INT),

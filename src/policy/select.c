@@ -138,6 +138,9 @@ static int refuse_count(const struct select_view *view, const struct candidate *
             largest = candidates[d].device->total_memory;
     }
     genv_amount_format(capacity, amount);
+    if (largest == 0 && capacity)
+        return error_set(err, EBUSY, "cannot attach %d device%s with %s: no device tells how much memory it has", count,
+                         count == 1 ? "" : "s", amount);
     if (capacity > largest) {
         genv_amount_format(largest, size);
         return error_set(err, EBUSY, "cannot attach %d device%s with %s: the largest device has %s", count,

@@ -52,15 +52,30 @@ static bool names_devices(char **words)
     return false;
 }
 
-/* The modes that take UUIDs; topo and the like know indices alone. */
+/* Where UUIDs are put in. In the other modes the numbers of the view are the machine's anyway. */
 static bool takes_uuids(const char *word)
 {
     return !word || word[0] == '-' || strcmp(word, "pmon") == 0 || strcmp(word, "dmon") == 0;
 }
 
+/* Whether the view counts devices from 0 here: nvidia-smi tells how many there are (view/program.c). */
+static bool are_counted(char **words)
+{
+    bool queries = false;
+
+    for (; *words; words++) {
+        queries |= strncmp(*words, "--query-gpu", strlen("--query-gpu")) == 0;
+        if (strcmp(*words, "-q") == 0 || strcmp(*words, "--query") == 0 || (queries && strstr(*words, "count")))
+            return true;
+    }
+    return false;
+}
+
 /* @argv with devices named by UUID: -i 2 means the device that everybody calls 2, not the third one of the view. */
 static void name_by_uuid(char **argv, const struct genv_env *env, struct argv *ret_words)
 {
+    const char *nobody = are_counted(argv + 1) ? "none" : NULL;
+
     argv_add(ret_words, argv[0]);
     for (char **word = argv + 1; *word; word++) {
         cleanup_text struct text list = TEXT_INIT;
@@ -80,18 +95,40 @@ static void name_by_uuid(char **argv, const struct genv_env *env, struct argv *r
             text_add(&list, "=");
             option++;
         }
-        ids_add_uuids(&list, env, *word + option);
+        ids_add_uuids(&list, env, *word + option, nobody);
         ret_words->failed |= list.failed;
         if (!list.failed)
             argv_add(ret_words, list.data);
     }
 }
 
+static bool only_lists(char **words)
+{
+    return words[0] && !words[1] && (strcmp(words[0], "-L") == 0 || strcmp(words[0], "--list-gpus") == 0);
+}
+
+/* Whether the devices of the environment are those that one gets by counting. */
+static bool are_numbered_by_counting(void)
+{
+    cleanup_shim_env struct genv_env *env = NULL;
+
+    if (shim_environment(&env, NULL) < 0)
+        return true; /* none are shown */
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        if (env->attachments[i].index != (int)i)
+            return false;
+    }
+    return true;
+}
+
 static int become_on_view(const char *program, char **argv)
 {
     cleanup_shim_env struct genv_env *env = NULL;
     cleanup_argv struct argv words = {.count = 0};
+    int status;
 
+    if (only_lists(argv + 1) && !are_numbered_by_counting() && report_list_by_number(&status))
+        return status;
     /* Only who names devices pays for a look at the environment. */
     if (!takes_uuids(argv[1]) || !names_devices(argv + 1) || shim_environment(&env, NULL) < 0)
         return shim_become(program, argv);

@@ -186,6 +186,26 @@ static int print_list(struct report *report)
     return print(report);
 }
 
+/* Whether all that nvidia-smi would say of them is their names: it tells of instances, and why others do not work. */
+static bool are_plain(const struct report *report)
+{
+    for (size_t i = 0; i < report->count; i++) {
+        if (report->devices[i].device->state != GENV_DEVICE_OK || report->devices[i].device->mig)
+            return false;
+    }
+    return report->env && report->count == report->env->attachment_count;
+}
+
+bool report_list_by_number(int *ret_status)
+{
+    cleanup_with(report_release) struct report report = {.count = 0};
+
+    if (look(&report, GENV_DEPTH_LIVE, NULL) < 0 || !are_plain(&report))
+        return false;
+    *ret_status = print_list(&report);
+    return true;
+}
+
 int report_list(void)
 {
     cleanup_with(report_release) struct report report = {.count = 0};

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define INVENTORY_VERSION 1
+#define INVENTORY_VERSION 2 /* 1 did not know of unified memory */
 
 struct inventory {
     int version;
@@ -30,6 +30,10 @@ static const struct json_field device_fields[] = {
      .optional = true,
      .absent = -1},
     {.key = "mig", .kind = JSON_KIND_BOOL, .offset = offsetof(struct genv_device, mig)},
+    {.key = "unified_memory",
+     .kind = JSON_KIND_BOOL,
+     .offset = offsetof(struct genv_device, unified_memory),
+     .optional = true},
     DEVICE_TEXT("vendor", id.vendor),
     DEVICE_TEXT("uuid", id.uuid),
     DEVICE_TEXT("parent", id.parent),

@@ -1,4 +1,4 @@
-/* The machine's own libnvidia-ml.so.1: found and loaded at the first call, and never unloaded. */
+/* The machine's own libnvidia-ml.so.1: found and loaded at the first look for it, and never unloaded. */
 #include "view/backend.h"
 
 #include <dlfcn.h>
@@ -96,6 +96,16 @@ bool backend_has(enum entry entry)
     void *target = backend_look_up(entry);
 
     return target != (void *)answer_no_library && target != (void *)answer_no_function;
+}
+
+bool backend_is_there(void)
+{
+    return open_library() != NULL;
+}
+
+bool backend_lacks(enum entry entry)
+{
+    return backend_look_up(entry) == (void *)answer_no_function;
 }
 
 /* The one function whose answer is no result. */

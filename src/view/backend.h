@@ -1,4 +1,5 @@
-/* The machine's own libnvidia-ml.so.1, which the view passes calls on to: found and loaded at the first call. */
+/* The machine's own libnvidia-ml.so.1, which the view passes calls on to: found and loaded with it, or at the
+ * first call that finds one. */
 #ifndef VIEW_BACKEND_H
 #define VIEW_BACKEND_H
 
@@ -15,6 +16,9 @@ void *backend_look_up(enum entry entry);
 
 /* Whether the backend has it. */
 bool backend_has(enum entry entry);
+/* Whether there is a backend; whether there is one, and it does not have it. */
+bool backend_is_there(void);
+bool backend_lacks(enum entry entry);
 
 /* The backend's function: BACKEND(nvmlDeviceGetCount_v2)(&count). */
 #define BACKEND(name) ((__typeof__(name) *)backend_look_up(ENTRY_##name))

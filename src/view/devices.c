@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "view/program.h"
+
 static nvmlReturn_t get_count(unsigned *ret_count)
 {
     return backend_has(ENTRY_nvmlDeviceGetCount_v2) ? BACKEND(nvmlDeviceGetCount_v2)(ret_count)
@@ -65,6 +67,31 @@ static int compare_index(const void *left, const void *right)
     return (a->index > b->index) - (a->index < b->index);
 }
 
+/* Gives each device its place. They are ascending, so those that stay at their number come first. */
+static nvmlReturn_t place(struct device_list *list)
+{
+    unsigned stays = 0, rest;
+    struct device *placed;
+
+    list->places = list->count;
+    while (stays < list->count && list->devices[stays].index < list->count)
+        stays++;
+    rest = stays;
+    if (stays == 0 || list->devices[stays - 1].index == stays - 1)
+        return NVML_SUCCESS;
+    placed = calloc(list->count, sizeof(*placed));
+    if (!placed)
+        return NVML_ERROR_MEMORY;
+    for (unsigned i = 0, next = 0; i < list->count; i++) {
+        bool is_there = next < stays && list->devices[next].index <= i;
+
+        placed[i] = is_there || rest == list->count ? list->devices[next++] : list->devices[rest++];
+    }
+    free(list->devices);
+    list->devices = placed;
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t devices_list(const struct scene *scene, struct device_list *ret_list)
 {
     const struct genv_env *env = scene->env;
@@ -85,20 +112,29 @@ nvmlReturn_t devices_list(const struct scene *scene, struct device_list *ret_lis
             find_anywhere(attachment, count, device))
             ret_list->count++;
     }
-    if (ret_list->count)
-        qsort(ret_list->devices, ret_list->count, sizeof(*ret_list->devices), compare_index);
+    if (!ret_list->count)
+        return NVML_SUCCESS;
+    qsort(ret_list->devices, ret_list->count, sizeof(*ret_list->devices), compare_index);
+    if (!program_passes_over_numbers())
+        return place(ret_list);
+    ret_list->places = ret_list->devices[ret_list->count - 1].index + 1;
     return NVML_SUCCESS;
 }
 
-const struct device *devices_choose(const struct device_list *list, unsigned index)
+nvmlReturn_t devices_choose(const struct device_list *list, unsigned index, const struct device **ret_device)
 {
-    if (index < list->count)
-        return &list->devices[index];
-    for (unsigned i = 0; i < list->count; i++) {
+    const struct device *found = NULL;
+
+    for (unsigned i = 0; i < list->count && !found; i++) {
         if (list->devices[i].index == index)
-            return &list->devices[i];
+            found = &list->devices[i];
     }
-    return NULL;
+    if (!found && index >= list->places)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    if (!found && program_passes_over_numbers())
+        return NVML_ERROR_NO_PERMISSION;
+    *ret_device = found ? found : &list->devices[index];
+    return NVML_SUCCESS;
 }
 
 /* The device that a MIG instance is a part of. */

@@ -12,9 +12,16 @@ struct device {
     unsigned index; /* the machine's */
 };
 
+/* A device's number is the machine's, which genv, nvidia-smi and CUDA_VISIBLE_DEVICES speak of. But programs count from
+ * 0 to how many devices there are. So a device whose number is below that has its place there, and the others have the
+ * places that are left over, in order: no number means two devices.
+ *
+ * nvidia-smi can do without that: it passes over the numbers of devices that it may not open. To it, in the modes that
+ * tell of no number of devices, the places are the machine's numbers, and those of others are forbidden. */
 struct device_list {
-    struct device *devices; /* ascending by index */
+    struct device *devices; /* by place, or ascending by index */
     unsigned count;
+    unsigned places; /* how many there are to a program */
 };
 
 static inline void device_list_release(struct device_list *list)
@@ -26,10 +33,9 @@ static inline void device_list_release(struct device_list *list)
 /* Fails as the backend does where NVML can't be asked at all. */
 nvmlReturn_t devices_list(const struct scene *scene, struct device_list *ret_list);
 
-/* Chooses the device that a program means by @index. Programs number devices from 0 to their count; who knows the
- * machine's numbers (nvidia-smi shows them, CUDA_VISIBLE_DEVICES has them) may use one of those, where it is none of
- * the former. NULL: there is none. */
-const struct device *devices_choose(const struct device_list *list, unsigned index);
+/* The device that a program means by @index. INVALID_ARGUMENT: there is none; NO_PERMISSION: it is not the
+ * environment's. */
+nvmlReturn_t devices_choose(const struct device_list *list, unsigned index, const struct device **ret_device);
 
 /* The attachment to the device of @handle, or to that of the MIG instance that it stands for. NO_PERMISSION: it is not
  * the environment's; other results are the backend's. */

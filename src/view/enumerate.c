@@ -9,7 +9,7 @@ static nvmlReturn_t count_devices(const struct scene *scene, nvmlReturn_t result
     if (result != NVML_SUCCESS || scene->shows_everything)
         return result;
     result = devices_list(scene, &list);
-    *count = list.count;
+    *count = list.places;
     return result;
 }
 
@@ -29,13 +29,12 @@ static nvmlReturn_t find_handle_by_index(const struct scene *scene, unsigned ind
 {
     cleanup_devices struct device_list list = {.count = 0};
     const struct device *chosen;
-    nvmlReturn_t result = devices_list(scene, &list);
+    nvmlReturn_t result = device ? devices_list(scene, &list) : NVML_ERROR_INVALID_ARGUMENT;
 
+    if (result == NVML_SUCCESS)
+        result = devices_choose(&list, index, &chosen);
     if (result != NVML_SUCCESS)
         return result;
-    chosen = devices_choose(&list, index);
-    if (!device || !chosen)
-        return NVML_ERROR_INVALID_ARGUMENT;
     if (chosen->result == NVML_SUCCESS)
         *device = chosen->handle;
     return chosen->result;

@@ -116,8 +116,7 @@ static const enum entry process_entries[PROCESS_LISTS][3] = {
      ENTRY_nvmlDeviceGetMPSComputeRunningProcesses_v3},
 };
 
-/* Reads a list, by its newest version up to @version. One that the backend lacks, or does not support here, has none.
- */
+/* Reads a list, by its newest version up to @version. NOT_SUPPORTED: the backend lacks it, or has none here. */
 static nvmlReturn_t read_processes(const struct scene *scene, const enum entry entries[3], int version,
                                    nvmlDevice_t device, nvmlProcessInfo_v2_t **ret_processes, unsigned *ret_count)
 {
@@ -130,12 +129,10 @@ static nvmlReturn_t read_processes(const struct scene *scene, const enum entry e
     while (version > 0 && !backend_has(entries[version - 1]))
         version--;
     if (version == 0)
-        return NVML_SUCCESS;
+        return NVML_ERROR_NOT_SUPPORTED;
     request.function = (process_function)backend_look_up(entries[version - 1]);
     source = process_source(scene, &request, version);
     result = list_read(&source, &list);
-    if (result == NVML_ERROR_NOT_SUPPORTED)
-        return NVML_SUCCESS;
     if (result != NVML_SUCCESS)
         return result;
     *ret_processes = calloc(list.count + 1, sizeof(**ret_processes));
@@ -173,16 +170,47 @@ static unsigned long long sum_memory(nvmlProcessInfo_v2_t *const lists[], const 
     return sum;
 }
 
+/* All lists of the environment's processes on the device; free() each. NOT_SUPPORTED: there is none of them. */
+static nvmlReturn_t read_lists(const struct scene *scene, nvmlDevice_t device, nvmlProcessInfo_v2_t *ret_lists[],
+                               unsigned ret_counts[])
+{
+    int version = has_wrong_v3() ? 2 : 3;
+    unsigned missing = 0;
+
+    if (!processes_are_ours())
+        return NVML_SUCCESS;
+    for (unsigned i = 0; i < PROCESS_LISTS; i++) {
+        nvmlReturn_t result = read_processes(scene, process_entries[i], version, device, &ret_lists[i], &ret_counts[i]);
+
+        if (result == NVML_ERROR_NOT_SUPPORTED)
+            missing++;
+        else if (result != NVML_SUCCESS)
+            return result;
+    }
+    return missing == PROCESS_LISTS ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
+}
+
+bool processes_have(const struct scene *scene, nvmlDevice_t device, unsigned pid)
+{
+    nvmlProcessInfo_v2_t *lists[PROCESS_LISTS] = {NULL};
+    unsigned counts[PROCESS_LISTS] = {0};
+    bool found = false;
+
+    read_lists(scene, device, lists, counts);
+    for (unsigned i = 0; i < PROCESS_LISTS; i++) {
+        for (unsigned j = 0; j < counts[i]; j++)
+            found |= lists[i][j].pid == pid;
+        free(lists[i]);
+    }
+    return found;
+}
+
 nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t device, unsigned long long *ret_bytes)
 {
     nvmlProcessInfo_v2_t *lists[PROCESS_LISTS] = {NULL};
     unsigned counts[PROCESS_LISTS] = {0};
-    nvmlReturn_t result = NVML_SUCCESS;
-    int version = has_wrong_v3() ? 2 : 3;
-    bool are_ours = processes_are_ours();
+    nvmlReturn_t result = read_lists(scene, device, lists, counts);
 
-    for (unsigned i = 0; i < PROCESS_LISTS && result == NVML_SUCCESS && are_ours; i++)
-        result = read_processes(scene, process_entries[i], version, device, &lists[i], &counts[i]);
     *ret_bytes = sum_memory(lists, counts);
     for (unsigned i = 0; i < PROCESS_LISTS; i++)
         free(lists[i]);

@@ -14,7 +14,11 @@ bool processes_are_ours(void);
  * can't be told from others. */
 nvmlReturn_t processes_give(const struct list_source *source, nvmlDevice_t device, unsigned *count, void *entries);
 
-/* The memory that the environment's processes use on the device, or MIG instance. */
+/* Whether a list of the device's processes has @pid, and it is the environment's. */
+bool processes_have(const struct scene *scene, nvmlDevice_t device, unsigned pid);
+
+/* The memory that the environment's processes use on the device, or MIG instance. NOT_SUPPORTED: the driver tells of no
+ * processes there. */
 nvmlReturn_t processes_used_memory(const struct scene *scene, nvmlDevice_t device, unsigned long long *ret_bytes);
 
 #endif

@@ -132,7 +132,7 @@ bare() {
     command -v strace >/dev/null || skip 'strace is not installed'
     [ "$GENV_SANITIZE" = none ] || skip 'the leak check does not work under strace'
     # Until the real program takes over, by its execve.
-    strace -f -qq -o "$SCRATCH/trace" nvidia-smi -L
+    strace -f -qq -o "$SCRATCH/trace" nvidia-smi -q
     sed '/execve("[^"]*\/real\/nvidia-smi"/q' "$SCRATCH/trace" >"$SCRATCH/shim"
     [ "$(wc -l <"$SCRATCH/shim")" -lt "$(wc -l <"$SCRATCH/trace")" ]
     run ! grep -F "$GENV_TMPDIR" "$SCRATCH/shim"

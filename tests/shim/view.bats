@@ -23,14 +23,35 @@ teardown() {
     [ "$(variable LD_LIBRARY_PATH)" = "$VIEW:/a" ]
 }
 
-@test "the command gets the devices that are visible to CUDA by UUID" {
+# What the command gets of the CUDA_VISIBLE_DEVICES $1.
+seen() {
+    CUDA_VISIBLE_DEVICES=$1 genv view monitor
+    variable CUDA_VISIBLE_DEVICES
+}
+
+@test "devices that are visible to CUDA are named by UUID where an index would be too high, and only there" {
+    local uuids
+    enter e 0
+    genv devices attach --eid e --index 1 >/dev/null
+    genv devices attach --eid e --index 3 >/dev/null
+    uuids=$(jq -r '[.attachments[].uuid] | join(",")' "$GENV_TMPDIR/envs/e.json")
+    [ "$(seen 1,3)" = "$uuids" ]
+    [ "$(seen '1, 3')" = "$uuids" ]
+    [ "$(seen $' 1\t,3 ')" = "$uuids" ]
+    [ "$(seen 3)" = "${uuids#*,}" ]
+    [ "$(seen 1)" = 1 ] # as the user has narrowed it
+    [ "$(seen 0,7)" = 0,7 ]
+    [ "$(GENV_VISIBLE_DEVICES=index seen 1,3)" = 1,3 ]
+    [ "$(GENV_VISIBLE_DEVICES=uuid seen 1)" = "${uuids%,*}" ]
+}
+
+@test "devices whose indices are as the command counts them keep these" {
     enter e 2
     local uuids
     uuids=$(jq -r '[.attachments[].uuid] | join(",")' "$GENV_TMPDIR/envs/e.json")
-    CUDA_VISIBLE_DEVICES=0,1 genv view monitor
-    [ "$(variable CUDA_VISIBLE_DEVICES)" = "$uuids" ]
-    CUDA_VISIBLE_DEVICES=1 genv view monitor # as the user has narrowed it
-    [ "$(variable CUDA_VISIBLE_DEVICES)" = "${uuids#*,}" ]
+    [ "$(seen 0,1)" = 0,1 ]
+    [ "$(seen 1)" = 1 ]
+    [ "$(GENV_VISIBLE_DEVICES=uuid seen '0, 1')" = "$uuids" ]
     CUDA_VISIBLE_DEVICES=-1 genv view monitor
     [ "$(variable CUDA_VISIBLE_DEVICES)" = -1 ]
 }
@@ -96,4 +117,46 @@ teardown() {
     CUDA_VISIBLE_DEVICES=0,2 genv view -- monitor
     [ "$(variable CUDA_VISIBLE_DEVICES)" = GPU-a,GPU-c ]
     [ "$(variable GENV_ENVIRONMENT_ID)" = e ]
+}
+
+# Each before there is an inventory: what root writes then, everybody believes until the next boot.
+@test "all of genv's programs see the whole machine in the view" {
+    cp "$(dirname "$GENV_BIN")/../view/libnvidia-ml.so.1" "$VIEW"
+    cp "$(dirname "$GENV_BIN")"/../libexec/genv-{monitor,top} "$PREFIX/libexec"
+    unset GENV_DEVICES
+    export GENV_SIMULATOR=$SCRATCH/world LD_LIBRARY_PATH=$GENV_NVML
+    sleep 600 3>&- &
+    members+=($!)
+    echo '{"devices": [{"uuid": "GPU-a", "processes": [{"pid": '"$!"', "used_memory": 7}]}, {"uuid": "GPU-b"}, {"uuid": "GPU-c"}]}' \
+        >"$GENV_SIMULATOR"
+    enter e 0
+    genv devices attach --eid e --index 2 --quiet
+    anew() {
+        rm -f "$GENV_TMPDIR"/inventory-*
+        run -0 --separate-stderr genv view -- "$@"
+    }
+    anew genv snapshot
+    [ "$(jq -c '[[.devices[].uuid], [.processes[].pid]]' <<<"$output")" = '[["GPU-a","GPU-b","GPU-c"],['"${members[0]}"']]' ]
+    anew genv devices --no-header
+    [ "$(wc -l <<<"$output")" -eq 3 ]
+    rm -f "$GENV_TMPDIR"/inventory-*
+    run genv view -- genv doctor
+    [[ $output == *'nvml 550.163.01: 3 devices'* ]]
+    anew genv attach --index 0
+    [ "$output" = 'Attached to GPUs at indices 0,2' ]
+    [[ $stderr == *"${members[0]}"* ]] # warns of whose process is there
+    anew genv detach --index 0
+    anew genv enforce --interval 0 --non-env-processes --dry-run
+    [[ $output$stderr == *"${members[0]}"* ]]
+    anew genv top --once
+    [[ $output == *'GPU'* ]]
+    [ "$(grep -cE '^ *[0-2] ' <<<"$output")" -ge 3 ]
+    # A shell that tmux or JupyterLab starts there, in an environment of its own.
+    anew genv run --gpus 1 -- sh -c 'genv view -- genv devices query --query index | wc -l; echo "$CUDA_VISIBLE_DEVICES"'
+    [ "$output" = $'3\n1' ]
+    genv view -- genv monitor --port 0 --interval 1 >"$SCRATCH/monitor" 2>&1 3>&- &
+    members+=($!)
+    until grep -q 'http://' "$SCRATCH/monitor"; do sleep 0.05; done
+    run -0 curl -s --noproxy '*' "$(grep -o 'http://[^ ]*:[0-9]*' "$SCRATCH/monitor" | head -n 1)/metrics"
+    [ "$(grep -c '^genv_device_memory_total_bytes{' <<<"$output")" -eq 3 ]
 }

@@ -146,6 +146,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory)
 
     ENTER_DEVICE(device);
     REQUIRE(memory);
+    if (entry.device->unified_memory)
+        return NVML_ERROR_NOT_SUPPORTED;
     figures = memory_of(&entry);
     *memory = (nvmlMemory_t){.total = figures.total, .free = figures.free, .used = figures.used + figures.reserved};
     return NVML_SUCCESS;
@@ -160,6 +162,8 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
     version = memory->version;
     if (version != NVML_STRUCT_VERSION(nvmlMemory_v2_t, 2))
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    if (entry.device->unified_memory)
+        return NVML_ERROR_NOT_SUPPORTED;
     *memory = memory_of(&entry);
     memory->version = version;
     return NVML_SUCCESS;
@@ -169,6 +173,8 @@ nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *
 {
     ENTER_DEVICE(device);
     REQUIRE(memory);
+    if (entry.device->unified_memory)
+        return NVML_ERROR_NOT_SUPPORTED;
     *memory = (nvmlBAR1Memory_t){.total = entry.device->total_memory, .free = entry.device->total_memory};
     return NVML_SUCCESS;
 }

@@ -10,6 +10,16 @@
 #define PRIVATE_TOPOLOGY_SYSTEM 4
 #define HANDLER(fn)             ((void (*)(void))(fn))
 
+/* Of unsupported.c. */
+nvmlReturn_t nvmlDeviceGetGpuOperationMode(void);
+nvmlReturn_t nvmlDeviceSetGpuOperationMode(void);
+nvmlReturn_t nvmlDeviceGetPowerManagementLimitConstraints(void);
+nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(void);
+nvmlReturn_t nvmlDeviceSetPowerManagementLimit(void);
+nvmlReturn_t nvmlDeviceGetCurrentClocksThrottleReasons(void);
+nvmlReturn_t nvmlDeviceGetSupportedClocksThrottleReasons(void);
+nvmlReturn_t nvmlDeviceGetBoardPartNumber(void);
+
 /* The first 16 bytes of what nvidia-smi passes; no other table is known. */
 static const unsigned char table_guid[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c, 0x4e,
                                              0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
@@ -19,7 +29,7 @@ struct private_process {
     char name[4096];
 };
 
-_Static_assert(sizeof(struct private_process) == 4128, "layout of the private table's processes");
+_Static_assert(sizeof(struct private_process) == PRIVATE_ENTRY_SIZE, "layout of the private table's processes");
 
 static union {
     uintptr_t size; /* of the table, in bytes: slot 0 */
@@ -59,18 +69,22 @@ static nvmlReturn_t private_bus_id(unsigned index, char *bus_id, unsigned size)
                : NVML_ERROR_INSUFFICIENT_SIZE;
 }
 
-static nvmlReturn_t give_private_list(const struct entry *entry, unsigned type, unsigned *count,
-                                      struct private_process *processes)
+/* Entries are as far apart as the file says: wider ones have something unknown at their end. */
+static nvmlReturn_t give_private_list(const struct entry *entry, unsigned type, unsigned *count, void *processes)
 {
-    nvmlReturn_t result = give_list(entry, type, count, processes, sizeof(*processes));
+    size_t size = (size_t)entry->world->private_entry_size;
+    nvmlReturn_t result = give_list(entry, type, count, processes, size);
 
-    for (unsigned i = 0; result == NVML_SUCCESS && i < *count; i++)
-        give_process_name(entry->world, processes[i].detail.pid, processes[i].name, sizeof(processes[i].name));
+    for (unsigned i = 0; result == NVML_SUCCESS && i < *count; i++) {
+        struct private_process *process = (struct private_process *)((char *)processes + i * size);
+
+        give_process_name(entry->world, process->detail.pid, process->name, sizeof(process->name));
+    }
     return result;
 }
 
 #define PRIVATE_LIST(function, type)                                                                                   \
-    static nvmlReturn_t function(nvmlDevice_t device, unsigned *count, struct private_process *processes)              \
+    static nvmlReturn_t function(nvmlDevice_t device, unsigned *count, void *processes)                                \
     {                                                                                                                  \
         ENTER_DEVICE(device);                                                                                          \
         return give_private_list(&entry, type, count, processes);                                                      \
@@ -120,9 +134,23 @@ EACH_SLOT
 #undef EACH
 
 static void (*const handlers[SLOT_COUNT])(void) = {
-    [23] = HANDLER(private_common_ancestor), [72] = HANDLER(private_is_monitorable),
-    [81] = HANDLER(private_bus_id),          [213] = HANDLER(private_compute_processes),
-    [214] = HANDLER(private_mps_processes),  [215] = HANDLER(private_graphics_processes),
+    [23] = HANDLER(private_common_ancestor),
+    [72] = HANDLER(private_is_monitorable),
+    [81] = HANDLER(private_bus_id),
+    [213] = HANDLER(private_compute_processes),
+    [214] = HANDLER(private_mps_processes),
+    [215] = HANDLER(private_graphics_processes),
+    /* public functions that are in the table as well */
+    [29] = HANDLER(nvmlDeviceGetGpuOperationMode),
+    [30] = HANDLER(nvmlDeviceSetGpuOperationMode),
+    [31] = HANDLER(nvmlDeviceGetDisplayActive),
+    [46] = HANDLER(nvmlDeviceGetPowerManagementLimitConstraints),
+    [47] = HANDLER(nvmlDeviceGetPowerManagementDefaultLimit),
+    [48] = HANDLER(nvmlDeviceSetPowerManagementLimit),
+    [57] = HANDLER(nvmlDeviceGetCurrentClocksThrottleReasons),
+    [58] = HANDLER(nvmlDeviceGetSupportedClocksThrottleReasons),
+    [108] = HANDLER(nvmlDeviceGetEnforcedPowerLimit),
+    [149] = HANDLER(nvmlDeviceGetBoardPartNumber),
 };
 
 static void (*const unanswered_slots[SLOT_COUNT])(void) = {
@@ -140,7 +168,9 @@ static uintptr_t table_size(const struct world *world)
     sscanf(world->driver_version, "%u", &major);
     if (major < 550)
         return 1960;
-    return major < 580 ? 2008 : 2160;
+    if (major < 580)
+        return major < 555 ? 2008 : 2040;
+    return 2160;
 }
 
 nvmlReturn_t nvmlInternalGetExportTable(const void **ret_table, const void *guid)
@@ -150,8 +180,8 @@ nvmlReturn_t nvmlInternalGetExportTable(const void **ret_table, const void *guid
     if (memcmp(guid, table_guid, sizeof(table_guid)) != 0)
         return NVML_ERROR_NOT_FOUND;
     table[0].size = table_size(entry.world);
-    for (unsigned i = 1; i < SLOT_COUNT; i++)
-        table[i].handler = handlers[i] ? handlers[i] : unanswered_slots[i];
+    for (unsigned i = 1, from = entry.world->private_table_moved ? 2 : 1; i < SLOT_COUNT; i++, from++)
+        table[i].handler = from < SLOT_COUNT && handlers[from] ? handlers[from] : unanswered_slots[i];
     *ret_table = table;
     return NVML_SUCCESS;
 }

@@ -224,3 +224,17 @@ nvmlReturn_t nvmlDeviceGetFBCSessions(nvmlDevice_t device, unsigned *count, nvml
     }
     return result;
 }
+
+/* There are no virtual machines. */
+nvmlReturn_t nvmlDeviceGetVgpuProcessUtilization(nvmlDevice_t device, unsigned long long last_seen, unsigned *count,
+                                                 void *samples);
+nvmlReturn_t nvmlDeviceGetVgpuProcessUtilization(nvmlDevice_t device, unsigned long long last_seen, unsigned *count,
+                                                 void *samples)
+{
+    (void)last_seen;
+    (void)samples;
+    ENTER_DEVICE(device);
+    REQUIRE(count);
+    *count = 0;
+    return NVML_SUCCESS;
+}

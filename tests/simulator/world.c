@@ -180,15 +180,15 @@ static bool read_device(const struct parser *parser, json_t *json, unsigned inde
         .total_memory = 16ull << 30,
     };
     if (!unpack(parser, json,
-                "{s:s, s?s, s?s, s?s, s?i, s?i, s?i, s?i, s?i, s?i, s?[ii], s?b, s?b, s?o, s?o, s?o, s?o, s?o, s?s, "
-                "s?s, s?o}",
+                "{s:s, s?s, s?s, s?s, s?i, s?i, s?i, s?i, s?i, s?i, s?[ii], s?b, s?b, s?b, s?o, s?o, s?o, s?o, s?o, "
+                "s?s, s?s, s?o}",
                 "uuid", &device->uuid, "bus_id", &bus_id, "name", &device->name, "serial", &device->serial, "minor",
                 &device->minor, "utilization", &device->utilization, "memory_utilization", &device->memory_utilization,
                 "temperature", &device->temperature, "power", &device->power, "power_limit", &device->power_limit,
                 "compute_capability", &device->compute_capability[0], &device->compute_capability[1], "persistence",
-                &device->persistence, "mig", &device->mig, "mig_instances", &mig_instances, "total_memory", &total,
-                "reserved_memory", &reserved, "used_memory", &used, "processes", &processes, "handle", &handle, "query",
-                &query, "results", &results))
+                &device->persistence, "mig", &device->mig, "unified_memory", &device->unified_memory, "mig_instances",
+                &mig_instances, "total_memory", &total, "reserved_memory", &reserved, "used_memory", &used, "processes",
+                &processes, "handle", &handle, "query", &query, "results", &results))
         return false;
     snprintf(default_bus_id, sizeof(default_bus_id), "%08X:%02X:00.0", index / 255, index % 255 + 1);
     device->results = results;
@@ -212,9 +212,11 @@ static bool read_world(const struct parser *parser, struct world *world)
     world->nvml_version = "12.550.163.01";
     world->cuda_version = 12040;
     world->private_table_size = -1;
-    if (!unpack(parser, world->json, "{s?s, s?s, s?i, s?s, s?i, s?i, s?o, s?o, s?o}", "driver_version",
+    world->private_entry_size = PRIVATE_ENTRY_SIZE;
+    if (!unpack(parser, world->json, "{s?s, s?s, s?i, s?s, s?i, s?i, s?i, s?b, s?o, s?o, s?o}", "driver_version",
                 &world->driver_version, "nvml_version", &world->nvml_version, "cuda_version", &world->cuda_version,
                 "init", &init, "init_delay_ms", &world->init_delay_ms, "private_table_size", &world->private_table_size,
+                "private_entry_size", &world->private_entry_size, "private_table_moved", &world->private_table_moved,
                 "results", &results, "devices", &devices, "excluded", &excluded))
         return false;
     world->results = results;
@@ -232,6 +234,8 @@ static bool read_world(const struct parser *parser, struct world *world)
         if (!read_device(parser, json_array_get(devices, i), i, &world->devices[i]))
             return false;
     }
+    if (world->private_entry_size < PRIVATE_ENTRY_SIZE)
+        return fail(parser, "private_entry_size", "expected 4128 or more");
     return read_result(parser, init, &world->init) && check_results(parser, results);
 }
 

@@ -7,6 +7,8 @@
 
 #include "driver/nvml_abi.h"
 
+#define PRIVATE_ENTRY_SIZE 4128 /* of the private table's lists */
+
 struct world_process {
     unsigned pid, type; /* NVML_PROCESS_COMPUTE, … */
     unsigned long long used_memory;
@@ -21,7 +23,7 @@ struct world_device {
     nvmlPciInfo_t pci;
     int minor, utilization, memory_utilization, temperature, power, power_limit; /* -1: not supported */
     int compute_capability[2];
-    int persistence, mig;
+    int persistence, mig, unified_memory;
     unsigned long long total_memory, reserved_memory, used_memory;
     const char *mig_instances[8];
     unsigned mig_instance_count;
@@ -36,6 +38,7 @@ struct world {
     json_t *json;
     const char *driver_version, *nvml_version;
     int cuda_version, init_delay_ms, private_table_size; /* -1: as the driver has it */
+    int private_entry_size, private_table_moved;
     nvmlReturn_t init;
     const json_t *results;
     struct world_device *devices;

@@ -120,18 +120,72 @@ static void nvml_serves_the_others(void **state)
     free(devices);
 }
 
+static uint64_t machine_memory(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long kilobytes = 0;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "MemTotal: %llu kB", &kilobytes), 1);
+    fclose(file);
+    return kilobytes * 1024;
+}
+
+static void nvml_unified_memory_is_the_machines(void **state)
+{
+    struct genv_device *devices;
+    struct driver *driver;
+    size_t count;
+
+    (void)state;
+    world_set("{\"devices\": [{\"uuid\": \"" A "\", \"unified_memory\": true, \"processes\": ["
+              " {\"pid\": 7, \"used_memory\": 100}, {\"pid\": 8, \"used_memory\": 30},"
+              " {\"pid\": 7, \"type\": \"graphics\", \"used_memory\": 100}]}, {\"uuid\": \"" B "\"}]}");
+    driver = world_open_driver();
+    assert_int_equal(driver->ops->list(driver, &devices, &count, NULL), 0);
+    assert_int_equal(devices[0].state, GENV_DEVICE_OK);
+    assert_true(devices[0].unified_memory);
+    assert_int_equal(devices[0].total_memory, machine_memory());
+    assert_false(devices[1].unified_memory);
+    driver->ops->sample(driver, &devices[0]);
+    assert_int_equal(devices[0].sample.used_memory, 130); /* a process once, whatever else uses the machine's memory */
+    world_set("{\"devices\": [{\"uuid\": \"" A "\", \"unified_memory\": true, \"processes\": ["
+              " {\"pid\": 7, \"used_memory\": null}]}]}");
+    driver->ops->sample(driver, &devices[0]);
+    assert_true(devices[0].sample.used_memory == GENV_UNKNOWN_U64);
+    world_set("{\"devices\": [{\"uuid\": \"" A "\", \"unified_memory\": true, \"results\":"
+              " {\"nvmlDeviceGetComputeRunningProcesses_v3\": \"not_supported\"}}]}");
+    driver->ops->sample(driver, &devices[0]);
+    assert_true(devices[0].sample.used_memory == GENV_UNKNOWN_U64);
+    driver_close(driver);
+    free(devices);
+}
+
+/* Only a driver that says NOT_SUPPORTED says that the device has no memory of its own. */
 static void nvml_without_memory_figures(void **state)
 {
+    static const char *const devices_without[] = {
+        "\"mig\": true, \"unified_memory\": true",
+        "\"results\": {\"nvmlDeviceGetMemoryInfo\": \"unknown\", \"nvmlDeviceGetMemoryInfo_v2\": \"unknown\"}",
+        "\"results\": {\"nvmlDeviceGetMemoryInfo\": \"gpu_is_lost\", \"nvmlDeviceGetMemoryInfo_v2\": \"gpu_is_lost\"}",
+        "\"handle\": \"gpu_is_lost\"",
+        "\"query\": \"gpu_is_lost\"",
+        "\"handle\": \"no_permission\"",
+    };
     struct genv_device *devices;
     size_t count;
 
     (void)state;
-    world_set("{\"devices\": [{\"uuid\": \"" A "\", \"results\": {\"nvmlDeviceGetMemoryInfo\": \"not_supported\","
-              " \"nvmlDeviceGetMemoryInfo_v2\": \"not_supported\"}}]}");
-    devices = world_list(&count);
-    assert_int_equal(devices[0].state, GENV_DEVICE_OK);
-    assert_int_equal(devices[0].total_memory, 0);
-    free(devices);
+    for (size_t i = 0; i < sizeof(devices_without) / sizeof(*devices_without); i++) {
+        char world[512];
+
+        snprintf(world, sizeof(world), "{\"devices\": [{\"uuid\": \"" A "\", %s}]}", devices_without[i]);
+        world_set(world);
+        devices = world_list(&count);
+        assert_int_equal(devices[0].total_memory, 0);
+        assert_false(devices[0].unified_memory);
+        free(devices);
+    }
 }
 
 static void nvml_device_lost_meanwhile(void **state)
@@ -388,6 +442,7 @@ int main(int argc, char **argv)
         TEST(nvml_texts_are_made_printable),
         TEST(nvml_without_devices),
         TEST(nvml_serves_the_others),
+        TEST(nvml_unified_memory_is_the_machines),
         TEST(nvml_without_memory_figures),
         TEST(nvml_device_lost_meanwhile),
         TEST(nvml_order_changes_between_opens),

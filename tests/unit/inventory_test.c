@@ -79,14 +79,14 @@ static void what_is_not_this_inventory_is_refused(void **state)
         "",
         "[]",
         "{}",
-        "{\"version\": 2, \"key\": \"k\", \"devices\": []}",
-        "{\"version\": 1, \"key\": \"other\", \"devices\": []}",
-        "{\"version\": 1, \"key\": \"\", \"devices\": []}",
-        "{\"version\": 1, \"key\": \"k\"}",
-        "{\"version\": 1, \"key\": \"k\", \"devices\": [{}]}",
-        "{\"version\": 1, \"key\": \"k\", \"devices\": [{\"index\": -1, \"mig\": false, \"uuid\": \"\", "
+        "{\"version\": 1, \"key\": \"k\", \"devices\": []}",
+        "{\"version\": 2, \"key\": \"other\", \"devices\": []}",
+        "{\"version\": 2, \"key\": \"\", \"devices\": []}",
+        "{\"version\": 2, \"key\": \"k\"}",
+        "{\"version\": 2, \"key\": \"k\", \"devices\": [{}]}",
+        "{\"version\": 2, \"key\": \"k\", \"devices\": [{\"index\": -1, \"mig\": false, \"uuid\": \"\", "
         "\"pci_bus_id\": \"\", \"name\": \"\", \"total_memory\": 0}]}",
-        "{\"version\": 1, \"key\": \"k\", \"devices\": [{\"index\": 1, \"mig\": false, \"uuid\": \"\\u001b\", "
+        "{\"version\": 2, \"key\": \"k\", \"devices\": [{\"index\": 1, \"mig\": false, \"uuid\": \"\\u001b\", "
         "\"pci_bus_id\": \"\", \"name\": \"\", \"total_memory\": 0}]}",
     };
     cleanup_free char *text = inventory_encode("k", devices, ARRAY_SIZE(devices));

@@ -199,7 +199,26 @@ static void cuda_counts_what_it_can_open(void **state)
     assert_false(is_counted_otherwise(&pair));
 }
 
+static void wsl_is_known_by_its_node_and_library(void **state)
+{
+    cleanup_free char *node = unit_path(*state, "dxg"), *library = unit_path(*state, "libnvidia-ml.so.1");
+    uint64_t one = 7, same, other;
+
+    assert_int_equal(nvidia_wsl_fingerprint(node, library, &one), -ENOENT);
+    unit_write(*state, "dxg", "");
+    assert_int_equal(nvidia_wsl_fingerprint(node, library, &one), -ENOENT);
+    assert_int_equal(one, 7);
+    unit_write(*state, "libnvidia-ml.so.1", "x");
+    assert_int_equal(nvidia_wsl_fingerprint(node, library, &one), 0);
+    assert_int_equal(nvidia_wsl_fingerprint(node, library, &same), 0);
+    assert_true(one == same);
+    unit_write(*state, "libnvidia-ml.so.1", "another driver");
+    assert_int_equal(nvidia_wsl_fingerprint(node, library, &other), 0);
+    assert_true(one != other);
+}
+
 static const struct CMUnitTest tests[] = {
+    test_in_directory(wsl_is_known_by_its_node_and_library),
     test_in_directory(it_is_the_same_while_nothing_changes),
     test_in_directory(it_changes_with_the_driver_and_the_gpus),
     test_in_directory(it_changes_with_mig_and_its_instances),

@@ -8,6 +8,7 @@ SIMULATOR=$GENV_NVML
 BUILT=$(dirname "$GENV_BIN")/..
 CHECK=$GENV_SOURCE/tests/view/programs.py
 
+DRIVERS=(535.261.03 550.163.01 555.58.02)
 NVIDIA_SMI_MODES=(table list query xml query_gpu query_apps pmon pmon_memory dmon dmon_memory topo)
 
 # The words of nvidia-smi for a mode, in WORDS.
@@ -33,7 +34,7 @@ words_of() {
 # $BATS_FILE_TMPDIR/WHAT says where each is, or WHAT.missing why it is not.
 fetch_programs() {
     local what
-    for what in 535 550 nvtop python; do
+    for what in "${DRIVERS[@]%%.*}" nvtop python; do
         if ! "$GENV_SOURCE/tests/fetch" "$what" >"$BATS_FILE_TMPDIR/$what" 3>&-; then
             mv "$BATS_FILE_TMPDIR/$what" "$BATS_FILE_TMPDIR/$what.missing"
         fi
@@ -45,7 +46,7 @@ program() {
     cat "$BATS_FILE_TMPDIR/$1"
 }
 
-# Skips the test unless the program, 535, 550, nvtop or python, is there.
+# Skips the test unless the program, that of a driver such as 550, nvtop or python, is there.
 need() {
     [[ $GENV_SANITIZE == none ]] || skip "a sanitized library can't be loaded into other people's programs"
     [[ ! -e $BATS_FILE_TMPDIR/$1.missing ]] || skip "$(<"$BATS_FILE_TMPDIR/$1.missing")"
@@ -82,22 +83,25 @@ make_environment() {
     done
 }
 
-make_world() {
-    local driver eid pairs=()
-    declare -gA PIDS=()
-    # Where other users get at it too.
+# The folder of a machine, in WORLD, where other users get at it too, and its state directory.
+make_folders() {
     WORLD=$(mktemp -d /tmp/genv-test.XXXXXX)
     export WORLD GENV_TMPDIR=$WORLD/state
     mkdir "$WORLD/alice" "$WORLD/bob"
     chmod 755 "$WORLD"
     # What other users run must not be below a folder such as /root.
-    cp "$CHECK" "$WORLD/programs.py"
+    cp "$CHECK" "$WORLD"
     if ((EUID == 0)); then
         chown 60601 "$WORLD/alice"
         chown 60602 "$WORLD/bob"
     fi
     unset "${!GENV_ENVIRONMENT@}" "${!CUDA_@}" GENV_DEVICES GENV_BYPASS GENV_VIEW_LIBRARY
+}
 
+make_world() {
+    local driver eid pairs=()
+    declare -gA PIDS=()
+    make_folders
     start_process a alice ''
     start_process a-child alice a
     start_process b alice ''
@@ -106,7 +110,7 @@ make_world() {
     # A single user would be telling the truth.
     if ((EUID == 0)); then start_process liar bob a; else start_process liar bob nothing; fi
     for eid in "${!PIDS[@]}"; do pairs+=("$eid=${PIDS[$eid]}"); done
-    for driver in 535.261.03 550.163.01; do
+    for driver in "${DRIVERS[@]}"; do
         mkdir "$WORLD/${driver%%.*}"
         "$CHECK" world "$WORLD/${driver%%.*}" "$driver" "${pairs[@]}"
     done

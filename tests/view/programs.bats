@@ -36,6 +36,11 @@ teardown() {
     look_with_nvidia_smi bare 550
 }
 
+@test 'nvidia-smi 555 shows all of a machine' {
+    need 555
+    look_with_nvidia_smi bare 555
+}
+
 @test 'nvidia-ml-py shows all of a machine' {
     need python
     look_with_python bare ask python "$WORLD/programs.py" ask
@@ -56,6 +61,25 @@ teardown() {
     look_with_nvtop bare
 }
 
+# Programs choose by which functions there are. One that a driver lacks must not seem to be there.
+@test 'nvitop finds no function that the driver lacks' {
+    need python
+    be a 550 world
+    need_python_of_ours
+    run --separate-stderr "${AS[@]}" env -C "$WORLD/alice" LOGLEVEL=DEBUG "${VIEW[@]}" "$(program python)/bin/nvitop" --once --ascii
+    echo "$stderr"
+    [[ $status == 0 && $stderr == *'Failed to find symbol `nvmlDeviceGetTemperatureV`'* && $stderr != *Traceback* ]]
+}
+
+@test 'Python programs and nvtop show an environment its own on a driver of years ago' {
+    local SIMULATOR=$GENV_NVML/r470
+    need python
+    in_environments look_with_python gpustat gpustat --json
+    in_environments look_with_python nvitop nvitop --once --ascii
+    need nvtop
+    in_environments look_with_nvtop
+}
+
 # In every environment: whole devices of one user's, and a device that two users share.
 in_environments() {
     local viewer failures=0
@@ -73,6 +97,23 @@ in_environments() {
 @test 'nvidia-smi 550 shows an environment its own' {
     need 550
     in_environments look_with_nvidia_smi 550
+}
+
+@test 'nvidia-smi 555 shows an environment its own' {
+    need 555
+    in_environments look_with_nvidia_smi 555
+}
+
+@test 'nvidia-smi shows a capacity on a device without memory of its own' {
+    need 550
+    look_with_nvidia_smi b 550 unified
+    look_with_nvidia_smi c 550 unified
+}
+
+# The private table of later drivers is known by what it does.
+@test 'nvidia-smi shows an environment its own on drivers later than any seen' {
+    need 555
+    in_environments look_with_nvidia_smi 555 later
 }
 
 @test 'nvidia-ml-py shows an environment its own' {
@@ -98,7 +139,7 @@ in_environments() {
 # A device that somebody else has lost, or that is forbidden to us, leaves ours as they are.
 @test 'nvidia-smi shows an environment its own while others lose a device' {
     local driver
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         look_with_nvidia_smi a "$driver" other-lost
         look_with_nvidia_smi b "$driver" other-lost
@@ -108,12 +149,14 @@ in_environments() {
 
 # As on a machine that has no other devices: nvidia-smi gives up, whoever asks.
 @test 'nvidia-smi in an environment with a lost device does as it does on a machine with one' {
-    local driver mode
-    for driver in 535 550; do
+    local driver mode like
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         for mode in table list query query_gpu query_apps pmon dmon topo; do
             words_of "$mode"
-            expect_like a own-lost like-own-lost "$driver" nvidia-smi "${WORDS[@]}"
+            like='like-own-lost'
+            [[ $mode == list || $mode == query ]] || like+=-by-number # what they say has a number
+            expect_like a own-lost "$like" "$driver" nvidia-smi "${WORDS[@]}"
         done
     done
 }
@@ -131,7 +174,7 @@ in_environments() {
 
 @test 'nvidia-smi finds no devices where none are attached, as on a machine without any' {
     local driver mode
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         for mode in "${NVIDIA_SMI_MODES[@]}"; do
             words_of "$mode"
@@ -168,7 +211,7 @@ look_past_the_shim() {
 @test 'nobody sees an environment that is not his, or is over' {
     local driver
     ((EUID == 0)) || skip 'needs root, to act as several users'
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         look_past_the_shim c world "$driver" GENV_ENVIRONMENT_ID=a
         [[ $output == *'No devices were found'* ]]
@@ -190,7 +233,7 @@ INSISTENT=(
 # Ways to ask for more than what the modes show; nothing of others may appear, whatever the answer is.
 @test 'nvidia-smi shows nothing of others to those who insist' {
     local driver arguments failures=0
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         be b "$driver" world
         for arguments in "${INSISTENT[@]}"; do
@@ -209,7 +252,7 @@ uuid() {
 
 @test 'nvidia-smi in an environment finds a device by its UUID and its index in every mode that takes one' {
     local driver arguments
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
         be a "$driver" world
         for arguments in '--query-gpu=uuid --format=csv,noheader' '-q' 'pmon -c 1' 'dmon -c 1'; do
@@ -228,9 +271,9 @@ uuid() {
 # A driver whose private table is not known, or is not what its version makes expect.
 @test 'nvidia-smi shows no processes of others where the private table is a strange one' {
     local driver machine
-    for driver in 535 550; do
+    for driver in "${DRIVERS[@]%%.*}"; do
         need "$driver"
-        for machine in strange-table strange-driver; do
+        for machine in strange-table strange-driver strange-entries; do
             look_past_the_shim a "$machine" "$driver"
             echo "status $status: $machine $driver"
             judge a "$driver" nothing

@@ -82,8 +82,12 @@ def make_world(folder, driver, pids):
     write("own-lost", devices[:2] + [devices[2] | lost, devices[3]])
     own = [{"pid": pids["a"], "used_memory": "1024mi", "utilization": 5}]
     write("strange-table", devices, private_table_size=1000)
-    write("strange-driver", devices, driver_version="999.10")
+    write("strange-driver", devices, driver_version="999.10", private_table_moved=True)
+    write("strange-entries", devices, driver_version="999.10", private_entry_size=4160)
+    write("unified", [device | {"unified_memory": True} for device in devices])
+    write("later", devices, driver_version="615.71.09")
     write("like-own-lost", [idle[0] | {"processes": own}, idle[2] | lost])
+    write("like-own-lost-by-number", [idle[0] | {"processes": own}, idle[1] | forbidden, idle[2] | lost])
     for name, view in VIEWS.items():
         (folder / f"truth-{name}.json").write_text(json.dumps(truth_of(view, pids)))
 
@@ -131,8 +135,7 @@ def parse_table(text):
 
 
 def parse_list(text):
-    # nvidia-smi counts here, whatever NVML says of the index.
-    return rows(r"^GPU (\d+): .*\(UUID: (\S+)\)$", text, "position", "uuid"), None
+    return rows(r"^GPU (\d+): .*\(UUID: (\S+)\)$", text, "index", "uuid"), None
 
 
 def parse_query(text):
@@ -201,8 +204,8 @@ def parse_dmon_memory(text):
 def parse_topo(text):
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     header = re.search(r"^\t(GPU\d+.*)$", text, re.MULTILINE)[1]
-    lines = rows(r"^GPU(\d+)\t", text, "position")  # counted, too
-    assert re.findall(r"GPU(\d+)", header) == [str(line["position"]) for line in lines], "columns differ from rows"
+    lines = rows(r"^GPU(\d+)\t", text, "index")
+    assert re.findall(r"GPU(\d+)", header) == [str(line["index"]) for line in lines], "columns differ from rows"
     return lines, None
 
 

@@ -44,9 +44,9 @@ static void an_environments_devices_alone_are_found(void **state)
     assert_int_equal(view_count(), 2);
     assert_int_equal(VIEW(nvmlDeviceGetCount)(&count), NVML_SUCCESS);
     assert_int_equal(count, 2);
-    check_uuid(view_handle(0), B);
-    check_uuid(view_handle(1), C);
-    assert_int_equal(VIEW(nvmlDeviceGetIndex)(view_handle(1), &index), NVML_SUCCESS);
+    check_uuid(view_handle(0), C); /* where there is no other one of that number */
+    check_uuid(view_handle(1), B);
+    assert_int_equal(VIEW(nvmlDeviceGetIndex)(view_handle(0), &index), NVML_SUCCESS);
     assert_int_equal(index, 2);
     assert_int_equal(VIEW(nvmlDeviceGetHandleByIndex_v2)(3, &device), NVML_ERROR_INVALID_ARGUMENT);
     assert_int_equal(VIEW(nvmlDeviceGetHandleByIndex_v2)(0, NULL), NVML_ERROR_INVALID_ARGUMENT);
@@ -64,6 +64,46 @@ static void the_machines_number_is_understood_where_it_is_no_other(void **state)
     check_uuid(view_handle(0), C);
     check_uuid(view_handle(2), C);
     assert_int_equal(VIEW(nvmlDeviceGetHandleByIndex)(1, &device), NVML_ERROR_INVALID_ARGUMENT);
+}
+
+/* In all environments on a machine of six. */
+static void every_number_leads_to_the_device_that_has_it(void **state)
+{
+    static const char format[] = "GPU-dddddddd-0000-0000-0000-00000000000%d";
+    pid_t member;
+
+    (void)state;
+    view_set_world("{\"devices\": [{\"uuid\": \"GPU-dddddddd-0000-0000-0000-000000000000\"},"
+                   " {\"uuid\": \"GPU-dddddddd-0000-0000-0000-000000000001\"},"
+                   " {\"uuid\": \"GPU-dddddddd-0000-0000-0000-000000000002\"},"
+                   " {\"uuid\": \"GPU-dddddddd-0000-0000-0000-000000000003\"},"
+                   " {\"uuid\": \"GPU-dddddddd-0000-0000-0000-000000000004\"},"
+                   " {\"uuid\": \"GPU-dddddddd-0000-0000-0000-000000000005\"}]}");
+    member = view_start(-1, NULL);
+    view_enter("e1");
+    for (unsigned set = 1; set < 1u << 6; set++) {
+        struct genv_attachment attachments[6];
+        unsigned count = 0, seen = 0;
+
+        for (int i = 0; i < 6; i++) {
+            if (!(set & 1u << i))
+                continue;
+            attachments[count] = (struct genv_attachment){.index = i, .time = {.tv_sec = 1000000000}};
+            snprintf(attachments[count++].device.uuid, sizeof(attachments->device.uuid), format, i);
+        }
+        view_save("e1", -1, member, attachments, count);
+        assert_int_equal(view_count(), count);
+        for (unsigned place = 0; place < count; place++) {
+            nvmlDevice_t device = view_handle(place);
+            unsigned index;
+
+            assert_int_equal(VIEW(nvmlDeviceGetIndex)(device, &index), NVML_SUCCESS);
+            assert_ptr_equal(view_handle(index), device);
+            assert_true(index == place || !(set & 1u << place));
+            seen |= 1u << index;
+        }
+        assert_int_equal(seen, set);
+    }
 }
 
 static void strangers_are_not_found_by_any_name(void **state)
@@ -296,6 +336,7 @@ static const struct CMUnitTest tests[] = {
     TEST(outside_of_environments_everything_shows),
     TEST(an_environments_devices_alone_are_found),
     TEST(the_machines_number_is_understood_where_it_is_no_other),
+    TEST(every_number_leads_to_the_device_that_has_it),
     TEST(strangers_are_not_found_by_any_name),
     TEST(attaching_and_detaching_shows_at_the_next_call),
     TEST(of_what_has_ended_nothing_shows),

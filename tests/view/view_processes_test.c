@@ -171,6 +171,44 @@ static void check_memory(unsigned long long total, unsigned long long used)
     assert_int_equal(memory_v2.reserved, 0);
 }
 
+static void unified_memory_shows_as_the_capacity(void **state)
+{
+    nvmlMemory_v2_t memory_v2 = {.version = NVML_STRUCT_VERSION(nvmlMemory_v2_t, 2)};
+    pid_t member = view_start(-1, NULL);
+    nvmlMemory_t memory;
+
+    (void)state;
+    view_set_world("{\"devices\": [{\"uuid\": \"" A "\", \"unified_memory\": true,"
+                   " \"processes\": [{\"pid\": %d, \"used_memory\": \"1gi\"}, {\"pid\": 1, \"used_memory\": 9}]},"
+                   " {\"uuid\": \"" B "\", \"unified_memory\": true, \"mig\": true}]}",
+                   member);
+    VIEW_SAVE("e1", -1, member, ON(A, 0, 4 * GIB), ON(B, 1, 4 * GIB));
+    view_enter("e1");
+    check_memory(4 * GIB, 1 * GIB);
+    assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo)(view_handle(1), &memory), NVML_ERROR_NOT_SUPPORTED);
+    /* Without one, what the driver says. */
+    VIEW_SAVE("e1", -1, member, ON(A, 0, 0));
+    assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo)(view_handle(0), &memory), NVML_ERROR_NOT_SUPPORTED);
+    assert_int_equal(VIEW(nvmlDeviceGetMemoryInfo_v2)(view_handle(0), &memory_v2), NVML_ERROR_NOT_SUPPORTED);
+}
+
+static void without_lists_of_processes_the_devices_use_shows(void **state)
+{
+    static const char none[] = "\"results\": {\"nvmlDeviceGetComputeRunningProcesses_v3\": \"not_supported\","
+                               " \"nvmlDeviceGetGraphicsRunningProcesses_v3\": \"not_supported\","
+                               " \"nvmlDeviceGetMPSComputeRunningProcesses_v3\": \"not_supported\"}";
+    nvmlProcessInfo_v2_t processes[4];
+    unsigned count = 4;
+
+    (void)state;
+    view_set_world("{\"devices\": [{\"uuid\": \"" A "\", \"used_memory\": \"3gi\", %s}]}", none);
+    VIEW_SAVE("e1", -1, view_start(-1, NULL), ON(A, 0, 4 * GIB));
+    view_enter("e1");
+    check_memory(4 * GIB, 3 * GIB);
+    assert_int_equal(VIEW(nvmlDeviceGetComputeRunningProcesses_v3)(view_handle(0), &count, processes),
+                     NVML_ERROR_NOT_SUPPORTED);
+}
+
 static void memory_is_the_environments(void **state)
 {
     pid_t member = view_start(-1, NULL), other = view_start(-1, "e1");
@@ -365,13 +403,17 @@ static void processes_of_another_pid_namespace_do_not_show(void **state)
 
 static void what_is_not_filtered_is_refused(void **state)
 {
-    nvmlReturn_t (*refused)(nvmlDevice_t device) = view_function("nvmlDeviceGetVgpuProcessUtilization");
+    nvmlReturn_t (*tell)(nvmlDevice_t device, unsigned long long last_seen, unsigned *count, void *samples) =
+        view_function("nvmlDeviceGetVgpuProcessUtilization");
+    unsigned count = 0;
 
     (void)state;
     view_set_world("{\"devices\": [{\"uuid\": \"" A "\"}]}");
     VIEW_SAVE("e1", -1, view_start(-1, NULL), ON(A, 0, 0));
     view_enter("e1");
-    assert_in_range(refused(view_handle(0)), NVML_ERROR_NOT_SUPPORTED, NVML_ERROR_FUNCTION_NOT_FOUND);
+    assert_int_equal(tell(view_handle(0), 0, &count, NULL), NVML_ERROR_NOT_SUPPORTED);
+    view_leave();
+    assert_int_equal(tell(view_handle(0), 0, &count, NULL), NVML_SUCCESS);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -380,6 +422,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_long_list_is_read_in_full),
     TEST(descendants_belong),
     TEST(who_lies_about_his_environment_does_not_show),
+    TEST(unified_memory_shows_as_the_capacity),
+    TEST(without_lists_of_processes_the_devices_use_shows),
     TEST(memory_is_the_environments),
     TEST(the_flawed_lists_of_a_driver_are_not_used),
     TEST(samples_and_sessions_tell_of_no_stranger),

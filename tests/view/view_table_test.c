@@ -86,9 +86,10 @@ static void check_filtered(void)
     check_bus_id((table_bus_id)table[81]);
 }
 
-static void the_lists_of_known_drivers_are_filtered(void **state)
+static void the_lists_of_all_drivers_are_filtered(void **state)
 {
-    static const char *const versions[] = {"535.261.03", "550.163.01", "580.159.04"};
+    static const char *const versions[] = {"535.261.03", "550.163.01", "580.159.04", "590.48.01",
+                                           "595.91.07",  "610.57.04",  "615.71.09",  "999.10"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
@@ -125,9 +126,9 @@ static void check_closed(void)
     }
 }
 
-static void of_an_unknown_driver_nothing_shows(void **state)
+static void of_an_older_driver_nothing_shows(void **state)
 {
-    static const char *const versions[] = {"999.10", "470.1", "534.99", "581.0", "none"};
+    static const char *const versions[] = {"470.1", "534.99", "none"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(versions) / sizeof(*versions); i++) {
@@ -149,6 +150,61 @@ static void of_an_unexpected_table_nothing_shows(void **state)
     }
     set_machine("550.163.01", "\"results\": {\"nvmlSystemGetDriverVersion\": \"unknown\"},");
     check_closed();
+}
+
+static void a_later_drivers_table_is_known_by_public_functions_in_it(void **state)
+{
+    (void)state;
+    set_machine("615.71.09", "\"private_table_moved\": true,");
+    check_closed();
+    set_machine("581.0", "\"private_table_moved\": true,");
+    check_closed();
+}
+
+/* What the public lists do not confirm is not shown, and what is too large for its room harms nobody. */
+static void a_later_drivers_entries_are_compared_with_the_public_ones(void **state)
+{
+    struct table_process *processes = calloc(2, sizeof(*processes));
+    static const unsigned sizes[] = {4136, 4160, 8192};
+
+    (void)state;
+    assert_non_null(processes);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        char more[64];
+
+        snprintf(more, sizeof(more), "\"private_entry_size\": %u,", sizes[i]);
+        set_machine("615.71.09", more);
+        for (int slot = 213; slot <= 215; slot++) {
+            unsigned count = 2;
+
+            assert_int_equal(((table_list)get_table()[slot])(view_handle(0), &count, processes), NVML_SUCCESS);
+            assert_true(count <= 1);
+            if (count)
+                assert_int_equal(processes[0].pid, member);
+        }
+    }
+    set_machine("615.71.09", "\"results\": {\"nvmlDeviceGetComputeRunningProcesses_v3\": \"unknown\"},");
+    for (int slot = 213; slot <= 215; slot++) {
+        unsigned count = 2;
+
+        assert_int_equal(((table_list)get_table()[slot])(view_handle(0), &count, processes), NVML_SUCCESS);
+        assert_int_equal(count, 0);
+    }
+    free(processes);
+}
+
+/* What was added since the last driver that was seen may tell of processes as well. */
+static void slots_that_nobody_has_seen_are_closed(void **state)
+{
+    const void *const *table;
+
+    (void)state;
+    set_machine("615.71.09", "\"private_table_size\": 2176,");
+    table = get_table();
+    assert_int_equal((size_t)table[0], 2176);
+    assert_ptr_not_equal(table[268], table[269]);
+    assert_ptr_equal(table[270], table[271]);
+    assert_int_equal(((table_list)table[270])(NULL, NULL, NULL), NVML_ERROR_NOT_SUPPORTED);
 }
 
 static void outside_of_environments_the_table_is_the_drivers(void **state)
@@ -175,10 +231,13 @@ static void other_tables_are_the_drivers_to_refuse(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    TEST(the_lists_of_known_drivers_are_filtered),
+    TEST(the_lists_of_all_drivers_are_filtered),
     TEST(strangers_devices_have_no_list),
-    TEST(of_an_unknown_driver_nothing_shows),
+    TEST(of_an_older_driver_nothing_shows),
     TEST(of_an_unexpected_table_nothing_shows),
+    TEST(a_later_drivers_table_is_known_by_public_functions_in_it),
+    TEST(a_later_drivers_entries_are_compared_with_the_public_ones),
+    TEST(slots_that_nobody_has_seen_are_closed),
     TEST(outside_of_environments_the_table_is_the_drivers),
     TEST(other_tables_are_the_drivers_to_refuse),
 };
