@@ -35,8 +35,10 @@ int cli_usage_error(struct cli *cli, int code, struct genv_error *err);
  * seconds. */
 void cli_warn(struct cli *cli, const char *message);
 
-/* The live environment that $GENV_ENVIRONMENT_ID names; genv_env_free() it. -ENOENT, with a sentence: none is set, or
- * it has ended. */
+/* The live environment @eid, with cli->genv opened; genv_env_free() it. -ENOENT: there is none; -EPERM: it is another
+ * user's, and the caller not root. */
+int cli_own_env(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err);
+/* The one that $GENV_ENVIRONMENT_ID names. -ENOENT, with a sentence: none is set, or it has ended; -EPERM as above. */
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err);
 /* Its identifier alone, with cli->genv opened: for what looks at the environment itself, whose result goes through
  * cli_explain_end(). -ENOENT: none is set. */

@@ -35,7 +35,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return 0;
     }
     r = cli_current_env(cli, &env, err);
-    if (r == -ENOENT || r == -EINVAL) {
+    if (r == -ENOENT || r == -EINVAL || r == -EPERM) {
         text_add(&cli->output, "Environment is not active\n");
         program_complain(err->message);
         return 0;

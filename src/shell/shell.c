@@ -34,17 +34,28 @@ static void add_names(struct text *code, enum shell_kind kind, const struct genv
     }
 }
 
+/* Adds one word: the values that they have in the shell, with something in between. */
+static void add_values(struct text *code, enum shell_kind kind, const struct genv_variable *variables)
+{
+    text_add(code, "\"");
+    for (; variables->name; variables++)
+        text_addf(code, kind == SHELL_FISH ? "$%s:" : "${%s-}:", variables->name);
+    text_add(code, "\"");
+}
+
 /* Adds @pattern with its placeholders replaced by quoted words. */
 static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const struct shell_paths *paths,
                          const struct genv_variable *variables)
 {
     const struct {
-        const char *name, *word; /* NULL: the variables */
+        const char *name, *word;
+        void (*add)(struct text *code, enum shell_kind kind, const struct genv_variable *variables);
     } placeholders[] = {
-        {"@GENV@", paths->genv},
-        {"@SHIMS@", paths->shims},
-        {"@COMPLETIONS@", paths->completions},
-        {"@VARIABLES@", NULL},
+        {"@GENV@", paths->genv, NULL},
+        {"@SHIMS@", paths->shims, NULL},
+        {"@COMPLETIONS@", paths->completions, NULL},
+        {"@VARIABLES@", NULL, add_names},
+        {"@VALUES@", NULL, add_values},
     };
 
     while (*pattern) {
@@ -63,7 +74,7 @@ static void add_template(struct text *code, enum shell_kind kind, const char *pa
         if (placeholders[i].word)
             add_quoted(code, kind, placeholders[i].word);
         else
-            add_names(code, kind, variables);
+            placeholders[i].add(code, kind, variables);
         pattern += strlen(placeholders[i].name);
     }
 }
@@ -124,6 +135,17 @@ void shell_add_update(struct text *code, enum shell_kind kind, const struct genv
 {
     text_add(code, "__genv_update");
     add_variables(code, kind, variables);
+}
+
+void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch)
+{
+    text_add(code, "__genv_watch ");
+    add_quoted(code, kind, watch->witness);
+    text_add(code, " ");
+    add_quoted(code, kind, watch->sign);
+    text_add(code, " ");
+    add_quoted(code, kind, watch->devices);
+    text_add(code, "\n");
 }
 
 void shell_add_leave(struct text *code, enum shell_kind kind)
