@@ -33,7 +33,7 @@ static const struct option options[] = {
      .offset = offsetof(struct values, no_attach)},
     {.name = "no-prompt",
      .type = OPTION_FLAG,
-     .help = "Leave the prompt as it is, without \"(genv)\"",
+     .help = "Leave the prompt as it is, without \"(genv)\"; GENV_PROMPT=0 does so for good",
      .offset = offsetof(struct values, no_prompt)},
     {.name = "over-subscribe",
      .alias = "allow-over-subscription",

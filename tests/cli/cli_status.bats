@@ -177,3 +177,12 @@ Configuration
     PATH=$BATS_TEST_TMPDIR/other:$PATH run "$GENV_BIN" doctor
     [[ ${lines[0]} == "warning  installation: "*"but PATH has $BATS_TEST_TMPDIR/other/genv first"* ]]
 }
+
+@test "genv prompt" {
+    expect 0 '' genv prompt
+    GENV_ENVIRONMENT_ID=gone expect 0 '' genv prompt
+    GENV_ENVIRONMENT_ID=../x expect 0 '' genv prompt
+    start_member
+    genv envs activate --eid here --uid "$(id -u)" --pid "$member"
+    GENV_ENVIRONMENT_ID=here expect 0 '(genv)' genv prompt
+}

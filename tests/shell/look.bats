@@ -43,8 +43,9 @@ type_into() {
     local file
     {
         for file in "./prelude.$TEST_SHELL" "$@"; do
-            echo ". '$file'"
+            printf '. %s; ' "'$file'"
         done
+        echo
         cat
     } >typed
     : >"$SAID"
@@ -237,13 +238,26 @@ END
     said ':' 1
 }
 
-@test "prompts that are built anew before each prompt show it" {
+# As starship and others do it in bash: they keep one PROMPT_COMMAND that was there, and run it first.
+make_builder() {
     case $TEST_SHELL in
-    bash) echo 'build() { PS1="built> "; }; PROMPT_COMMAND=build' >build ;;
+    bash)
+        cat >build <<'END'
+build() { eval "${before-}"; PS1='built> '; }
+before=${PROMPT_COMMAND-}
+PROMPT_COMMAND=build
+END
+        ;;
     zsh) echo 'build() { PS1="built> "; }; precmd_functions+=(build)' >build ;;
     fish) echo 'function fish_prompt; echo -n "built> "; end' >build ;;
     esac
-    type_into "$CODE" ./build <<'END'
+}
+
+@test "prompts that are built anew before each prompt show it, whoever is set up first" {
+    make_builder
+    for files in "$CODE ./build" "./build $CODE"; do
+        # shellcheck disable=SC2086
+        type_into $files <<'END'
 genv activate
 shows '(genv) built>'
 true
@@ -251,7 +265,36 @@ shows '(genv) built>'
 genv deactivate
 shows '(genv)'
 END
-    said $'shows (genv) built>\nshows (genv) built>\nshows no (genv)'
+        said $'shows (genv) built>\nshows (genv) built>\nshows no (genv)'
+    done
+}
+
+@test "a shell in the shell shows it, too" {
+    make_builder
+    hold outer
+    export GENV_ENVIRONMENT_ID=outer
+    for files in "$CODE ./build" "./build $CODE"; do
+        # shellcheck disable=SC2086
+        type_into $files <<'END'
+true
+shows '(genv) built>'
+END
+        said 'shows (genv) built>'
+    done
+}
+
+@test "a prompt that is replaced later shows it" {
+    make_builder
+    type_into "$CODE" <<'END'
+genv activate
+. ./build
+true
+true
+shows '(genv) built>'
+genv deactivate
+shows '(genv)'
+END
+    said $'shows (genv) built>\nshows no (genv)'
 }
 
 @test "no mark where GENV_PROMPT says so, nor in what --no-prompt began" {
