@@ -121,7 +121,7 @@ const struct command command_remote_activate = {
     .description =
         "Finds a host that has the devices, and the memory on each, available, reserves them there, and opens your "
         "login shell in that environment; where somebody else was faster, the next host is asked. The environment ends "
-        "with the connection.",
+        "with the connection, unless the shell has left something running that outlives it (nohup).",
     .options = activate_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),

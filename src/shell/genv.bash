@@ -57,6 +57,7 @@ __genv_enter() {
     fi
     __genv_show
     __genv_hook
+    __genv_trap
 }
 
 __genv_update() {
@@ -78,6 +79,7 @@ __genv_leave() {
     else
         \builtin return 0
     fi
+    __genv_untrap
     # It may have been an environment within one.
     if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         __genv_path keep
@@ -200,6 +202,7 @@ __genv_refresh() {
     \builtin eval "$__genv_code"
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
+        __genv_trap # the user may have set another one
     fi
 }
 
@@ -212,6 +215,50 @@ __genv_listen() {
     if [[ ! ${__genv_line-} || ${__genv_line-} != *"$__genv_sign"* || ${__genv_line-} == *') Z '* ]]; then
         __genv_record=gone
     fi
+}
+
+# A shell that ends hands its environment over to what it leaves running, if anything.
+__genv_exit() {
+    \builtin set -- "$?"
+    \builtin local __genv_pid=$BASHPID __genv_children=unknown
+    if [[ -r /proc/$__genv_pid/task/$__genv_pid/children ]]; then
+        \builtin mapfile __genv_children <"/proc/$__genv_pid/task/$__genv_pid/children" || \builtin :
+    fi
+    if [[ ${GENV_ENVIRONMENT_ID-} && ${__genv_children-} ]]; then
+        @GENV@ "--shell=bash:$__genv_pid" shell-exit || \builtin :
+    fi
+    # The user's trap sees the status, which would end the shell here.
+    \builtin set +e
+    \builtin return "$1"
+}
+
+# In front of the user's own trap. A subshell is shown that of its parent, and so gets none.
+__genv_trap() {
+    if [[ $BASH_SUBSHELL == 0 ]]; then
+        __genv_read_trap
+        if [[ $__genv_trap != __genv_exit* ]]; then
+            \builtin trap -- "__genv_exit${__genv_trap:+$'\n'$__genv_trap}" EXIT
+        fi
+        \builtin unset -v __genv_trap
+    fi
+}
+
+__genv_untrap() {
+    if [[ $BASH_SUBSHELL == 0 ]]; then
+        __genv_read_trap
+        if [[ $__genv_trap == __genv_exit ]]; then
+            \builtin trap - EXIT
+        elif [[ $__genv_trap == __genv_exit$'\n'* ]]; then
+            \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
+        fi
+        \builtin unset -v __genv_trap
+    fi
+}
+
+__genv_read_trap() {
+    \builtin eval "\\builtin set -- $(\builtin trap -p EXIT)"
+    __genv_trap=${3-}
+    __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
 }
 
 # __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
@@ -291,8 +338,8 @@ __genv_deinit() {
     fi
     __genv_unhook
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
-        __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_listen \
-        __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
+        __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_listen __genv_exit __genv_trap \
+        __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
 }
 
 # What was registered before stays.

@@ -122,6 +122,17 @@ function __genv_listen -S
     end
 end
 
+# A shell that ends hands its environment over to what it leaves running, if anything. (Threads start children, too.)
+function __genv_exit --on-event fish_exit
+    test -n "$GENV_ENVIRONMENT_ID"; or return
+    for __genv_file in /proc/$fish_pid/task/*/children
+        if read -l __genv_children <$__genv_file; and test -n "$__genv_children"
+            @GENV@ --shell=fish:$fish_pid shell-exit
+            return
+        end
+    end
+end
+
 # __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
 # what CUDA_VISIBLE_DEVICES is by us.
 function __genv_watch
@@ -257,7 +268,7 @@ function __genv_deinit
         builtin functions -e __genv_complete
     end
     builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_look __genv_refresh __genv_listen __genv_watch __genv_first_look \
+        __genv_look __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
         __genv_next_look __genv_mark __genv_remark __genv_wrap __genv_unwrap __genv_deinit
 end
 

@@ -47,6 +47,7 @@ function __genv_enter {
     fi
     __genv_show
     __genv_hook
+    __genv_call_at_exit __genv_exit
 }
 
 function __genv_update {
@@ -68,6 +69,7 @@ function __genv_leave {
     else
         builtin return 0
     fi
+    __genv_call_at_exit
     # It may have been an environment within one.
     if (( ${+GENV_ENVIRONMENT_ID} )); then
         __genv_path keep
@@ -192,6 +194,7 @@ function __genv_refresh {
     builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})"
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
         builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record"
+        __genv_call_at_exit __genv_exit
     fi
 }
 
@@ -203,6 +206,25 @@ function __genv_listen {
     fi
     if [[ -z $__genv_line || $__genv_line != *"$__genv_sign"* || $__genv_line == *") Z "* ]]; then
         __genv_record=gone
+    fi
+}
+
+# A shell that ends hands its environment over to what it leaves running, if anything.
+function __genv_exit {
+    builtin local __genv_children=unknown
+    if [[ -r /proc/$$/task/$$/children ]]; then
+        __genv_children=$(</proc/$$/task/$$/children)
+    fi
+    if [[ -n $GENV_ENVIRONMENT_ID && -n $__genv_children ]]; then
+        @GENV@ "--shell=zsh:$$" shell-exit
+    fi
+}
+
+# Has $1 called when the shell ends, or nothing of ours.
+function __genv_call_at_exit {
+    zshexit_functions=(${zshexit_functions:#__genv_exit} $1)
+    if (( ! $#zshexit_functions )); then
+        builtin unset zshexit_functions
     fi
 }
 
@@ -278,7 +300,7 @@ function __genv_deinit {
     fi
     __genv_unhook
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_assign __genv_show __genv_look __genv_refresh __genv_listen __genv_watch \
+        __genv_assign __genv_show __genv_look __genv_refresh __genv_listen __genv_exit __genv_call_at_exit __genv_watch \
         __genv_hook __genv_unhook __genv_register __genv_before_prompt __genv_complete __genv_deinit
 }
 
