@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/fields.h"
+#include "cli/saved.h"
 
 struct values {
     const char *eid;
@@ -44,17 +45,6 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-static int load(struct cli *cli, struct genv_config *config, struct genv_error *err)
-{
-    cleanup_free char *home = NULL;
-    unsigned fields;
-    int r = genv_home_find(cli->genv, &home, err);
-
-    if (r == -ENOENT)
-        return 0; /* most projects have none */
-    return r < 0 ? r : genv_home_load(home, config, &fields, err);
-}
-
 static bool has_process(const struct genv_env *env, pid_t pid)
 {
     for (size_t i = 0; i < env->process_count; i++) {
@@ -78,6 +68,32 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
     return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
 }
 
+/* What is reserved for a shell that ends at once would be exported, and nobody's. */
+static int refuse_passing(const struct cli *cli, struct genv_error *err)
+{
+    if (getenv("DIRENV_IN_ENVRC"))
+        return error_set(err, EPERM,
+                         "direnv runs .envrc in a shell that ends at once: write 'use genv' there in place of "
+                         "'genv activate' (see 'genv shell --help')");
+    if (cli->span == SHELL_PASSES)
+        return error_set(err, EPERM,
+                         "this shell ends with the one command that it was given, and the environment with it: "
+                         "activate in a shell that stays, or use 'genv run'");
+    return 0;
+}
+
+static void tell_of_subshell(const struct genv_env *env)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    text_addf(
+        &line,
+        "environment %s ends with this subshell: activate outside of parentheses, $() and pipelines to stay in it",
+        env->eid);
+    if (!line.failed)
+        program_complain(line.data);
+}
+
 static int enter(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err)
 {
     cleanup_free struct genv_variable *variables = NULL;
@@ -98,11 +114,13 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
-    r = cli_open(cli, err);
+    r = refuse_passing(cli, err);
+    if (r == 0)
+        r = cli_open(cli, err);
     if (r == 0)
         r = refuse_active(cli, err);
     if (r == 0 && !values->no_load && (!values->eid || genv_env_get(cli->genv, values->eid, &existing, NULL) < 0))
-        r = load(cli, &reservation.config, err);
+        r = saved_load(cli, &values->config, &reservation.config, err);
     if (r < 0)
         return r;
     reservation.eid = values->eid;
@@ -121,6 +139,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         genv_deactivate(cli->genv, env->eid, &shell, NULL);
         return entered;
     }
+    if (cli->span == SHELL_IS_SUBSHELL)
+        tell_of_subshell(env);
     return r > 0 ? -err->code : 0; /* active, but detached */
 }
 

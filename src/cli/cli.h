@@ -9,6 +9,13 @@
 #include "option/program.h"
 #include "shell/shell.h"
 
+/* How long the shell lasts that calls. */
+enum shell_span {
+    SHELL_STAYS,
+    SHELL_PASSES,      /* it reads its start-up files for the one command that it was given (-ic) */
+    SHELL_IS_SUBSHELL, /* it is in parentheses, a command substitution or a pipeline */
+};
+
 struct cli {
     struct genv *genv; /* cli_open() */
     const struct command *command;
@@ -18,6 +25,7 @@ struct cli {
     bool in_shell;      /* called by the shell function; @shell and @shell_pid say which */
     enum shell_kind shell;
     pid_t shell_pid;
+    enum shell_span span;
     char *last_warning; /* that was printed */
     int failure_status; /* exit status of a command that fails */
 };

@@ -26,6 +26,11 @@ genv() {
     esac
     \builtin local __genv_pid __genv_code __genv_status
     __genv_pid=$BASHPID
+    if [[ $BASH_SUBSHELL != 0 ]]; then
+        __genv_pid+=:subshell
+    elif [[ $- == *i* && $- == *c* && ${FUNCNAME[*]} == *source* ]]; then
+        __genv_pid+=:passing
+    fi
     __genv_status=0
     __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" "$@") || __genv_status=$?
     __genv_evaluate "$__genv_code"
@@ -66,7 +71,6 @@ __genv_update() {
 }
 
 __genv_leave() {
-    \builtin local __genv_name
     if [[ ${__genv_entered-} ]]; then
         __genv_restore
     elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
@@ -79,6 +83,15 @@ __genv_leave() {
     else
         \builtin return 0
     fi
+    __genv_clean
+    if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
+        __genv_look # the outer one may have ended meanwhile
+    fi
+}
+
+# Takes off what is no variable.
+__genv_clean() {
+    \builtin local __genv_name
     __genv_untrap
     # It may have been an environment within one.
     if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
@@ -93,10 +106,8 @@ __genv_leave() {
             fi
         done
     fi
-    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_witness __genv_sign __genv_given
-    if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
-        __genv_look # the outer one may have ended meanwhile
-    fi
+    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign \
+        __genv_given
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -186,6 +197,8 @@ __genv_look() {
         if ! \builtin [ "${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}" = "${__genv_seen-}" ]; then
             __genv_evaluate __genv_refresh
         fi
+    elif [[ ${__genv_eid-} ]]; then
+        __genv_evaluate __genv_drop
     fi
     if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
@@ -202,8 +215,16 @@ __genv_refresh() {
     \builtin eval "$__genv_code"
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
+        __genv_eid=${GENV_ENVIRONMENT_ID-}
         __genv_trap # the user may have set another one
     fi
+}
+
+# Something, such as direnv, that brought the variables has taken them away again.
+__genv_drop() {
+    \builtin local __genv_pid=$BASHPID
+    GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ "--shell=bash:$__genv_pid" shell-exit
+    __genv_clean
 }
 
 # Whether the witness still says what the environment lives by.
@@ -338,8 +359,8 @@ __genv_deinit() {
     fi
     __genv_unhook
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
-        __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_listen __genv_exit __genv_trap \
-        __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
+        __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
+        __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
 }
 
 # What was registered before stays.

@@ -19,7 +19,12 @@ function genv
     end
     # Not a command substitution, where redirections of this function would not hold.
     set -l __genv_code
-    @GENV@ --shell=fish:$fish_pid $argv | read -z __genv_code
+    set -l __genv_pid $fish_pid
+    if status is-interactive; and string match -q '*/fish/conf*' -- (status stack-trace)
+        and string split0 </proc/$fish_pid/cmdline | string match -q -r '^-[a-zA-Z]*c'
+        set __genv_pid $fish_pid:passing
+    end
+    @GENV@ --shell=fish:$__genv_pid $argv | read -z __genv_code
     set -l __genv_status $pipestatus[1]
     eval $__genv_code
     return $__genv_status
@@ -55,6 +60,14 @@ function __genv_leave
     else
         return 0
     end
+    __genv_clean
+    # The outer one may have ended meanwhile.
+    set -q GENV_ENVIRONMENT_ID; and __genv_look
+    return 0
+end
+
+# Takes off what is no variable.
+function __genv_clean
     # It may have been an environment within one.
     if set -q GENV_ENVIRONMENT_ID
         __genv_path keep
@@ -71,12 +84,9 @@ function __genv_leave
             set -eg __genv_unwrapped
         end
     end
-    for __genv_name in __genv_entered __genv_seen __genv_witness __genv_sign __genv_given
+    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_witness __genv_sign __genv_given
         set -eg $__genv_name
     end
-    # The outer one may have ended meanwhile.
-    set -q GENV_ENVIRONMENT_ID; and __genv_look
-    return 0
 end
 
 # Before each prompt, and when this code is loaded: brings variables, PATH and prompt up to date, and leaves what has
@@ -99,6 +109,10 @@ function __genv_look
             set -qg __genv_shown; or __genv_remark
             set -eg __genv_shown
         end
+    else if test -n "$__genv_eid"
+        # Something, such as direnv, that brought the variables has taken them away again.
+        env GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ --shell=fish:$fish_pid shell-exit
+        __genv_clean
     end
 end
 
@@ -109,6 +123,7 @@ function __genv_refresh -S
     eval $__genv_code
     if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
         set -g __genv_seen "$GENV_TMPDIR:"@VALUES@"$__genv_record"
+        set -g __genv_eid $GENV_ENVIRONMENT_ID
     end
 end
 
@@ -268,7 +283,7 @@ function __genv_deinit
         builtin functions -e __genv_complete
     end
     builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_look __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
+        __genv_look __genv_clean __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
         __genv_next_look __genv_mark __genv_remark __genv_wrap __genv_unwrap __genv_deinit
 end
 

@@ -27,7 +27,9 @@ function genv {
     builtin local __genv_pid=$$ __genv_code __genv_status=0
     # Only a subshell needs the module that knows its PID, so that the shell itself never loads it.
     if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
-        __genv_pid=${sysparams[pid]}
+        __genv_pid=${sysparams[pid]}:subshell
+    elif [[ -o interactive && -n $ZSH_EXECUTION_STRING && $ZSH_EVAL_CONTEXT == file* ]]; then
+        __genv_pid=$$:passing
     fi
     __genv_code=$(@GENV@ "--shell=zsh:$__genv_pid" "$@") || __genv_status=$?
     builtin eval "$__genv_code"
@@ -56,7 +58,6 @@ function __genv_update {
 }
 
 function __genv_leave {
-    builtin local __genv_name
     if [[ -n $__genv_entered ]]; then
         __genv_restore
     elif (( ${+GENV_ENVIRONMENT_ID} )); then
@@ -69,6 +70,15 @@ function __genv_leave {
     else
         builtin return 0
     fi
+    __genv_clean
+    if (( ${+GENV_ENVIRONMENT_ID} )); then
+        __genv_look # the outer one may have ended meanwhile
+    fi
+}
+
+# Takes off what is no variable.
+function __genv_clean {
+    builtin local __genv_name
     __genv_call_at_exit
     # It may have been an environment within one.
     if (( ${+GENV_ENVIRONMENT_ID} )); then
@@ -83,10 +93,7 @@ function __genv_leave {
             fi
         done
     fi
-    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_witness __genv_sign __genv_given
-    if (( ${+GENV_ENVIRONMENT_ID} )); then
-        __genv_look # the outer one may have ended meanwhile
-    fi
+    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign __genv_given
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -177,6 +184,8 @@ function __genv_look {
         if [[ "$GENV_TMPDIR:"@VALUES@"$__genv_record" != "$__genv_seen" ]]; then
             __genv_refresh
         fi
+    elif [[ -n $__genv_eid ]]; then
+        __genv_drop
     fi
     if [[ -n $GENV_ENVIRONMENT_ID ]]; then
         [[ :$PATH: == *:@SHIMS@:* ]] || __genv_path keep
@@ -193,9 +202,15 @@ function __genv_refresh {
     fi
     builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})"
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
-        builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record"
+        builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record" __genv_eid=$GENV_ENVIRONMENT_ID
         __genv_call_at_exit __genv_exit
     fi
+}
+
+# Something, such as direnv, that brought the variables has taken them away again.
+function __genv_drop {
+    GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ "--shell=zsh:$$" shell-exit
+    __genv_clean
 }
 
 # Whether the witness still says what the environment lives by.
@@ -300,8 +315,8 @@ function __genv_deinit {
     fi
     __genv_unhook
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_assign __genv_show __genv_look __genv_refresh __genv_listen __genv_exit __genv_call_at_exit __genv_watch \
-        __genv_hook __genv_unhook __genv_register __genv_before_prompt __genv_complete __genv_deinit
+        __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen __genv_exit \
+        __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register __genv_before_prompt __genv_complete __genv_deinit
 }
 
 __genv_register

@@ -51,11 +51,8 @@ static void add_template(struct text *code, enum shell_kind kind, const char *pa
         const char *name, *word;
         void (*add)(struct text *code, enum shell_kind kind, const struct genv_variable *variables);
     } placeholders[] = {
-        {"@GENV@", paths->genv, NULL},
-        {"@SHIMS@", paths->shims, NULL},
-        {"@COMPLETIONS@", paths->completions, NULL},
-        {"@VARIABLES@", NULL, add_names},
-        {"@VALUES@", NULL, add_values},
+        {"@GENV@", paths->genv, NULL},    {"@SHIMS@", paths->shims, NULL}, {"@COMPLETIONS@", paths->completions, NULL},
+        {"@VARIABLES@", NULL, add_names}, {"@VALUES@", NULL, add_values},
     };
 
     while (*pattern) {
@@ -152,6 +149,28 @@ void shell_add_leave(struct text *code, enum shell_kind kind)
 {
     (void)kind;
     text_add(code, "__genv_leave\n");
+}
+
+void shell_add_direnv(struct text *code, const char *genv)
+{
+    text_add(code, "# For .envrc: use genv [--gpus N] [--gpu-memory M] [--name S] [-o] [--no-load]\n"
+                   "use_genv() {\n    local code\n    code=$(");
+    add_quoted(code, SHELL_BASH, genv);
+    text_add(code, " shell-direnv \"$@\") || return\n    eval \"$code\"\n"
+                   "    watch_file .genv/name .genv/gpus .genv/gpu-memory\n}\n");
+}
+
+void shell_add_exports(struct text *code, const struct genv_variable *variables, const char *shims)
+{
+    for (; variables->name; variables++) {
+        text_addf(code, variables->value ? "export %s=" : "unset %s", variables->name);
+        if (variables->value)
+            add_quoted(code, SHELL_BASH, variables->value);
+        text_add(code, "\n");
+    }
+    text_add(code, "PATH_add ");
+    add_quoted(code, SHELL_BASH, shims);
+    text_add(code, "\n");
 }
 
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words)

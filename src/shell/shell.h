@@ -6,8 +6,8 @@
  * words for the user included (shell_add_words()); errors go to standard error as ever.
  *
  * Before each prompt the shell looks at the environment's record ($GENV_TMPDIR/envs/EID.json), at the variables and at
- * what shell_add_watch() told it. Where something is not as it was at the last look, it has `genv shell-update` say what
- * to do; otherwise it starts no process. */
+ * what shell_add_watch() told it. Where something is not as it was at the last look, it has `genv shell-update` say
+ * what to do; otherwise it starts no process. */
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
 
@@ -57,6 +57,10 @@ struct shell_watch {
 void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch);
 /* Leaves: variables, PATH and prompt are as before, changes that others made to PATH and prompt meanwhile stay. */
 void shell_add_leave(struct text *code, enum shell_kind kind);
+
+/* The definition of `use genv` for direnv, and what that evaluates: the variables, in bash and for bash alone. */
+void shell_add_direnv(struct text *code, const char *genv);
+void shell_add_exports(struct text *code, const struct genv_variable *variables, const char *shims);
 
 /* Prints @words, which may hold anything, on the shell's standard output. */
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words);

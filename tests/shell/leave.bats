@@ -37,7 +37,7 @@ exit 3
 END
     heir=$(heirs)
     [ -n "$heir" ]
-    grep -q -x -E "genv: (nohup )?sleep 1000 \($heir\) keeps environment mine and GPUs 0,1 until it ends: 'kill $heir' ends it" \
+    grep -q -x -E "genv: .* \($heir\) keeps environment mine and GPUs 0,1 until it ends: 'kill $heir' ends it" \
         complaints
     [[ $("$GENV_BIN" devices --format csv --no-header) == '0,mine,'*$'\n1,mine,'* ]]
     kill -9 "$heir"
