@@ -21,17 +21,11 @@ static const struct option options[] = {
     {.name = "id",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",
+     .help = "Enter the live environment of this identifier or name, otherwise call the new one so; by default the "
+             "shell's PID",
      .offset = offsetof(struct values, eid)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
-    {.name = "no-load",
-     .type = OPTION_FLAG,
-     .help = "Do not load the saved configuration",
-     .offset = offsetof(struct values, no_load)},
-    {.name = "no-attach",
-     .type = OPTION_FLAG,
-     .help = "Do not attach devices",
-     .offset = offsetof(struct values, no_attach)},
+    SAVED_OPTIONS,
     {.name = "no-prompt",
      .type = OPTION_FLAG,
      .help = "Leave the prompt as it is, without \"(genv)\"; GENV_PROMPT=0 does so for good",
@@ -44,6 +38,63 @@ static const struct option options[] = {
      .offset = offsetof(struct values, over_subscribe)},
     {.name = NULL},
 };
+
+/* The identifiers of the caller's environments called @name, "12, 34", and the first of them. Returns how many. */
+static size_t find_named(const struct genv_snapshot *snapshot, const char *name, struct text *list, char *ret_eid)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < snapshot->env_count; i++) {
+        const struct genv_env *env = &snapshot->envs[i];
+
+        if (env->uid != geteuid() || strcmp(env->config.name, name) != 0)
+            continue;
+        if (count++ == 0)
+            copy_string(ret_eid, GENV_EID_MAX + 1, env->eid);
+        text_addf(list, "%s%s", count > 1 ? ", " : "", env->eid);
+    }
+    return count;
+}
+
+/* The environment that @word, an identifier or a name, means. Returns whether it lives; -ENOENT: it does not, and
+ * none can be created so (@joins: none is to be). */
+static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid, struct genv_error *err)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+    cleanup_env struct genv_env *env = NULL;
+    cleanup_text struct text list = TEXT_INIT;
+    bool is_eid = genv_eid_validate(word, NULL) == 0;
+    size_t count;
+    int r;
+
+    if (is_eid) {
+        copy_string(ret_eid, GENV_EID_MAX + 1, word);
+        if (genv_env_get(cli->genv, word, &env, NULL) == 0)
+            return 1;
+    }
+    r = genv_snapshot_take(cli->genv, GENV_DEPTH_ENVS, &snapshot, err);
+    if (r < 0)
+        return r;
+    count = find_named(snapshot, word, &list, ret_eid);
+    if (list.failed)
+        return error_no_memory(err);
+    if (count == 1)
+        return 1;
+    if (count > 1)
+        return error_set(err, EINVAL, "%zu environments are called '%s': choose one by its identifier: %s", count, word,
+                         list.data);
+    if (joins)
+        return error_set(err, ENOENT,
+                         "no environment of yours has the name or identifier '%s': create one with 'genv activate "
+                         "--name NAME'",
+                         word);
+    if (strspn(word, "0123456789") == strlen(word))
+        return error_set(err, ENOENT,
+                         "there is no environment %s, and a new one cannot be called by a number: leave --id out, or "
+                         "choose a word",
+                         word);
+    return 0;
+}
 
 static bool has_process(const struct genv_env *env, pid_t pid)
 {
@@ -109,21 +160,27 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct values *values = arguments->values;
     const struct genv_member shell = {.pid = cli->shell_pid};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
-    cleanup_env struct genv_env *existing = NULL, *env = NULL;
-    int r, entered;
+    const char *word = arguments->operand_count ? arguments->operands[0] : values->eid;
+    cleanup_env struct genv_env *env = NULL;
+    char eid[GENV_EID_MAX + 1] = "";
+    int r, entered, lives = 0;
 
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
+    if (values->eid && arguments->operand_count)
+        return cli_usage_error(cli, error_set(err, EINVAL, "give an identifier or a name, not both"), err);
     r = refuse_passing(cli, err);
     if (r == 0)
         r = cli_open(cli, err);
     if (r == 0)
         r = refuse_active(cli, err);
-    if (r == 0 && !values->no_load && (!values->eid || genv_env_get(cli->genv, values->eid, &existing, NULL) < 0))
+    if (r == 0 && word)
+        r = lives = resolve(cli, word, arguments->operand_count > 0, eid, err);
+    if (r >= 0 && !values->no_load && !lives)
         r = saved_load(cli, &values->config, &reservation.config, err);
     if (r < 0)
         return r;
-    reservation.eid = values->eid;
+    reservation.eid = word ? eid : NULL;
     reservation.members = &shell;
     reservation.member_count = 1;
     reservation.fields = genv_config_given(&values->config); /* what nobody mentions stays as an environment has it */
@@ -148,7 +205,8 @@ static const struct example examples[] = {
     {"genv activate", "Creates an environment, detached from all devices."},
     {"genv activate --name training --gpus 2", "And attaches it to two devices."},
     {"genv activate --gpus 1 --gpu-memory 4g", "Shares a device: 4 GB of it are reserved."},
-    {"genv activate --id 1667", "Enters the environment of another terminal."},
+    {"genv activate training", "Enters the environment that another terminal has given that name."},
+    {"genv activate --id 1667", "Enters the one of this identifier."},
     {NULL, NULL},
 };
 
@@ -160,12 +218,14 @@ const struct command command_activate = {
         "saved configuration (see 'genv home') is loaded, and options win over it, field by field. If the number of "
         "devices is known then, they are attached; if that fails, the reason is shown and the environment is active "
         "and detached.\n\n"
-        "With --id of an environment of yours that lives, the shell enters that one: its configuration and "
+        "With the name or identifier of an environment of yours that lives, the shell enters that one: its "
+        "configuration and "
         "attachments come along, nothing is loaded, and options that are given configure it anew.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
+    .operands = {.synopsis = "[NAME]", .kind = OPERAND_TEXT, .max = 1},
     .examples = examples,
     .run = run,
 };
