@@ -198,6 +198,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     }
     if (cli->span == SHELL_IS_SUBSHELL)
         tell_of_subshell(env);
+    if (env->attachment_count && isatty(STDERR_FILENO)) /* a script is told by its exit status */
+        cli_add_attachment_line(&cli->output, env);
     return r > 0 ? -err->code : 0; /* active, but detached */
 }
 

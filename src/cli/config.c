@@ -161,6 +161,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     changes = request.has_value || values->clear || values->load || values->save;
     if (changes)
         r = change(cli, &request, &env, err);
+    if (r == 0 && request.has_value && request.fields == GENV_CONFIG_GPUS && isatty(STDERR_FILENO) &&
+        env->config.gpus != (int)env->attachment_count)
+        text_addf(&cli->output, "It applies at the next 'genv attach'.\n");
     updated = cli_update_shell(cli, env, r < 0 ? NULL : err);
     if (r < 0 || updated < 0)
         return r < 0 ? r : updated;

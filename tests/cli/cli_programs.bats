@@ -153,6 +153,17 @@ make_rivals() {
     [ -e "$BATS_TEST_TMPDIR/done" ]
 }
 
+@test "lock: says that it waits, and for whom" {
+    make_rivals
+    hold_lock a
+    GENV_ENVIRONMENT_ID=b genv lock true 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+    members+=("$!")
+    until [ -s "$BATS_TEST_TMPDIR/said" ]; do sleep 0.05; done
+    cat "$BATS_TEST_TMPDIR/said"
+    grep -q -E '^genv: waiting: device 1 is locked by ' "$BATS_TEST_TMPDIR/said"
+    GENV_ENVIRONMENT_ID=b expect_refusal "device 1 is locked by " genv lock -w 0.05 true
+}
+
 @test "lock: inside itself it does not wait again" {
     make_rivals
     GENV_ENVIRONMENT_ID=a expect 0 x genv lock genv lock genv lock -n echo x
