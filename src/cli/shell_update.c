@@ -133,7 +133,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     r = find(cli, &env, err);
     if (r == 0)
         return update(cli, env, arguments->operand_count ? arguments->operands[0] : NULL, err);
-    if (r == -ENOENT || r == -EPERM || r == -EINVAL || r == -ENOTSUP) {
+    if (r == -ENOENT || r == -EPERM || r == -EINVAL || r == -ENOTSUP || r == -ELOOP) {
         cleanup_text struct text line = TEXT_INIT;
 
         text_addf(&line, "%s: this shell has left it", err->message);

@@ -168,7 +168,7 @@ __genv_path() {
 
 # The mark in front of the prompt, which others may have built anew.
 __genv_show() {
-    if [[ ${GENV_PROMPT-} == @(0|off) || ! ${PS1+set} || $PS1 == *'(genv) '* ]]; then
+    if [[ ${GENV_PROMPT-} == @(0|off) || ! ${PS1+set} || ${PS1@a} == *r* || $PS1 == *'(genv) '* ]]; then
         \builtin return 0
     fi
     __genv_prompt=1
@@ -186,8 +186,8 @@ __genv_look() {
     \builtin local __genv_file __genv_record
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json
-        # Only one's own: another's could be a pipe by the time that it is read.
-        if [[ -f $__genv_file && (-O $__genv_file || $EUID == 0) ]]; then
+        # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
+        if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             \builtin mapfile __genv_record <"$__genv_file" || \builtin :
         fi
         if [[ ${__genv_witness-} ]]; then
@@ -234,7 +234,7 @@ __genv_listen() {
         \builtin mapfile __genv_line <"$__genv_witness" || \builtin :
     fi
     if [[ ! ${__genv_line-} || ${__genv_line-} != *"$__genv_sign"* || ${__genv_line-} == *') Z '* ]]; then
-        __genv_record=gone
+        __genv_record=(gone)
     fi
 }
 
@@ -276,6 +276,7 @@ __genv_untrap() {
     fi
 }
 
+# shellcheck disable=SC2120 # the arguments are those of set
 __genv_read_trap() {
     \builtin eval "\\builtin set -- $(\builtin trap -p EXIT)"
     __genv_trap=${3-}
@@ -326,6 +327,7 @@ __genv_unhook() {
     if ((${#__genv_commands[@]} > 1)); then
         PROMPT_COMMAND=("${__genv_commands[@]}")
     elif [[ ${__genv_commands[*]-} ]]; then
+        # shellcheck disable=SC2178 # one that is no array any more
         PROMPT_COMMAND=${__genv_commands[*]}
     fi
     if [[ $__genv_exported == *x* ]]; then

@@ -98,8 +98,8 @@ function __genv_look
         test -n "$GENV_TMPDIR"; and set __genv_file $GENV_TMPDIR
         set __genv_file "$__genv_file/envs/$GENV_ENVIRONMENT_ID.json"
         set -l __genv_record
-        # Only one's own: another's could be a pipe by the time that it is read.
-        if test -f $__genv_file -a -O $__genv_file; or test -f $__genv_file -a -O /
+        # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
+        if test -f $__genv_file -a -O $__genv_file; and not test -L $__genv_file
             read -z __genv_record <$__genv_file
         end
         test -n "$__genv_witness"; and __genv_listen
@@ -140,11 +140,16 @@ end
 # A shell that ends hands its environment over to what it leaves running, if anything. (Threads start children, too.)
 function __genv_exit --on-event fish_exit
     test -n "$GENV_ENVIRONMENT_ID"; or return
-    for __genv_file in /proc/$fish_pid/task/*/children
+    set -l __genv_files /proc/$fish_pid/task/*/children
+    for __genv_file in $__genv_files
         if read -l __genv_children <$__genv_file; and test -n "$__genv_children"
-            @GENV@ --shell=fish:$fish_pid shell-exit
-            return
+            set __genv_files
+            break
         end
+    end
+    # There are some, or the kernel does not tell.
+    if test -z "$__genv_files"
+        @GENV@ --shell=fish:$fish_pid shell-exit
     end
 end
 

@@ -174,8 +174,8 @@ function __genv_look {
     builtin local __genv_file __genv_record
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
         __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
-        # Only one's own: another's could be a pipe by the time that it is read.
-        if [[ -f $__genv_file && ( -O $__genv_file || $EUID == 0 ) ]]; then
+        # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
+        if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             __genv_record=$(<$__genv_file)
         fi
         if [[ -n $__genv_witness ]]; then

@@ -15,7 +15,7 @@ setup() {
     mkdir -p "$HOME/.config/direnv/lib" one/.genv two
     "$GENV_BIN" shell --init direnv >"$HOME/.config/direnv/lib/genv.sh"
     echo 2 >one/.genv/gpus
-    echo "use genv --name 'it'\''s one'" >one/.envrc
+    echo "use genv --name \"it's one\"" >one/.envrc
     echo 'use genv --gpus 1' >two/.envrc
     direnv allow one
     direnv allow two

@@ -29,6 +29,10 @@ is_free() {
     [[ $("$GENV_BIN" devices --format csv --no-header) == $'0,,,\n1,,,\n2,,,\n3,,,' ]]
 }
 
+is_held() {
+    [[ $("$GENV_BIN" devices --format csv --no-header) != $'0,,,\n1,,,\n2,,,\n3,,,' ]]
+}
+
 @test "a shell that ends hands over to what it has left running, with a line" {
     type_into "$CODE" <<'END'
 genv activate --id mine --gpus 2
@@ -53,7 +57,7 @@ END
 genv activate --id mine --gpus 1; start "sleep 1000"; exit
 END
     [ -n "$(heirs)" ]
-    ! is_free
+    is_held
 }
 
 @test "deactivate does so as well, and the shell is as before" {
@@ -75,9 +79,9 @@ END
 start "sleep 1000"
 genv activate --id mine --gpus 1
 genv deactivate
-say done
+say over
 END
-    said done
+    said over
     is_free
     [[ -z $(heirs) ]]
 }
@@ -102,7 +106,7 @@ exit
 END
     [[ $(heirs) == "$holder "* ]]
     kill -9 "$holder"
-    ! is_free
+    is_held
 }
 
 @test "a job that has executed nothing, such as a loop, is kept as well" {

@@ -153,14 +153,19 @@ END
     [[ $TEST_SHELL == fish ]] || said 1 # there the announcement is a command of its own
 }
 
-@test "a record that is a pipe stops nobody" {
+@test "a record that is a pipe, or a link, stops nobody" {
     mkdir -p "$GENV_TMPDIR/envs"
-    mkfifo "$GENV_TMPDIR/envs/pipe.json"
-    export GENV_ENVIRONMENT_ID=pipe
-    type_into "$CODE" <<'END'
+    mkfifo "$GENV_TMPDIR/envs/pipe.json" "$BATS_TEST_TMPDIR/pipe"
+    ln -s "$BATS_TEST_TMPDIR/pipe" "$GENV_TMPDIR/envs/link.json"
+    truncate -s 100G sparse
+    ln -s "$PWD/sparse" "$GENV_TMPDIR/envs/endless.json"
+    for eid in pipe link endless; do
+        export GENV_ENVIRONMENT_ID=$eid
+        type_into "$CODE" <<'END'
 say "$GENV_ENVIRONMENT_ID:"
 END
-    said ':' 1
+        said ':' 1
+    done
 }
 
 # As starship and others do it in bash: they keep one PROMPT_COMMAND that was there, and run it first.
