@@ -4,7 +4,7 @@
 # All of genv is in this folder, and what else there is are links to it (../meson.build)
 root=$prefix/lib/genv
 # and, for the system, these.
-system_files=(lib/systemd/system/genv-enforce.service lib/systemd/system/genv-monitor.service lib/tmpfiles.d/genv.conf)
+system_files=(lib/systemd/system/{genv-enforce.service,genv-monitor.service,var-tmp-genv.mount} lib/tmpfiles.d/genv.conf)
 state=/var/tmp/genv
 
 PATH=$PATH:/usr/sbin:/sbin # of ldconfig; su does not bring it

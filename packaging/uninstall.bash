@@ -36,6 +36,9 @@ remove_state_directory() {
         flock -w 10 "$lock" || use="somebody holds $state/genv.lock"
     fi
     : "${use:=$(find_use)}"
+    if [[ ! $use ]] && mountpoint -q "$state"; then
+        use='a file system is mounted there'
+    fi
     if [[ $use ]]; then
         echo "Kept $state: $use. Once it is not needed: rm -r $state"
     else
@@ -65,7 +68,7 @@ remove_system_files() {
         fi
     done
     for file in "${system_files[@]##*/}"; do
-        if [[ $file == *.service ]]; then
+        if [[ $file == *.service || $file == *.mount ]]; then
             report_unit "$file"
         fi
     done

@@ -77,12 +77,13 @@ struct genv_process {
     pid_t pid;
     uint64_t start_time;    /* clock ticks after boot: field 22 of /proc/PID/stat; 0: /proc hides it */
     uint64_t pid_namespace; /* inode of the namespace that @pid counts in */
+    uid_t uid;              /* whose it is, where an environment of root's has a process of another user; else 0 */
 };
 
 /* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */
 struct genv_kernel {
     char id[GENV_KERNEL_ID_MAX + 1];
-    char connection_file[GENV_CONNECTION_FILE_SIZE];
+    char *connection_file; /* of up to GENV_CONNECTION_FILE_SIZE - 1 bytes; NULL in a snapshot of another host */
 };
 
 /* Which device it is, whoever looks and whenever. An index says so to people alone: a container counts the devices that

@@ -8,16 +8,31 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 
+#ifndef SYS_openat2
+#define SYS_openat2 437 /* as the next; headers before Linux 5.6 lack it */
+#endif
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000
+#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* on every architecture; headers before Linux 5.9 lack it */
 #endif
 
-int file_open(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat)
+int file_open_resolved(int directory, const char *name, int flags, unsigned resolve)
 {
-    cleanup_close int fd = -1;
+    /* struct open_how; headers before Linux 5.6 lack it */
+    const struct {
+        uint64_t flags, mode, resolve;
+    } how = {.flags = (unsigned)flags | O_CLOEXEC, .resolve = resolve};
+
+    return (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
+}
+
+static int take_regular(int opened, int *ret_fd, struct stat *ret_stat)
+{
+    cleanup_close int fd = opened;
     struct stat st;
 
-    fd = openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENXIO ? -ENOTSUP : -errno; /* a socket, or a device that nobody drives */
     if (fstat(fd, &st) < 0)
@@ -28,6 +43,38 @@ int file_open(int directory, const char *name, int flags, int *ret_fd, struct st
         *ret_stat = st;
     *ret_fd = steal_fd(&fd);
     return 0;
+}
+
+#define OPEN_FLAGS (O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+int file_open(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat)
+{
+    return take_regular(openat(directory, name, flags | OPEN_FLAGS), ret_fd, ret_stat);
+}
+
+int file_open_here(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat)
+{
+    int fd = file_open_resolved(directory, name, flags | OPEN_FLAGS, FILE_RESOLVE_NO_XDEV);
+
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return file_open(directory, name, flags, ret_fd, ret_stat);
+    return take_regular(fd, ret_fd, ret_stat);
+}
+
+int file_stat_here(int directory, const char *name, struct stat *ret_stat)
+{
+    struct statx st;
+
+    if (statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st) < 0)
+        return -errno;
+    *ret_stat = (struct stat){
+        .st_mode = st.stx_mode,
+        .st_uid = st.stx_uid,
+        .st_nlink = st.stx_nlink,
+        .st_size = (off_t)st.stx_size,
+        .st_mtim = {.tv_sec = st.stx_mtime.tv_sec, .tv_nsec = st.stx_mtime.tv_nsec},
+    };
+    return st.stx_attributes & STATX_ATTR_MOUNT_ROOT ? -EXDEV : 0; /* kernels before 5.8 do not say */
 }
 
 int file_read(int fd, size_t max, char **ret_text, size_t *ret_length)

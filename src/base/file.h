@@ -10,6 +10,19 @@
  * sockets: -ENOTSUP. @ret_stat may be NULL. */
 int file_open(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat);
 
+/* The same for what is in the directory's own file system: what somebody has mounted there (-EXDEV) may never answer.
+ */
+int file_open_here(int directory, const char *name, int flags, int *ret_fd, struct stat *ret_stat);
+/* lstat(2) of it, without asking a server or what is mounted there. *@ret_stat has mode, owner, links, size and times;
+ * also on -EXDEV. */
+int file_stat_here(int directory, const char *name, struct stat *ret_stat);
+
+/* openat2(2), -1 and errno: ENOSYS (or EPERM) where the kernel (or a sandbox) lacks it. */
+#define FILE_RESOLVE_NO_XDEV  0x01
+#define FILE_RESOLVE_NO_LINKS 0x04
+#define FILE_RESOLVE_CACHED   0x20 /* EAGAIN: it would have to ask a disk or server */
+int file_open_resolved(int directory, const char *name, int flags, unsigned resolve);
+
 /* Reads all of @fd, at most @max bytes (-EFBIG); the text is NUL-terminated, and free()d by the caller. */
 int file_read(int fd, size_t max, char **ret_text, size_t *ret_length);
 

@@ -13,6 +13,11 @@ static int refuse(struct genv_error *err, const char *key, const char *expected)
     return error_set(err, EINVAL, "\"%s\" is not %s", key ? key : "element", expected);
 }
 
+static size_t array_max(const struct json_field *field)
+{
+    return field->max ? field->max : JSON_ARRAY_MAX;
+}
+
 static int decode_array(const json_t *value, const struct json_field *field, char *object, bool *ret_rest,
                         struct genv_error *err)
 {
@@ -22,8 +27,8 @@ static int decode_array(const json_t *value, const struct json_field *field, cha
 
     if (!json_is_array(value))
         return refuse(err, field->key, "an array");
-    if (count > JSON_ARRAY_MAX)
-        return refuse(err, field->key, "an array of a sensible length");
+    if (count > array_max(field))
+        return error_set(err, EINVAL, "\"%s\" has %zu elements, more than %zu", field->key, count, array_max(field));
     elements = calloc(count ? count : 1, element->size);
     if (!elements)
         return error_no_memory(err);
@@ -47,8 +52,12 @@ static int decode_text(const json_t *value, const struct json_field *field, char
         return refuse(err, field->key, "a text without control characters");
     if (strlen(string) >= field->size)
         return refuse(err, field->key, "short enough");
-    copy_string(object + field->offset, field->size, string);
-    return 0;
+    if (field->kind == JSON_KIND_TEXT) {
+        copy_string(object + field->offset, field->size, string);
+        return 0;
+    }
+    *(char **)(void *)(object + field->offset) = strdup(string);
+    return *(char **)(void *)(object + field->offset) ? 0 : error_no_memory(err);
 }
 
 static int decode_field(const json_t *value, const struct json_field *field, char *object, bool *ret_rest,
@@ -59,6 +68,7 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
 
     switch (field->kind) {
     case JSON_KIND_TEXT:
+    case JSON_KIND_STRING:
         return decode_text(value, field, object, err);
     case JSON_KIND_U64:
         if (!json_is_integer(value) || number < 0)
@@ -164,6 +174,17 @@ static bool scan_text(const char **text, char *target, size_t size)
     return utf8_is_printable(target);
 }
 
+static bool scan_string(const char **text, char **target, size_t size)
+{
+    size_t length = strcspn(*text, "\"") == 0 ? strcspn(*text + 1, "\"\\") : size;
+
+    if (length >= size)
+        return false;
+    free(*target);
+    *target = malloc(length + 1);
+    return *target && scan_text(text, *target, length + 1);
+}
+
 static bool scan_number(const char **text, uint64_t max, uint64_t *ret_number)
 {
     size_t length = strspn(*text, "0123456789");
@@ -190,7 +211,7 @@ static bool scan_array(const char **text, const struct json_field *field, char *
         size_t index = *count;
 
         if (index == room) {
-            char *grown = room < JSON_ARRAY_MAX ? reallocarray(*elements, room * 2 + 1, size) : NULL;
+            char *grown = room < array_max(field) ? reallocarray(*elements, room * 2 + 1, size) : NULL;
 
             if (!grown)
                 return false;
@@ -202,7 +223,7 @@ static bool scan_array(const char **text, const struct json_field *field, char *
         if ((index && !skip(text, ",")) || !scan_object(text, field->element, *elements + index * size))
             return false;
     }
-    return *count <= JSON_ARRAY_MAX;
+    return *count <= array_max(field);
 }
 
 static bool scan_field(const char **text, const struct json_field *field, char *object)
@@ -214,6 +235,8 @@ static bool scan_field(const char **text, const struct json_field *field, char *
     switch (field->kind) {
     case JSON_KIND_TEXT:
         return scan_text(text, target, field->size);
+    case JSON_KIND_STRING:
+        return scan_string(text, target, field->size);
     case JSON_KIND_U64:
         return scan_number(text, INT64_MAX, target);
     case JSON_KIND_I32:
@@ -288,6 +311,8 @@ static bool is_absent(const struct json_field *field, const char *object)
     switch (field->kind) {
     case JSON_KIND_TEXT:
         return !*(const char *)source;
+    case JSON_KIND_STRING:
+        return !*(char *const *)source || !**(char *const *)source;
     case JSON_KIND_U64:
         return *(const uint64_t *)source == (uint64_t)field->absent;
     case JSON_KIND_I32:
@@ -327,6 +352,8 @@ static json_t *encode_field(const struct json_field *field, const char *object)
     switch (field->kind) {
     case JSON_KIND_TEXT:
         return encode_text(source);
+    case JSON_KIND_STRING:
+        return encode_text(*(char *const *)source ? *(char *const *)source : "");
     case JSON_KIND_U64:
         return json_integer((json_int_t) * (const uint64_t *)source);
     case JSON_KIND_I32:
@@ -428,6 +455,16 @@ int json_keep_rest(json_t *json, const json_t *source, const struct json_table *
     return 0;
 }
 
+/* At least what the values of @text weigh: more where a string holds such characters. */
+static size_t weigh(const char *text, size_t length)
+{
+    size_t weight = 0;
+
+    for (size_t i = 0; i < length; i++)
+        weight += text[i] == '{' ? 4 : text[i] == '[' ? 2 : text[i] == ',';
+    return weight;
+}
+
 /* jansson calls itself for each level, up to 2048, on what stack there is. */
 static bool is_too_deep(const char *text, size_t length)
 {
@@ -454,6 +491,10 @@ json_t *json_parse(const char *text, size_t length, struct genv_error *err)
 
     if (is_too_deep(text, length)) {
         error_set(err, EINVAL, "nested more than %d levels deep", JSON_DEPTH_MAX);
+        return NULL;
+    }
+    if (weigh(text, length) > JSON_WEIGHT_MAX) {
+        error_set(err, EINVAL, "it holds too many values");
         return NULL;
     }
     json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);

@@ -7,10 +7,12 @@
 #include <jansson.h>
 
 enum json_kind {
-    JSON_KIND_TEXT, /* char[size]; printable UTF-8 that fits, or the whole object is refused */
-    JSON_KIND_U64,  /* uint64_t, in JSON at most 2^63-1 */
-    JSON_KIND_I32,  /* int, not negative */
-    JSON_KIND_REAL, /* double; any number in JSON */
+    JSON_KIND_TEXT,   /* char[size]; printable UTF-8 that fits, or the whole object is refused */
+    JSON_KIND_STRING, /* the same as a char * of its own, at most @size - 1 bytes: for whoever owns the object to free()
+                       */
+    JSON_KIND_U64,    /* uint64_t, in JSON at most 2^63-1 */
+    JSON_KIND_I32,    /* int, not negative */
+    JSON_KIND_REAL,   /* double; any number in JSON */
     JSON_KIND_BOOL,
     JSON_KIND_TIME,  /* struct timespec, in JSON RFC 3339 */
     JSON_KIND_ARRAY, /* pointer at @offset and size_t at @count_offset, elements by @element */
@@ -30,6 +32,7 @@ struct json_field {
     size_t offset;
     size_t size;
     size_t count_offset;
+    size_t max; /* elements of an array; 0: JSON_ARRAY_MAX */
     const struct json_table *element;
 };
 
@@ -61,9 +64,12 @@ json_t *json_encode(const struct json_table *table, const void *object);
  * Elements of arrays are the same if their identities are; those that @json no longer has take theirs along. -ENOMEM */
 int json_keep_rest(json_t *json, const json_t *source, const struct json_table *table);
 
-#define JSON_DEPTH_MAX 16
+#define JSON_DEPTH_MAX  16
+#define JSON_WEIGHT_MAX 1000000 /* an object weighs 5, an array 3, any other value 1: about 80 bytes each */
 
-/* Parses a whole text; duplicate keys, anything behind the value and more than JSON_DEPTH_MAX levels are refused. */
+/* Parses a whole text; duplicate keys, anything behind the value and more than JSON_DEPTH_MAX levels are refused, and
+ * so is what would take many times its length in memory: values that are empty or of a letter, beyond JSON_WEIGHT_MAX.
+ */
 json_t *json_parse(const char *text, size_t length, struct genv_error *err);
 
 static inline void cleanup_json_decrefp(json_t **json)

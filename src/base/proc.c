@@ -1,6 +1,7 @@
 /* Processes, as /proc tells of them. */
 #include "base/proc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -28,6 +29,8 @@ static ssize_t read_small(const char *path, char *buffer, size_t size)
     return n;
 }
 
+#define STATUS_MAX               (4 * 1024 * 1024)
+#define INITIAL_PID_NAMESPACE    0xEFFFFFFCULL /* PROC_PID_INIT_INO, of all kernels */
 #define MACHINE_ID_LENGTH        32
 #define FIELDS_BEFORE_START_TIME 18 /* from field 4, the parent, to field 22; see proc(5) */
 
@@ -178,6 +181,14 @@ uid_t proc_uid(pid_t pid)
     return st.st_uid;
 }
 
+uid_t proc_login_uid(pid_t pid)
+{
+    char path[32], text[16];
+
+    snprintf(path, sizeof(path), "/proc/%d/loginuid", pid); /* where the kernel has it; 4294967295 is none */
+    return read_small(path, text, sizeof(text)) > 0 ? (uid_t)strtoul(text, NULL, 10) : (uid_t)-1;
+}
+
 void proc_command(pid_t pid, char *command, size_t size)
 {
     char path[32];
@@ -259,4 +270,68 @@ uint64_t proc_pid_namespace(void)
     struct stat st;
 
     return stat("/proc/self/ns/pid", &st) < 0 ? 0 : st.st_ino;
+}
+
+/* false: it is in the namespace of the caller, or gone. */
+static bool read_nested(pid_t pid, struct proc_nested *ret_nested)
+{
+    cleanup_free char *text = NULL; /* as long as its user's groups are many */
+    const char *line, *innermost;
+    char path[32];
+    struct proc_stat stat;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    if (file_read_at(AT_FDCWD, path, STATUS_MAX, &text, NULL) < 0 || !(line = strstr(text, "\nNSpid:")))
+        return false;
+    line += strlen("\nNSpid:");
+    innermost = line + strcspn(line, "\n");
+    while (innermost > line && innermost[-1] != '\t')
+        innermost--;
+    *ret_nested = (struct proc_nested){.pid = pid, .inner = (pid_t)strtol(innermost, NULL, 10)};
+    if (innermost == line + 1 || ret_nested->inner <= 0 || proc_stat_read(pid, &stat) < 0 || stat.state == 'Z')
+        return false; /* "NSpid:\t4242\n": one number, so one namespace */
+    ret_nested->start_time = stat.start_time;
+    return true;
+}
+
+int proc_nested_compare(const void *left, const void *right)
+{
+    const struct proc_nested *a = left, *b = right;
+
+    return a->inner < b->inner ? -1 : a->inner > b->inner;
+}
+
+int proc_list_nested(struct proc_nested **ret_list, size_t *ret_count)
+{
+    cleanup_free struct proc_nested *list = NULL;
+    struct proc_stat init;
+    struct dirent *entry;
+    size_t count = 0;
+    DIR *proc;
+
+    if (proc_pid_namespace() != INITIAL_PID_NAMESPACE || proc_stat_read(1, &init) < 0)
+        return -ENOTSUP;
+    proc = opendir("/proc");
+    if (!proc)
+        return -ENOTSUP;
+    while ((entry = readdir(proc))) {
+        struct proc_nested nested, *grown;
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (pid <= 0 || !read_nested(pid, &nested))
+            continue;
+        grown = reallocarray(list, count + 1, sizeof(*list));
+        if (!grown) {
+            closedir(proc);
+            return -ENOMEM;
+        }
+        list = grown;
+        list[count++] = nested;
+    }
+    closedir(proc);
+    if (count)
+        qsort(list, count, sizeof(*list), proc_nested_compare);
+    *ret_list = STEAL_POINTER(list);
+    *ret_count = count;
+    return 0;
 }

@@ -37,6 +37,8 @@ struct timespec proc_began(uint64_t start_time);
 
 /* The effective user of a process, (uid_t)-1 when unknown. */
 uid_t proc_uid(pid_t pid);
+/* Whose login the process comes from, whatever it has become since, as by sudo; (uid_t)-1 when unknown. */
+uid_t proc_login_uid(pid_t pid);
 /* The command's name; "" when unknown. */
 void proc_command(pid_t pid, char *command, size_t size);
 /* Reads the environment that the process was started with: "NAME=VALUE" and NUL, one after the other; free() it.
@@ -55,5 +57,15 @@ void proc_machine(char machine[static MACHINE_SIZE]);
 void proc_hostname(char *name, size_t size);
 /* The inode of the caller's PID namespace, 0 when unknown. */
 uint64_t proc_pid_namespace(void);
+
+/* What lives in the PID namespaces below the initial one, for who is in that. */
+struct proc_nested {
+    pid_t pid;           /* here */
+    pid_t inner;         /* in its own namespace */
+    uint64_t start_time; /* clock ticks after boot */
+};
+/* Lists them by @inner; free() the list. -ENOTSUP: this is another namespace, or /proc hides processes. */
+int proc_list_nested(struct proc_nested **ret_list, size_t *ret_count);
+int proc_nested_compare(const void *left, const void *right); /* by @inner, for bsearch(3) */
 
 #endif

@@ -34,8 +34,14 @@ const struct command command_enforce = {
         "after the interval, since only the driver knows of processes. To mend what others do takes root.\n\n"
         "A process is told to terminate, and killed if it stays and still breaks the rule. It is identified by PID and "
         "start time, and looked at again just before: no other one is ever hit.\n\n"
-        "A limits file has a line for each maximum: who (a user, @group or *), devices or memory, and how much, such "
-        "as 'paul devices 4', '@students memory 40g' or '* devices 2'; 'unlimited' lifts it. A user's own line wins "
+        "With --grace, a user has that time on a device from when a rule was first broken there, whichever process or "
+        "environment broke it. What is attached again after it was detached is detached again. The journal keeps what "
+        "was "
+        "done to processes in a second file, FILE.processes, and sums up what one user causes much of.\n\n"
+        "A limits file has a line for each maximum: who (a user, @group or *), devices, memory or environments, and "
+        "how "
+        "many, such as 'paul devices 4', '@students memory 40g' or '* devices 2'; 'unlimited' lifts it. A user's own "
+        "line wins "
         "over those of his groups, of which the most generous counts, and they win over *. 'genv attach' respects "
         "/etc/genv/limits.conf for everyone, so that users meet a refusal first.",
     .group = GROUP_MACHINE,

@@ -90,5 +90,7 @@ void env_add_query_field(struct text *cell, int field, const void *data)
         add_kernels(cell, row->env);
         return;
         GENV_CONFIG_FIELDS(QUERY_CASE)
+    default:
+        return;
     }
 }

@@ -7,7 +7,7 @@
 #include "cli/installation.h"
 #include "cli/login.h"
 #include "cli/variables.h"
-#include "remote/frame.h"
+#include "remote/session_words.h"
 #include "remote/supervise.h"
 
 struct values {
@@ -57,14 +57,9 @@ static int reserve(struct cli *cli, const struct values *values, pid_t superviso
 /* Ends in one write, so that what a start-up file left in the background can't cut it in two. */
 static void announce(const char *nonce, int result, const struct genv_error *err)
 {
-    cleanup_text struct text line = TEXT_INIT, words = TEXT_INIT;
+    cleanup_text struct text line = TEXT_INIT;
 
-    if (result == 0 || result == -EBUSY)
-        text_add(&words, result == 0 ? "ready" : "busy");
-    else
-        text_addf(&words, "failed %s", err->message);
-    if (!words.failed)
-        frame_add_line(&line, nonce, words.data);
+    session_add_answer(&line, nonce, result, err);
     if (line.data && !line.failed)
         file_write(STDOUT_FILENO, line.data, line.length);
 }

@@ -2,6 +2,7 @@
 #include "libgenv/environment.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/proc.h"
@@ -37,23 +38,28 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
 
 static int register_kernel(struct genv *g, struct genv_env *env, const char *id, struct genv_error *err)
 {
-    cleanup_free char *directory = NULL;
-    struct genv_kernel kernel = {0};
+    cleanup_free char *directory = NULL, *resolved = NULL;
+    char path[GENV_CONNECTION_FILE_SIZE];
+    struct genv_kernel kernel = {.connection_file = path};
     int r = kernel_id_validate(id, err);
 
     if (r < 0)
         return r;
     if (jupyter_runtime_directory(g, env->uid, &directory) < 0)
         return error_no_memory(err);
+    resolved = realpath(directory, NULL); /* others follow no links, which may lead anywhere */
+    if (resolved) {
+        free(directory);
+        directory = STEAL_POINTER(resolved);
+    }
     if (*directory != '/') /* others look for the kernel from other directories */
         return error_set(err, EINVAL, "Jupyter's runtime directory is not an absolute path: %s", directory);
     copy_string(kernel.id, sizeof(kernel.id), id);
-    if ((size_t)snprintf(kernel.connection_file, sizeof(kernel.connection_file), "%s/kernel-%s.json", directory, id) >=
-            sizeof(kernel.connection_file) ||
-        !utf8_is_printable(kernel.connection_file))
+    if ((size_t)snprintf(path, sizeof(path), "%s/kernel-%s.json", directory, id) >= sizeof(path) ||
+        !utf8_is_printable(path))
         return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long, or has control characters", id);
-    if (access(kernel.connection_file, F_OK) < 0 && errno != EACCES)
-        return error_set_errno(err, errno, "there is no kernel %s: %s", id, kernel.connection_file);
+    if (access(path, F_OK) < 0 && errno != EACCES)
+        return error_set_errno(err, errno, "there is no kernel %s: %s", id, path);
     return env_add_kernel(env, &kernel) < 0 ? error_no_memory(err) : 0;
 }
 
@@ -63,6 +69,7 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
     char owner[GENV_USERNAME_SIZE];
     struct proc_stat stat;
     uid_t uid = proc_uid(pid);
+    int r = 0;
 
     if (proc_stat_read(pid, &stat) < 0 || stat.state == 'Z')
         return error_set(err, ESRCH, "there is no process %d", pid);
@@ -71,7 +78,13 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
         return error_set(err, EPERM, "process %d belongs to %s", pid, owner);
     }
     process.start_time = stat.start_time;
-    return env_add_process(env, &process) < 0 ? error_no_memory(err) : 0;
+    if (env->uid == 0)
+        process.uid = uid <= INT_MAX ? uid : 0;
+    else if (uid != env->uid && uid != (uid_t)-1) /* this is root: the record is its owner's word, who can't say that */
+        r = store_vouch(g->store, &process, env->uid, err);
+    if (r == 0 && env_add_process(env, &process) < 0)
+        r = error_no_memory(err);
+    return r;
 }
 
 int environment_register(struct genv *g, struct genv_env *env, const struct genv_member *member, struct genv_error *err)

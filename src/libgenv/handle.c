@@ -10,6 +10,7 @@
 #include "base/user.h"
 #include "model/config.h"
 #include "model/limit.h"
+#include "model/record.h"
 #include "store/directory.h"
 #include "store/inventory.h"
 
@@ -70,6 +71,8 @@ GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_
     r = g->limits_file
             ? store_new(path && *path ? path : STATE_DIRECTORY_DEFAULT, g->warn, g->warn_data, &g->store, err)
             : error_no_memory(err);
+    if (r == 0 && store_set_limits_file(g->store, g->limits_file) < 0)
+        r = error_no_memory(err);
     if (r == 0)
         r = set_timeouts(g, err);
     if (r < 0) {
@@ -246,6 +249,8 @@ int handle_find_own(struct genv *g, const struct env_list *list, const char *eid
     env = env_list_find(list, eid);
     if (!env)
         return error_set(err, ENOENT, "there is no environment %s", eid);
+    if (env->uid == (uid_t)-1)
+        return record_check_changeable(env, err);
     if (!handle_may_change(g, env->uid)) {
         user_name(env->uid, owner, sizeof(owner));
         return error_set(err, EPERM, "environment %s belongs to %s", eid, owner);

@@ -8,6 +8,7 @@
 #include "model/device.h"
 #include "policy/holding.h"
 #include "store/limits_file.h"
+#include "store/store.h"
 
 static int collect(const struct env_list *envs, const struct genv_env *self, const struct genv_device *devices,
                    size_t device_count, struct holding *holding)
@@ -73,6 +74,9 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
     struct allowance allowance;
     int r = limits_load(g->limits_file, &limits, err);
 
+    if (r == 0 && limits.unknown_line)
+        handle_warn(g, "ignoring line %u of %s: '%s' is not known to this version", limits.unknown_line, g->limits_file,
+                    limits.unknown);
     if (r < 0 || limits.count == 0)
         return r;
     user_name(self->uid, username, sizeof(username));
@@ -84,7 +88,7 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
     if (!all || add_unseen(envs, &all, &device_count) < 0 || collect(envs, self, all, device_count, &before) < 0 ||
         collect(envs, &changed, all, device_count, &after) < 0)
         return error_no_memory(err);
-    for (enum limit_kind kind = 0; kind < LIMIT_KIND_COUNT; kind++) {
+    for (enum limit_kind kind = 0; kind < LIMIT_HELD_COUNT; kind++) {
         uint64_t wanted = holding_total(&after, kind), maximum = allowance.maximum[kind];
 
         /* Less than before is right even where it is still too much. */
@@ -92,4 +96,30 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
             return refuse(g, username, kind, wanted, maximum, err);
     }
     return 0;
+}
+
+int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error *err)
+{
+    cleanup_limits struct limits limits = {0};
+    cleanup_env_list struct env_list list = {0};
+    char username[GENV_USERNAME_SIZE];
+    uint64_t maximum, count = 0;
+    int r = limits_load(g->limits_file, &limits, err);
+
+    if (r < 0)
+        return r;
+    user_name(uid, username, sizeof(username));
+    maximum = limits_allowance(&limits, username).maximum[LIMIT_ENVIRONMENTS];
+    if (maximum == LIMIT_NONE || store_count_records(g->store, uid) < maximum)
+        return 0;
+    r = store_load(g->store, &list, err); /* some may have ended */
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < list.count; i++)
+        count += list.envs[i].uid == uid;
+    if (count < maximum)
+        return 0;
+    return error_set(err, EDQUOT,
+                     "%s has %llu environments, and may have %llu: end some, or ask the administrator (%s)", username,
+                     (unsigned long long)count, (unsigned long long)maximum, g->limits_file);
 }

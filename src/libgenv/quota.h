@@ -10,4 +10,7 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
                 const struct genv_attachment *attachments, size_t count, const struct genv_device *devices,
                 size_t device_count, struct genv_error *err);
 
+/* -EDQUOT: @uid has as many environments as a user may have. */
+int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error *err);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/user.h"
 #include "libgenv/environment.h"
+#include "libgenv/quota.h"
 #include "model/config.h"
 
 #define DEFAULT_EID_TRIES 100
@@ -27,7 +28,8 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
         snprintf(base, sizeof(base), "%d", member->pid);
     copy_string(ret_eid, GENV_EID_MAX + 1, base);
     while (store_is_taken(g->store, ret_eid)) {
-        if (++number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
+        number++;
+        if (number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
             return error_set(err, EEXIST, "all identifiers like %s are taken: choose one with --id", base);
         snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%u", base, number);
     }
@@ -58,6 +60,9 @@ static int create(struct genv *g, const struct genv_reservation *reservation, st
         return r;
     if (store_is_taken(g->store, env.eid))
         return refuse_taken(g, env.eid, err);
+    r = quota_check_environments(g, uid, err);
+    if (r < 0)
+        return r;
     if (env_list_add(envs, &env) < 0)
         return error_no_memory(err);
     *ret_env = &envs->envs[envs->count - 1];

@@ -60,16 +60,35 @@ static void *copy_elements(const void *elements, size_t count, size_t size)
     return copy ? memcpy(copy, elements, count * size) : NULL;
 }
 
+static struct genv_kernel *copy_kernels(const struct genv_kernel *kernels, size_t count)
+{
+    struct genv_kernel *copy = copy_elements(kernels, count, sizeof(*kernels));
+    bool complete = true;
+
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i].connection_file = kernels[i].connection_file ? strdup(kernels[i].connection_file) : NULL;
+        complete = complete && !copy[i].connection_file == !kernels[i].connection_file;
+    }
+    for (size_t i = 0; copy && !complete && i < count; i++)
+        kernel_release(&copy[i]);
+    if (!complete) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
 int env_copy(const struct genv_env *env, struct genv_env *ret_env)
 {
     struct genv_env copy = *env;
 
     copy.processes = copy_elements(env->processes, env->process_count, sizeof(*env->processes));
-    copy.kernels = copy_elements(env->kernels, env->kernel_count, sizeof(*env->kernels));
+    copy.kernels = copy_kernels(env->kernels, env->kernel_count);
     copy.attachments = copy_elements(env->attachments, env->attachment_count, sizeof(*env->attachments));
     copy.rest = NULL;
     if ((env->process_count && !copy.processes) || (env->kernel_count && !copy.kernels) ||
         (env->attachment_count && !copy.attachments)) {
+        copy.kernel_count = copy.kernels ? copy.kernel_count : 0;
         env_release(&copy);
         return -ENOMEM;
     }
@@ -77,8 +96,22 @@ int env_copy(const struct genv_env *env, struct genv_env *ret_env)
     return 0;
 }
 
+void kernel_release(struct genv_kernel *kernel)
+{
+    free(kernel->connection_file);
+    kernel->connection_file = NULL;
+}
+
+void env_clear_members(struct genv_env *env)
+{
+    for (size_t i = 0; i < env->kernel_count; i++)
+        kernel_release(&env->kernels[i]);
+    env->process_count = env->kernel_count = 0;
+}
+
 void env_release(struct genv_env *env)
 {
+    env_clear_members(env);
     free(env->processes);
     free(env->kernels);
     free(env->attachments);
@@ -161,19 +194,25 @@ int env_add_process(struct genv_env *env, const struct genv_process *process)
 
 int env_add_kernel(struct genv_env *env, const struct genv_kernel *kernel)
 {
-    struct genv_kernel *kernels;
+    struct genv_kernel *kernels, copy = *kernel;
 
+    copy.connection_file = strdup(kernel->connection_file);
+    if (!copy.connection_file)
+        return -ENOMEM;
     for (size_t i = 0; i < env->kernel_count; i++) {
         if (strcmp(env->kernels[i].id, kernel->id) == 0) {
-            env->kernels[i] = *kernel;
+            kernel_release(&env->kernels[i]);
+            env->kernels[i] = copy;
             return 0;
         }
     }
     kernels = reallocarray(env->kernels, env->kernel_count + 1, sizeof(*kernels));
-    if (!kernels)
+    if (!kernels) {
+        kernel_release(&copy);
         return -ENOMEM;
+    }
     env->kernels = kernels;
-    kernels[env->kernel_count++] = *kernel;
+    kernels[env->kernel_count++] = copy;
     return 0;
 }
 
@@ -212,6 +251,7 @@ bool env_remove_kernel(struct genv_env *env, const char *id)
     for (size_t i = 0; i < env->kernel_count; i++) {
         if (strcmp(env->kernels[i].id, id) != 0)
             continue;
+        kernel_release(&env->kernels[i]);
         memmove(&env->kernels[i], &env->kernels[i + 1], (env->kernel_count - i - 1) * sizeof(*env->kernels));
         env->kernel_count--;
         return true;
@@ -260,7 +300,10 @@ void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_S
     const char *where = record_origin(env) == RECORD_ELSEWHERE ? " on another machine" : "";
     char user[GENV_USERNAME_SIZE];
 
-    user_name(env->uid, user, sizeof(user));
+    if (env->uid == (uid_t)-1)
+        copy_string(user, sizeof(user), "an unknown user");
+    else
+        user_name(env->uid, user, sizeof(user));
     if (*env->config.name)
         snprintf(text, ENV_DESCRIPTION_SIZE, "environment %s (%s) of %s%s", env->eid, env->config.name, user, where);
     else

@@ -8,6 +8,11 @@
 
 #define DEVICE_COUNT_MAX 65535 /* the highest device count, and index, that anyone may ask for */
 
+/* What one environment may have of each: others read it. */
+#define ENV_PROCESSES_MAX   4096
+#define ENV_KERNELS_MAX     256
+#define ENV_ATTACHMENTS_MAX 1024
+
 /* -EINVAL, with the rule, for what can't be a kernel's identifier. */
 int kernel_id_validate(const char *id, struct genv_error *err);
 
@@ -35,10 +40,13 @@ struct genv_env *env_list_find(const struct env_list *list, const char *eid);
 
 /* -ENOMEM, nothing changed. A process, or kernel, that is registered already is not added again. */
 int env_add_process(struct genv_env *env, const struct genv_process *process);
-int env_add_kernel(struct genv_env *env, const struct genv_kernel *kernel);
+int env_add_kernel(struct genv_env *env, const struct genv_kernel *kernel); /* copies it */
 /* A PID means a process together with the namespace that it counts in. */
 bool env_has_process(const struct genv_env *env, pid_t pid, uint64_t pid_namespace);
 bool env_has_kernel(const struct genv_env *env, const char *id);
+/* Takes all processes and kernels out. */
+void env_clear_members(struct genv_env *env);
+void kernel_release(struct genv_kernel *kernel); /* what it points to */
 /* Return whether it was there. */
 bool env_remove_process(struct genv_env *env, pid_t pid, uint64_t pid_namespace);
 bool env_remove_kernel(struct genv_env *env, const char *id);

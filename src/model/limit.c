@@ -1,6 +1,7 @@
 /* How much each user may hold: /etc/genv/limits.conf. */
 #include "model/limit.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -60,27 +61,43 @@ static int parse_maximum(const char *word, struct limit *limit)
         limit->maximum = LIMIT_NONE;
         return 0;
     }
+    if (limit->kind == LIMIT_ENVIRONMENTS)
+        return text_to_u64(word, UINT32_MAX, &limit->maximum);
     if (limit->kind == LIMIT_DEVICES || strcmp(word, "0") == 0)
         return text_to_u64(word, DEVICE_COUNT_MAX, &limit->maximum);
     return genv_amount_parse(word, &limit->maximum, NULL);
 }
 
+/* LIMIT_KIND_COUNT: it is none. */
+static enum limit_kind find_kind(const char *word)
+{
+    static const char *const kinds[LIMIT_KIND_COUNT] = {
+        [LIMIT_DEVICES] = "devices", [LIMIT_MEMORY] = "memory", [LIMIT_ENVIRONMENTS] = "environments"};
+    enum limit_kind kind = 0;
+
+    while (kind < LIMIT_KIND_COUNT && strcmp(word, kinds[kind]) != 0)
+        kind++;
+    return kind;
+}
+
 static int parse_words(char *const words[WORDS], struct limit *limit, struct genv_error *err)
 {
-    static const char *const kinds[LIMIT_KIND_COUNT] = {[LIMIT_DEVICES] = "devices", [LIMIT_MEMORY] = "memory"};
-    int kind = 0;
-
     if (parse_subject(words[0], limit) < 0)
         return error_set(err, EINVAL, "'%s' is no user, @group or *", words[0]);
-    while (kind < LIMIT_KIND_COUNT && strcmp(words[1], kinds[kind]) != 0)
-        kind++;
-    if (kind == LIMIT_KIND_COUNT)
-        return error_set(err, EINVAL, "'%s' is neither devices nor memory", words[1]);
-    limit->kind = (enum limit_kind)kind;
     if (parse_maximum(words[2], limit) < 0)
         return error_set(err, EINVAL, "'%s' is no maximum of %s: give %s, or unlimited", words[2], words[1],
-                         kind == LIMIT_DEVICES ? "a number such as 4" : "an amount such as 40g");
+                         limit->kind == LIMIT_MEMORY ? "an amount such as 40g" : "a number such as 4");
     return 0;
+}
+
+/* What a later version limits keeps this one from nothing else that the file says. */
+static void note_unknown(struct limits *limits, unsigned line, const char *word)
+{
+    if (limits->unknown_line)
+        return;
+    limits->unknown_line = line;
+    snprintf(limits->unknown, sizeof(limits->unknown), "%s", word);
+    utf8_make_printable(limits->unknown);
 }
 
 /* Takes @line apart. */
@@ -99,8 +116,13 @@ static int parse_line(char *line, unsigned number, struct limits *limits, struct
     }
     if (count == 0)
         return 0;
-    if (count != WORDS)
-        return error_set(err, EINVAL, "a line has three words: who, devices or memory, and the maximum");
+    limit.kind = count > 1 ? find_kind(words[1]) : LIMIT_KIND_COUNT;
+    if (count > 1 && limit.kind == LIMIT_KIND_COUNT && !isdigit((unsigned char)*words[1])) { /* "devices 3" lacks one */
+        note_unknown(limits, number, words[1]);
+        return 0;
+    }
+    if (count != WORDS || limit.kind == LIMIT_KIND_COUNT)
+        return error_set(err, EINVAL, "a line has three words: who, devices, memory or environments, and the maximum");
     r = parse_words(words, &limit, err);
     if (r < 0)
         return r;
@@ -159,7 +181,9 @@ struct allowance limits_of(const struct limits *limits, const char *username, co
         const struct limit *own = find(limits, LIMIT_USER, username, kind);
         const struct limit *anyone = find(limits, LIMIT_ANYONE, "", kind);
 
-        allowance.maximum[kind] = anyone ? anyone->maximum : LIMIT_NONE;
+        allowance.maximum[kind] = anyone                       ? anyone->maximum
+                                  : kind == LIMIT_ENVIRONMENTS ? LIMIT_ENVIRONMENTS_DEFAULT
+                                                               : LIMIT_NONE;
         of_groups(limits, kind, groups, group_count, &allowance.maximum[kind]);
         if (own)
             allowance.maximum[kind] = own->maximum;

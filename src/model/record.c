@@ -17,6 +17,7 @@ static const struct json_field process_fields[] = {
      .kind = JSON_KIND_U64,
      .offset = offsetof(struct genv_process, pid_namespace),
      .identity = true},
+    {.key = "uid", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_process, uid), .optional = true},
 };
 static const struct json_table process_table = {sizeof(struct genv_process), ARRAY_SIZE(process_fields),
                                                 process_fields};
@@ -28,7 +29,7 @@ static const struct json_field kernel_fields[] = {
      .size = GENV_KERNEL_ID_MAX + 1,
      .identity = true},
     {.key = "connection_file",
-     .kind = JSON_KIND_TEXT,
+     .kind = JSON_KIND_STRING,
      .offset = offsetof(struct genv_kernel, connection_file),
      .size = GENV_CONNECTION_FILE_SIZE},
 };
@@ -64,10 +65,10 @@ static const struct json_field attachment_fields[] = {
 static const struct json_table attachment_table = {sizeof(struct genv_attachment), ARRAY_SIZE(attachment_fields),
                                                    attachment_fields};
 
-#define RECORD_LIST(field, list, counter, table)                                                                       \
+#define RECORD_LIST(field, list, counter, table, most)                                                                 \
     {                                                                                                                  \
         .key = field, .kind = JSON_KIND_ARRAY, .offset = offsetof(struct record, list),                                \
-        .count_offset = offsetof(struct record, counter), .element = &(table), .optional = true                        \
+        .count_offset = offsetof(struct record, counter), .element = &(table), .max = (most), .optional = true         \
     }
 
 #define CONFIG_FIELD(field, member, kind, ...) CONFIG_JSON_FIELD(struct record, env.config, member, kind, false),
@@ -82,9 +83,9 @@ static const struct json_field record_fields[] = {
      .optional = true},
     {.key = "created", .kind = JSON_KIND_TIME, .offset = offsetof(struct record, env.created)},
     GENV_CONFIG_FIELDS(CONFIG_FIELD) /* a row each */
-    RECORD_LIST("processes", env.processes, env.process_count, process_table),
-    RECORD_LIST("kernels", env.kernels, env.kernel_count, kernel_table),
-    RECORD_LIST("attachments", env.attachments, env.attachment_count, attachment_table),
+    RECORD_LIST("processes", env.processes, env.process_count, process_table, ENV_PROCESSES_MAX),
+    RECORD_LIST("kernels", env.kernels, env.kernel_count, kernel_table, ENV_KERNELS_MAX),
+    RECORD_LIST("attachments", env.attachments, env.attachment_count, attachment_table, ENV_ATTACHMENTS_MAX),
 };
 static const struct json_table record_table = {sizeof(struct record), ARRAY_SIZE(record_fields), record_fields};
 
@@ -125,8 +126,6 @@ static int validate(struct record *record, struct genv_error *err)
         if (config_validate(&env->config, config_fields[i].bit, NULL) < 0)
             return error_set(err, EINVAL, "\"%s\" is too large", config_fields[i].key);
     }
-    if (env->attachment_count > DEVICE_COUNT_MAX)
-        return error_set(err, EINVAL, "\"attachments\" is too long");
     for (size_t i = 0; i < env->process_count; i++) {
         if (env->processes[i].pid == 0)
             return error_set(err, EINVAL, "process %zu has no PID", i);
@@ -190,6 +189,7 @@ int record_check_changeable(const struct genv_env *env, struct genv_error *err)
         [RECORD_LATER] = "a later version of genv made it: use that one",
         [RECORD_INVALID] = "its record is not valid: remove that, once the environment has ended",
         [RECORD_ELSEWHERE] = "it is on another machine: change it there",
+        [RECORD_DOUBTFUL] = "others can write its record, or it has other names: remove that",
     };
     enum record_origin origin = record_origin(env);
 
@@ -219,8 +219,8 @@ static int salvage_attachments(const json_t *attachments, struct genv_env *env)
 {
     size_t count = json_array_size(attachments), kept = 0;
 
-    if (count > JSON_ARRAY_MAX)
-        count = JSON_ARRAY_MAX;
+    if (count > ENV_ATTACHMENTS_MAX)
+        count = ENV_ATTACHMENTS_MAX;
     env->attachments = calloc(count + 1, sizeof(*env->attachments));
     if (!env->attachments)
         return -ENOMEM;

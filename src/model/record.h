@@ -24,6 +24,7 @@ enum record_origin {
     RECORD_LATER,     /* a later version wrote it and lets no earlier one change it */
     RECORD_INVALID,   /* of what it says only the devices count */
     RECORD_ELSEWHERE, /* of another machine, which alone knows about its members */
+    RECORD_DOUBTFUL,  /* somebody other than its owner may have written it: only the devices count, for nobody */
 };
 
 /* What a record says beyond struct genv_env. Most have no more to say, and none of these. */

@@ -434,17 +434,37 @@ static int convert_attachments(struct snapshot_entry *entry, struct genv_snapsho
     return r;
 }
 
+static int compare_with_index(const void *key, const void *element)
+{
+    const unsigned *index = key;
+    const struct genv_device *device = element;
+
+    return *index < device->index ? -1 : *index > device->index;
+}
+
 /* The first version told the index alone. */
 static void complete_usages(struct genv_gpu_process *process, const struct genv_snapshot *snapshot)
 {
     for (size_t i = 0; i < process->usage_count; i++) {
         struct genv_usage *usage = &process->usages[i];
+        const struct genv_device *device = NULL;
 
-        for (size_t d = 0; !*usage->uuid && d < snapshot->device_count; d++) {
-            if (snapshot->devices[d].index == usage->index)
-                copy_string(usage->uuid, sizeof(usage->uuid), snapshot->devices[d].id.uuid);
-        }
+        if (!*usage->uuid)
+            device =
+                bsearch(&usage->index, snapshot->devices, snapshot->device_count, sizeof(*device), compare_with_index);
+        if (device)
+            copy_string(usage->uuid, sizeof(usage->uuid), device->id.uuid);
     }
+}
+
+/* No violation by such a process could be told to its host. */
+static int check_process(const struct genv_gpu_process *process, struct genv_error *err)
+{
+    bool sensible = process->pid > 0;
+
+    for (size_t i = 0; i < process->usage_count; i++)
+        sensible = sensible && process->usages[i].index <= DEVICE_COUNT_MAX;
+    return sensible ? 0 : error_set(err, EINVAL, "process %d makes no sense", (int)process->pid);
 }
 
 static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
@@ -454,7 +474,10 @@ static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot 
         return error_no_memory(err);
     for (size_t i = 0; i < entry->process_count; i++) {
         struct genv_gpu_process *process = &entry->processes[i].process;
+        int r = check_process(process, err);
 
+        if (r < 0)
+            return r;
         process->uid = (uid_t)entry->processes[i].uid;
         complete_usages(process, snapshot);
         snapshot->processes[snapshot->process_count++] = *process;

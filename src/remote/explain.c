@@ -44,18 +44,28 @@ static bool is_warning(const char *line, size_t length)
     return begins_with_any(line, length, warnings);
 }
 
-/* The line of @output in which @pattern is, or the last one that is neither empty nor a warning (@pattern NULL). free()
- * it; NULL: there is none. */
+/* The last line of @output in which @pattern is. free() it; NULL: there is none. */
 static char *find_line(const char *output, const char *pattern)
+{
+    const char *begin = NULL;
+
+    for (const char *hit = strstr(output, pattern); hit; hit = strstr(hit + 1, pattern))
+        begin = hit;
+    while (begin && begin > output && !strchr("\r\n", begin[-1]))
+        begin--;
+    return begin ? strndup(begin, strcspn(begin, "\r\n")) : NULL;
+}
+
+/* The last line that is neither empty nor a warning. free() it; NULL: there is none. */
+static char *find_last_line(const char *output)
 {
     const char *found = NULL;
     size_t found_length = 0;
 
     while (*output) {
         size_t length = strcspn(output, "\r\n");
-        const char *hit = pattern ? strstr(output, pattern) : is_warning(output, length) ? NULL : output;
 
-        if (length > 0 && hit && hit < output + length) {
+        if (length > 0 && !is_warning(output, length)) {
             found = output;
             found_length = length;
         }
@@ -66,7 +76,7 @@ static char *find_line(const char *output, const char *pattern)
 
 static bool is_silent(const char *output)
 {
-    cleanup_free char *line = find_line(output, NULL);
+    cleanup_free char *line = find_last_line(output);
 
     return !line;
 }
@@ -78,7 +88,7 @@ static bool has(const char *output, const char *pattern)
 
 static int say_line(const char *output, int code, const char *what, struct genv_error *err)
 {
-    cleanup_free char *line = find_line(output, NULL);
+    cleanup_free char *line = find_last_line(output);
 
     if (!line)
         return error_set(err, code, "%s without saying why", what);
@@ -197,8 +207,8 @@ static int explain_program(int status, const char *output, struct genv_error *er
 {
     static const char prefix[] = "genv: ";
     cleanup_free char *line = find_line(output, prefix);
-
-    bool is_genvs = line && strncmp(line, prefix, strlen(prefix)) == 0; /* and not a shell's, who has that status too */
+    /* And not a shell's, which has that status too. */
+    bool is_genvs = line && strncmp(line, prefix, strlen(prefix)) == 0 && line[strlen(prefix)];
 
     if (has(output, "invalid choice") || (is_genvs && status == USAGE_ERROR))
         return error_set(err, EPROTO, "genv there is too old for this: update it there");

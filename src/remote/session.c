@@ -10,11 +10,11 @@
 #include "base/text.h"
 #include "remote/connection.h"
 #include "remote/frame.h"
+#include "remote/session_words.h"
 #include "remote/ssh.h"
 
 #define GREETING_MAX  65536 /* bytes that start-up files may print, on each stream */
 #define BUFFER_SIZE   65536
-#define WORDS_MAX     16 /* of our own, in front of the command */
 #define TIMEOUT_MAX_S 86400
 #define RERUNS_MAX    4
 #define RERUN_MS      100 /* the first pause; each is twice as long as the one before */
@@ -26,49 +26,6 @@ struct greeting {
     struct text err;
     struct frame_line line; /* in @out */
 };
-
-/* "--NAME=VALUE" */
-static char *option_word(const char *name, const char *value)
-{
-    struct text word = TEXT_INIT;
-
-    text_addf(&word, "--%s=%s", name, value);
-    return text_take(&word);
-}
-
-#define CONFIG_OPTION(bit, member, kind, name, ...) {GENV_CONFIG_##bit, (name)},
-
-static const struct {
-    enum genv_config_field field;
-    const char *name;
-} config_options[] = {GENV_CONFIG_FIELDS(CONFIG_OPTION)};
-
-static int add_words(const struct session_request *request, const char *nonce, const char **words, char **owned,
-                     struct genv_error *err)
-{
-    const struct genv_config *config = &request->config;
-    size_t count = 0, options = 0;
-
-    owned[options++] = option_word("nonce", nonce);
-    for (size_t i = 0; i < ARRAY_SIZE(config_options); i++) {
-        char value[GENV_CONFIG_TEXT_SIZE];
-
-        if (genv_config_format(config, config_options[i].field, value))
-            owned[options++] = option_word(config_options[i].name, value);
-    }
-    words[count++] = "remote-session";
-    for (size_t i = 0; i < options; i++) {
-        if (!owned[i])
-            return error_no_memory(err);
-        words[count++] = owned[i];
-    }
-    if (!request->command && !request->prompt)
-        words[count++] = "--no-prompt";
-    words[count++] = request->command ? "--" : "--shell";
-    for (char **word = request->command; word && *word; word++)
-        words[count++] = *word;
-    return 0;
-}
 
 static bool is_on_terminal(const struct session_request *request)
 {
@@ -91,25 +48,16 @@ static int make_argv(const struct host *host, const struct session_request *requ
         .below_shell = !request->command, /* whose start-up files the session's shell reads again, from the start */
     };
     cleanup_free char *config = NULL;
-    cleanup_free const char **words = NULL;
-    char *owned[WORDS_MAX] = {NULL};
-    size_t count = 0;
-    int r;
+    char **words = NULL;
+    int r = ssh_prepare(&config, err);
 
-    while (request->command && request->command[count])
-        count++;
-    words = calloc(WORDS_MAX + count + 1, sizeof(*words));
-    if (!words)
-        return error_no_memory(err);
-    r = ssh_prepare(&config, err);
     call.config = config;
     call.has_remote_command = r == 0 && ssh_takes("RemoteCommand=none");
     if (r == 0)
-        r = add_words(request, nonce, words, owned, err);
+        r = session_words(request, nonce, &words, err);
     if (r == 0)
-        r = ssh_command(host, &call, words, ret_argv, err);
-    for (size_t i = 0; i < WORDS_MAX; i++)
-        free(owned[i]);
+        r = ssh_command(host, &call, (const char *const *)words, ret_argv, err);
+    strv_free(words);
     return r;
 }
 
@@ -129,28 +77,17 @@ static void gather(int *fd, struct text *text)
     *fd = -1;
 }
 
-/* Looks for the line in what has come. -EAGAIN: it is not there yet. */
+/* Looks for the answer in what has come. Returns as session_read_answer() does. */
 static int read_greeting(struct greeting *greeting, struct genv_error *err)
 {
-    const char *words = greeting->line.words;
     int r;
 
     if (greeting->out.failed || greeting->err.failed)
         return error_no_memory(err);
-    r = frame_find(&greeting->out, 0, greeting->nonce, &greeting->line);
-    if (r == -EAGAIN && greeting->out.length < GREETING_MAX)
-        return r;
-    if (r == -EAGAIN)
+    r = session_read_answer(&greeting->out, greeting->nonce, &greeting->line, err);
+    if (r == -EAGAIN && greeting->out.length >= GREETING_MAX)
         return error_set(err, EPROTO, "its start-up files print too much: genv waits for its own answer");
-    if (r < 0)
-        return error_set(err, EPROTO, "genv does not understand its answer");
-    if (strcmp(words, "ready") == 0)
-        return 0;
-    if (strcmp(words, "busy") == 0)
-        return error_set(err, EBUSY, "not enough is available there any more");
-    if (strncmp(words, "failed ", strlen("failed ")) == 0)
-        return error_set(err, EREMOTEIO, "%s", words + strlen("failed "));
-    return error_set(err, EPROTO, "genv does not understand its answer: '%s'", words);
+    return r;
 }
 
 /* Waits for the other side. 0: the shell or the command runs. -ECONNRESET: ssh ended before. */

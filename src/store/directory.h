@@ -4,6 +4,7 @@
  *       genv.lock      0666  flock: whoever allocates holds it
  *       envs/          1777  EID.json, each owned by its environment's user
  *       devices/       1777  UUID.lock: the access locks of devices
+ *       vouched/       0755  of root's: processes of others that may keep a user's environment (vouch.h)
  *       inventory-UID.json   the devices as UID saw them */
 #ifndef STORE_DIRECTORY_H
 #define STORE_DIRECTORY_H

@@ -1,33 +1,89 @@
 /* Whether an environment lives: some registered process does, or the connection file of a kernel exists. */
 #include "store/liveness.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 
+#include "base/macros.h"
 #include "base/proc.h"
+#include "model/env.h"
 #include "model/record.h"
+#include "store/vouch.h"
 
-static bool process_lives(struct liveness_look *look, const struct genv_process *process)
+#define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
+
+/* Looks at the process anew unless it was the last one. */
+static void look_at(struct liveness_look *look, const struct genv_process *process)
 {
-    if (process->pid_namespace != look->pid_namespace)
-        return true;
-    if (process->pid != look->last.pid || process->start_time != look->last.start_time) {
-        look->last = *process;
-        look->last_lives = proc_is_alive(process->pid, process->start_time);
-    }
-    return look->last_lives;
+    if (process->pid == look->last.pid && process->start_time == look->last.start_time)
+        return;
+    look->last = *process;
+    look->last_lives = proc_is_alive(process->pid, process->start_time);
+    look->knows_uid = false;
 }
 
-static bool kernel_lives(const struct genv_kernel *kernel)
+/* As by sudo(8), where the kernel keeps no logins: one that was started by a process of @uid's, which waits for it. */
+static bool descends_from_user(pid_t pid, uid_t uid)
 {
-    struct statx st;
+    struct proc_stat stat;
 
-    /* The path is the owner's word: it must not make anyone wait for a network. */
-    if (statx(AT_FDCWD, kernel->connection_file, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_TYPE,
-              &st) == 0)
+    for (int i = 0; i < ANCESTORS_MAX && proc_stat_read(pid, &stat) == 0 && stat.parent > 1; i++) {
+        pid = stat.parent;
+        if (proc_uid(pid) == uid)
+            return true;
+    }
+    return false;
+}
+
+/* What its owner started may have become another user's since; what /proc hides can't be told; root may name whatever
+ * it likes. The rest is asked for seldom: others' processes in a record. */
+static bool is_owners(const struct genv_env *env, struct liveness_look *look, const struct genv_process *process)
+{
+    const pid_t pid = look->last.pid;
+
+    if (env->uid == 0 || look->known)
         return true;
-    return errno == EACCES; /* another user's runtime directory is private */
+    if (!look->knows_uid) {
+        look->knows_uid = true;
+        look->last_uid = proc_uid(pid);
+    }
+    return look->last_uid == env->uid || look->last_uid == (uid_t)-1 || proc_login_uid(pid) == env->uid ||
+           descends_from_user(pid, env->uid) ||
+           (look->directory && is_vouched_for(*look->directory, process, env->uid));
+}
+
+/* Its number counts in another namespace, and its start time in all of them. */
+static bool nested_lives(struct liveness_look *look, const struct genv_env *env, const struct genv_process *process)
+{
+    const struct proc_nested key = {.inner = process->pid}, *end, *found;
+
+    if (!look->nested_known)
+        look->nested_known = proc_list_nested(&look->nested, &look->nested_count) < 0 ? -1 : 1;
+    if (look->nested_known < 0)
+        return true;
+    found = look->nested_count
+                ? bsearch(&key, look->nested, look->nested_count, sizeof(*look->nested), proc_nested_compare)
+                : NULL;
+    end = look->nested + look->nested_count;
+    while (found && found > look->nested && found[-1].inner == process->pid)
+        found--;
+    for (; found && found < end && found->inner == process->pid; found++) {
+        if (process->start_time && found->start_time != process->start_time)
+            continue;
+        look_at(look, &(struct genv_process){.pid = found->pid, .start_time = found->start_time});
+        if (look->last_lives && is_owners(env, look, process))
+            return true;
+    }
+    return false;
+}
+
+static bool process_lives(struct liveness_look *look, const struct genv_env *env, const struct genv_process *process)
+{
+    if (!process->pid_namespace && look->pid_namespace)
+        return true; /* which one is not known */
+    if (process->pid_namespace != look->pid_namespace)
+        return nested_lives(look, env, process);
+    look_at(look, process);
+    return look->last_lives && is_owners(env, look, process);
 }
 
 bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
@@ -37,14 +93,16 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     if (record_origin(env) != RECORD_OWN)
         return true;
     for (size_t i = 0; i < env->process_count; i++) {
-        if (process_lives(look, &env->processes[i]))
+        if (process_lives(look, env, &env->processes[i]))
             env->processes[kept++] = env->processes[i];
     }
     env->process_count = kept;
     kept = 0;
     for (size_t i = 0; i < env->kernel_count; i++) {
-        if (kernel_lives(&env->kernels[i]))
+        if (kernel_file_exists(&look->files, env->kernels[i].connection_file, env->uid))
             env->kernels[kept++] = env->kernels[i];
+        else
+            kernel_release(&env->kernels[i]);
     }
     env->kernel_count = kept;
     return env->process_count || env->kernel_count;
@@ -52,5 +110,14 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 
 bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 {
-    return liveness_prune_next(&(struct liveness_look){.pid_namespace = pid_namespace}, env);
+    cleanup_liveness_look struct liveness_look look = {
+        .pid_namespace = pid_namespace, .known = true, .files.deadline_ms = KERNEL_FILE_CACHED_ONLY};
+
+    return liveness_prune_next(&look, env);
+}
+
+void liveness_look_release(struct liveness_look *look)
+{
+    free(look->nested);
+    kernel_file_look_release(&look->files);
 }

@@ -14,6 +14,7 @@
 
 #define OPEN_TRIES  100         /* enough for a busy owner; a hostile one must not keep us */
 #define ENDS_MAX    65536       /* events at once: dead records of a hostile user must not fill our memory */
+#define PEEK_FROM   4096        /* bytes: what is larger is not read before it looks like a record */
 #define TOUCH_AGE_S (24 * 3600) /* cleaners of /var/tmp look at a file's age in days */
 
 static bool may_remove(const struct store *store, uid_t owner)
@@ -37,11 +38,11 @@ static bool name_to_eid(const char *name, char eid[static GENV_EID_MAX + 1])
     return genv_eid_validate(eid, NULL) == 0;
 }
 
-/* file_open(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
+/* file_open_here(); without the lock the file may be replaced just then, and then the one that replaced it is meant. */
 static int open_record(struct store *store, const char *name, int *ret_fd, struct stat *ret_stat)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
-        int r = file_open(dirfd(store->envs), name, O_RDONLY, ret_fd, ret_stat);
+        int r = file_open_here(dirfd(store->envs), name, O_RDONLY, ret_fd, ret_stat);
 
         if (r < 0 || ret_stat->st_nlink)
             return r;
@@ -64,17 +65,44 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
                        struct stat *ret_stat, struct genv_error *err)
 {
     cleanup_close int fd = -1;
+    char first = '{';
     int r = open_record(store, name, &fd, ret_stat);
 
+    if (r == 0 && ret_stat->st_size > RECORD_SIZE_MAX)
+        r = -EFBIG;
+    if (r == 0 && ret_stat->st_size > PEEK_FROM && pread(fd, &first, 1, 0) == 1 && !strchr("{ \t\n", first)) {
+        *ret_text = strdup(""); /* zeros without end, perhaps: no more JSON than this */
+        return *ret_text ? 0 : error_no_memory(err);
+    }
     if (r == 0)
         r = file_read(fd, RECORD_SIZE_MAX, ret_text, ret_length);
     if (r == -ELOOP || r == -ENOTSUP)
         return error_set(err, -r, "not a regular file");
+    if (r == -EXDEV)
+        return error_set(err, -r, "something is mounted there");
     if (r < 0)
         return error_set_errno(err, -r, "cannot read it");
-    if (ret_stat->st_nlink != 1) /* somebody linked a file of its owner here */
-        return error_set(err, EINVAL, "it has other names");
     return 0;
+}
+
+/* Owning a file is not having written it, and a file can be moved here by whoever may write its folder. NULL: nobody
+ * but its owner can have written this one. */
+static const char *find_doubt(const struct stat *st)
+{
+    if (st->st_nlink != 1)
+        return "it has other names";
+    return is_written_by_owner_alone(st) ? NULL : "others can write it, so it need not be its owner's word";
+}
+
+/* It may be genuine all the same, as where a file system gives all files one mode: its devices are not given away, and
+ * count for nobody, whose limits they would use up. -EINVAL, with the reason. */
+static int reduce_to_nobodys_devices(struct genv_env *env, const char *doubt, struct genv_error *err)
+{
+    env_clear_members(env);
+    env->uid = (uid_t)-1;
+    if (record_set_origin(env, RECORD_DOUBTFUL) < 0)
+        return error_no_memory(err);
+    return error_set(err, EINVAL, "%s", doubt);
 }
 
 /* Containers have machine IDs of their own, and the boot of the machine that they are on. */
@@ -87,7 +115,7 @@ static bool is_elsewhere(const struct store *store, const struct record *record)
 /* Nothing here tells whether it lives, and its PIDs and indices mean others here. -EREMOTE: nothing is left of it. */
 static int reduce_to_devices(struct genv_env *env)
 {
-    env->process_count = env->kernel_count = 0;
+    env_clear_members(env);
     for (size_t i = 0; i < env->attachment_count; i++)
         env->attachments[i].index = -1;
     if (record_set_origin(env, RECORD_ELSEWHERE) < 0)
@@ -112,6 +140,7 @@ static int check_record(struct store *store, struct liveness_look *look, const c
                         size_t length, const struct stat *st, struct record *ret_record, struct genv_error *err)
 {
     int r = record_decode(text, length, ret_record, err);
+    const char *doubt = find_doubt(st);
     struct genv_env *env = &ret_record->env;
 
     copy_string(env->eid, sizeof(env->eid), eid);
@@ -120,10 +149,14 @@ static int check_record(struct store *store, struct liveness_look *look, const c
         return r;
     if (record_origin(env) != RECORD_OWN)
         set_times(env, st->st_mtim.tv_sec);
-    if (is_elsewhere(store, ret_record))
+    if (is_elsewhere(store, ret_record)) {
+        env->uid = doubt ? (uid_t)-1 : env->uid;
         return reduce_to_devices(env);
+    }
     if (*ret_record->boot_id ? strcmp(ret_record->boot_id, store->boot_id) != 0 : is_of_earlier_boot(st))
         return -ESTALE;
+    if (doubt)
+        return reduce_to_nobodys_devices(env, doubt, err);
     if (r < 0)
         return r;
     if (!liveness_prune_next(look, env))
@@ -192,32 +225,32 @@ struct loading {
     struct complaint complaint;
 };
 
-static bool is_wanted(struct store *store, const struct loading *loading, const char *name, const char *eid)
+static bool is_wanted(const struct loading *loading, const char *eid, const struct stat *st)
 {
-    struct stat st;
-
     if (!loading->holders_and || strcmp(eid, loading->holders_and) == 0)
         return true;
-    return fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & ALLPERMS) != MODE_IDLE;
+    return (st->st_mode & ALLPERMS) != MODE_IDLE;
 }
 
-/* Tells of a record that could not be read. One of root's was put there by nobody who wants to harm others: what it
- * holds must not be given away. (Anybody may link a file of root's here.) */
+/* Tells of a record that could not be read. One that root wrote here was put there by nobody who wants to harm others:
+ * what it holds must not be given away. (Anybody may move, or link, a file of root's here, which has not the mode of a
+ * record.) */
 static void refuse(struct store *store, const char *name, const struct stat *st, bool counts, struct loading *loading,
                    const struct genv_error *reason)
 {
     struct stat now = *st;
 
     if (!now.st_nlink) /* it could not be opened */
-        fstatat(dirfd(store->envs), name, &now, AT_SYMLINK_NOFOLLOW);
+        file_stat_here(dirfd(store->envs), name, &now);
     complain(&loading->complaint, name, now.st_uid, counts, reason);
-    if (now.st_uid == 0 && S_ISREG(now.st_mode) && now.st_nlink == 1 && !counts && !store->unknown.code)
+    if (now.st_uid == 0 && S_ISREG(now.st_mode) && has_mode_of_record(&now) && now.st_nlink == 1 && !counts &&
+        !store->unknown.code)
         error_set(&store->unknown, EIO, "%s/%s of root cannot be read: %s; repair or remove it", store->envs_path, name,
                   reason->message);
 }
 
 /* Removes the record of an environment that has ended: who does so tells of the end. -ESTALE, or -ENOMEM: it stays. */
-static int remove_dead(struct store *store, const char *name, struct record *record)
+static int remove_dead(struct store *store, const char *name, struct record *record, bool doubtful)
 {
     const bool same_boot = strcmp(record->boot_id, store->boot_id) == 0;
     const struct event_cause cause = {
@@ -226,8 +259,8 @@ static int remove_dead(struct store *store, const char *name, struct record *rec
 
     if (count > ENDS_MAX) /* the next one removes more */
         return -ESTALE;
-    record->env.process_count = record->env.kernel_count = 0; /* gone, which is not leaving */
-    if (store->ends && record->env.created.tv_sec &&          /* else it never was an environment */
+    env_clear_members(&record->env);                              /* gone, which is not leaving */
+    if (store->ends && record->env.created.tv_sec && !doubtful && /* else it never was an environment */
         event_list_add_changes(store->ends, &record->env, NULL, &cause) < 0)
         return -ENOMEM;
     if (unlinkat(dirfd(store->envs), name, 0) < 0 && store->ends)
@@ -250,7 +283,7 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     if (r == 0)
         touch_if_old(store, name, &st);
     else if (r == -ESTALE && may_remove(store, st.st_uid))
-        r = remove_dead(store, name, &record);
+        r = remove_dead(store, name, &record, find_doubt(&st));
     else if (r != -ESTALE && r != -EREMOTE && !is_shortage(r) && reason.code != ENOENT)
         refuse(store, name, &st, record.env.attachment_count > 0, loading, &reason);
     if (r == 0 || (r == -EINVAL && record.env.attachment_count))
@@ -259,12 +292,35 @@ static int load_record(struct store *store, const char *name, const char *eid, s
     return is_shortage(r) ? error_set_errno(err, -r, "cannot read %s/%s", store->envs_path, name) : 0;
 }
 
+/* Looks at the file before it is opened: what is not wanted, or too much, costs no more than that. */
+static int consider(struct store *store, const char *name, const char *eid, struct loading *loading,
+                    struct genv_error *err)
+{
+    struct genv_error reason = {0};
+    struct stat st = {0};
+    int r = file_stat_here(dirfd(store->envs), name, &st);
+
+    if (r == 0 && budget_see(&store->budget, &st) < 0)
+        return error_no_memory(err);
+    if (r == 0 && !is_wanted(loading, eid, &st))
+        return 0;
+    if (r == 0 && S_ISREG(st.st_mode))
+        r = budget_admit(&store->budget, &st, &reason);
+    if (r == -ENOMEM)
+        return error_no_memory(err);
+    if (reason.code) {
+        refuse(store, name, &st, false, loading, &reason);
+        return 0;
+    }
+    return load_record(store, name, eid, loading, err);
+}
+
 static void sweep_aside(struct store *store, const char *name)
 {
     struct stat st;
 
     /* Every writer holds the lock that we hold: nobody is at work on this file. */
-    if (fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && may_remove(store, st.st_uid))
+    if (file_stat_here(dirfd(store->envs), name, &st) == 0 && may_remove(store, st.st_uid))
         unlinkat(dirfd(store->envs), name, 0);
 }
 
@@ -276,15 +332,19 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
 
     if (!store->envs)
         return 0;
+    loading->look.directory = &store->root_fd;
+    budget_release(&store->budget);
+    store->budget = (struct budget){.reader = store->uid, .limits_file = store->limits_file};
     rewinddir(store->envs);
     while (r == 0 && (errno = 0, entry = readdir(store->envs))) {
         if (strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) == 0)
             sweep_aside(store, entry->d_name);
-        else if (name_to_eid(entry->d_name, eid) && is_wanted(store, loading, entry->d_name, eid))
-            r = load_record(store, entry->d_name, eid, loading, err);
+        else if (name_to_eid(entry->d_name, eid))
+            r = consider(store, entry->d_name, eid, loading, err);
     }
     if (r == 0 && errno)
         r = error_set_errno(err, errno, "cannot read %s", store->envs_path);
+    liveness_look_release(&loading->look);
     env_list_sort(loading->list);
     tell_complaint(store, &loading->complaint);
     return r;
@@ -301,6 +361,28 @@ int store_load_holders(struct store *store, const char *eid, struct env_list *li
                 err);
 }
 
+int store_load_named(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)
+{
+    struct loading loading = {.list = list,
+                              .look = {.pid_namespace = store->pid_namespace,
+                                       .directory = &store->root_fd,
+                                       .files.deadline_ms = KERNEL_FILE_CACHED_ONLY}};
+    char name[NAME_MAX + 1];
+    int r = genv_eid_validate(eid, err);
+
+    if (r < 0 || !store_is_taken(store, eid))
+        return r;
+    record_name(eid, name);
+    r = load_record(store, name, eid, &loading, err);
+    liveness_look_release(&loading.look);
+    return r;
+}
+
+size_t store_count_records(const struct store *store, uid_t uid)
+{
+    return budget_seen(&store->budget, uid);
+}
+
 int store_check_known(const struct store *store, struct genv_error *err)
 {
     return store->unknown.code ? error_set(err, store->unknown.code, "%s", store->unknown.message) : 0;
@@ -308,7 +390,10 @@ int store_check_known(const struct store *store, struct genv_error *err)
 
 int store_load_one(struct store *store, const char *eid, struct genv_env *ret_env, struct genv_error *err)
 {
-    struct liveness_look look = {.pid_namespace = store->pid_namespace};
+    cleanup_liveness_look struct liveness_look look = {.pid_namespace = store->pid_namespace,
+                                                       .directory = &store->root_fd,
+                                                       .files.deadline_ms =
+                                                           store->lock_fd < 0 ? KERNEL_FILE_CACHED_ONLY : 0};
     cleanup_free char *text = NULL;
     struct record record = {0};
     char name[NAME_MAX + 1];

@@ -4,8 +4,10 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "base/proc.h"
+#include "store/budget.h"
 #include "store/store.h"
 
 #define RECORD_SUFFIX ".json"
@@ -16,9 +18,21 @@
 #define MODE_IDLE   0645
 #define MODE_HOLDER 0744
 
+static inline bool has_mode_of_record(const struct stat *st)
+{
+    return (st->st_mode & ALLPERMS) == MODE_IDLE || (st->st_mode & ALLPERMS) == MODE_HOLDER;
+}
+
+/* Else its owner need not know what it says. */
+static inline bool is_written_by_owner_alone(const struct stat *st)
+{
+    return st->st_nlink == 1 && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 struct store {
     char *path;
-    char *envs_path; /* for sentences */
+    char *envs_path;   /* for sentences */
+    char *limits_file; /* NULL: none */
     store_warn warn;
     void *warn_data;
     char boot_id[BOOT_ID_SIZE], machine[MACHINE_SIZE];
@@ -27,6 +41,7 @@ struct store {
     unsigned write_timeout_s;
     bool writing;
     struct event_list *ends;   /* NULL: nobody asks for them */
+    struct budget budget;      /* of what was loaded last */
     struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
     DIR *envs;

@@ -15,11 +15,13 @@
 #include "store/inventory.h"
 #include "store/lock.h"
 #include "store/private.h"
+#include "store/vouch.h"
 
 #define LOCK_NAME        "genv.lock"
 #define WRITE_TIMEOUT_S  10
 #define READ_TIMEOUT_MS  200
 #define DEVICE_LOCK_SIZE (GENV_UUID_SIZE + sizeof(".lock"))
+#define MODE_INVENTORY   0645 /* tells root's from other files of root's, which have it by no chance */
 
 /* "/tmp/x/" would be followed if it is a link, and could not be made if it is missing; "/tmp//x" looks like a fault in
  * sentences. */
@@ -76,6 +78,8 @@ void store_free(struct store *store)
     store_end(store);
     free(store->path);
     free(store->envs_path);
+    free(store->limits_file);
+    budget_release(&store->budget);
     free(store);
 }
 
@@ -87,6 +91,17 @@ const char *store_path(const struct store *store)
 void store_set_timeout(struct store *store, unsigned seconds)
 {
     store->write_timeout_s = seconds;
+}
+
+int store_set_limits_file(struct store *store, const char *path)
+{
+    char *copy = strdup(path);
+
+    if (!copy)
+        return -ENOMEM;
+    free(store->limits_file);
+    store->limits_file = copy;
+    return 0;
 }
 
 void store_note_ends(struct store *store, struct event_list *ends)
@@ -103,23 +118,42 @@ static bool is_current(int fd, int directory, const char *name)
            held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-static int lock_exclusively(struct store *store, struct genv_error *err)
+/* Everybody may write it, so that FUSE lets anybody mount over it. (The locks of devices are mounted into containers.)
+ */
+static int open_lock(struct store *store, bool create, int *ret_fd, struct genv_error *err)
 {
+    struct stat st;
+
+    if (file_stat_here(store->root_fd, LOCK_NAME, &st) == -EXDEV)
+        return error_set(err, EXDEV, "something is mounted on %s/" LOCK_NAME ": ask an administrator to unmount it",
+                         store->path);
+    return directory_open_lock(store->root_fd, LOCK_NAME, create, store->path, ret_fd, err);
+}
+
+static int refuse_locked(const struct store *store, int fd, enum store_access access, struct genv_error *err)
+{
+    char holder[LOCK_HOLDER_SIZE];
+    const char *remedy = lock_describe_holder(fd, holder) ? "try again, or end that process" : "try again";
+
+    if (access == STORE_TRY)
+        return error_set(err, ETIMEDOUT, "%s is locked by %s: %s", store->path, holder, remedy);
+    return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: %s", store->path,
+                     store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder, remedy);
+}
+
+static int lock_exclusively(struct store *store, enum store_access access, struct genv_error *err)
+{
+    const int64_t limit_ms = access == STORE_TRY ? READ_TIMEOUT_MS : INT64_C(1000) * store->write_timeout_s;
+
     for (;;) {
         cleanup_close int fd = -1;
-        char holder[LOCK_HOLDER_SIZE];
-        int r = directory_open_lock(store->root_fd, LOCK_NAME, true, store->path, &fd, err);
+        int r = open_lock(store, true, &fd, err);
 
         if (r < 0)
             return r;
-        r = lock_wait(fd, LOCK_EX, INT64_C(1000) * store->write_timeout_s);
-        if (r == -EAGAIN) {
-            bool named = lock_describe_holder(fd, holder);
-
-            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again%s", store->path,
-                             store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder,
-                             named ? ", or end that process" : "");
-        }
+        r = lock_wait(fd, LOCK_EX, limit_ms);
+        if (r == -EAGAIN)
+            return refuse_locked(store, fd, access, err);
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);
         if (!is_current(fd, store->root_fd, LOCK_NAME))
@@ -132,7 +166,7 @@ static int lock_exclusively(struct store *store, struct genv_error *err)
 /* A consistent look at all records together is nice to have; being able to look is not negotiable. */
 static void lock_shared(struct store *store)
 {
-    if (directory_open_lock(store->root_fd, LOCK_NAME, false, store->path, &store->lock_fd, NULL) < 0)
+    if (open_lock(store, false, &store->lock_fd, NULL) < 0)
         store->lock_fd = -1;
     else
         lock_wait(store->lock_fd, LOCK_SH, READ_TIMEOUT_MS);
@@ -154,13 +188,13 @@ static int open_envs(struct store *store, bool create, struct genv_error *err)
 
 static int open_all(struct store *store, enum store_access access, struct genv_error *err)
 {
-    bool create = access == STORE_WRITE;
+    bool create = access >= STORE_WRITE;
     int r = directory_open(AT_FDCWD, store->path, create, store->path, &store->root_fd, err);
 
     if (r == 0)
         r = open_envs(store, create, err);
-    if (r == 0 && access == STORE_WRITE)
-        r = lock_exclusively(store, err);
+    if (r == 0 && create)
+        r = lock_exclusively(store, access, err);
     if (r == 0 && access == STORE_READ)
         lock_shared(store);
     return r;
@@ -170,7 +204,7 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
 {
     int r = open_all(store, access, err);
 
-    if (r == -ENOENT && access != STORE_WRITE) { /* nobody has used it yet: no error */
+    if (r == -ENOENT && access < STORE_WRITE) { /* nobody has used it yet: no error */
         if (err)
             *err = (struct genv_error){0};
         store_end(store);
@@ -180,7 +214,7 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
         store_end(store);
         return r;
     }
-    store->writing = access == STORE_WRITE;
+    store->writing = access >= STORE_WRITE;
     return 0;
 }
 
@@ -204,7 +238,26 @@ bool store_is_taken(struct store *store, const char *eid)
     struct stat st;
 
     record_name(eid, name);
-    return store->envs && fstatat(dirfd(store->envs), name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return store->envs && file_stat_here(dirfd(store->envs), name, &st) != -ENOENT;
+}
+
+/* Where all files can be written by others, nobody would believe the record. */
+static int check_saved(struct store *store, const struct genv_env *env, const char *name, struct genv_error *err)
+{
+    struct stat st;
+
+    if (file_stat_here(dirfd(store->envs), name, &st) < 0 || !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        return 0;
+    unlinkat(dirfd(store->envs), name, 0);
+    return error_set(err, ENOTSUP,
+                     "cannot save environment %s: the file system of %s lets others write every file; set GENV_TMPDIR "
+                     "to a directory on another one",
+                     env->eid, store->envs_path);
+}
+
+int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err)
+{
+    return vouch_for(store->root_fd, store->path, process, uid, err);
 }
 
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err)
@@ -222,7 +275,8 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
     text = record_encode(&record, &length);
     if (!text)
         return error_no_memory(err);
-    if (length > RECORD_SIZE_MAX) /* nobody would read it */
+    if (length > RECORD_SIZE_MAX || env->process_count > ENV_PROCESSES_MAX || env->kernel_count > ENV_KERNELS_MAX ||
+        env->attachment_count > ENV_ATTACHMENTS_MAX) /* nobody would read it */
         return error_set(err, EFBIG, "cannot save environment %s: it has too many processes, kernels or devices",
                          env->eid);
     record_name(env->eid, name);
@@ -230,7 +284,7 @@ int store_save(struct store *store, const struct genv_env *env, struct genv_erro
                      env->uid == store->uid ? (uid_t)-1 : env->uid, false);
     if (r < 0)
         return error_set_errno(err, -r, "cannot save environment %s in %s", env->eid, store->envs_path);
-    return 0;
+    return check_saved(store, env, name, err);
 }
 
 int store_remove(struct store *store, const char *eid, struct genv_error *err)
@@ -300,8 +354,11 @@ static int load_inventory_of(int root, uid_t uid, const char *key, struct genv_d
     int r;
 
     inventory_name(uid, name);
-    r = file_open(root, name, O_RDONLY, &fd, &st);
-    if (r == 0 && (st.st_uid != uid || st.st_nlink != 1))
+    r = file_open_here(root, name, O_RDONLY, &fd, &st);
+    if (r == 0 && (st.st_uid != uid || !is_written_by_owner_alone(&st)))
+        return -ENOENT;
+    if (r == 0 && uid == 0 &&
+        (st.st_mode & ALLPERMS) != MODE_INVENTORY) /* somebody's who moved a file of root's here */
         return -ENOENT;
     if (r == 0)
         r = file_read(fd, RECORD_SIZE_MAX, &text, &length);
@@ -334,5 +391,5 @@ int store_save_inventory(struct store *store, const char *key, const struct genv
     inventory_name(store->uid, name);
     if (store->uid == 0 && fstatat(root, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
         directory_take_away(root, name); /* no file replaces a directory */
-    return file_replace(root, name, text, strlen(text), 0644, (uid_t)-1, false);
+    return file_replace(root, name, text, strlen(text), MODE_INVENTORY, (uid_t)-1, false);
 }

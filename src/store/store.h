@@ -16,6 +16,7 @@ enum store_access {
     STORE_GLANCE, /* takes no lock: for one record, which is always whole */
     STORE_READ,
     STORE_WRITE,
+    STORE_TRY, /* STORE_WRITE, but waits for the lock no longer than a look does */
 };
 
 /* Receives a line about what is ignored. */
@@ -27,11 +28,13 @@ void store_free(struct store *store); /* NULL is fine */
 const char *store_path(const struct store *store);
 /* How long STORE_WRITE waits for the lock: 10 s, unless told otherwise here. */
 void store_set_timeout(struct store *store, unsigned seconds);
+/* The administrator's limits, which may allow a user more environments than others otherwise read. -ENOMEM. */
+int store_set_limits_file(struct store *store, const char *path);
 /* Where the ends of environments that loading finds are added, which lives as long as the store. NULL: nowhere. */
 void store_note_ends(struct store *store, struct event_list *ends);
 
-/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT, and who holds
- * the lock. */
+/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE, STORE_TRY: makes it; -ETIMEDOUT, and who
+ * holds the lock. */
 int store_begin(struct store *store, enum store_access access, struct genv_error *err);
 void store_end(struct store *store); /* harmless twice */
 
@@ -44,6 +47,9 @@ int store_load(struct store *store, struct env_list *list, struct genv_error *er
 /* The same for @eid and those alone that may hold devices: all that an allocation depends on. A record that holds none
  * is marked by its mode, so that it need not be read. Dead ones among those are left for store_load(). */
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err);
+/* The same for @eid alone, whoever else there is. Of a record that is not valid nothing is said, and a
+ * kernel whose file would have to be asked for counts as alive. */
+int store_load_named(struct store *store, const char *eid, struct env_list *list, struct genv_error *err);
 /* -EIO: what was loaded can't be all that holds devices, since a record of root's could not be read. (Others may put
  * there what they like, and harm nobody but themselves.) */
 int store_check_known(const struct store *store, struct genv_error *err);
@@ -52,9 +58,15 @@ int store_load_one(struct store *store, const char *eid, struct genv_env *ret_en
 /* Whether a file stands where a record of that identifier would, of whomever and in whatever condition. */
 bool store_is_taken(struct store *store, const char *eid);
 
+/* How many files of @uid's stood where records would when it was last loaded, dead ones and junk included. */
+size_t store_count_records(const struct store *store, uid_t uid);
+
 /* These need STORE_WRITE. Saving: -ENOTSUP for an environment that record_check_changeable() (record.h) refuses. */
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);
 int store_remove(struct store *store, const char *eid, struct genv_error *err);
+
+/* For root, under STORE_WRITE: @process of another user may keep an environment of @uid's alive. */
+int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err);
 
 /* Opens the access lock of the device with that UUID; the descriptor is inherited by programs. Needs no store_begin().
  * -EINVAL: such a UUID can't be a file's name. */

@@ -33,4 +33,33 @@ static inline char *input_text(const uint8_t *data, size_t size)
     return text;
 }
 
+/* The lines of the input as the words of a command line, NULL-terminated: each by itself, and no room behind them, so
+ * that the sanitizer sees who reads on. free_words() them. */
+static inline char **input_words(const uint8_t *data, size_t size, size_t *ret_count)
+{
+    cleanup_free char *text = input_text(data, size);
+    char *rest = text, **words, *word;
+    size_t count = 0, lines = 0;
+
+    for (const char *c = text; *c; c++)
+        lines += *c == '\n' || c[1] == '\0';
+    words = malloc((lines + 1) * sizeof(*words));
+    promise(words);
+    while (count < lines && (word = strsep(&rest, "\n"))) {
+        words[count] = strdup(word);
+        promise(words[count++]);
+    }
+    words[count] = NULL;
+    *ret_count = count;
+    return words;
+}
+
+static inline void free_words(char ***words)
+{
+    for (char **word = *words; *word; word++)
+        free(*word);
+    free(*words);
+}
+#define cleanup_words cleanup_with(free_words)
+
 #endif

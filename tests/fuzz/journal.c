@@ -3,7 +3,18 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "enforce/errand.h"
 #include "enforce/journal.h"
+
+/* A host speaks for itself alone. */
+static void check_host(const char *line, size_t size)
+{
+    cleanup_json json_t *entry = errand_read(line, size, "gpu-1");
+    struct violation violation = {.host = 0};
+
+    promise(errand_outcome(entry, &violation) == ACT_OUTCOME_COUNT || entry);
+    promise(!entry || strcmp(json_string_value(json_object_get(entry, "host")), "gpu-1") == 0);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -12,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *key;
     json_t *value;
 
+    check_host(line, size);
     if (!entry)
         return 0;
     promise(json_is_string(json_object_get(entry, "time")) && json_is_string(json_object_get(entry, "event")));

@@ -7,14 +7,14 @@
 
 static void write_limit(struct text *text, const struct limit *limit)
 {
+    static const char *const kinds[] = {"devices", "memory", "environments"};
     static const char *const subjects[] = {[LIMIT_ANYONE] = "*", [LIMIT_GROUP] = "@", [LIMIT_USER] = ""};
     char amount[GENV_AMOUNT_SIZE];
 
-    text_addf(text, "%s%s %s ", subjects[limit->subject], limit->name,
-              limit->kind == LIMIT_DEVICES ? "devices" : "memory");
+    text_addf(text, "%s%s %s ", subjects[limit->subject], limit->name, kinds[limit->kind]);
     if (limit->maximum == LIMIT_NONE)
         text_add(text, "unlimited\n");
-    else if (limit->kind == LIMIT_DEVICES || limit->maximum == 0)
+    else if (limit->kind != LIMIT_MEMORY || limit->maximum == 0)
         text_addf(text, "%llu\n", (unsigned long long)limit->maximum);
     else
         genv_amount_format(limit->maximum, amount), text_addf(text, "%s\n", amount);
@@ -26,7 +26,7 @@ static void check_valid(const struct limit *limit)
     promise((limit->subject == LIMIT_ANYONE) == !*limit->name);
     promise(limit->line > 0);
     promise(limit->maximum == LIMIT_NONE || limit->maximum <= INT64_MAX);
-    promise(limit->kind == LIMIT_MEMORY || limit->maximum == LIMIT_NONE || limit->maximum <= DEVICE_COUNT_MAX);
+    promise(limit->kind != LIMIT_DEVICES || limit->maximum == LIMIT_NONE || limit->maximum <= DEVICE_COUNT_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -33,7 +33,7 @@ END
 
 teardown_file() {
     [[ -n ${HOSTS-} ]] || return 0
-    kill "$(pgrep -u "$ALICE" -x genv-monitor)" 2>/dev/null || true
+    kill "$(pgrep -o -u "$ALICE" -x genv-monitor)" 2>/dev/null || true # not one that is about to be ssh
     hosts_teardown
 }
 
@@ -96,7 +96,7 @@ comes() {
     local pid
     as_alice genv remote -H one monitor --port 0 --config-dir "$HOSTS/home/$ALICE/other" >"$HOSTS/other" 2>&1 3>&- &
     hosts_wait_for 'grep -q "^Serving" "$HOSTS/other"'
-    pid=$(pgrep -n -u "$ALICE" -x genv-monitor)
+    pid=$(pgrep -P "$!" -x genv-monitor || echo "$!") # the newest of that name may be about to be ssh
     kill "$pid"
     hosts_wait_for "! hosts_lives $pid" 5
     wait "$!"

@@ -39,6 +39,7 @@ setup() {
     diff files - <<'END'
 ./lib/systemd/system/genv-enforce.service
 ./lib/systemd/system/genv-monitor.service
+./lib/systemd/system/var-tmp-genv.mount
 ./lib/tmpfiles.d/genv.conf
 END
     find "$PREFIX" -path "$ROOT" -prune -o -type l -printf '%l\n' | tee links
@@ -57,6 +58,7 @@ END
     diff left - <<'END'
 ./lib/systemd/system/genv-enforce.service
 ./lib/systemd/system/genv-monitor.service
+./lib/systemd/system/var-tmp-genv.mount
 ./lib/tmpfiles.d/genv.conf
 END
 }
@@ -137,6 +139,17 @@ END
     grep -q '^d /var/tmp/genv .*1777 root root' "$PREFIX/lib/tmpfiles.d/genv.conf"
 }
 
+@test "the state can have a file system of its own, which is bounded and nobody's" {
+    local unit=$PREFIX/lib/systemd/system/var-tmp-genv.mount option
+    grep -qx 'Where=/var/tmp/genv' "$unit" # which is what the unit's name says
+    for option in mode=1777 nosuid nodev 'size=[0-9]*M' 'nr_inodes=[0-9]*'; do
+        grep -qE "^Options=(.*,)?$option(,|\$)" "$unit"
+    done
+    if command -v systemd-analyze >/dev/null; then
+        systemd-analyze verify "$unit"
+    fi
+}
+
 @test "the units name the genv of the prefix, and do not start without it" {
     for unit in "$PREFIX"/lib/systemd/system/genv-*.service; do
         grep '^ExecStart=/usr/local/bin/genv ' "$unit"
@@ -157,7 +170,7 @@ destinations() {
 
 @test "with another prefix there is nothing for systemd" {
     run ! grep -E 'systemd|tmpfiles' <<<"$(destinations --prefix "$BATS_TEST_TMPDIR/prefix")"
-    destinations --prefix /usr | grep -E -c 'systemd|tmpfiles' | grep -x 3
+    destinations --prefix /usr | grep -E -c 'systemd|tmpfiles' | grep -x 4
 }
 
 @test "a folder outside of the prefix is refused in words" {

@@ -153,7 +153,7 @@ SYSTEM
     cp -a "$WORLD/stage" "$SCRATCH/x"
     ./run uninstall --prefix "$SCRATCH/x"
     [ "$(cd "$SCRATCH/x" && find . -type f | sort | paste -s -d ' ')" = \
-        './lib/systemd/system/genv-enforce.service ./lib/systemd/system/genv-monitor.service ./lib/tmpfiles.d/genv.conf' ]
+        './lib/systemd/system/genv-enforce.service ./lib/systemd/system/genv-monitor.service ./lib/systemd/system/var-tmp-genv.mount ./lib/tmpfiles.d/genv.conf' ]
     [ -z "$(find "$SCRATCH/x" -type l)" ]
 }
 

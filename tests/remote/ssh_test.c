@@ -390,6 +390,7 @@ static const struct {
      "failed there: genv-session: 1: Syntax"},
     {2, EREMOTEIO, "", "status 2 and said nothing"},
     {1, EREMOTEIO, "noise\ngenv: no space left on device\n", "no space left on device"},
+    {1, EREMOTEIO, "genv: \n", "genv failed there: genv: "},
     {1, EREMOTEIO, "Segmentation fault\n", "genv failed there: Segmentation fault"},
     {3, EREMOTEIO, "", "status 3"},
     {128 + 9, EINTR, "", "signal 9"},
@@ -491,6 +492,26 @@ static void explanations(void **state)
                      -EREMOTEIO);
 }
 
+/* As much as is kept of it, in lines as short as there are: a look at the rest for each of them would take minutes, and
+ * every other host's answer would wait. */
+static void chatterbox(void **state)
+{
+    const struct host host = {"gpu-1", "paul@gpu-1", "genv"};
+    const size_t length = 8 << 20;
+    struct genv_error err = {0};
+    char *output = malloc(length + 1);
+
+    (void)state;
+    assert_non_null(output);
+    for (size_t i = 0; i < length; i++)
+        output[i] = i % 2 ? '\n' : 'a';
+    output[length] = '\0';
+    assert_int_equal(ssh_explain(&host, 1, output, &err), -EREMOTEIO);
+    assert_string_equal(err.message, "genv failed there: a");
+    assert_int_equal(ssh_explain(&host, 255, output, &err), -EIO);
+    free(output);
+}
+
 static void check_dropped(void (*drop)(struct text *text), const char *before, const char *after)
 {
     cleanup_text struct text text = TEXT_INIT;
@@ -527,7 +548,7 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(elsewhere),     test_in_directory(planted),     test_in_directory(anybodys_configuration),
     test_in_directory(not_installed), test_in_directory(older),       cmocka_unit_test(commands),
     cmocka_unit_test(too_long),       cmocka_unit_test(explanations), cmocka_unit_test(dropped),
-    cmocka_unit_test(every_ssh),
+    cmocka_unit_test(every_ssh),      cmocka_unit_test(chatterbox),
 };
 
 UNIT_MAIN(tests)

@@ -119,7 +119,13 @@ check_unchangeable() {
     [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring $junk of 60601: not JSON"* ]]
     # Alice can link, or name, what is root's there: that is not root's word.
     ln "$SCRATCH/edited" "$ENVS/linked.json" 2>/dev/null || ln -s /etc/passwd "$ENVS/linked.json"
+    # Nor is what Alice moves there, out of a folder of hers.
     chown -h 0 "$junk"
+    "$GENV" devices detach --eid mine --quiet 2>/dev/null
+    run --separate-stderr "$GENV" devices attach --eid mine --count 1
+    [[ $status == 0 && $stderr == *"$junk"* || $stderr == *'ignoring 2 records'* ]]
+    # What root's genv wrote has a mode of its own.
+    chmod 744 "$junk"
     "$GENV" devices detach --eid mine --quiet 2>/dev/null
     run --separate-stderr "$GENV" devices attach --eid mine --count 1
     [[ $status == 1 && $stderr == *"genv: $junk of root cannot be read: not JSON: line 1"*'; repair or remove it' ]]
@@ -219,23 +225,37 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
 @test "modes that somebody changes hide no holder" {
     create_holder holder
     local mode
-    for mode in 644 600 755 777; do
+    for mode in 644 600 755; do
         chmod "$mode" "$ENVS"/*.json
         check_held holder || { echo "mode $mode"; return 1; }
     done
+    for mode in 777 664 622; do
+        chmod "$mode" "$ENVS/holder.json"
+        check_held holder "ignoring all but the devices of $ENVS/holder.json of $(id -un): others can write it" ||
+            { echo "mode $mode"; return 1; }
+    done
+    check_unchangeable holder 'others can write its record, or it has other names: remove that'
 }
 
 @test "a file system that gives all files the same mode hides no holder" {
     [[ $GENV_SANITIZE == none ]] || skip 'nothing can be preloaded before the sanitizer'
     local mode
     export LD_PRELOAD=$GENV_BUILD/tests/state/libfixed_modes.so
-    for mode in 644 755 777; do
+    for mode in 644 755; do
         export FIXED_MODE=$mode
         create_holder "holder-$mode"
         [[ $(stat -c %a "$ENVS/holder-$mode.json") == "$mode" ]]
         check_held "holder-$mode" || { echo "mode $mode"; return 1; }
         rm "$ENVS/holder-$mode.json"
     done
+}
+
+@test "where everybody can write every file nothing is reserved" {
+    [[ $GENV_SANITIZE == none ]] || skip 'nothing can be preloaded before the sanitizer'
+    start_member
+    run --separate-stderr env FIXED_MODE=777 LD_PRELOAD="$GENV_BUILD/tests/state/libfixed_modes.so" \
+        "$GENV" envs activate --eid open --uid "$EUID" --pid "$MEMBER"
+    [[ $status == 1 && $stderr == *'lets others write every file'* && ! -e $ENVS/open.json ]]
 }
 
 @test "records of the first release keep every member when they are changed" {

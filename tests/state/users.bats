@@ -96,12 +96,63 @@ alice_fails() {
 @test "a record that claims to be Bob's is whoever owns the file's" {
     create_env bob bob
     as_bob "$GENV" devices attach --eid bob --count 1
-    # Bob's words in Alice's file: hers, and only her own processes count as hers.
+    # Bob's words in Alice's file: hers, and only her own processes keep it alive.
     as_alice sh -c 'cat "$1/bob.json" >"$1/forged.json"' sh "$ENVS"
-    [[ $("$GENV" envs query --eid forged --query uid) == 60601 ]]
+    [[ $("$GENV" envs ps --no-header --format csv) != *forged* ]]
+    start_member alice
+    jq -c --argjson pid "$MEMBER" --argjson start "$(sed 's/.*) //' "/proc/$MEMBER/stat" | cut -d' ' -f20)" \
+        '.processes += [.processes[0] | .pid = $pid | .start_time = $start]' "$ENVS/bob.json" >"$SCRATCH/forged"
+    as_alice sh -c 'cat "$2" >"$1/forged.json"' sh "$ENVS" "$SCRATCH/forged"
+    [[ $("$GENV" envs query --eid forged --query uid pids) == "60601,$MEMBER" ]]
     run as_alice "$GENV" devices detach --eid bob
     [[ $status == 1 ]]
     [[ $("$GENV" devices find --eid bob) == 0 ]]
+}
+
+# $1, owned by $2 and written by Alice, as it lies in a folder of hers that $2 wrote it into; she moves it among the records.
+alice_moves() {
+    install -d -o 60601 "$SCRATCH/alice"
+    install -o "$2" -m "$3" "$1" "$SCRATCH/alice/words"
+    as_alice mv "$SCRATCH/alice/words" "$ENVS/forged.json"
+}
+
+@test "a file of Bob's that Alice wrote, or moved to the records, makes nothing Bob's" {
+    create_env bob bob
+    as_bob "$GENV" devices attach --eid bob --count 1
+    jq -c '.created = "2001-01-01T00:00:00Z" | .attachments[0].uuid = "GPU-of-nobody"' "$ENVS/bob.json" >"$SCRATCH/forged"
+    local mode
+    for mode in 666 664 646 622 766; do
+        alice_moves "$SCRATCH/forged" 60602 "$mode"
+        run --separate-stderr "$GENV" envs query --query eid uid pids
+        [[ $status == 0 && $output == *"bob,60602,"* && $output != *forged,60602* ]] || { echo "$mode: $output"; return 1; }
+        grep -qx 'forged,4294967295,' <<<"$output"
+        [[ $stderr == *"all but the devices of $ENVS/forged.json of 60602: others can write it"* ]]
+        run --separate-stderr as_bob "$GENV" devices detach --eid forged
+        [[ $status == 1 && $stderr == *'cannot change environment forged: others can write its record'* ]]
+        rm "$ENVS/forged.json"
+    done
+}
+
+@test "a file of root's that Alice moves to the records claims nobody's processes and stops nobody" {
+    create_env bob bob
+    local pid=$MEMBER forged
+    as_bob "$GENV" devices attach --eid bob --count 1
+    # shellcheck disable=SC2016
+    forged='.created = "2001-01-01T00:00:00Z" | del(.attachments) | .processes[0].uid = 60602'
+    jq -c "$forged" "$ENVS/bob.json" >"$SCRATCH/forged"
+    alice_moves "$SCRATCH/forged" 0 644
+    # It is registered in both, and Bob's is Bob's.
+    [[ $(as_bob "$GENV" devices find --eid bob) == 0 ]]
+    [[ $(stat -c %u "$ENVS/forged.json") == 0 ]]
+    rm "$ENVS/forged.json"
+    echo junk >"$SCRATCH/forged"
+    alice_moves "$SCRATCH/forged" 0 644
+    run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
+    [[ $status == 0 && $stderr == *"ignoring $ENVS/forged.json of root: not JSON"* ]]
+    # An inventory is root's if it has the mode that root's genv gave it.
+    "$GENV" devices ps >/dev/null 2>&1
+    [[ ! -e $GENV_TMPDIR/inventory-0.json || $(stat -c %a "$GENV_TMPDIR/inventory-0.json") == 645 ]]
+    kill -0 "$pid"
 }
 
 @test "a file of Bob's that Alice links into the directory is no record" {
@@ -113,6 +164,50 @@ alice_fails() {
     run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
     [[ $status == 0 && $output == bob,* && ${#lines[@]} == 1 ]]
     [[ ${#stderr_lines[@]} == 1 && $stderr == *planted.json* ]]
+}
+
+# $1 files of Alice's among the records, of mode $2, with the text $3, or of the size $4.
+alice_fills() {
+    # shellcheck disable=SC2016
+    as_alice sh -c 'cd "$1" && shift && for i in $(seq "$1"); do
+        if [ "$4" ]; then truncate -s "$4" "f$i.json"; else printf "%s" "$3" >"f$i.json"; fi
+    done && chmod "$2" f*.json' sh "$ENVS" "$1" "$2" "$3" "${4-}"
+}
+
+@test "of a user's records others read so many, and no file that is larger than one" {
+    create_env bob bob
+    start_member alice
+    local pid=$MEMBER start calls
+    start=$(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f20)
+    # Sparse ones of a tebibyte.
+    alice_fills 10 744 '' 1T
+    run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
+    [[ $status == 0 && ${#lines[@]} == 1 && $stderr == *'ignoring 10 records'*' of 60601: it is larger than any record' ]]
+    if command -v strace >/dev/null; then
+        calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '"f[0-9]*.json"' || true)
+        [[ $calls == 0 ]] || { echo "$calls were opened"; return 1; }
+    fi
+    # Live ones: a thousand and a few.
+    alice_fills 1010 744 "{\"version\":1,\"boot_id\":\"$(</proc/sys/kernel/random/boot_id)\",\"created\":\"2026-11-27T05:00:00Z\",
+        \"processes\":[{\"pid\":$pid,\"start_time\":$start,\"pid_namespace\":$(stat -L -c %i /proc/self/ns/pid)}]}"
+    run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
+    [[ $status == 0 && ${#lines[@]} == 1001 ]] || { echo "${#lines[@]} lines"; return 1; }
+    [[ $stderr == *'ignoring 10 records'*' of 60601: their owner has more than 1000 environments, or has filled them' ]]
+    if command -v strace >/dev/null; then
+        calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '/limits.conf"' || true)
+        ((calls <= 1)) || { echo "the limits were read $calls times"; return 1; }
+    fi
+    # Her own commands read them all, and there are no more.
+    run as_alice "$GENV" envs ps --no-header --format csv
+    [[ ${#lines[@]} == 1011 ]]
+    run --separate-stderr as_alice "$GENV" envs activate --eid more --uid 60601 --pid "$pid"
+    [[ $status == 1 && $stderr == *'60601 has 1010 environments, and may have 1000: end some, or ask'* ]]
+    # What has not the mode of records, as files of hers that others moved there, takes no room from what has.
+    find "$ENVS" -name 'f*.json' -delete
+    alice_fills 1010 644 junk
+    as_alice "$GENV" envs activate --eid zz --uid 60601 --pid "$pid" 2>/dev/null
+    as_alice "$GENV" devices attach --eid zz --count 4 2>/dev/null
+    [[ $(as_bob "$GENV" devices ps --no-header --format csv 2>/dev/null | grep -c ,zz,) == 4 ]]
 }
 
 @test "identifiers: planted ones and those of other users' shells are passed by" {
@@ -218,4 +313,22 @@ alice_fails() {
         exec setpriv --reuid 60602 --regid 60602 --clear-groups "$0" devices attach --eid bob --count 1' "$GENV"
     [[ $status != 77 ]] || skip 'may not mount /proc'
     [[ $status == 1 && $stderr == *'0 of 4 are available'* ]]
+}
+
+@test "a process of root's keeps Bob's environment if root says so, and not if Bob does" {
+    local pid start
+    start_member root
+    pid=$MEMBER
+    "$GENV" envs activate --eid roots --uid 60602 --pid "$pid"
+    as_bob "$GENV" devices attach --eid roots --count 1
+    [[ $("$GENV" envs query --query eid uid pids) == "roots,60602,$pid" ]]
+    [[ $(as_alice "$GENV" envs query --query eid uid pids) == "roots,60602,$pid" ]]
+    # What Bob writes himself, with PID 1.
+    start=$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)
+    jq -c --argjson start "$start" '.processes[0].pid = 1 | .processes[0].start_time = $start' "$ENVS/roots.json" >"$SCRATCH/init"
+    as_bob sh -c 'cat "$1/init" >"$2/init.json"' sh "$SCRATCH" "$ENVS"
+    [[ $(as_alice "$GENV" envs query --query eid) == roots ]]
+    kill -KILL "$pid"
+    wait "$pid" || true
+    [[ -z $(as_alice "$GENV" envs query --query eid) ]]
 }

@@ -507,6 +507,25 @@ static void what_is_not_known_is_noticed_and_kept(void **state)
     }
 }
 
+/* What is short as text and large in memory. */
+static void values_of_next_to_nothing_are_refused_by_their_number(void **state)
+{
+    static const char *const values[] = {"{},", "[],", "1,", "\"a\",", "[[],{}],"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        cleanup_text struct text text = TEXT_INIT;
+        struct genv_error err = {0};
+
+        text_add(&text, "[");
+        while (text.length < (4 << 20))
+            text_add(&text, values[i]);
+        text_add(&text, "0]");
+        assert_null(json_parse(text.data, text.length, &err));
+        assert_string_equal(err.message, "it holds too many values");
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_is_unknown_is_null_and_read_as_unknown),
     cmocka_unit_test(every_kind_is_decoded),
@@ -516,6 +535,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(values_that_are_no_objects_do_not_decode),
     cmocka_unit_test(depth_has_a_limit),
     cmocka_unit_test(arrays_have_a_limit),
+    cmocka_unit_test(values_of_next_to_nothing_are_refused_by_their_number),
     cmocka_unit_test(objects_survive_the_round_trip),
     cmocka_unit_test(what_can_not_be_said_in_json_is_not_left_out),
     cmocka_unit_test(what_is_written_compactly_is_read_without_a_tree),

@@ -105,8 +105,8 @@ static void a_kill_leaves_no_event_twice(void **state)
     }
 }
 
-#define HOSTILE 6
-#define DEVICES 15000
+#define HOSTILE 80
+#define DEVICES 1024
 
 /* A record of an earlier boot that is as large as it may be. */
 static void write_large(const char *directory, int number)

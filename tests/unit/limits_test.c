@@ -85,6 +85,27 @@ static void an_empty_file_limits_nothing(void **state)
     }
 }
 
+static void what_a_later_version_limits_is_ignored(void **state)
+{
+    static const char *const texts[] = {"paul device 4", "paul Devices 4", "paul dev\033ices 4",
+                                        "@a lease 3 days or so"};
+    static const char *const words[] = {"device", "Devices", "dev?ices", "lease"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        cleanup_limits struct limits limits = {0};
+        char text[128];
+
+        snprintf(text, sizeof(text), "* devices 2\n%s\n* later 1\npaul environments 7", texts[i]);
+        assert_int_equal(limits_parse(text, &limits, NULL), 0);
+        assert_int_equal(limits.count, 2);
+        assert_int_equal(limits.unknown_line, 2);
+        assert_string_equal(limits.unknown, words[i]);
+        assert_true(maximum_of(&limits, LIMIT_ENVIRONMENTS, "paul", NULL) == 7);
+        assert_true(maximum_of(&limits, LIMIT_ENVIRONMENTS, "john", NULL) == LIMIT_ENVIRONMENTS_DEFAULT);
+    }
+}
+
 static void what_is_wrong_is_refused_with_its_line(void **state)
 {
     cleanup_limits struct limits longest = {0};
@@ -95,8 +116,8 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
     check_refused("\n\npaul devices 4 5", "line 3: ", "three words");
     check_refused("paul devices 4 5 6 7 8", "line 1: ", "three words");
     check_refused("paul", "line 1: ", "three words");
-    check_refused("paul device 4", "line 1: ", "'device'");
-    check_refused("paul Devices 4", "line 1: ", "'Devices'");
+    check_refused("devices 3", "line 1: ", "three words");
+    check_refused("paul 3 devices", "line 1: ", "three words");
     check_refused("* devices 1\npaul devices -1", "line 2: ", "'-1'");
     check_refused("paul devices 4x", "line 1: ", "'4x'");
     check_refused("paul devices 65536", "line 1: ", "'65536'");
@@ -109,7 +130,8 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
     check_refused("@ devices 4", "line 1: ", "'@'");
     check_refused("p\001ul devices 4", "line 1: ", "'p?ul'");
     check_refused("p\377ul devices 4", "line 1: ", "'p?ul'");
-    check_refused("paul dev\033ices 4", "line 1: ", "'dev?ices'");
+    check_refused("paul environments 4g", "line 1: ", "'4g' is no maximum of environments: give a number");
+    check_refused("paul later 4\npaul devices x", "line 2: ", "'x'");
     snprintf(text, sizeof(text), "%0100d devices 4", 7);
     check_refused(text, "line 1: ", "is no user");
     snprintf(text, sizeof(text), "@%063d devices 4\n%063d devices 65535", 7, 7);
@@ -309,6 +331,7 @@ static void unknown_users_and_groups_are_refused(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lines_say_who_what_and_how_much),
     cmocka_unit_test(an_empty_file_limits_nothing),
+    cmocka_unit_test(what_a_later_version_limits_is_ignored),
     cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
     cmocka_unit_test(nothing_is_said_twice),
     cmocka_unit_test(the_nearest_line_counts),

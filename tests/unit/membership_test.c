@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -74,7 +75,8 @@ static void members_and_their_descendants_belong(void **state)
     envs[1].processes[0].start_time++; /* the PID was another process's */
     assert_string_equal(eid_of(&list, grandchild), "");
     envs[1].processes[0].start_time--;
-    env_add_process(&envs[0], &(struct genv_process){grandchild, 1, proc_pid_namespace()});
+    env_add_process(&envs[0],
+                    &(struct genv_process){.pid = grandchild, .start_time = 1, .pid_namespace = proc_pid_namespace()});
     assert_string_equal(eid_of(&list, grandchild), "mine");
     close(input);
     waitpid(child, NULL, 0);
@@ -99,6 +101,56 @@ static void a_record_makes_nobody_elses_process_its_owners(void **state)
     close(input);
     waitpid(child, NULL, 0);
     env_release(&env);
+}
+
+static int wait_for_the_end(void *data)
+{
+    (void)data;
+    pause();
+    return 0;
+}
+
+static int start_another_users(void *data)
+{
+    int *told = data;
+    pid_t pid = unit_start(USER_A, wait_for_the_end, NULL);
+
+    require(write(told[1], &pid, sizeof(pid)) == sizeof(pid));
+    return unit_wait(pid) ? 0 : 1;
+}
+
+/* Whoever may write a folder in which root wrote a file may have moved that to the records. */
+static void a_record_of_roots_speaks_for_roots_processes(void **state)
+{
+    struct genv_env envs[2];
+    const struct env_list list = {envs, ARRAY_SIZE(envs)};
+    int told[2];
+    pid_t child, grandchild;
+
+    (void)state;
+    skip_unless_root();
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    child = unit_start((uid_t)-1, start_another_users, told);
+    assert_int_equal(read(told[0], &grandchild, sizeof(grandchild)), sizeof(grandchild));
+    envs[0] = env_with("roots", 0, 1, proc_pid_namespace());
+    envs[1] = (struct genv_env){.eid = "theirs", .uid = USER_A};
+    assert_string_equal(eid_of(&list, child), "roots"); /* as all that is root's descends from PID 1 */
+    assert_string_equal(eid_of(&list, grandchild), "");
+    env_release(&envs[0]);
+    envs[0] = env_with("roots", 0, grandchild, proc_pid_namespace());
+    assert_string_equal(eid_of(&list, grandchild), "");
+    envs[0].processes[0].uid = USER_B; /* not any more */
+    assert_string_equal(eid_of(&list, grandchild), "");
+    envs[0].processes[0].uid = USER_A; /* as root registered it */
+    assert_string_equal(eid_of(&list, grandchild), "roots");
+    env_release(&envs[1]);
+    envs[1] = env_with("theirs", USER_A, grandchild, proc_pid_namespace());
+    assert_string_equal(eid_of(&list, grandchild), "theirs"); /* which is nearer */
+    kill(grandchild, SIGKILL);
+    unit_wait(child);
+    close(told[0]), close(told[1]);
+    env_release(&envs[0]);
+    env_release(&envs[1]);
 }
 
 static void a_claim_counts_for_an_environment_of_the_same_user(void **state)
@@ -128,6 +180,7 @@ static void a_claim_counts_for_an_environment_of_the_same_user(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(members_and_their_descendants_belong),
     cmocka_unit_test(a_record_makes_nobody_elses_process_its_owners),
+    cmocka_unit_test(a_record_of_roots_speaks_for_roots_processes),
     cmocka_unit_test(a_claim_counts_for_an_environment_of_the_same_user),
 };
 

@@ -235,6 +235,8 @@ static void what_makes_no_sense_is_refused(void **state)
         SNAPSHOT("1", "", ENV("a", ",\"name\":\"\\u001b[31m\""), ""),
         SNAPSHOT("1", "", ENV("a", ",\"gpus\":-1"), ""),
         SNAPSHOT("1", "", "", "{\"pid\":1,\"usage\":[0]}"),
+        SNAPSHOT("1", "", "", "{\"pid\":0,\"usage\":[]}"),
+        SNAPSHOT("1", "", "", "{\"pid\":1,\"usage\":[{\"index\":70000}]}"),
     };
     const char *good = SNAPSHOT("1", DEVICE("0", ATTACHMENT("a")), ENV("a", ",\"unheard-of\":1"), "");
     struct genv_snapshot *snapshot = NULL;
@@ -268,6 +270,22 @@ static void a_later_version_is_read_as_far_as_it_is_known(void **state)
     assert_int_equal(snapshot->devices[0].state, GENV_DEVICE_OK);
     assert_int_equal(snapshot->envs[0].attachment_count, 1);
     assert_int_equal(snapshot->processes[0].usages[0].index, 0);
+    genv_snapshot_free(snapshot);
+}
+
+static void a_usage_by_index_alone_is_of_the_device_that_has_it(void **state)
+{
+    static const char text[] = SNAPSHOT("1", DEVICE("0", "") "," DEVICE("3", "") "," DEVICE("7", ""), "",
+                                        "{\"pid\":1,\"usage\":[{\"index\":7},{\"index\":0},{\"index\":3},{\"index\":5},"
+                                        "{\"index\":8},{\"index\":0,\"uuid\":\"GPU-gone\"}]}");
+    static const char *const expected[] = {"GPU-7", "GPU-0", "GPU-3", "", "", "GPU-gone"};
+    struct genv_snapshot *snapshot = NULL;
+
+    (void)state;
+    assert_int_equal(genv_snapshot_from_json(text, strlen(text), &snapshot, NULL), 0);
+    assert_int_equal(snapshot->processes[0].usage_count, ARRAY_SIZE(expected));
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+        assert_string_equal(snapshot->processes[0].usages[i].uuid, expected[i]);
     genv_snapshot_free(snapshot);
 }
 
@@ -341,6 +359,7 @@ static void snapshots_of_the_first_release_read_and_write_the_same(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_later_version_is_read_as_far_as_it_is_known),
+    cmocka_unit_test(a_usage_by_index_alone_is_of_the_device_that_has_it),
     cmocka_unit_test(an_unknown_state_is_not_ok),
     cmocka_unit_test(snapshots_of_the_first_release_read_and_write_the_same),
     cmocka_unit_test(what_is_read_back_is_the_same),

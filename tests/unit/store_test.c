@@ -63,10 +63,10 @@ DEFINE_CLEANUP(struct store *, cleanup_storep, store_free)
 /* An environment that lives as long as this process. */
 static void make_env(struct genv_env *env, const char *eid, uid_t uid)
 {
-    struct genv_process process = {.pid = getpid(), .pid_namespace = proc_pid_namespace()};
+    struct genv_process process = {.pid = unit_member(uid), .pid_namespace = proc_pid_namespace()};
     struct proc_stat stat;
 
-    assert_int_equal(proc_stat_read(getpid(), &stat), 0);
+    assert_int_equal(proc_stat_read(process.pid, &stat), 0);
     process.start_time = stat.start_time;
     *env = (struct genv_env){.uid = uid, .created = {.tv_sec = 1795169652}, .config = GENV_CONFIG_INIT};
     copy_string(env->eid, sizeof(env->eid), eid);
@@ -637,9 +637,58 @@ static void whatever_loses_the_marks_hides_no_holder(void **state)
 
         assert_int_equal(chmod(holds, modes[i]) | chmod(idle, modes[i]), 0);
         found = load_holders(store, "asks");
-        assert_string_equal(found, "asks holds idle");
+        /* what others can write may be nobody's word: only its devices count */
+        assert_string_equal(found, modes[i] & 022 ? "asks holds" : "asks holds idle");
     }
     env_release(&env);
+}
+
+static int load_beside_silent(void *data)
+{
+    cleanup_store struct store *store = open_store(data);
+    cleanup_free char *path = unit_path(*(void **)data, "state/envs/silent.json"), *found = NULL;
+    cleanup_free char *lock = unit_path(*(void **)data, "state/genv.lock");
+    struct genv_error err = {0};
+
+    alarm(30); /* ends the test where it would wait without end */
+    if (unit_mount_silent(path, USER_A) < 0)
+        return 77;
+    found = load(store, STORE_READ);
+    require(strcmp(found, "good") == 0);
+    free(found);
+    found = load_holders(store, "good");
+    require(strcmp(found, "good") == 0);
+    require(store_begin(store, STORE_WRITE, NULL) == 0);
+    require(store_is_taken(store, "silent"));
+    store_end(store);
+    require(unit_mount_silent(lock, USER_A) >= 0);
+    free(found);
+    found = load(store, STORE_READ);
+    require(strcmp(found, "good") == 0);
+    require(store_begin(store, STORE_WRITE, &err) == -EXDEV && strstr(err.message, "something is mounted on"));
+    return 0;
+}
+
+/* FUSE lets users mount on what they may write: their own files and folders, and the lock. */
+static void what_is_mounted_in_the_directory_keeps_nobody_waiting(void **state)
+{
+    cleanup_store struct store *store = open_store(state);
+    cleanup_free char *path = unit_path(*state, "state/envs/silent.json");
+
+    skip_unless_root();
+    save(store, "good", geteuid());
+    for (int i = 0; i < 2; i++) {
+        int r;
+
+        if (i == 0)
+            assert_int_equal(mkdir(path, 0755), 0);
+        else
+            unit_write(*state, "state/envs/silent.json", "");
+        r = unit_fork((uid_t)-1, load_beside_silent, state);
+        skip_unless(r != 77, "may not mount");
+        assert_int_equal(r, 0);
+        assert_int_equal(remove(path), 0);
+    }
 }
 
 /* The record @name, saved before, with its first @old replaced. */
@@ -765,6 +814,7 @@ static void of_an_invalid_record_the_devices_count(void **state)
 
 static void only_roots_broken_record_stops_an_allocation(void **state)
 {
+    cleanup_free char *garbage = unit_path(*state, "state/envs/garbage.json");
     cleanup_store struct store *store = open_store(state);
     struct genv_error err = {0};
 
@@ -772,16 +822,18 @@ static void only_roots_broken_record_stops_an_allocation(void **state)
     save(store, "a", USER_A);
     unit_write(*state, "state/envs/garbage.json", "garbage");
     give(state, "state/envs/garbage.json", USER_A);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) { /* A's; root's, moved here by A; root's, of the mode that records have */
         cleanup_env_list struct env_list list = {0};
 
         assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
         assert_int_equal(store_load_holders(store, "a", &list, NULL), 0);
         assert_int_equal(list.count, 1);
-        assert_int_equal(store_check_known(store, &err), i ? -EIO : 0);
+        assert_int_equal(store_check_known(store, &err), i == 2 ? -EIO : 0);
         store_end(store);
         assert_int_equal(store_check_known(store, NULL), 0);
         give(state, "state/envs/garbage.json", 0);
+        if (i == 1)
+            assert_int_equal(chmod(garbage, 0744), 0);
     }
     assert_non_null(strstr(err.message, "state/envs/garbage.json of root cannot be read: not JSON"));
     assert_non_null(strstr(err.message, "; repair or remove it"));
@@ -1294,6 +1346,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_process_without_descriptors_takes_nothing_for_free),
     TEST(an_allocation_looks_at_holders_and_at_who_asks),
     TEST(whatever_loses_the_marks_hides_no_holder),
+    TEST(what_is_mounted_in_the_directory_keeps_nobody_waiting),
     TEST(what_a_later_version_says_survives_a_change),
     TEST(a_record_of_a_later_version_holds_its_devices),
     TEST(of_an_invalid_record_the_devices_count),

@@ -4,12 +4,16 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "base/proc.h"
 
 static void prepare(void)
 {
@@ -145,6 +149,20 @@ bool unit_can_be_others(void)
     return pid > 0 && unit_wait(pid) == 0;
 }
 
+int unit_mount_silent(const char *path, uid_t uid)
+{
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    char options[128];
+    struct stat st;
+
+    if (fd < 0 || stat(path, &st) < 0 || unshare(CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -1;
+    snprintf(options, sizeof(options), "fd=%d,rootmode=%o,user_id=%u,group_id=%u,allow_other", fd, st.st_mode & S_IFMT,
+             uid, uid);
+    return mount("silent", path, "fuse", MS_NOSUID | MS_NODEV, options) < 0 ? -1 : fd;
+}
+
 static void become(uid_t uid)
 {
     if (uid == (uid_t)-1)
@@ -161,13 +179,41 @@ pid_t unit_start(uid_t uid, int (*body)(void *data), void *data)
     fflush(stdout);
     pid = fork();
     assert_true(pid >= 0);
-    if (pid > 0)
+    if (pid > 0) {
+        for (int i = 0; uid != (uid_t)-1 && proc_uid(pid) != uid && i < 10000; i++)
+            usleep(500);
         return pid;
+    }
     become(uid);
     prctl(PR_SET_DUMPABLE, 1); /* else /proc/self is root's */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     require(getppid() == parent);
     _exit(body(data));
+}
+
+static int wait_without_end(void *data)
+{
+    (void)data;
+    pause();
+    return 0;
+}
+
+pid_t unit_member(uid_t uid)
+{
+    static struct {
+        uid_t uid;
+        pid_t parent, pid;
+    } members[2];
+    size_t i = uid == USER_B;
+
+    if (uid == geteuid())
+        return getpid();
+    if (!members[i].pid || members[i].uid != uid || members[i].parent != getpid()) {
+        members[i].uid = uid;
+        members[i].parent = getpid();
+        members[i].pid = unit_start(uid, wait_without_end, NULL);
+    }
+    return members[i].pid;
 }
 
 int unit_wait(pid_t pid)

@@ -34,9 +34,11 @@ char *unit_path(const char *directory, const char *name);
 /* Runs @body in a child, as user @uid ((uid_t)-1: as oneself); returns its exit status, or -signal. In @body, check
  * with require(): a failing assert_… would go on with the other tests in the child. */
 int unit_fork(uid_t uid, int (*body)(void *data), void *data);
-/* The same without waiting: returns the PID. The child dies with its parent. */
+/* The same without waiting for its end: returns the PID, once it is that user's. The child dies with its parent. */
 pid_t unit_start(uid_t uid, int (*body)(void *data), void *data);
 int unit_wait(pid_t pid);
+/* A process of user @uid that lives until this one ends: an environment's members are its owner's. */
+pid_t unit_member(uid_t uid);
 
 /* Ends the child with status 1, saying where, unless @condition. */
 #define require(condition)                                                                                             \
@@ -60,6 +62,10 @@ void unit_skip(const char *reason);
 /* Whether this process can become other users: root, but not that of a user namespace that has no others. */
 bool unit_can_be_others(void);
 #define skip_unless_root() skip_unless(unit_can_be_others(), "only root can act as several users")
+
+/* Mounts on @path, in a mount namespace of its own for the calling process, a file system of user @uid's that never
+ * answers. Returns a descriptor that keeps it, or -1: not possible here. */
+int unit_mount_silent(const char *path, uid_t uid);
 
 /* Numbers that look random and are the same in every run. */
 uint64_t unit_random(uint64_t *seed);
