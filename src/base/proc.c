@@ -84,6 +84,80 @@ bool proc_is_alive(pid_t pid, uint64_t start_time)
     return kill(pid, 0) == 0 || errno == EPERM;
 }
 
+int proc_children(pid_t pid, pid_t **ret_children, size_t *ret_count)
+{
+    cleanup_closedir DIR *directory = opendir("/proc");
+    cleanup_free pid_t *children = NULL;
+    size_t count = 0, room = 0;
+    struct dirent *entry;
+
+    if (!directory)
+        return -errno;
+    while ((entry = readdir(directory))) {
+        struct proc_stat stat;
+        uint64_t number;
+
+        if (text_to_u64(entry->d_name, INT32_MAX, &number) < 0 || proc_stat_read((pid_t)number, &stat) < 0 ||
+            stat.parent != pid || stat.state == 'Z' || stat.state == 'X')
+            continue;
+        if (count == room) {
+            pid_t *larger = realloc(children, (room = room * 2 + 8) * sizeof(*children));
+
+            if (!larger)
+                return -ENOMEM;
+            children = larger;
+        }
+        children[count++] = (pid_t)number;
+    }
+    *ret_children = STEAL_POINTER(children);
+    *ret_count = count;
+    return 0;
+}
+
+bool proc_is_same_program(pid_t pid, pid_t other)
+{
+    struct stat program, other_program;
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    if (stat(path, &program) < 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/exe", other);
+    return stat(path, &other_program) == 0 && program.st_dev == other_program.st_dev &&
+           program.st_ino == other_program.st_ino;
+}
+
+/* Whether the mask @name of /proc/PID/status has SIGHUP. */
+static bool mask_has_hangup(const char *status, const char *name)
+{
+    const char *line = strstr(status, name);
+
+    return line && strtoull(line + strlen(name), NULL, 16) & 1U << (SIGHUP - 1);
+}
+
+bool proc_is_hung_up(pid_t pid)
+{
+    char path[32], status[4096];
+
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    if (read_small(path, status, sizeof(status)) < 0)
+        return true;
+    return (mask_has_hangup(status, "\nSigPnd:") || mask_has_hangup(status, "\nShdPnd:")) &&
+           !mask_has_hangup(status, "\nSigIgn:") && !mask_has_hangup(status, "\nSigCgt:");
+}
+
+struct timespec proc_began(uint64_t start_time)
+{
+    struct timespec now = {0}, up = {0};
+    int64_t per_second = sysconf(_SC_CLK_TCK), ns;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &up);
+    ns = (now.tv_sec - up.tv_sec) * INT64_C(1000000000) + now.tv_nsec - up.tv_nsec;
+    ns += (int64_t)start_time * (INT64_C(1000000000) / per_second);
+    return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
 uid_t proc_uid(pid_t pid)
 {
     char path[32];

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define BOOT_ID_SIZE 37
 #define MACHINE_SIZE 65 /* of the texts that are read; what is written is shorter */
@@ -24,6 +25,15 @@ int proc_stat_parse(const char *text, struct proc_stat *ret_stat);
 /* Whether a process lives that had @start_time (0: not known) when it was registered. Zombies do not; one that /proc
  * hides from the caller does as long as its PID exists. */
 bool proc_is_alive(pid_t pid, uint64_t start_time);
+
+/* The processes whose parent is @pid, without zombies; free() the array. -errno where /proc cannot be listed. */
+int proc_children(pid_t pid, pid_t **ret_children, size_t *ret_count);
+/* Whether both run the same program, as a fork of @pid that has executed nothing does. */
+bool proc_is_same_program(pid_t pid, pid_t other);
+/* Whether SIGHUP is about to end it: sent, and not ignored. */
+bool proc_is_hung_up(pid_t pid);
+/* When it began, on the wall clock. */
+struct timespec proc_began(uint64_t start_time);
 
 /* The effective user of a process, (uid_t)-1 when unknown. */
 uid_t proc_uid(pid_t pid);

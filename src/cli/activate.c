@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/fields.h"
+#include "cli/saved.h"
 
 struct values {
     const char *eid;
@@ -21,20 +22,14 @@ static const struct option options[] = {
      .alias = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Enter this environment if it lives, otherwise call the new one so; by default the shell's PID",
+     .help = "Enter the live environment of this identifier or name, otherwise call the new one so; by default the "
+             "shell's PID",
      .offset = offsetof(struct values, eid)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
-    {.name = "no-load",
-     .type = OPTION_FLAG,
-     .help = "Do not load the saved configuration",
-     .offset = offsetof(struct values, no_load)},
-    {.name = "no-attach",
-     .type = OPTION_FLAG,
-     .help = "Do not attach devices",
-     .offset = offsetof(struct values, no_attach)},
+    SAVED_OPTIONS,
     {.name = "no-prompt",
      .type = OPTION_FLAG,
-     .help = "Leave the prompt as it is, without \"(genv)\"",
+     .help = "Leave the prompt as it is, without \"(genv)\"; GENV_PROMPT=0 does so for good",
      .offset = offsetof(struct values, no_prompt)},
     {.name = "over-subscribe",
      .alias = "allow-over-subscription",
@@ -45,18 +40,61 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-static int load(struct cli *cli, struct genv_config *config, struct genv_error *err)
+/* The identifiers of the caller's environments called @name, "12, 34", and the first of them. Returns how many. */
+static size_t find_named(const struct genv_snapshot *snapshot, const char *name, struct text *list, char *ret_eid)
 {
-    cleanup_free char *home = NULL;
-    struct genv_error reason = {0};
-    unsigned fields;
-    int r = genv_home_find(cli->genv, &home, err);
+    size_t count = 0;
 
-    if (r == -ENOENT)
-        return 0; /* most projects have none */
-    if (r == 0 && genv_home_load(home, config, &fields, &reason) < 0)
-        return error_set(err, reason.code, "%s: correct it, or go without with --no-load", reason.message);
-    return r;
+    for (size_t i = 0; i < snapshot->env_count; i++) {
+        const struct genv_env *env = &snapshot->envs[i];
+
+        if (env->uid != geteuid() || strcmp(env->config.name, name) != 0)
+            continue;
+        if (count++ == 0)
+            copy_string(ret_eid, GENV_EID_MAX + 1, env->eid);
+        text_addf(list, "%s%s", count > 1 ? ", " : "", env->eid);
+    }
+    return count;
+}
+
+/* The environment that @word, an identifier or a name, means. Returns whether it lives; -ENOENT: it does not, and
+ * none can be created so (@joins: none is to be). */
+static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid, struct genv_error *err)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+    cleanup_env struct genv_env *env = NULL;
+    cleanup_text struct text list = TEXT_INIT;
+    bool is_eid = genv_eid_validate(word, NULL) == 0;
+    size_t count;
+    int r;
+
+    if (is_eid) {
+        copy_string(ret_eid, GENV_EID_MAX + 1, word);
+        if (genv_env_get(cli->genv, word, &env, NULL) == 0)
+            return 1;
+    }
+    r = genv_snapshot_take(cli->genv, GENV_DEPTH_ENVS, &snapshot, err);
+    if (r < 0)
+        return r;
+    count = find_named(snapshot, word, &list, ret_eid);
+    if (list.failed)
+        return error_no_memory(err);
+    if (count == 1)
+        return 1;
+    if (count > 1)
+        return error_set(err, EINVAL, "%zu environments are called '%s': choose one by its identifier: %s", count, word,
+                         list.data);
+    if (joins)
+        return error_set(err, ENOENT,
+                         "no environment of yours has the name or identifier '%s': create one with 'genv activate "
+                         "--name NAME'",
+                         word);
+    if (strspn(word, "0123456789") == strlen(word))
+        return error_set(err, ENOENT,
+                         "there is no environment %s, and a new one cannot be called by a number: leave --id out, or "
+                         "choose a word",
+                         word);
+    return 0;
 }
 
 static bool has_process(const struct genv_env *env, pid_t pid)
@@ -82,6 +120,32 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
     return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
 }
 
+/* What is reserved for a shell that ends at once would be exported, and nobody's. */
+static int refuse_passing(const struct cli *cli, struct genv_error *err)
+{
+    if (getenv("DIRENV_IN_ENVRC"))
+        return error_set(err, EPERM,
+                         "direnv runs .envrc in a shell that ends at once: write 'use genv' there in place of "
+                         "'genv activate' (see 'genv shell --help')");
+    if (cli->span == SHELL_PASSES)
+        return error_set(err, EPERM,
+                         "this shell ends with the one command that it was given, and the environment with it: "
+                         "activate in a shell that stays, or use 'genv run'");
+    return 0;
+}
+
+static void tell_of_subshell(const struct genv_env *env)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    text_addf(
+        &line,
+        "environment %s ends with this subshell: activate outside of parentheses, $() and pipelines to stay in it",
+        env->eid);
+    if (!line.failed)
+        program_complain(line.data);
+}
+
 static int enter(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err)
 {
     cleanup_free struct genv_variable *variables = NULL;
@@ -97,19 +161,27 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     const struct values *values = arguments->values;
     const struct genv_member shell = {.pid = cli->shell_pid};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
-    cleanup_env struct genv_env *existing = NULL, *env = NULL;
-    int r, entered;
+    const char *word = arguments->operand_count ? arguments->operands[0] : values->eid;
+    cleanup_env struct genv_env *env = NULL;
+    char eid[GENV_EID_MAX + 1] = "";
+    int r, entered, lives = 0;
 
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
-    r = cli_open(cli, err);
+    if (values->eid && arguments->operand_count)
+        return cli_usage_error(cli, error_set(err, EINVAL, "give an identifier or a name, not both"), err);
+    r = refuse_passing(cli, err);
+    if (r == 0)
+        r = cli_open(cli, err);
     if (r == 0)
         r = refuse_active(cli, err);
-    if (r == 0 && !values->no_load && (!values->eid || genv_env_get(cli->genv, values->eid, &existing, NULL) < 0))
-        r = load(cli, &reservation.config, err);
+    if (r == 0 && word)
+        r = lives = resolve(cli, word, arguments->operand_count > 0, eid, err);
+    if (r >= 0 && !values->no_load && !lives)
+        r = saved_load(cli, &values->config, &reservation.config, err);
     if (r < 0)
         return r;
-    reservation.eid = values->eid;
+    reservation.eid = word ? eid : NULL;
     reservation.members = &shell;
     reservation.member_count = 1;
     reservation.fields = genv_config_given(&values->config); /* what nobody mentions stays as an environment has it */
@@ -125,6 +197,10 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         genv_deactivate(cli->genv, env->eid, &shell, NULL);
         return entered;
     }
+    if (cli->span == SHELL_IS_SUBSHELL)
+        tell_of_subshell(env);
+    if (env->attachment_count && isatty(STDERR_FILENO)) /* a script is told by its exit status */
+        cli_add_attachment_line(&cli->output, env);
     return r > 0 ? -err->code : 0; /* active, but detached */
 }
 
@@ -132,7 +208,8 @@ static const struct example examples[] = {
     {"genv activate", "Creates an environment, detached from all devices."},
     {"genv activate --name training --gpus 2", "And attaches it to two devices."},
     {"genv activate --gpus 1 --gpu-memory 4g", "Shares a device: 4 GB of it are reserved."},
-    {"genv activate --id 1667", "Enters the environment of another terminal."},
+    {"genv activate training", "Enters the environment that another terminal has given that name."},
+    {"genv activate --id 1667", "Enters the one of this identifier."},
     {NULL, NULL},
 };
 
@@ -144,12 +221,14 @@ const struct command command_activate = {
         "saved configuration (see 'genv home') is loaded, and options win over it, field by field. If the number of "
         "devices is known then, they are attached; if that fails, the reason is shown and the environment is active "
         "and detached.\n\n"
-        "With --id of an environment of yours that lives, the shell enters that one: its configuration and "
+        "With the name or identifier of an environment of yours that lives, the shell enters that one: its "
+        "configuration and "
         "attachments come along, nothing is loaded, and options that are given configure it anew.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
+    .operands = {.synopsis = "[NAME]", .kind = OPERAND_TEXT, .max = 1},
     .examples = examples,
     .run = run,
 };

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/cli.h"
+#include "cli/sharers.h"
 
 struct values {
     int count;
@@ -69,6 +70,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         cli_refresh_shell(cli, eid, NULL); /* the devices may be gone */
         return cli_explain_end(r, err);
     }
+    if (values->over_subscribe)
+        sharers_warn(cli, env);
     cli_add_attachment_line(&cli->output, env);
     return cli_update_shell(cli, env, err);
 }

@@ -76,12 +76,30 @@ int cli_explain_end(int r, struct genv_error *err)
     return error_set(err, reason.code, "%s: run 'genv deactivate' and then 'genv activate'", reason.message);
 }
 
+int cli_own_env(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    char owner[GENV_USERNAME_SIZE];
+    int r = genv_eid_validate(eid, err);
+
+    if (r == 0)
+        r = genv_env_get(cli->genv, eid, &env, err);
+    if (r < 0)
+        return r;
+    if (geteuid() != 0 && env->uid != geteuid()) {
+        genv_env_username(env, owner);
+        return error_set(err, EPERM, "environment %s belongs to %s", eid, owner);
+    }
+    *ret_env = STEAL_POINTER(env);
+    return 0;
+}
+
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err)
 {
     const char *eid = NULL;
     int r = cli_open_current(cli, &eid, err);
 
-    return r < 0 ? r : cli_explain_end(genv_env_get(cli->genv, eid, ret_env, err), err);
+    return r < 0 ? r : cli_explain_end(cli_own_env(cli, eid, ret_env, err), err);
 }
 
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)

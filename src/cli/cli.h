@@ -9,6 +9,13 @@
 #include "option/program.h"
 #include "shell/shell.h"
 
+/* How long the shell lasts that calls. */
+enum shell_span {
+    SHELL_STAYS,
+    SHELL_PASSES,      /* it reads its start-up files for the one command that it was given (-ic) */
+    SHELL_IS_SUBSHELL, /* it is in parentheses, a command substitution or a pipeline */
+};
+
 struct cli {
     struct genv *genv; /* cli_open() */
     const struct command *command;
@@ -18,6 +25,7 @@ struct cli {
     bool in_shell;      /* called by the shell function; @shell and @shell_pid say which */
     enum shell_kind shell;
     pid_t shell_pid;
+    enum shell_span span;
     char *last_warning; /* that was printed */
     int failure_status; /* exit status of a command that fails */
 };
@@ -35,8 +43,10 @@ int cli_usage_error(struct cli *cli, int code, struct genv_error *err);
  * seconds. */
 void cli_warn(struct cli *cli, const char *message);
 
-/* The live environment that $GENV_ENVIRONMENT_ID names; genv_env_free() it. -ENOENT, with a sentence: none is set, or
- * it has ended. */
+/* The live environment @eid, with cli->genv opened; genv_env_free() it. -ENOENT: there is none; -EPERM: it is another
+ * user's, and the caller not root. */
+int cli_own_env(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err);
+/* The one that $GENV_ENVIRONMENT_ID names. -ENOENT, with a sentence: none is set, or it has ended; -EPERM as above. */
 int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_error *err);
 /* Its identifier alone, with cli->genv opened: for what looks at the environment itself, whose result goes through
  * cli_explain_end(). -ENOENT: none is set. */

@@ -19,8 +19,9 @@ const char *command_word(const struct command *command);
 
 extern const struct command command_activate, command_attach, command_complete, command_config, command_deactivate,
     command_detach, command_devices, command_doctor, command_enforce, command_enforce_act, command_envs, command_help,
-    command_home, command_init, command_lock, command_root, command_run, command_shell, command_snapshot,
-    command_status, command_usage, command_version, command_view;
+    command_home, command_init, command_lock, command_prompt, command_root, command_run, command_shell,
+    command_shell_direnv, command_shell_exit, command_shell_update, command_snapshot, command_status, command_usage,
+    command_version, command_view;
 
 extern const struct command command_envs_activate, command_envs_config, command_envs_deactivate, command_envs_find,
     command_envs_ps, command_envs_query;

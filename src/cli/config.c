@@ -100,11 +100,36 @@ static int load(struct request *request, const char *home, struct genv_error *er
                      request->name ? request->name : "configuration", home);
 }
 
-/* @env becomes what it is after a change. */
+/* @env becomes what it is afterwards. */
+static int configure(struct cli *cli, const struct request *request, struct genv_env **env, struct genv_error *err)
+{
+    cleanup_env struct genv_env *before = STEAL_POINTER(*env);
+    int r = genv_configure(cli->genv, before->eid, &request->config, request->fields, env, err);
+
+    if (r < 0)
+        *env = STEAL_POINTER(before);
+    return r;
+}
+
+/* First the files, since it is they that can be brought back: room for a capacity may be gone by then. */
+static int save_and_configure(struct cli *cli, const struct request *request, const char *home, struct genv_env **env,
+                              struct genv_error *err)
+{
+    struct genv_config saved = GENV_CONFIG_INIT;
+    unsigned fields;
+    bool is_known = genv_home_load(home, &saved, &fields, NULL) == 0;
+    int r = genv_home_save(home, &request->config, request->fields, err);
+
+    if (r == 0)
+        r = configure(cli, request, env, err);
+    if (r < 0 && is_known)
+        genv_home_save(home, &saved, request->fields, NULL);
+    return r;
+}
+
 static int change(struct cli *cli, struct request *request, struct genv_env **env, struct genv_error *err)
 {
     const struct values *values = request->values;
-    cleanup_env struct genv_env *before = NULL;
     cleanup_free char *home = NULL;
     int r = 0;
 
@@ -114,13 +139,9 @@ static int change(struct cli *cli, struct request *request, struct genv_env **en
         r = load(request, home, err);
     if (r < 0)
         return r;
-    if (request->has_value || values->clear || values->load) {
-        before = STEAL_POINTER(*env);
-        r = genv_configure(cli->genv, before->eid, &request->config, request->fields, env, err);
-        if (r < 0)
-            *env = STEAL_POINTER(before);
-    }
-    return r < 0 || !values->save ? r : genv_home_save(home, &(*env)->config, request->fields, err);
+    if (!request->has_value && !values->clear && !values->load)
+        return genv_home_save(home, &(*env)->config, request->fields, err);
+    return values->save ? save_and_configure(cli, request, home, env, err) : configure(cli, request, env, err);
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
@@ -140,6 +161,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     changes = request.has_value || values->clear || values->load || values->save;
     if (changes)
         r = change(cli, &request, &env, err);
+    if (r == 0 && request.has_value && request.fields == GENV_CONFIG_GPUS && isatty(STDERR_FILENO) &&
+        env->config.gpus != (int)env->attachment_count)
+        text_addf(&cli->output, "It applies at the next 'genv attach'.\n");
     updated = cli_update_shell(cli, env, r < 0 ? NULL : err);
     if (r < 0 || updated < 0)
         return r < 0 ? r : updated;

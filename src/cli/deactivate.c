@@ -2,10 +2,10 @@
 #include <errno.h>
 
 #include "cli/cli.h"
+#include "cli/leave.h"
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
-    const struct genv_member member = {.pid = cli->shell_pid};
     const char *eid = cli_current_eid();
     int r;
 
@@ -17,7 +17,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (genv_eid_validate(eid, NULL) == 0) {
         r = cli_open(cli, err);
         if (r == 0)
-            r = genv_deactivate(cli->genv, eid, &member, err);
+            r = leave_environment(cli, eid, err);
         if (r < 0 && r != -ENOENT && r != -EPERM) /* ended, or never ours: the shell is to be cleaned up all the same */
             return r;
     }
@@ -35,7 +35,10 @@ const struct command command_deactivate = {
     .summary = "Leave the environment of this shell",
     .description =
         "The shell is as before: its variables, PATH and prompt, without what others changed there meanwhile "
-        "being lost. When the last shell or process has left, the environment ends and its devices are free.",
+        "being lost. When the last shell or process has left, the environment ends and its devices are free.\n\n"
+        "What the shell has started in the environment and left running (with &, nohup or disown) stays in it, and the "
+        "environment with its devices as long as that runs; a line says so, and how to end it. The same holds when a "
+        "shell ends.",
     .group = GROUP_ENVIRONMENT,
     .examples = examples,
     .run = run,

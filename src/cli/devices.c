@@ -3,13 +3,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/env_fields.h"
 #include "cli/listing.h"
 
 static const struct table_column columns[] = {
-    {"ID", 8},
-    {"ENV ID", 12},
-    {"ENV NAME", 16},
-    {"ATTACHED", 0},
+    {"ID", 8}, {"ENV ID", 12}, {"ENV NAME", 16}, {"ATTACHED", 21}, {"USER", 0}, /* where there is more to show */
 };
 
 /* The attachment of @env to @device, or NULL. By index: there are many pairs, and UUIDs take longer to compare. */
@@ -25,6 +23,7 @@ static const struct genv_attachment *find_attachment(const struct genv_env *env,
 /* A row for each environment on the device, or one for the device alone. */
 static void add_rows(struct table *table, const struct genv_snapshot *snapshot, const struct genv_device *device)
 {
+    size_t shown = table->column_count;
     bool free_device = true;
     char index[16];
 
@@ -39,23 +38,30 @@ static void add_rows(struct table *table, const struct genv_snapshot *snapshot, 
         table_add_eid(table, env->eid);
         table_add(table, env->config.name);
         table_add_time(table, attachment->time);
+        if (shown == ARRAY_SIZE(columns)) {
+            cleanup_text struct text user = TEXT_INIT;
+
+            env_add_user(&user, env);
+            table_add(table, user.data ? user.data : "");
+        }
         free_device = false;
     }
     if (!free_device)
         return;
     table_add(table, index);
-    for (size_t column = 1; column < ARRAY_SIZE(columns); column++)
+    for (size_t column = 1; column < shown; column++)
         table_add(table, "");
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
-    const struct table_options *options = arguments->values;
+    const struct long_table_options *values = arguments->values;
+    const struct table_options *options = &values->table;
     cleanup_snapshot struct genv_snapshot *snapshot = NULL;
     cleanup_table struct table table;
     int r;
 
-    table_init(&table, columns, ARRAY_SIZE(columns), options);
+    table_init(&table, columns, ARRAY_SIZE(columns) - !table_shows_more(values), options);
     listing_warn_of_reset(cli, options);
     r = listing_take(cli, GENV_DEPTH_DEVICES, &snapshot, err);
     if (r < 0)
@@ -85,8 +91,8 @@ const struct command command_devices = {
     .description = "Shows for each device the environments that are attached to it, and since when. A device that is "
                    "shared has a line for each environment.",
     .group = GROUP_MACHINE,
-    .options = table_option_rows,
-    .values_size = sizeof(struct table_options),
+    .options = long_table_option_rows,
+    .values_size = sizeof(struct long_table_options),
     .subcommands = subcommands,
     .examples = examples,
     .run = run,
@@ -95,8 +101,8 @@ const struct command command_devices = {
 const struct command command_devices_ps = {
     .name = "devices ps",
     .summary = "List the devices of this machine, as 'genv devices' does",
-    .options = table_option_rows,
-    .values_size = sizeof(struct table_options),
+    .options = long_table_option_rows,
+    .values_size = sizeof(struct long_table_options),
     .run = run,
 };
 

@@ -5,7 +5,8 @@
 #include "cli/env_fields.h"
 
 static const struct table_column columns[] = {
-    {"ID", 8}, {"USER", 16}, {"NAME", 16}, {"CREATED", 21}, {"PID(S)", 0},
+    {"ID", 8},       {"USER", 16},   {"NAME", 16},
+    {"CREATED", 21}, {"PID(S)", 16}, {"GPUS", 0}, /* where there is more to show */
 };
 
 static void add_row(struct table *table, const struct genv_env *env)
@@ -19,16 +20,23 @@ static void add_row(struct table *table, const struct genv_env *env)
     table_add(table, env->config.name);
     table_add_time(table, env->created);
     table_add(table, pids.data ? pids.data : "");
+    if (table->column_count == ARRAY_SIZE(columns)) {
+        cleanup_text struct text indices = TEXT_INIT;
+
+        cli_add_indices(&indices, env);
+        table_add(table, indices.data ? indices.data : "");
+    }
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
-    const struct table_options *options = arguments->values;
+    const struct long_table_options *values = arguments->values;
+    const struct table_options *options = &values->table;
     cleanup_snapshot struct genv_snapshot *snapshot = NULL;
     cleanup_table struct table table;
     int r;
 
-    table_init(&table, columns, ARRAY_SIZE(columns), options);
+    table_init(&table, columns, ARRAY_SIZE(columns) - !table_shows_more(values), options);
     listing_warn_of_reset(cli, options);
     r = listing_take(cli, GENV_DEPTH_ENVS, &snapshot, err);
     if (r < 0)
@@ -63,8 +71,8 @@ const struct command command_envs = {
     .summary = "List the environments of this machine",
     .description = "Shows identifier, user, name, age and processes of each environment, of all users.",
     .group = GROUP_MACHINE,
-    .options = table_option_rows,
-    .values_size = sizeof(struct table_options),
+    .options = long_table_option_rows,
+    .values_size = sizeof(struct long_table_options),
     .subcommands = subcommands,
     .examples = examples,
     .run = run,
@@ -73,8 +81,8 @@ const struct command command_envs = {
 const struct command command_envs_ps = {
     .name = "envs ps",
     .summary = "List the environments of this machine, as 'genv envs' does",
-    .options = table_option_rows,
-    .values_size = sizeof(struct table_options),
+    .options = long_table_option_rows,
+    .values_size = sizeof(struct long_table_options),
     .run = run,
 };
 

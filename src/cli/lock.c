@@ -3,6 +3,8 @@
 
 #include "cli/cli.h"
 
+#define SHORT_WAIT_S 1 /* not worth a word */
+
 struct values {
     bool no_wait;
     double seconds;
@@ -35,14 +37,27 @@ static const struct option options[] = {
 static int lock(struct cli *cli, double seconds, struct genv_lock **ret_lock, struct genv_error *err)
 {
     cleanup_env struct genv_env *env = NULL;
+    cleanup_text struct text line = TEXT_INIT;
     int r;
 
     if (!cli_current_eid())
         return 0;
     r = cli_current_env(cli, &env, err);
-    if (r == -ENOENT)
+    if (r == -EPERM)
+        program_complain(err->message);
+    if (r == -ENOENT || r == -EPERM)
         return 0;
-    return r < 0 ? r : genv_lock(cli->genv, env->eid, seconds, ret_lock, err);
+    if (r < 0)
+        return r;
+    if (seconds >= 0 && seconds <= SHORT_WAIT_S)
+        return genv_lock(cli->genv, env->eid, seconds, ret_lock, err);
+    r = genv_lock(cli->genv, env->eid, 0, ret_lock, err);
+    if (r != -EAGAIN)
+        return r;
+    text_addf(&line, "waiting: %s", err->message);
+    if (!line.failed)
+        program_complain(line.data);
+    return genv_lock(cli->genv, env->eid, seconds, ret_lock, err);
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)

@@ -21,17 +21,25 @@ static void occupy_standard_descriptors(void)
     }
 }
 
-/* "bash:1573" */
+/* "bash:1573", "bash:1573:passing", "bash:1574:subshell" */
 static int parse_shell(struct cli *cli, const char *text, struct genv_error *err)
 {
-    const char *colon = strchr(text, ':');
+    static const char *const spans[] = {
+        [SHELL_STAYS] = "", [SHELL_PASSES] = "passing", [SHELL_IS_SUBSHELL] = "subshell"};
+    const char *colon = strchr(text, ':'), *end = colon ? strchr(colon + 1, ':') : NULL;
     const struct option pid = {.type = OPTION_PID};
-    char name[16] = "";
+    char name[16] = "", number[16] = "";
+    size_t span = SHELL_STAYS;
 
     if (colon && (size_t)(colon - text) < sizeof(name))
         memcpy(name, text, (size_t)(colon - text));
-    if (!colon || shell_kind_parse(name, &cli->shell) < 0 ||
-        option_parse_value(&pid, colon + 1, &cli->shell_pid, NULL) < 0)
+    if (colon && strcspn(colon + 1, ":") < sizeof(number))
+        memcpy(number, colon + 1, strcspn(colon + 1, ":"));
+    while (end && span < ARRAY_SIZE(spans) && strcmp(end + 1, spans[span]) != 0)
+        span++;
+    cli->span = (enum shell_span)span;
+    if (!colon || shell_kind_parse(name, &cli->shell) < 0 || span == ARRAY_SIZE(spans) ||
+        option_parse_value(&pid, number, &cli->shell_pid, NULL) < 0)
         return cli_usage_error(cli, error_set(err, EINVAL, "--shell: '%s' is not KIND:PID of bash, zsh or fish", text),
                                err);
     cli->in_shell = true;

@@ -8,6 +8,7 @@ const struct help_variable help_variables_read[] = {
     {"GENV_DEVICES", "Number of devices to simulate, of 16 GiB each, on a machine without GPUs"},
     {"GENV_MOCK_DEVICE_COUNT, GENV_MOCK_DEVICE_TOTAL_MEMORY", "The same, and the memory of a simulated device: 8g"},
     {"GENV_VISIBLE_DEVICES", "\"uuid\": CUDA_VISIBLE_DEVICES carries UUIDs; \"index\": in genv view indices, too"},
+    {"GENV_PROMPT", "If 0, the prompt does not show \"(genv)\""},
     {"GENV_BYPASS", "If 1, nvidia-smi, docker and podman of an environment are the machine's own"},
     {"GENV_STATE_TIMEOUT", "Seconds to wait for others who change the state; 10 if not set"},
     {"GENV_DRIVER_TIMEOUT", "Seconds to wait for a driver that does not answer; 60 if not set"},

@@ -5,10 +5,13 @@
 
 #include "cli/fields.h"
 #include "cli/remote.h"
+#include "cli/saved.h"
 #include "remote/place.h"
 
 struct values {
     struct genv_config config;
+    bool no_load;
+    bool no_attach;
     int policy;
     bool no_prompt;
     bool terminal;
@@ -23,6 +26,7 @@ static const char *const policies[] = {[PACK] = "pack", [SPREAD] = "spread", NUL
 
 #define REQUEST_ROWS                                                                                                   \
     GENV_CONFIG_FIELDS(FIELD_OPTION)                                                                                   \
+    SAVED_OPTIONS,                                                                                                     \
     {                                                                                                                  \
         .name = "host-policy", .type = OPTION_CHOICE, .argument = "POLICY",                                            \
         .help = "Of the hosts that have enough, take the one with the least (pack, the default) or the most (spread) " \
@@ -59,7 +63,24 @@ static void host_failed(const struct host *host, const struct genv_error *err, v
     remote_complain(data, host, err);
 }
 
-static int run(const struct arguments *arguments, struct session_request *request, struct genv_error *err)
+/* What is asked for: a project's configuration goes along with whoever works in it, to whatever host. */
+static int configure(struct cli *cli, const struct values *values, struct genv_config *ret_config,
+                     struct genv_error *err)
+{
+    int r = 0;
+
+    *ret_config = values->config;
+    if (!values->no_load)
+        r = cli_open(cli, err);
+    if (r == 0 && !values->no_load)
+        r = saved_load(cli, &values->config, ret_config, err);
+    if (values->no_attach)
+        ret_config->gpus = -1;
+    return r;
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct session_request *request,
+               struct genv_error *err)
 {
     const struct remote_options *remote = arguments->above;
     const struct values *values = arguments->values;
@@ -74,9 +95,10 @@ static int run(const struct arguments *arguments, struct session_request *reques
     };
     int status = 0, caught = 0, r;
 
-    request->config = values->config;
     request->timeout_seconds = remote->timeout_seconds;
-    r = remote_hosts(remote, &hosts, err);
+    r = configure(cli, values, &request->config, err);
+    if (r == 0)
+        r = remote_hosts(remote, &hosts, err);
     if (r == 0)
         r = place_session(&options, request, &status, &caught, err);
     remote_end_by(caught);
@@ -88,12 +110,11 @@ static int run_activate(struct cli *cli, const struct arguments *arguments, stru
     const struct values *values = arguments->values;
     struct session_request request = {.prompt = !values->no_prompt, .terminal = true};
 
-    (void)cli;
     if (!isatty(STDIN_FILENO))
         return error_set(err, ENOTTY,
                          "'genv remote activate' opens a shell, which needs a terminal: use 'genv remote "
                          "run' for one command");
-    return run(arguments, &request, err);
+    return run(cli, arguments, &request, err);
 }
 
 static int run_run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
@@ -105,8 +126,7 @@ static int run_run(struct cli *cli, const struct arguments *arguments, struct ge
         .terminal = values->terminal || (on_terminal && !values->no_terminal),
     };
 
-    (void)cli;
-    return run(arguments, &request, err);
+    return run(cli, arguments, &request, err);
 }
 
 static const struct example activate_examples[] = {
@@ -121,7 +141,7 @@ const struct command command_remote_activate = {
     .description =
         "Finds a host that has the devices, and the memory on each, available, reserves them there, and opens your "
         "login shell in that environment; where somebody else was faster, the next host is asked. The environment ends "
-        "with the connection.",
+        "with the connection, unless the shell has left something running that outlives it (nohup).",
     .options = activate_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
@@ -141,7 +161,7 @@ const struct command command_remote_run = {
     .description =
         "As 'genv remote activate', for one command in your home directory there. Its arguments arrive as they are; "
         "standard input, output and error and the exit status are the command's. It ends with the connection. 255 is "
-        "the status of a connection that was lost.",
+        "the status of a connection that was lost. The configuration that is saved here is loaded.",
     .options = run_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),

@@ -151,6 +151,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (supervision.child == 0)
         return begin(cli, values, arguments->operands, &origin, err);
     ending.child = supervision.child;
+    supervision.shell = values->shell;
     return supervise_wait(&supervision, end, &ending);
 }
 
@@ -158,7 +159,7 @@ const struct command command_remote_session = {
     .name = "remote-session",
     .summary = "Run the shell or the command of 'genv remote' on this host",
     .description = "For 'genv remote activate' and 'genv remote run' of another host. The environment lives no longer "
-                   "than the connection.",
+                   "than the connection, unless a shell has left something running there.",
     .group = GROUP_PROGRAMS,
     .hidden = true,
     .options = options,

@@ -5,10 +5,13 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/saved.h"
 #include "cli/variables.h"
 
 struct values {
     struct genv_config config;
+    bool no_load;
+    bool no_attach;
     bool over_subscribe;
 };
 
@@ -16,6 +19,7 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
+    SAVED_OPTIONS,
     {.name = "over-subscribe",
      .alias = "allow-over-subscription",
      .letter = 'o',
@@ -37,10 +41,13 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     reservation.members = &self;
     reservation.member_count = 1;
     reservation.config = values->config;
+    reservation.attach = !values->no_attach;
     reservation.over_subscribe = values->over_subscribe;
     r = installation_find(&installation, err);
     if (r == 0)
         r = cli_open(cli, err);
+    if (r == 0 && !values->no_load)
+        r = saved_load(cli, &values->config, &reservation.config, err);
     if (r == 0)
         r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
@@ -62,9 +69,11 @@ static const struct example examples[] = {
 const struct command command_run = {
     .name = "run",
     .summary = "Run a command in an environment of its own",
-    .description = "Needs no set-up of the shell: the environment is made, the devices are attached, the command runs, "
-                   "and when it ends, in whatever way, everything is free again. If the devices can't be had, the "
-                   "command is not started. Without --gpus it has none.",
+    .description =
+        "Needs no set-up of the shell: the environment is made, the devices are attached, the command runs, "
+        "and when it ends, in whatever way, everything is free again. If the devices can't be had, the "
+        "command is not started. The saved configuration (see 'genv home') is loaded, and options win over it, field "
+        "by field; without a number of devices it has none.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,

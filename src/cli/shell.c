@@ -26,7 +26,7 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-static const char *const shell_names[] = {"bash", "zsh", "fish", NULL};
+static const char *const shell_names[] = {"bash", "zsh", "fish", "direnv", NULL};
 
 /* The shell of that name (NULL: the one that calls). */
 static int find_kind(const struct cli *cli, const char *name, enum shell_kind *ret_kind, struct genv_error *err)
@@ -76,6 +76,18 @@ static int add_deinit(struct cli *cli, const char *name, struct genv_error *err)
     return r;
 }
 
+static int add_direnv(struct cli *cli, bool undo, struct genv_error *err)
+{
+    struct installation installation;
+    int r = installation_find(&installation, err);
+
+    if (undo)
+        return cli_usage_error(cli, error_set(err, EINVAL, "remove the file in ~/.config/direnv/lib instead"), err);
+    if (r == 0)
+        shell_add_direnv(&cli->output, installation.genv);
+    return r;
+}
+
 static int add_advice(struct cli *cli, struct genv_error *err)
 {
     enum shell_kind kind;
@@ -99,6 +111,8 @@ static int run_shell(struct cli *cli, const struct arguments *arguments, struct 
 
     if (name && !values->init && !values->deinit)
         return cli_usage_error(cli, error_set(err, EINVAL, "give --init %s or --deinit %s", name, name), err);
+    if (name && strcmp(name, "direnv") == 0)
+        return add_direnv(cli, values->deinit, err);
     if (values->init)
         return add_init(cli, name, err);
     return values->deinit ? add_deinit(cli, name, err) : add_advice(cli, err);
@@ -107,6 +121,8 @@ static int run_shell(struct cli *cli, const struct arguments *arguments, struct 
 static const struct example shell_examples[] = {
     {"eval \"$(genv shell --init)\"", "Sets up this bash or zsh."},
     {"genv shell --init fish | source", "Sets up this fish."},
+    {"genv shell --init direnv >~/.config/direnv/lib/genv.sh",
+     "Lets a project's .envrc say 'use genv --gpus 1': whoever is in its directory has that environment."},
     {"genv shell", "Says whether this shell is set up."},
     {NULL, NULL},
 };
@@ -120,7 +136,7 @@ const struct command command_shell = {
     .group = GROUP_SETUP,
     .options = options,
     .values_size = sizeof(struct values),
-    .operands = {.synopsis = "[bash|zsh|fish]", .kind = OPERAND_CHOICE, .max = 1, .choices = shell_names},
+    .operands = {.synopsis = "[bash|zsh|fish|direnv]", .kind = OPERAND_CHOICE, .max = 1, .choices = shell_names},
     .examples = shell_examples,
     .run = run_shell,
 };

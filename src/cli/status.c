@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/cli.h"
+#include "cli/sharers.h"
 
 #define ROW(bit, member, kind, name, variable, called, ...) {GENV_CONFIG_##bit, (called)},
 
@@ -35,7 +36,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return 0;
     }
     r = cli_current_env(cli, &env, err);
-    if (r == -ENOENT || r == -EINVAL) {
+    if (r == -ENOENT || r == -EINVAL || r == -EPERM) {
         text_add(&cli->output, "Environment is not active\n");
         program_complain(err->message);
         return 0;
@@ -43,6 +44,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r < 0)
         return r;
     add_status(&cli->output, env);
+    sharers_warn(cli, env);
     return cli_update_shell(cli, env, err);
 }
 
@@ -54,8 +56,10 @@ static const struct example examples[] = {
 const struct command command_status = {
     .name = "status",
     .summary = "Show the environment of this shell",
-    .description = "Shows its identifier, the devices that it is attached to and its configuration, and brings the "
-                   "variables of this shell up to date, for the case that another shell changed something.",
+    .description =
+        "Shows its identifier, the devices that it is attached to and its configuration, and brings the "
+        "variables of this shell up to date, for the case that another shell changed something. A device that "
+        "somebody has attached beyond what it has (-o) is named.",
     .group = GROUP_ENVIRONMENT,
     .examples = examples,
     .run = run,

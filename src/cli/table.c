@@ -3,25 +3,48 @@
 
 #include <locale.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include "base/clock.h"
 
-#define GAP        2  /* blanks between two columns at least */
-#define EID_MAX    14 /* longer ones are shortened on a screen */
-#define EID_SHORT  12
-#define WIDTHS_MAX 8 /* columns of a table */
+#define GAP         2  /* blanks between two columns at least */
+#define EID_MAX     14 /* longer ones are shortened on a screen */
+#define EID_SHORT   12
+#define WIDTHS_MAX  8   /* columns of a table */
+#define WIDE_SCREEN 110 /* columns of a terminal */
 
 const char *const table_formats[] = {[TABLE_TUI] = "tui", [TABLE_CSV] = "csv", [TABLE_JSON] = "json", NULL};
 
-const struct option table_option_rows[] = {
+/* What older callers add: a look never cleans up. */
+#define OLDER_ROWS                                                                                                     \
+    {.name = "no-cleanup", .type = OPTION_FLAG, .offset = offsetof(struct table_options, no_cleanup)},                 \
+    {                                                                                                                  \
+        .name = "reset", .type = OPTION_FLAG, .offset = offsetof(struct table_options, reset)                          \
+    }
+
+const struct option table_option_rows[] = {TABLE_OPTION_ROWS, OLDER_ROWS, {.name = NULL}};
+
+const struct option long_table_option_rows[] = {
     TABLE_OPTION_ROWS,
-    {.name = "no-cleanup", /* a look never cleans up */
+    {.name = "long",
+     .letter = 'l',
      .type = OPTION_FLAG,
-     .offset = offsetof(struct table_options, no_cleanup)},
-    {.name = "reset", .type = OPTION_FLAG, .offset = offsetof(struct table_options, reset)},
+     .help = "Show more columns in a table for people, as is done on a wide terminal",
+     .offset = offsetof(struct long_table_options, more)},
+    OLDER_ROWS,
     {.name = NULL},
 };
+
+bool table_shows_more(const struct long_table_options *options)
+{
+    struct winsize size;
+
+    if (options->table.format != TABLE_TUI)
+        return false;
+    return options->more || (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= WIDE_SCREEN);
+}
 
 void table_init(struct table *table, const struct table_column *columns, size_t column_count,
                 const struct table_options *options)

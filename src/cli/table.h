@@ -39,6 +39,17 @@ struct table_options {
         .offset = offsetof(struct table_options, timestamp)                                                            \
     }
 
+/* The same with one for tables that have more to show than fits an ordinary screen. */
+struct long_table_options {
+    struct table_options table;
+    bool more;
+};
+
+extern const struct option long_table_option_rows[];
+
+/* Whether to show it: asked for, or the screen is wide. csv stays as programs know it. */
+bool table_shows_more(const struct long_table_options *options);
+
 /* For a command whose values are a struct table_options: them, and what older callers add. */
 extern const struct option table_option_rows[];
 

@@ -245,6 +245,18 @@ static void end_session(const struct supervision *supervision)
         signal_session(supervision, SIGKILL);
 }
 
+/* As a terminal that goes away does it: the shell passes SIGHUP on to its jobs. */
+static void end_shell(const struct supervision *supervision)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+
+    kill(supervision->child, SIGHUP);
+    kill(supervision->child, SIGCONT);
+    for (int waited = 0; waited < GRACE_MS && !child_has_ended(supervision); waited += STEP_MS)
+        nanosleep(&step, NULL);
+    kill(supervision->child, SIGKILL);
+}
+
 static int reap(pid_t child)
 {
     int status;
@@ -260,8 +272,10 @@ int supervise_wait(struct supervision *supervision, void (*ended)(void *data), v
 {
     bool lost = wait_for_end(supervision);
 
+    if (lost && supervision->shell)
+        end_shell(supervision);
     ended(data);
-    if (lost)
+    if (lost && !supervision->shell)
         end_session(supervision);
     if (supervision->terminal)
         tcsetpgrp(STDIN_FILENO, getpgrp());

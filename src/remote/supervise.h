@@ -9,6 +9,7 @@
 struct supervision {
     pid_t child;
     bool terminal; /* the connection is a terminal */
+    bool shell;    /* for the caller to set: the child is a shell, which sees to what it has started by itself */
     int signals;   /* signalfd(2) */
     sigset_t mask; /* as it was before */
 };
@@ -21,7 +22,8 @@ int supervise_fork(struct supervision *ret_supervision, struct genv_error *err);
  * standard error open any more; or until the connection is gone: standard input and standard output are closed on the
  * other side, or a SIGHUP or SIGTERM says so. Then calls @ended, once, while the child's PID is still
  * its own. If the connection is gone, everything in the child's session gets SIGHUP then, and two seconds later
- * SIGKILL. Returns the child's exit status, 128+N for a signal. */
+ * SIGKILL; a shell alone gets both before, so that what ignores SIGHUP outlives it. Returns the child's exit status,
+ * 128+N for a signal. */
 int supervise_wait(struct supervision *supervision, void (*ended)(void *data), void *data);
 
 #endif

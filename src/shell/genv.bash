@@ -1,5 +1,6 @@
 # What `genv shell --init bash` prints, without its comments; @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted
-# absolute paths, @VARIABLES@ the names of the variables of environments. For bash 4.4 and later, POSIX mode included.
+# absolute paths, @VARIABLES@ the names of the variables of environments, @VALUES@ what they are. For bash 4.4 and later,
+# POSIX mode included.
 #
 # Commands are called as `\builtin …`, so that no alias or function of the user's gets in between.
 # shellcheck shell=bash disable=SC2288
@@ -25,6 +26,11 @@ genv() {
     esac
     \builtin local __genv_pid __genv_code __genv_status
     __genv_pid=$BASHPID
+    if [[ $BASH_SUBSHELL != 0 ]]; then
+        __genv_pid+=:subshell
+    elif [[ $- == *i* && $- == *c* && ${FUNCNAME[*]} == *source* ]]; then
+        __genv_pid+=:passing
+    fi
     __genv_status=0
     __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" "$@") || __genv_status=$?
     __genv_evaluate "$__genv_code"
@@ -49,13 +55,14 @@ __genv_enter() {
     \builtin declare -gA __genv_saved
     __genv_variables "${@:2}"
     __genv_path front
-    if [[ $1 && ${PS1+set} && $PS1 != '(genv) '* ]]; then
-        __genv_prompt=1
-        __genv_assign PS1 "(genv) $PS1"
-        if [[ ${_OLD_VIRTUAL_PS1+set} ]]; then
-            __genv_assign _OLD_VIRTUAL_PS1 "(genv) $_OLD_VIRTUAL_PS1"
-        fi
+    if [[ ! $1 ]]; then
+        __genv_variables GENV_PROMPT=off
+    elif [[ ${GENV_PROMPT-} == off ]]; then
+        __genv_variables GENV_PROMPT
     fi
+    __genv_show
+    __genv_hook
+    __genv_trap
 }
 
 __genv_update() {
@@ -64,16 +71,28 @@ __genv_update() {
 }
 
 __genv_leave() {
-    \builtin local __genv_name
     if [[ ${__genv_entered-} ]]; then
         __genv_restore
     elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         # A shell that was started in the environment: what was before, its parent knows.
         \builtin unset -v @VARIABLES@
+        if [[ ${GENV_PROMPT-} == off ]]; then
+            \builtin unset -v GENV_PROMPT
+        fi
         __genv_prompt=1
     else
         \builtin return 0
     fi
+    __genv_clean
+    if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
+        __genv_look # the outer one may have ended meanwhile
+    fi
+}
+
+# Takes off what is no variable.
+__genv_clean() {
+    \builtin local __genv_name
+    __genv_untrap
     # It may have been an environment within one.
     if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         __genv_path keep
@@ -87,7 +106,8 @@ __genv_leave() {
             fi
         done
     fi
-    \builtin unset -v __genv_entered __genv_saved __genv_prompt
+    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign \
+        __genv_given
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -146,6 +166,175 @@ __genv_path() {
     done
 }
 
+# The mark in front of the prompt, which others may have built anew.
+__genv_show() {
+    if [[ ${GENV_PROMPT-} == @(0|off) || ! ${PS1+set} || ${PS1@a} == *r* || $PS1 == *'(genv) '* ]]; then
+        \builtin return 0
+    fi
+    __genv_prompt=1
+    __genv_assign PS1 "(genv) $PS1"
+    if [[ ${_OLD_VIRTUAL_PS1+set} ]]; then
+        __genv_assign _OLD_VIRTUAL_PS1 "(genv) $_OLD_VIRTUAL_PS1"
+    fi
+}
+
+# Before each prompt, and when this code is loaded: brings variables, PATH and prompt up to date, and leaves what has
+# ended. A process is started only where the environment's record, one of the variables or what the environment lives
+# by is not as it was at the last look.
+__genv_look() {
+    \builtin set -- "$?"
+    \builtin local __genv_file __genv_record
+    if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
+        __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json
+        # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
+        if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
+            \builtin mapfile __genv_record <"$__genv_file" || \builtin :
+        fi
+        if [[ ${__genv_witness-} ]]; then
+            __genv_listen
+        fi
+        # Not [[, which matches a pattern, and takes its time for that.
+        if ! \builtin [ "${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}" = "${__genv_seen-}" ]; then
+            __genv_evaluate __genv_refresh
+        fi
+    elif [[ ${__genv_eid-} ]]; then
+        __genv_evaluate __genv_drop
+    fi
+    if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
+        [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
+        [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
+        [[ ${PROMPT_COMMAND[*]-} == *__genv_look ]] || __genv_hook
+    fi
+    \builtin return "$1"
+}
+
+# The record is that from before, so that a change meanwhile is seen at the next look.
+__genv_refresh() {
+    \builtin local __genv_pid=$BASHPID __genv_code
+    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})
+    \builtin eval "$__genv_code"
+    if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
+        __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
+        __genv_eid=${GENV_ENVIRONMENT_ID-}
+        __genv_trap # the user may have set another one
+    fi
+}
+
+# Something, such as direnv, that brought the variables has taken them away again.
+__genv_drop() {
+    \builtin local __genv_pid=$BASHPID
+    GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ "--shell=bash:$__genv_pid" shell-exit
+    __genv_clean
+}
+
+# Whether the witness still says what the environment lives by.
+__genv_listen() {
+    \builtin local __genv_line=''
+    if [[ -r $__genv_witness ]]; then
+        \builtin mapfile __genv_line <"$__genv_witness" || \builtin :
+    fi
+    if [[ ! ${__genv_line-} || ${__genv_line-} != *"$__genv_sign"* || ${__genv_line-} == *') Z '* ]]; then
+        __genv_record=(gone)
+    fi
+}
+
+# A shell that ends hands its environment over to what it leaves running, if anything.
+__genv_exit() {
+    \builtin set -- "$?"
+    \builtin local __genv_pid=$BASHPID __genv_children=unknown
+    if [[ -r /proc/$__genv_pid/task/$__genv_pid/children ]]; then
+        \builtin mapfile __genv_children <"/proc/$__genv_pid/task/$__genv_pid/children" || \builtin :
+    fi
+    if [[ ${GENV_ENVIRONMENT_ID-} && ${__genv_children-} ]]; then
+        @GENV@ "--shell=bash:$__genv_pid" shell-exit || \builtin :
+    fi
+    # The user's trap sees the status, which would end the shell here.
+    \builtin set +e
+    \builtin return "$1"
+}
+
+# In front of the user's own trap. A subshell is shown that of its parent, and so gets none.
+__genv_trap() {
+    if [[ $BASH_SUBSHELL == 0 ]]; then
+        __genv_read_trap
+        if [[ $__genv_trap != __genv_exit* ]]; then
+            \builtin trap -- "__genv_exit${__genv_trap:+$'\n'$__genv_trap}" EXIT
+        fi
+        \builtin unset -v __genv_trap
+    fi
+}
+
+__genv_untrap() {
+    if [[ $BASH_SUBSHELL == 0 ]]; then
+        __genv_read_trap
+        if [[ $__genv_trap == __genv_exit ]]; then
+            \builtin trap - EXIT
+        elif [[ $__genv_trap == __genv_exit$'\n'* ]]; then
+            \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
+        fi
+        \builtin unset -v __genv_trap
+    fi
+}
+
+# shellcheck disable=SC2120 # the arguments are those of set
+__genv_read_trap() {
+    \builtin eval "\\builtin set -- $(\builtin trap -p EXIT)"
+    __genv_trap=${3-}
+    __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
+}
+
+# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
+# what CUDA_VISIBLE_DEVICES is by us.
+__genv_watch() {
+    __genv_witness=$1
+    __genv_sign=$2
+    __genv_given=$3
+}
+
+# Has the look come last before each prompt, behind what builds prompts and variables.
+__genv_hook() {
+    if [[ $- != *i* || ${PROMPT_COMMAND[*]@a} == *r* ]]; then
+        \builtin return 0
+    fi
+    if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
+        # One text, which may be exported to shells that know nothing of it.
+        __genv_hooked=__genv_look
+        if [[ ${PROMPT_COMMAND-} != *'"${__genv_hooked-:}"' ]]; then
+            __genv_unhook
+            PROMPT_COMMAND+=${PROMPT_COMMAND:+$'\n'}'"${__genv_hooked-:}"'
+        fi
+    elif [[ ! ${PROMPT_COMMAND[*]+set} || ${PROMPT_COMMAND[${#PROMPT_COMMAND[@]} - 1]} != __genv_look ]]; then
+        __genv_unhook
+        # The first element is that of others, who know of no others.
+        PROMPT_COMMAND=("${PROMPT_COMMAND[@]-}" __genv_look)
+    fi
+}
+
+__genv_unhook() {
+    \builtin local __genv_command __genv_exported=${PROMPT_COMMAND[*]@a}
+    \builtin local -a __genv_commands
+    __genv_commands=()
+    for __genv_command in "${PROMPT_COMMAND[@]-}"; do
+        if [[ $__genv_command != __genv_look ]]; then
+            __genv_command=${__genv_command%'"${__genv_hooked-:}"'}
+            __genv_commands+=("${__genv_command%$'\n'}")
+        fi
+    done
+    if [[ ! ${PROMPT_COMMAND[*]+set} || ${PROMPT_COMMAND[*]@a} == *r* ]]; then
+        \builtin return 0
+    fi
+    \builtin unset -v PROMPT_COMMAND __genv_hooked
+    if ((${#__genv_commands[@]} > 1)); then
+        PROMPT_COMMAND=("${__genv_commands[@]}")
+    elif [[ ${__genv_commands[*]-} ]]; then
+        # shellcheck disable=SC2178 # one that is no array any more
+        PROMPT_COMMAND=${__genv_commands[*]}
+    fi
+    if [[ $__genv_exported == *x* ]]; then
+        \builtin export PROMPT_COMMAND
+    fi
+}
+
 # Unlike an assignment, this fails and no more where the user has made the variable read-only.
 __genv_assign() {
     if [[ ${!1-} != "$2" ]]; then
@@ -170,11 +359,15 @@ __genv_deinit() {
         \builtin complete -r genv
         \builtin unset -f _genv
     fi
+    __genv_unhook
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
-        __genv_path __genv_assign __genv_complete __genv_deinit
+        __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
+        __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
 }
 
 # What was registered before stays.
 if ! \builtin complete -p genv >/dev/null 2>&1; then
     \builtin complete -F __genv_complete genv
 fi
+__genv_hook
+__genv_look

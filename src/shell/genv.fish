@@ -1,5 +1,5 @@
 # What `genv shell --init fish` prints, without its comments; @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted
-# absolute paths, @VARIABLES@ the names of the variables of environments. For fish 3.1 and later.
+# absolute paths, @VARIABLES@ the names of the variables of environments, @VALUES@ what they are. For fish 3.1 and later.
 #
 # Builtins that a function of the user's could stand in for are called as `builtin …`; fish lets nobody redefine the
 # others used here (set, string, test, eval, return, status, functions of the language).
@@ -19,7 +19,12 @@ function genv
     end
     # Not a command substitution, where redirections of this function would not hold.
     set -l __genv_code
-    @GENV@ --shell=fish:$fish_pid $argv | read -z __genv_code
+    set -l __genv_pid $fish_pid
+    if status is-interactive; and string match -q '*/fish/conf*' -- (status stack-trace)
+        and string split0 </proc/$fish_pid/cmdline | string match -q -r '^-[a-zA-Z]*c'
+        set __genv_pid $fish_pid:passing
+    end
+    @GENV@ --shell=fish:$__genv_pid $argv | read -z __genv_code
     set -l __genv_status $pipestatus[1]
     eval $__genv_code
     return $__genv_status
@@ -30,11 +35,12 @@ function __genv_enter
     set -g __genv_entered 1
     __genv_variables $argv[2..-1]
     __genv_path front
-    if test -n "$argv[1]"
-        set -g __genv_prompt 1
-        __genv_wrap fish_prompt
-        __genv_wrap _old_fish_prompt
+    if test -z "$argv[1]"
+        __genv_variables GENV_PROMPT=off
+    else if test "$GENV_PROMPT" = off
+        __genv_variables GENV_PROMPT
     end
+    __genv_mark
 end
 
 function __genv_update
@@ -50,9 +56,18 @@ function __genv_leave
         for __genv_name in @VARIABLES@
             set -eg $__genv_name
         end
+        test "$GENV_PROMPT" = off; and set -eg GENV_PROMPT
     else
         return 0
     end
+    __genv_clean
+    # The outer one may have ended meanwhile.
+    set -q GENV_ENVIRONMENT_ID; and __genv_look
+    return 0
+end
+
+# Takes off what is no variable.
+function __genv_clean
     # It may have been an environment within one.
     if set -q GENV_ENVIRONMENT_ID
         __genv_path keep
@@ -61,14 +76,89 @@ function __genv_leave
     end
     if set -qg __genv_prompt
         set -eg __genv_prompt
+        set -eg __genv_shown
         __genv_unwrap fish_prompt
         __genv_unwrap _old_fish_prompt
         if set -qg __genv_unwrapped
-            builtin functions -e __genv_fish_prompt __genv__old_fish_prompt
+            builtin functions -e __genv_fish_prompt_again __genv_fish_prompt __genv__old_fish_prompt
             set -eg __genv_unwrapped
         end
     end
-    set -eg __genv_entered
+    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_witness __genv_sign __genv_given
+        set -eg $__genv_name
+    end
+end
+
+# Before each prompt, and when this code is loaded: brings variables, PATH and prompt up to date, and leaves what has
+# ended. A process is started only where the environment's record, one of the variables or what the environment lives
+# by is not as it was at the last look.
+function __genv_look
+    if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
+        set -l __genv_file /var/tmp/genv
+        test -n "$GENV_TMPDIR"; and set __genv_file $GENV_TMPDIR
+        set __genv_file "$__genv_file/envs/$GENV_ENVIRONMENT_ID.json"
+        set -l __genv_record
+        # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
+        if test -f $__genv_file -a -O $__genv_file; and not test -L $__genv_file
+            read -z __genv_record <$__genv_file
+        end
+        test -n "$__genv_witness"; and __genv_listen
+        test "$GENV_TMPDIR:"@VALUES@"$__genv_record" = "$__genv_seen"; or __genv_refresh
+        if test -n "$GENV_ENVIRONMENT_ID"
+            builtin contains -- @SHIMS@ $PATH; or __genv_path keep
+            set -qg __genv_shown; or __genv_remark
+            set -eg __genv_shown
+        end
+    else if test -n "$__genv_eid"
+        # Something, such as direnv, that brought the variables has taken them away again.
+        env GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ --shell=fish:$fish_pid shell-exit
+        __genv_clean
+    end
+end
+
+# The record is that from before, so that a change meanwhile is seen at the next look.
+function __genv_refresh -S
+    set -l __genv_code
+    @GENV@ --shell=fish:$fish_pid shell-update $__genv_given | read -z __genv_code
+    eval $__genv_code
+    if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
+        set -g __genv_seen "$GENV_TMPDIR:"@VALUES@"$__genv_record"
+        set -g __genv_eid $GENV_ENVIRONMENT_ID
+    end
+end
+
+# Whether the witness still says what the environment lives by.
+function __genv_listen -S
+    set -l __genv_line
+    test -r $__genv_witness; and read __genv_line <$__genv_witness
+    if test -z "$__genv_line"; or not string match -q -- "*$__genv_sign*" $__genv_line
+        or string match -q -- '*) Z *' $__genv_line
+        set __genv_record gone
+    end
+end
+
+# A shell that ends hands its environment over to what it leaves running, if anything. (Threads start children, too.)
+function __genv_exit --on-event fish_exit
+    test -n "$GENV_ENVIRONMENT_ID"; or return
+    set -l __genv_files /proc/$fish_pid/task/*/children
+    for __genv_file in $__genv_files
+        if read -l __genv_children <$__genv_file; and test -n "$__genv_children"
+            set __genv_files
+            break
+        end
+    end
+    # There are some, or the kernel does not tell.
+    if test -z "$__genv_files"
+        @GENV@ --shell=fish:$fish_pid shell-exit
+    end
+end
+
+# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
+# what CUDA_VISIBLE_DEVICES is by us.
+function __genv_watch
+    set -g __genv_witness $argv[1]
+    set -g __genv_sign $argv[2]
+    set -g __genv_given $argv[3]
 end
 
 # Sets variables, each saved before it is changed for the first time since the shell entered. A universal variable of
@@ -130,18 +220,37 @@ function __genv_path
     end
 end
 
-# Puts our prompt around the function NAME, which stays reachable as __genv_NAME.
-function __genv_wrap
-    if not builtin functions -q $argv[1]; or builtin functions -q __genv_$argv[1]
+# The mark in front of the prompt.
+function __genv_mark
+    if builtin contains -- "$GENV_PROMPT" 0 off
         return
     end
-    builtin functions -c $argv[1] __genv_$argv[1]
-    eval "function $argv[1]; __genv_show __genv_$argv[1]; end"
+    set -g __genv_prompt 1
+    set -g __genv_shown 1
+    __genv_wrap fish_prompt __genv_fish_prompt
+    __genv_wrap _old_fish_prompt __genv__old_fish_prompt
+end
+
+# The same where the last prompt did not show it: that may be another function by now, which may call the one before.
+function __genv_remark
+    __genv_mark
+    if set -qg __genv_prompt; and not string match -q '*__genv_show *' -- (builtin functions fish_prompt)
+        __genv_wrap fish_prompt __genv_fish_prompt_again
+    end
+end
+
+# Puts our prompt around the function NAME, which stays reachable as INNER.
+function __genv_wrap
+    if not builtin functions -q $argv[1]; or builtin functions -q $argv[2]
+        return
+    end
+    builtin functions -c $argv[1] $argv[2]
+    eval "function $argv[1]; __genv_show $argv[2]; end"
 end
 
 # Takes it off again. Somebody else's prompt around ours goes on calling it, so that then it stays, and shows nothing.
 function __genv_unwrap
-    for __genv_inner in __genv_fish_prompt __genv__old_fish_prompt
+    for __genv_inner in __genv_fish_prompt_again __genv_fish_prompt __genv__old_fish_prompt
         if builtin functions -q $__genv_inner
             and string match -q "*__genv_show $__genv_inner*" -- (builtin functions $argv[1])
             builtin functions -e $argv[1]
@@ -159,6 +268,7 @@ function __genv_show
             set __genv_text (string replace '(genv) ' '' -- $__genv_text | string collect)
         end
         builtin printf '(genv) '
+        set -g __genv_shown 1
     end
     builtin printf %s $__genv_text
 end
@@ -178,10 +288,21 @@ function __genv_deinit
         builtin functions -e __genv_complete
     end
     builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_wrap __genv_unwrap __genv_deinit
+        __genv_look __genv_clean __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
+        __genv_next_look __genv_mark __genv_remark __genv_wrap __genv_unwrap __genv_deinit
+end
+
+# Behind all that the user's files set up for the prompt, which may change variables.
+function __genv_first_look --on-event fish_prompt
+    builtin functions -e __genv_first_look
+    function __genv_next_look --on-event fish_prompt
+        __genv_look
+    end
+    __genv_look
 end
 
 # The last folder in which fish looks for completions, at the first tab.
 if not builtin contains -- @COMPLETIONS@ $fish_complete_path
     set -ga fish_complete_path @COMPLETIONS@
 end
+__genv_look

@@ -1,7 +1,7 @@
 # What `genv shell --init zsh` prints, without its comments and wrapped in `emulate zsh … -c`, which parses and runs
 # it under zsh's own options whatever the user's are, without aliases, and without errexit: a failing genv command is
 # always followed to its end. @GENV@, @SHIMS@ and @COMPLETIONS@ become quoted absolute paths, @VARIABLES@ the
-# names of the variables of environments. For zsh 5.3 and later.
+# names of the variables of environments, @VALUES@ what they are. For zsh 5.3 and later.
 #
 # Commands are called as `builtin …`, so that no function of the user's gets in between.
 
@@ -27,7 +27,9 @@ function genv {
     builtin local __genv_pid=$$ __genv_code __genv_status=0
     # Only a subshell needs the module that knows its PID, so that the shell itself never loads it.
     if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
-        __genv_pid=${sysparams[pid]}
+        __genv_pid=${sysparams[pid]}:subshell
+    elif [[ -o interactive && -n $ZSH_EXECUTION_STRING && $ZSH_EVAL_CONTEXT == file* ]]; then
+        __genv_pid=$$:passing
     fi
     __genv_code=$(@GENV@ "--shell=zsh:$__genv_pid" "$@") || __genv_status=$?
     builtin eval "$__genv_code"
@@ -40,13 +42,14 @@ function __genv_enter {
     builtin typeset -gA __genv_saved
     __genv_variables "${@:2}"
     __genv_path front
-    if [[ -n $1 && -n ${PS1+set} && $PS1 != "(genv) "* ]]; then
-        builtin typeset -g __genv_prompt=1
-        __genv_assign PS1 "(genv) $PS1"
-        if (( ${+_OLD_VIRTUAL_PS1} )); then
-            __genv_assign _OLD_VIRTUAL_PS1 "(genv) $_OLD_VIRTUAL_PS1"
-        fi
+    if [[ -z $1 ]]; then
+        __genv_variables GENV_PROMPT=off
+    elif [[ $GENV_PROMPT == off ]]; then
+        __genv_variables GENV_PROMPT
     fi
+    __genv_show
+    __genv_hook
+    __genv_call_at_exit __genv_exit
 }
 
 function __genv_update {
@@ -55,16 +58,28 @@ function __genv_update {
 }
 
 function __genv_leave {
-    builtin local __genv_name
     if [[ -n $__genv_entered ]]; then
         __genv_restore
     elif (( ${+GENV_ENVIRONMENT_ID} )); then
         # A shell that was started in the environment: what was before, its parent knows.
         builtin unset @VARIABLES@
+        if [[ $GENV_PROMPT == off ]]; then
+            builtin unset GENV_PROMPT
+        fi
         builtin typeset -g __genv_prompt=1
     else
         builtin return 0
     fi
+    __genv_clean
+    if (( ${+GENV_ENVIRONMENT_ID} )); then
+        __genv_look # the outer one may have ended meanwhile
+    fi
+}
+
+# Takes off what is no variable.
+function __genv_clean {
+    builtin local __genv_name
+    __genv_call_at_exit
     # It may have been an environment within one.
     if (( ${+GENV_ENVIRONMENT_ID} )); then
         __genv_path keep
@@ -78,7 +93,7 @@ function __genv_leave {
             fi
         done
     fi
-    builtin unset __genv_entered __genv_saved __genv_prompt
+    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign __genv_given
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -140,6 +155,116 @@ function __genv_path {
     done
 }
 
+# The mark in front of the prompt, which others may have built anew.
+function __genv_show {
+    if [[ $GENV_PROMPT == (0|off) || -z ${PS1+set} || $PS1 == *"(genv) "* ]]; then
+        builtin return 0
+    fi
+    builtin typeset -g __genv_prompt=1
+    __genv_assign PS1 "(genv) $PS1"
+    if (( ${+_OLD_VIRTUAL_PS1} )); then
+        __genv_assign _OLD_VIRTUAL_PS1 "(genv) $_OLD_VIRTUAL_PS1"
+    fi
+}
+
+# Before each prompt, and when this code is loaded: brings variables, PATH and prompt up to date, and leaves what has
+# ended. A process is started only where the environment's record, one of the variables or what the environment lives
+# by is not as it was at the last look.
+function __genv_look {
+    builtin local __genv_file __genv_record
+    if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
+        __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
+        # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
+        if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
+            __genv_record=$(<$__genv_file)
+        fi
+        if [[ -n $__genv_witness ]]; then
+            __genv_listen
+        fi
+        if [[ "$GENV_TMPDIR:"@VALUES@"$__genv_record" != "$__genv_seen" ]]; then
+            __genv_refresh
+        fi
+    elif [[ -n $__genv_eid ]]; then
+        __genv_drop
+    fi
+    if [[ -n $GENV_ENVIRONMENT_ID ]]; then
+        [[ :$PATH: == *:@SHIMS@:* ]] || __genv_path keep
+        [[ $PS1 == *"(genv) "* ]] || __genv_show
+        [[ ${precmd_functions[-1]} == __genv_look ]] || __genv_hook
+    fi
+}
+
+# The record is that from before, so that a change meanwhile is seen at the next look.
+function __genv_refresh {
+    builtin local __genv_pid=$$
+    if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
+        __genv_pid=${sysparams[pid]}
+    fi
+    builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})"
+    if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
+        builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record" __genv_eid=$GENV_ENVIRONMENT_ID
+        __genv_call_at_exit __genv_exit
+    fi
+}
+
+# Something, such as direnv, that brought the variables has taken them away again.
+function __genv_drop {
+    GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ "--shell=zsh:$$" shell-exit
+    __genv_clean
+}
+
+# Whether the witness still says what the environment lives by.
+function __genv_listen {
+    builtin local __genv_line
+    if [[ -r $__genv_witness ]]; then
+        __genv_line=$(<$__genv_witness)
+    fi
+    if [[ -z $__genv_line || $__genv_line != *"$__genv_sign"* || $__genv_line == *") Z "* ]]; then
+        __genv_record=gone
+    fi
+}
+
+# A shell that ends hands its environment over to what it leaves running, if anything.
+function __genv_exit {
+    builtin local __genv_children=unknown
+    if [[ -r /proc/$$/task/$$/children ]]; then
+        __genv_children=$(</proc/$$/task/$$/children)
+    fi
+    if [[ -n $GENV_ENVIRONMENT_ID && -n $__genv_children ]]; then
+        @GENV@ "--shell=zsh:$$" shell-exit
+    fi
+}
+
+# Has $1 called when the shell ends, or nothing of ours.
+function __genv_call_at_exit {
+    zshexit_functions=(${zshexit_functions:#__genv_exit} $1)
+    if (( ! $#zshexit_functions )); then
+        builtin unset zshexit_functions
+    fi
+}
+
+# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
+# what CUDA_VISIBLE_DEVICES is by us.
+function __genv_watch {
+    builtin typeset -g __genv_witness=$1 __genv_sign=$2 __genv_given=$3
+}
+
+# Has the look come last before each prompt, behind what builds prompts and variables.
+function __genv_hook {
+    if [[ -o interactive && ${precmd_functions[-1]-} != __genv_look && ${(Pt)${:-precmd_functions}} != *readonly* ]]; then
+        __genv_unhook
+        builtin typeset -ga precmd_functions
+        precmd_functions+=(__genv_look)
+    fi
+}
+
+function __genv_unhook {
+    precmd_functions=(${precmd_functions:#__genv_look})
+    if (( ! $#precmd_functions )); then
+        builtin unset precmd_functions
+    fi
+}
+
 # Assigning to what the user has made read-only would end the function half way.
 function __genv_assign {
     if [[ ${(P)1} != "$2" && ${(Pt)1} != *readonly* ]]; then
@@ -188,8 +313,12 @@ function __genv_deinit {
         fi
         builtin unset __genv_replaced
     fi
+    __genv_unhook
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_assign __genv_register __genv_before_prompt __genv_complete __genv_deinit
+        __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen __genv_exit \
+        __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register __genv_before_prompt __genv_complete __genv_deinit
 }
 
 __genv_register
+__genv_hook
+__genv_look

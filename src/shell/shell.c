@@ -34,17 +34,25 @@ static void add_names(struct text *code, enum shell_kind kind, const struct genv
     }
 }
 
+/* Adds one word: the values that they have in the shell, with something in between. */
+static void add_values(struct text *code, enum shell_kind kind, const struct genv_variable *variables)
+{
+    text_add(code, "\"");
+    for (; variables->name; variables++)
+        text_addf(code, kind == SHELL_FISH ? "$%s:" : "${%s-}:", variables->name);
+    text_add(code, "\"");
+}
+
 /* Adds @pattern with its placeholders replaced by quoted words. */
 static void add_template(struct text *code, enum shell_kind kind, const char *pattern, const struct shell_paths *paths,
                          const struct genv_variable *variables)
 {
     const struct {
-        const char *name, *word; /* NULL: the variables */
+        const char *name, *word;
+        void (*add)(struct text *code, enum shell_kind kind, const struct genv_variable *variables);
     } placeholders[] = {
-        {"@GENV@", paths->genv},
-        {"@SHIMS@", paths->shims},
-        {"@COMPLETIONS@", paths->completions},
-        {"@VARIABLES@", NULL},
+        {"@GENV@", paths->genv, NULL},    {"@SHIMS@", paths->shims, NULL}, {"@COMPLETIONS@", paths->completions, NULL},
+        {"@VARIABLES@", NULL, add_names}, {"@VALUES@", NULL, add_values},
     };
 
     while (*pattern) {
@@ -63,7 +71,7 @@ static void add_template(struct text *code, enum shell_kind kind, const char *pa
         if (placeholders[i].word)
             add_quoted(code, kind, placeholders[i].word);
         else
-            add_names(code, kind, variables);
+            placeholders[i].add(code, kind, variables);
         pattern += strlen(placeholders[i].name);
     }
 }
@@ -126,10 +134,43 @@ void shell_add_update(struct text *code, enum shell_kind kind, const struct genv
     add_variables(code, kind, variables);
 }
 
+void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch)
+{
+    text_add(code, "__genv_watch ");
+    add_quoted(code, kind, watch->witness);
+    text_add(code, " ");
+    add_quoted(code, kind, watch->sign);
+    text_add(code, " ");
+    add_quoted(code, kind, watch->devices);
+    text_add(code, "\n");
+}
+
 void shell_add_leave(struct text *code, enum shell_kind kind)
 {
     (void)kind;
     text_add(code, "__genv_leave\n");
+}
+
+void shell_add_direnv(struct text *code, const char *genv)
+{
+    text_add(code, "# For .envrc: use genv [--gpus N] [--gpu-memory M] [--name S] [-o] [--no-load]\n"
+                   "use_genv() {\n    local code\n    code=$(");
+    add_quoted(code, SHELL_BASH, genv);
+    text_add(code, " shell-direnv \"$@\") || return\n    eval \"$code\"\n"
+                   "    watch_file .genv/name .genv/gpus .genv/gpu-memory\n}\n");
+}
+
+void shell_add_exports(struct text *code, const struct genv_variable *variables, const char *shims)
+{
+    for (; variables->name; variables++) {
+        text_addf(code, variables->value ? "export %s=" : "unset %s", variables->name);
+        if (variables->value)
+            add_quoted(code, SHELL_BASH, variables->value);
+        text_add(code, "\n");
+    }
+    text_add(code, "PATH_add ");
+    add_quoted(code, SHELL_BASH, shims);
+    text_add(code, "\n");
 }
 
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words)

@@ -49,7 +49,7 @@ candidates() {
 
 @test "words" {
     expect 0 'gpu-memory gpus name' candidates config ''
-    expect 0 'bash zsh fish' candidates shell --init ''
+    expect 0 'bash zsh fish direnv' candidates shell --init ''
     expect 0 'gpu-memory' candidates envs config --eid a gpu-
     expect 0 'status snapshot shell' candidates help s
     expect 0 'query' candidates help devices q

@@ -110,6 +110,26 @@ name: x y' genv config
     expect 0 1 genv config gpus
 }
 
+@test "--save where the file cannot be written changes nothing, nor does one whose value is refused" {
+    make_env mine
+    export GENV_ENVIRONMENT_ID=mine
+    genv config gpus 2
+    mkdir -p .genv/gpus/full # nobody can put a file there
+    expect_refusal "cannot save $PWD/.genv/gpus: " genv config gpus 1 --save
+    expect 0 2 genv config gpus
+    expect_refusal "cannot save $PWD/.genv/gpus: " genv config gpus --clear --save
+    expect 0 2 genv config gpus
+    rm -r .genv/gpus
+    genv config gpu-memory 4g --save
+    genv attach --count 1
+    make_env other
+    genv envs config --eid other gpu-memory --gpu-memory 10g
+    genv devices attach --eid other --index 0
+    expect_refusal 'has no room for 12g' genv config gpu-memory 12g --save
+    expect 0 4g cat .genv/gpu-memory
+    expect 0 4g genv config gpu-memory
+}
+
 @test "--load of what is not saved changes nothing" {
     activate
     genv config name kept

@@ -18,7 +18,7 @@ all_commands() {
 
 @test "the commands that are documented, and no others" {
     diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot top enforce monitor remote shell init \
-        root doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
+        prompt root doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
         'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' \
         'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run' 'remote enforce' 'remote monitor') <(all_commands)
 }

@@ -53,7 +53,7 @@ load cli_helpers
 
 @test "a word too many" {
     local command
-    for command in activate deactivate status home attach detach envs\ ps devices\ ps snapshot root doctor version; do
+    for command in activate\ name deactivate status home attach detach envs\ ps devices\ ps snapshot root doctor version; do
         # shellcheck disable=SC2086
         expect_usage_error "'word' is one word too many" genv $command word
     done

@@ -27,10 +27,24 @@ load cli_helpers
         genv run --gpus 2 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
 }
 
-@test "run: the saved configuration is not loaded" {
+@test "run: the saved configuration is loaded, with a line, and options win" {
     mkdir .genv
     echo 2 >.genv/gpus
-    expect 0 '-1' genv run sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
+    echo 'a name' >.genv/name
+    # shellcheck disable=SC2016 # for the shell that is run
+    local show='echo "$CUDA_VISIBLE_DEVICES ${GENV_ENVIRONMENT_NAME-}"'
+    expect 0 '0,1 a name' genv run sh -c "$show"
+    [ "$stderr" = "genv: loaded name a name, gpus 2 from $PWD/.genv" ]
+    expect 0 '0 a name' genv run --gpus 1 sh -c "$show"
+    [ "$stderr" = "genv: loaded name a name from $PWD/.genv" ]
+    expect 0 '-1 a name' genv run --no-attach sh -c "$show"
+    expect 0 '-1 ' genv run --no-load sh -c "$show"
+    [ -z "$stderr" ]
+    expect 0 '0 x' genv run --gpus 1 --name x sh -c "$show"
+    [ -z "$stderr" ]
+    echo -2 >.genv/gpus
+    expect_refusal ".genv/gpus: '-2' is not a device count" genv run true
+    expect 0 '' genv envs query --query eid
 }
 
 @test "run: the exit status is the command's" {
@@ -137,6 +151,17 @@ make_rivals() {
     kill "$holder"
     wait "$waiter"
     [ -e "$BATS_TEST_TMPDIR/done" ]
+}
+
+@test "lock: says that it waits, and for whom" {
+    make_rivals
+    hold_lock a
+    GENV_ENVIRONMENT_ID=b genv lock true 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+    members+=("$!")
+    until [ -s "$BATS_TEST_TMPDIR/said" ]; do sleep 0.05; done
+    cat "$BATS_TEST_TMPDIR/said"
+    grep -q -E '^genv: waiting: device 1 is locked by ' "$BATS_TEST_TMPDIR/said"
+    GENV_ENVIRONMENT_ID=b expect_refusal "device 1 is locked by " genv lock -w 0.05 true
 }
 
 @test "lock: inside itself it does not wait again" {

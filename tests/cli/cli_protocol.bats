@@ -144,6 +144,37 @@ activate() {
     [ "$(genv envs query --query pids | wc -w)" -eq 3 ]
 }
 
+@test "activate NAME, --id NAME: joins the live environment of that name" {
+    make_env first 'x y'
+    genv devices attach --eid first --index 2
+    make_env second plain
+    mkdir .genv
+    echo 7g >.genv/gpu-memory
+    start_member
+    run protocol activate 'x y'
+    [[ $output == *'GENV_ENVIRONMENT_ID=first'*'  GENV_GPU_MEMORY'$'\n'*'CUDA_VISIBLE_DEVICES=2'* ]]
+    start_member
+    run protocol activate --id plain
+    [[ $output == *'GENV_ENVIRONMENT_ID=second'* ]]
+    start_member
+    run protocol activate second
+    [[ $output == *'GENV_ENVIRONMENT_ID=second'* ]]
+    expect_refusal "no environment of yours has the name or identifier 'none': create one with" protocol activate none
+    make_env third plain
+    expect_refusal "2 environments are called 'plain': choose one by its identifier: second, third" protocol activate plain
+    expect_refusal "2 environments are called 'plain': " protocol activate --id plain
+    expect_usage_error 'not both' genv "--shell=bash:$member" activate --id first second
+    expect 0 'first
+second
+third' genv envs query --query eid
+}
+
+@test "activate --id of a number that is no environment" {
+    start_member
+    expect_refusal 'there is no environment 4711, and a new one cannot be called by a number' protocol activate --id 4711
+    expect 0 '' genv envs query --query eid
+}
+
 @test "activate --id with a capacity for which there is no room: nothing changes, and the shell stays outside" {
     make_env first
     make_env second

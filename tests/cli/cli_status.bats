@@ -177,3 +177,32 @@ Configuration
     PATH=$BATS_TEST_TMPDIR/other:$PATH run "$GENV_BIN" doctor
     [[ ${lines[0]} == "warning  installation: "*"but PATH has $BATS_TEST_TMPDIR/other/genv first"* ]]
 }
+
+@test "genv prompt" {
+    expect 0 '' genv prompt
+    GENV_ENVIRONMENT_ID=gone expect 0 '' genv prompt
+    GENV_ENVIRONMENT_ID=../x expect 0 '' genv prompt
+    start_member
+    genv envs activate --eid here --uid "$(id -u)" --pid "$member"
+    GENV_ENVIRONMENT_ID=here expect 0 '(genv)' genv prompt
+}
+
+@test "who shares a device beyond what it has is named, on both sides" {
+    make_env one
+    make_env two
+    export GENV_ENVIRONMENT_ID=one
+    genv attach --index 0
+    expect 0 $'Environment is active (one)\nAttached to GPUs at indices 0\n\nConfiguration' genv status
+    [ -z "$stderr" ]
+    GENV_ENVIRONMENT_ID=two run -0 --separate-stderr genv attach --index 0 -o
+    [[ $stderr == "genv: warning: device 0 is shared beyond what it has, with environment one of "* ]]
+    run -0 --separate-stderr genv status
+    [[ $stderr == "genv: warning: device 0 is shared beyond what it has, with environment two of "* ]]
+    genv detach
+    genv config gpu-memory 4g
+    GENV_ENVIRONMENT_ID=two genv detach
+    GENV_ENVIRONMENT_ID=two genv config gpu-memory 12g
+    GENV_ENVIRONMENT_ID=two genv attach --index 0
+    run -0 --separate-stderr genv attach --index 0 -o
+    [ -z "$stderr" ]
+}

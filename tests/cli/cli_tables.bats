@@ -211,3 +211,23 @@ print(json.dumps([row[2] for row in csv.reader(table.splitlines())][1:]))'
     run --keep-empty-lines genv devices query --query attachments
     [[ ${lines[1]} =~ ^a/[-0-9T:.]+Z\ b/[-0-9T:.]+Z$ ]]
 }
+
+@test "more columns, behind those of the documentation: -l, and never in csv" {
+    make_example
+    genv devices attach --eid 1573 --count 2
+    run genv devices -l --no-header
+    [[ ${lines[0]} == "0       1573        Yesterday       25 minutes ago       $(me)" ]]
+    [[ ${lines[2]} == "2       1573        Yesterday       "*" $(me)" ]]
+    [[ ${lines[3]} == 3 ]]
+    run genv devices --long
+    [[ ${lines[0]} == 'ID      ENV ID      ENV NAME        ATTACHED             USER' ]]
+    run genv envs -l
+    [[ ${lines[0]} == *' PID(S)          GPUS' ]]
+    [[ ${lines[1]} == *" $john "*' 1' ]]
+    [[ ${lines[2]} == *" $paul "*' 0,2' ]]
+    expect 0 "$(genv envs --format csv)" genv envs --format csv -l
+    expect 0 "$(genv devices --format csv)" genv devices --format csv -l
+    command -v script >/dev/null || skip 'script is not installed'
+    [[ $(script -qec "stty cols 150; '$GENV_BIN' devices" /dev/null </dev/null) == *USER* ]]
+    [[ $(script -qec "stty cols 80; '$GENV_BIN' devices" /dev/null </dev/null) != *USER* ]]
+}

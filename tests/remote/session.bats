@@ -30,6 +30,7 @@ setup() {
     home=$HOSTS/home/$ALICE
     usermod --shell /bin/bash "$ALICE"
     cp /etc/skel/.bashrc "$home/.bashrc"
+    rm -rf "$home/.genv"
     OUT=$BATS_TEST_TMPDIR/out
     ERR=$BATS_TEST_TMPDIR/err
 }
@@ -133,6 +134,21 @@ words_through() {
 }
 
 # Names that say something to a shell, a terminal, ssh or an option parser.
+@test "the configuration that is saved here is loaded" {
+    as_alice mkdir .genv
+    echo 2 >"$home/.genv/gpus"
+    echo saved >"$home/.genv/name"
+    run --separate-stderr on_one -- sh -c 'echo "$CUDA_VISIBLE_DEVICES $GENV_ENVIRONMENT_NAME"'
+    echo "$stderr"
+    [ "$output" = '0,1 saved' ]
+    [ "$stderr" = "genv: loaded name saved, gpus 2 from $home/.genv" ]
+    run --separate-stderr on_one --no-load -- sh -c 'echo "$CUDA_VISIBLE_DEVICES ${GENV_ENVIRONMENT_NAME-none}"'
+    [ "$output" = '-1 none' ]
+    run --separate-stderr on_one --no-attach -- sh -c 'echo "$CUDA_VISIBLE_DEVICES $GENV_ENVIRONMENT_NAME"'
+    rm -r "$home/.genv"
+    [ "$output" = '-1 saved' ]
+}
+
 @test "an environment's name may be anything, and harms nobody" {
     local name shell
     for shell in bash fish; do

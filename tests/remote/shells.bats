@@ -386,25 +386,50 @@ terminal() {
 @test "the terminal in zsh" { terminal zsh; }
 @test "the terminal in fish" { terminal fish; }
 
-# The foreground command has a process group of its own, and ignores the hang-up.
+# Begins an environment on a terminal, types $2, which is to write a PID to ~/pid, and closes the terminal.
 closed() {
-    local pid
     use_shell "$1"
     start_up_files ''
     open_terminal activate --gpus 2
     see '^\(genv\) ready> *$'
-    type_in "sh -c 'trap \"\" HUP; echo \$\$ >pid; sleep 1000; sleep 1000'"
+    type_in "$2"
     hosts_wait_for '[[ -s $home/pid ]]'
     pid=$(<"$home/pid")
     rm "$home/pid"
     tmux -S "$TMUX_SOCKET" kill-server
+}
+
+closed_obeyed() {
+    closed "$1" "sh -c 'echo \$\$ >pid; sleep 1000; sleep 1000'"
     hosts_wait_for is_free
     hosts_wait_for "! hosts_lives $pid"
 }
 
-@test "a closed terminal frees the devices, and ends what ignores it: bash" { closed bash; }
-@test "a closed terminal frees the devices, and ends what ignores it: zsh" { closed zsh; }
-@test "a closed terminal frees the devices, and ends what ignores it: fish" { closed fish; }
+@test "a closed terminal ends what runs there, and frees the devices: bash" { closed_obeyed bash; }
+@test "a closed terminal ends what runs there, and frees the devices: zsh" { closed_obeyed zsh; }
+@test "a closed terminal ends what runs there, and frees the devices: fish" { closed_obeyed fish; }
+
+is_held_by() {
+    [[ $(hosts_genv one envs query --query pids) == "$1" ]]
+}
+
+# In the foreground or not, it ignores the hang-up.
+closed_ignored() {
+    closed "$1" "nohup sh -c 'echo \$\$ >pid; sleep 1000; sleep 1000' >/dev/null 2>&1 ${2-}"
+    hosts_wait_for "is_held_by $pid"
+    is_taken
+    sleep 3 # longer than what a command is given
+    is_held_by "$pid"
+    kill -KILL "$pid"
+    hosts_wait_for is_free
+}
+
+@test "what ignores the hang-up of a closed terminal keeps the devices until it ends: bash" { closed_ignored bash; }
+@test "what ignores the hang-up of a closed terminal keeps the devices until it ends: zsh" { closed_ignored zsh; }
+@test "what ignores the hang-up of a closed terminal keeps the devices until it ends: fish" { closed_ignored fish; }
+@test "the same in the background: bash" { closed_ignored bash '&'; }
+@test "the same in the background: zsh" { closed_ignored zsh '&'; }
+@test "the same in the background: fish" { closed_ignored fish '&'; }
 
 @test "a lost connection leaves a terminal that works" {
     use_shell bash

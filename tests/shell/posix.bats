@@ -416,7 +416,7 @@ genv status >/dev/null
 echo "$GENV_ENVIRONMENT_NAME"
 genv status | grep -c Name:
 genv deactivate
-(genv activate --gpus 1; sh -c 'echo "$PPID $GENV_ENVIRONMENT_ID"'; echo $$)
+(genv activate --gpus 1 2>said; sh -c 'echo "$PPID $GENV_ENVIRONMENT_ID"'; echo $$)
 END
     [ "${lines[0]}" = inner ]
     [ "${lines[1]}" = outer ]
@@ -425,6 +425,7 @@ END
     read -r subshell eid <<<"${lines[4]}"
     [ "$eid" = "$subshell" ]
     [ "$eid" != "${lines[5]}" ]
+    [[ $(cat said) == "genv: environment $eid ends with this subshell: activate outside of "* ]]
 }
 
 @test "setting up twice is harmless, inside an environment too" {

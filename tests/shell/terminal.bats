@@ -87,6 +87,23 @@ session() {
 @test "a session in zsh" { session zsh; }
 @test "a session in fish" { session fish; }
 
+# A person is told what a script knows by the exit status.
+told() {
+    command -v "$1" >/dev/null || skip "$1 is not installed"
+    mkdir "$HOME/.genv"
+    echo 2 >"$HOME/.genv/gpus"
+    open_terminal one "$1"
+    type_into one 'genv activate'
+    wait_for one '^genv: loaded gpus 2 from .*/\.genv$'
+    wait_for one '^Attached to GPUs at indices 0,1$'
+    type_into one 'genv config gpus 3'
+    wait_for one "^It applies at the next 'genv attach'\\.$"
+}
+
+@test "activation says what it loaded and attached: bash" { told bash; }
+@test "activation says what it loaded and attached: zsh" { told zsh; }
+@test "activation says what it loaded and attached: fish" { told fish; }
+
 follow() {
     command -v "$1" >/dev/null || skip "$1 is not installed"
     command -v "$2" >/dev/null || skip "$2 is not installed"

@@ -1,0 +1,11 @@
+/* A shell that leaves its environment. */
+#ifndef CLI_LEAVE_H
+#define CLI_LEAVE_H
+
+#include "cli/cli.h"
+
+/* Takes the calling shell out of @eid, with cli->genv opened. What it leaves running there inherits its place, and is
+ * named on standard error. Fails as genv_hand_over() does. */
+int leave_environment(struct cli *cli, const char *eid, struct genv_error *err);
+
+#endif

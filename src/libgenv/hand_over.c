@@ -1,0 +1,151 @@
+/* A shell leaves, and what it has left running stays in the environment. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "libgenv/environment.h"
+#include "model/record.h"
+
+#define SHELL_FD_MIN 3         /* below are those that children share with it */
+#define TICK_NS      10000000L /* the grain of start times */
+
+static bool is_or_descends_from(pid_t pid, pid_t ancestor)
+{
+    struct proc_stat stat;
+
+    while (pid > 1 && pid != ancestor && proc_stat_read(pid, &stat) == 0)
+        pid = stat.parent;
+    return pid == ancestor;
+}
+
+/* The pipe that descriptor @name in @directory, /proc/PID/fd, leads to. */
+static bool find_pipe(DIR *directory, const char *name, struct stat *ret_pipe)
+{
+    return fstatat(dirfd(directory), name, ret_pipe, 0) == 0 && S_ISFIFO(ret_pipe->st_mode);
+}
+
+static DIR *open_descriptors(pid_t pid)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+    return opendir(path);
+}
+
+/* Whether standard input or output of @child is a pipe that the shell holds: a coprocess, a helper of its prompt. */
+static bool is_coprocess(pid_t shell, pid_t child)
+{
+    cleanup_closedir DIR *ours = open_descriptors(shell), *theirs = open_descriptors(child);
+    struct dirent *entry;
+    struct stat pipe, other;
+
+    while (ours && theirs && (entry = readdir(ours))) {
+        uint64_t fd;
+
+        if (text_to_u64(entry->d_name, INT32_MAX, &fd) < 0 || fd < SHELL_FD_MIN ||
+            !find_pipe(ours, entry->d_name, &pipe))
+            continue;
+        for (const char *const *name = (const char *const[]){"0", "1", NULL}; *name; name++) {
+            if (find_pipe(theirs, *name, &other) && pipe.st_dev == other.st_dev && pipe.st_ino == other.st_ino)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether @child was started in @env. A fork of the shell that has executed nothing shows the variables that the shell
+ * itself began with: of that one only the time tells. */
+static bool was_started_in(const struct genv_env *env, pid_t shell, pid_t child)
+{
+    char eid[GENV_EID_MAX + 1];
+    struct timespec began;
+    struct proc_stat stat;
+
+    if (!proc_is_same_program(child, shell))
+        return proc_variable(child, "GENV_ENVIRONMENT_ID", eid, sizeof(eid)) == 0 && strcmp(eid, env->eid) == 0;
+    if (proc_stat_read(child, &stat) < 0)
+        return false;
+    began = proc_began(stat.start_time);
+    began.tv_nsec += TICK_NS;
+    return began.tv_sec > env->created.tv_sec ||
+           (began.tv_sec == env->created.tv_sec && began.tv_nsec >= env->created.tv_nsec);
+}
+
+static bool is_heir(const struct genv *g, const struct genv_env *env, pid_t shell, pid_t child)
+{
+    return proc_uid(child) == env->uid && handle_may_change(g, env->uid) && was_started_in(env, shell, child) &&
+           !is_or_descends_from(getpid(), child) && !is_coprocess(shell, child) && !proc_is_hung_up(child);
+}
+
+/* Registers those of @children that inherit, which is what remains of them, ended by 0. */
+static int register_heirs(struct genv *g, struct genv_env *env, pid_t shell, pid_t *children, size_t count,
+                          struct genv_error *err)
+{
+    size_t kept = 0;
+    int r;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!is_heir(g, env, shell, children[i]))
+            continue;
+        r = environment_register(g, env, &(struct genv_member){.pid = children[i]}, err);
+        if (r == -ENOMEM)
+            return r;
+        if (r == 0) /* it may have ended just now */
+            children[kept++] = children[i];
+    }
+    children[kept] = 0;
+    return 0;
+}
+
+static int hand_over(struct genv *g, struct genv_env *env, pid_t shell, pid_t *children, size_t count,
+                     struct genv_error *err)
+{
+    cleanup_env_content struct genv_env before = {0};
+    bool left;
+    int r;
+
+    r = record_check_changeable(env, err);
+    if (r < 0)
+        return r;
+    if (env_copy(env, &before) < 0)
+        return error_no_memory(err);
+    r = register_heirs(g, env, shell, children, count, err);
+    if (r < 0)
+        return r;
+    left = env_remove_process(env, shell, proc_pid_namespace());
+    if (!left && !*children)
+        return error_set(err, ENOENT, "process %d is not in environment %s", shell, env->eid);
+    if (env->process_count || env->kernel_count)
+        return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+    return handle_commit(g, &before, NULL, GENV_REASON_LEFT, err);
+}
+
+GENV_PUBLIC int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_children, struct genv_error *err)
+{
+    cleanup_env_list struct env_list list = {0};
+    cleanup_free pid_t *children = NULL, *terminated = NULL;
+    struct genv_env *env;
+    size_t count = 0;
+    int r;
+
+    proc_children(pid, &children, &count); /* none, where /proc does not tell */
+    terminated = realloc(children, (count + 1) * sizeof(*children));
+    if (!terminated)
+        return error_no_memory(err);
+    children = NULL;
+    r = handle_begin(g, STORE_WRITE, &list, err);
+    if (r < 0)
+        return r;
+    r = handle_find_own(g, &list, eid, &env, err);
+    if (r == 0)
+        r = hand_over(g, env, pid, terminated, count, err);
+    handle_end(g);
+    if (r == 0 && ret_children)
+        *ret_children = STEAL_POINTER(terminated);
+    return r;
+}

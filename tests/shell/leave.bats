@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# What a shell that leaves its environment has left running there keeps the devices. Meson runs this file once in each
+# shell.
+# shellcheck disable=SC2154,SC2016 # bats's own variables; the shell's are not for us
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load typed
+
+setup() {
+    setup_typed
+}
+
+teardown() {
+    local pid
+    teardown_typed
+    for pid in $("$GENV_BIN" envs query --query pids); do
+        kill -9 "$pid" 2>/dev/null || :
+    done
+}
+
+# The processes of the environment that is left, as far as they are those that were started.
+heirs() {
+    "$GENV_BIN" envs query --query pids
+}
+
+is_free() {
+    [[ $("$GENV_BIN" devices --format csv --no-header) == $'0,,,\n1,,,\n2,,,\n3,,,' ]]
+}
+
+is_held() {
+    [[ $("$GENV_BIN" devices --format csv --no-header) != $'0,,,\n1,,,\n2,,,\n3,,,' ]]
+}
+
+@test "a shell that ends hands over to what it has left running, with a line" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 2
+start "nohup sleep 1000 >/dev/null 2>&1"
+exit 3
+END
+    heir=$(heirs)
+    [ -n "$heir" ]
+    grep -q -x -E "genv: .* \($heir\) keeps environment mine and GPUs 0,1 until it ends: 'kill $heir' ends it" \
+        complaints
+    [[ $("$GENV_BIN" devices --format csv --no-header) == '0,mine,'*$'\n1,mine,'* ]]
+    kill -9 "$heir"
+    for ((i = 0; i < 200; i++)); do
+        ! is_free || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+@test "in one line with exit" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1; start "sleep 1000"; exit
+END
+    [ -n "$(heirs)" ]
+    is_held
+}
+
+@test "deactivate does so as well, and the shell is as before" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+start "sleep 1000"
+genv deactivate
+say "$GENV_ENVIRONMENT_ID:$CUDA_VISIBLE_DEVICES:"
+genv activate --id next --gpus 1
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'::\n1' 1
+    [[ $(cat complaints) == 'genv: sleep 1000 ('*') keeps environment mine and GPU 0 until it ends: '* ]]
+    [[ $("$GENV_BIN" envs query --query eid) == mine ]]
+}
+
+@test "what was started before the environment is not in it" {
+    type_into "$CODE" <<'END'
+start "sleep 1000"
+genv activate --id mine --gpus 1
+genv deactivate
+say over
+END
+    said over
+    is_free
+    [[ -z $(heirs) ]]
+}
+
+@test "nothing left, nothing said, no process started" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+start true
+sleep 0.2
+exit
+END
+    said ''
+    is_free
+}
+
+@test "a shell in the shell hands over, too" {
+    hold outer
+    export holder GENV_ENVIRONMENT_ID=outer CUDA_VISIBLE_DEVICES=0
+    type_into "$CODE" <<'END'
+start "sleep 1000"
+exit
+END
+    [[ $(heirs) == "$holder "* ]]
+    kill -9 "$holder"
+    is_held
+}
+
+@test "a job that has executed nothing, such as a loop, is kept as well" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+start "while sleep 0.1; do :; done"
+exit
+END
+    [ -n "$(heirs)" ]
+}
+
+@test "a coprocess ends with the shell" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+coproc sleep 1000
+exit
+END
+    said ''
+    is_free
+}
+
+@test "the user's own trap comes behind, sees the status, and is back afterwards" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for option in '' -e; do
+        cat >script <<'END'
+trap 'echo "mine $?"
+echo more' EXIT
+. "$CODE"
+before=$(trap)
+genv activate --id mine --gpus 1
+sleep 1000 >/dev/null 2>&1 &
+genv deactivate 2>/dev/null
+[ "$(trap)" = "$before" ] && echo restored
+genv activate --id yours --gpus 1
+sleep 1000 >/dev/null 2>&1 &
+exit 5
+END
+        run --separate-stderr bash $option script 3>&-
+        echo "$output"
+        echo "$stderr"
+        [ "$status" -eq 5 ]
+        [ "$output" = $'restored\nmine 5\nmore' ]
+        [[ $stderr == *' keeps environment yours and '* ]]
+        for pid in $("$GENV_BIN" envs query --query pids); do
+            kill -9 "$pid"
+        done
+    done
+}
+
+@test "detach names what still uses a device" {
+    unset GENV_DEVICES
+    export GENV_SIMULATOR=$BATS_TEST_TMPDIR/world LD_LIBRARY_PATH=$GENV_NVML
+    echo '{"devices": [{"uuid": "GPU-a"}, {"uuid": "GPU-b"}]}' >world
+    cat >use <<'END'
+printf '{"devices": [{"uuid": "GPU-a", "processes": [{"pid": %s, "used_memory": 5}]}, {"uuid": "GPU-b"}]}' "$1" >world.new
+mv world.new world
+END
+    for ((try = 0; try < 20; try++)); do # a busy machine may need another
+        type_into "$CODE" <<'END'
+genv activate --id mine --gpus 2
+start "sleep 1000"
+give job $(pgrep -P $me -x sleep)
+bash use $job
+genv detach --index 1
+genv detach
+say $job
+END
+        job=$(cat "$SAID")
+        kill -9 "$job"
+        [[ -s complaints ]] && break
+    done
+    grep -q -x "genv: warning: process $job (sleep 1000) still uses device 0, which others can attach now: 'kill $job' ends it" \
+        complaints
+    [ "$(grep -c 'still uses' complaints)" -eq 1 ]
+}

@@ -1,0 +1,333 @@
+#!/usr/bin/env bats
+# What a shell in an environment does before each prompt. Meson runs this file once in each shell.
+# shellcheck disable=SC2154,SC2016 # bats's own variables; the shell's are not for us
+
+bats_require_minimum_version 1.5.0
+
+load helpers
+load typed
+
+setup() {
+    setup_typed
+}
+
+teardown() {
+    teardown_typed
+}
+
+@test "what another terminal does to the environment is there at the next prompt" {
+    type_into "$CODE" <<'END'
+genv activate --id shared --gpus 1
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN attach --count 3
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN detach
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN config name other
+say $GENV_ENVIRONMENT_NAME
+END
+    said $'0\n0,1,2\n-1\nother'
+}
+
+@test "what a subshell or a pipeline does is there at the next prompt" {
+    type_into "$CODE" <<'END'
+genv activate
+give x "$(genv attach --count 2)"
+say $CUDA_VISIBLE_DEVICES
+genv attach --count 1 | cat
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'0,1\n0'
+}
+
+@test "an environment that has ended is left, with one line" {
+    type_into "$CODE" <<'END'
+give CUDA_VISIBLE_DEVICES 3
+genv activate --id mine --gpus 1
+shows '(genv)'
+$GENV_BIN envs deactivate --pid $me
+say "$GENV_ENVIRONMENT_ID:$CUDA_VISIBLE_DEVICES:$CUDA_DEVICE_ORDER:"
+shows '(genv)'
+genv activate --gpus 2
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'shows (genv)\n:3::\nshows no (genv)\n0,1' 1
+    grep -q -x 'genv: environment mine has ended: this shell has left it' complaints
+}
+
+@test "a shell with variables of an environment that ended is cleared when genv's code is loaded" {
+    export GENV_ENVIRONMENT_ID=gone CUDA_VISIBLE_DEVICES=0 CUDA_DEVICE_ORDER=PCI_BUS_ID GENV_GPUS=1
+    type_into "$CODE" <<'END'
+say "$GENV_ENVIRONMENT_ID:$CUDA_VISIBLE_DEVICES:$CUDA_DEVICE_ORDER:$GENV_GPUS"
+END
+    said ':::' 1
+}
+
+@test "a shell that is no member leaves when the last member has died, whatever the record says" {
+    hold other
+    export holder GENV_ENVIRONMENT_ID=other CUDA_VISIBLE_DEVICES=0
+    type_into "$CODE" <<'END'
+say $CUDA_VISIBLE_DEVICES
+shows '(genv)'
+$GENV_BIN devices attach --eid other --count 2
+say $CUDA_VISIBLE_DEVICES
+bash end $holder
+test -e $GENV_TMPDIR/envs/other.json && say recorded
+say "$GENV_ENVIRONMENT_ID:$CUDA_VISIBLE_DEVICES"
+shows '(genv)'
+END
+    said $'0\nshows (genv)\n0,1\nrecorded\n:\nshows no (genv)' 1
+}
+
+@test "variables that something took away are back at the next prompt" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+take CUDA_VISIBLE_DEVICES
+say $CUDA_VISIBLE_DEVICES
+take GENV_ENVIRONMENT_ID
+say $GENV_ENVIRONMENT_ID
+env | grep -c -x -e GENV_ENVIRONMENT_ID=mine -e CUDA_VISIBLE_DEVICES=0 >>"$SAID"
+END
+    said $'0\nmine\n2'
+}
+
+@test "a part of the devices, as the user chooses, is left alone; another device is not" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 3
+say $CUDA_VISIBLE_DEVICES
+give CUDA_VISIBLE_DEVICES 2,1
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN config name other
+say $CUDA_VISIBLE_DEVICES
+give CUDA_VISIBLE_DEVICES 3
+say $CUDA_VISIBLE_DEVICES
+give CUDA_VISIBLE_DEVICES 1
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN detach --index 1
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'0,1,2\n2,1\n2,1\n0,1,2\n1\n0,2' 2
+    grep -q -x 'genv: CUDA_VISIBLE_DEVICES=3 is not what environment mine is attached to: it is 0,1,2 again' complaints
+}
+
+@test "the shims are in PATH again at the next prompt, and once genv's code is loaded" {
+    hold other
+    export GENV_ENVIRONMENT_ID=other
+    type_into "$CODE" <<'END'
+echo "$PATH" | grep -c "/shims:" >>"$SAID"
+give PATH /usr/bin:/bin
+echo "$PATH" | grep -c "/shims:" >>"$SAID"
+END
+    said $'1\n1'
+}
+
+@test "without a change no process is started" {
+    command -v strace >/dev/null || skip 'strace is not installed'
+    strace -o trace true || skip 'strace may not trace here'
+    [[ $TEST_SHELL != fish ]] || skip 'fish has no prompts without a terminal'
+    local shell=(bash --norc -i)
+    [[ $TEST_SHELL == bash ]] || shell=(zsh -f -i)
+    for count in 1 20; do
+        {
+            echo ". '$CODE'"
+            echo 'genv activate --gpus 1'
+            for ((i = 0; i < count; i++)); do
+                echo 'x=1'
+            done
+        } | strace -f -o "trace.$count" -e trace=execve "${shell[@]}" >/dev/null 2>&1
+    done
+    grep execve trace.20
+    [ "$(grep -c execve trace.20)" = "$(grep -c execve trace.1)" ]
+}
+
+@test "the status of the last command is not touched" {
+    case $TEST_SHELL in
+    fish) echo 'function last; say $status; end' >last ;;
+    *) echo 'last() { say $?; }' >last ;;
+    esac
+    type_into "$CODE" ./last <<'END'
+genv activate
+$GENV_BIN attach --count 1; false
+last
+END
+    [[ $TEST_SHELL == fish ]] || said 1 # there the announcement is a command of its own
+}
+
+@test "a record that is a pipe, or a link, stops nobody" {
+    mkdir -p "$GENV_TMPDIR/envs"
+    mkfifo "$GENV_TMPDIR/envs/pipe.json" "$BATS_TEST_TMPDIR/pipe"
+    ln -s "$BATS_TEST_TMPDIR/pipe" "$GENV_TMPDIR/envs/link.json"
+    truncate -s 100G sparse
+    ln -s "$PWD/sparse" "$GENV_TMPDIR/envs/endless.json"
+    for eid in pipe link endless; do
+        export GENV_ENVIRONMENT_ID=$eid
+        type_into "$CODE" <<'END'
+say "$GENV_ENVIRONMENT_ID:"
+END
+        said ':' 1
+    done
+}
+
+# As starship and others do it in bash: they keep one PROMPT_COMMAND that was there, and run it first.
+make_builder() {
+    case $TEST_SHELL in
+    bash)
+        cat >build <<'END'
+build() { eval "${before-}"; PS1='built> '; }
+before=${PROMPT_COMMAND-}
+PROMPT_COMMAND=build
+END
+        ;;
+    zsh) echo 'build() { PS1="built> "; }; precmd_functions+=(build)' >build ;;
+    fish) echo 'function fish_prompt; echo -n "built> "; end' >build ;;
+    esac
+}
+
+@test "prompts that are built anew before each prompt show it, whoever is set up first" {
+    make_builder
+    for files in "$CODE ./build" "./build $CODE"; do
+        # shellcheck disable=SC2086
+        type_into $files <<'END'
+genv activate
+shows '(genv) built>'
+true
+shows '(genv) built>'
+genv deactivate
+shows '(genv)'
+END
+        said $'shows (genv) built>\nshows (genv) built>\nshows no (genv)'
+    done
+}
+
+@test "a shell in the shell shows it, too" {
+    make_builder
+    hold outer
+    export GENV_ENVIRONMENT_ID=outer
+    for files in "$CODE ./build" "./build $CODE"; do
+        # shellcheck disable=SC2086
+        type_into $files <<'END'
+true
+shows '(genv) built>'
+END
+        said 'shows (genv) built>'
+    done
+}
+
+@test "a prompt that is replaced later shows it" {
+    make_builder
+    type_into "$CODE" <<'END'
+genv activate
+. ./build
+true
+true
+shows '(genv) built>'
+genv deactivate
+shows '(genv)'
+END
+    said $'shows (genv) built>\nshows no (genv)'
+}
+
+@test "no mark where GENV_PROMPT says so, nor in what --no-prompt began" {
+    type_into "$CODE" <<'END'
+genv activate --no-prompt
+shows '(genv)'
+say $GENV_PROMPT
+genv deactivate
+say "<$GENV_PROMPT>"
+give GENV_PROMPT 0
+genv activate
+shows '(genv)'
+genv deactivate
+say $GENV_PROMPT
+END
+    said $'shows no (genv)\noff\n<>\nshows no (genv)\n0'
+}
+
+@test "leaving an inner environment whose outer one has ended leaves that as well" {
+    hold outer
+    export holder GENV_ENVIRONMENT_ID=outer CUDA_VISIBLE_DEVICES=0
+    type_into "$CODE" <<'END'
+genv activate --id inner --gpus 2
+say $CUDA_VISIBLE_DEVICES
+bash end $holder
+genv deactivate; say "$GENV_ENVIRONMENT_ID:$CUDA_VISIBLE_DEVICES"
+END
+    said $'1,2\n:' 1
+}
+
+@test "another user's environment is none of this shell's" {
+    [[ $(id -u) == 0 ]] || skip 'needs root'
+    scratch=$(mktemp -d /tmp/genv-look.XXXXXX)
+    chmod 755 "$scratch"
+    export GENV_TMPDIR=$scratch/state
+    "$GENV_BIN" run --gpus 1 -- sleep 1000 3>&- &
+    holder=$!
+    for ((i = 0; i < 200; i++)); do
+        eid=$("$GENV_BIN" envs query --query eid)
+        [[ -z $eid ]] || break
+        sleep 0.1
+    done
+    cd "$scratch"
+    cp "$CODE" code
+    export GENV_ENVIRONMENT_ID=$eid CUDA_VISIBLE_DEVICES=0
+    run --separate-stderr setpriv --reuid 60602 --clear-groups "$GENV_BIN" status
+    echo "$output $stderr"
+    [ "$output" = 'Environment is not active' ]
+    [ "$stderr" = "genv: environment $eid belongs to root" ]
+    run setpriv --reuid 60602 --clear-groups env HOME=/nonexistent "$TEST_SHELL" -c \
+        '. ./code; echo "<$GENV_ENVIRONMENT_ID$CUDA_VISIBLE_DEVICES>"'
+    echo "$output"
+    [[ $output == *"genv: environment $eid belongs to root: this shell has left it
+<>" ]]
+}
+
+# What can be in PROMPT_COMMAND, before and after.
+@test "PROMPT_COMMAND, whatever it is, is as it was after deinit" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    sed 's/< 501/< 9999/' "$CODE" >code.old # as an older bash does it
+    for code in "$CODE" ./code.old; do
+        for before in 'unset PROMPT_COMMAND' 'PROMPT_COMMAND="x=1;"' 'export PROMPT_COMMAND="x=1 # why"' \
+            'PROMPT_COMMAND=(x=1 y=2)'; do
+            echo "$code: $before"
+            type_into <<END
+$before
+declare -p PROMPT_COMMAND >before 2>&1
+. '$code'
+genv activate --gpus 1
+\$GENV_BIN detach
+say \$CUDA_VISIBLE_DEVICES
+genv shell --deinit
+declare -p PROMPT_COMMAND >after 2>&1
+END
+            [[ $code$before == *old*y=2* ]] || said -1 # which took the first alone
+            diff before after
+        done
+    done
+}
+
+@test "a shell that knows nothing of genv inherits nothing of it" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    sed 's/< 501/< 9999/' "$CODE" >code.old
+    for code in "$CODE" ./code.old; do
+        type_into <<END
+export PROMPT_COMMAND='x=1'
+. '$code'
+genv activate
+bash --norc -i <<<'say() { :; }' 2>inner
+END
+        cat inner
+        ! grep -q 'not found' inner
+    done
+}
+
+@test "a read-only PROMPT_COMMAND is left alone" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    echo 'readonly PROMPT_COMMAND="x=1"' >build
+    type_into ./build "$CODE" <<'END'
+genv activate
+say $PROMPT_COMMAND
+genv shell --deinit
+say $PROMPT_COMMAND
+END
+    said $'x=1\nx=1'
+}
