@@ -188,8 +188,7 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     [[ $status == 1 && -z $output && $stderr == 'genv: environment one is on another machine' ]]
     # PIDs say nothing about processes on another machine.
     [[ -z $("${two[@]}" envs find --pid "${MEMBERS[-3]}") ]]
-    run --separate-stderr "${two[@]}" envs deactivate --pid "${MEMBERS[-3]}"
-    [[ $status == 1 ]]
+    "${two[@]}" envs deactivate --pid "${MEMBERS[-3]}" # there is nothing to leave
     [[ $("${two[@]}" envs query --query eid | sort | tr '\n' ' ') == 'one two ' ]] # "one", since it holds devices 0 and 1
     [[ $(GENV_DEVICES=0 "${two[@]}" envs query --query eid) == two ]]
     [[ $(sha256sum "$ENVS/idle.json" "$ENVS/one.json") == "$before" ]]

@@ -134,7 +134,8 @@ static void visit_help(const struct command *command)
         cleanup_text struct text name = TEXT_INIT;
 
         text_addf(&name, "--%s", option->name);
-        assert_non_null(strstr(help.data, name.data));
+        if (option->help) /* else it is for those who know it from before */
+            assert_non_null(strstr(help.data, name.data));
     }
     for (rest = help.data; (line = strsep(&rest, "\n"));) {
         assert_true(utf8_is_printable(line));
