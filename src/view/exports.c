@@ -19,25 +19,27 @@ struct symbols {
     const char *names;
 };
 
+/* What a dynamic section loaded at @base tells of: the dynamic linker has made an address of it in memory, unless it
+ * leaves the section as it is. */
+static void *locate(char *base, ElfW(Addr) value)
+{
+    return base + (value < (uintptr_t)base ? value : value - (uintptr_t)base);
+}
+
 static bool find_symbols(struct symbols *ret_symbols)
 {
     struct symbols symbols = {.table = NULL};
-    uintptr_t base;
     Dl_info info;
 
     if (!dladdr(backend_targets, &info))
         return false;
-    base = (uintptr_t)info.dli_fbase;
     for (const ElfW(Dyn) *entry = _DYNAMIC /* of this library */; entry->d_tag != DT_NULL; entry++) {
-        /* An address, which the dynamic linker has made one in memory, unless it leaves the section as it is. */
-        uintptr_t address = entry->d_un.d_ptr < base ? entry->d_un.d_ptr + base : entry->d_un.d_ptr;
-
         if (entry->d_tag == DT_SYMTAB)
-            symbols.table = (void *)address;
+            symbols.table = locate(info.dli_fbase, entry->d_un.d_ptr);
         else if (entry->d_tag == DT_STRTAB)
-            symbols.names = (const char *)address;
-        else if (entry->d_tag == DT_HASH)
-            symbols.count = ((const uint32_t *)address)[1]; /* as many chains as symbols */
+            symbols.names = locate(info.dli_fbase, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_HASH) /* its second word: as many chains as symbols */
+            symbols.count = ((const uint32_t *)locate(info.dli_fbase, entry->d_un.d_ptr))[1];
     }
     *ret_symbols = symbols;
     return symbols.table && symbols.names && symbols.count;
@@ -50,19 +52,21 @@ static int compare_name(const void *name, const void *entry_name)
 
 static bool is_lacking(const char *name)
 {
-    const void *found = bsearch(name, entry_names, ENTRY_COUNT, sizeof(entry_names[0]), compare_name);
-    enum entry entry = found ? (enum entry)((const char(*)[sizeof(entry_names[0])])found - entry_names) : ENTRY_COUNT;
+    const char *found = bsearch(name, entry_names, ENTRY_COUNT, sizeof(entry_names[0]), compare_name);
+    enum entry entry;
 
-    /* By that one views know each other. */
-    return found && entry != ENTRY_nvmlInternalGetExportTable && backend_lacks(entry);
+    if (!found)
+        return false;
+    entry = (enum entry)((size_t)(found - entry_names[0]) / sizeof(entry_names[0]));
+    return entry != ENTRY_nvmlInternalGetExportTable /* by which views know each other */ && backend_lacks(entry);
 }
 
 /* The table is in a segment that is only read and holds no code (-z separate-code). */
 static int protect(const struct symbols *symbols, int protection)
 {
-    uintptr_t first = (uintptr_t)symbols->table & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+    size_t in_page = (uintptr_t)symbols->table & ((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
 
-    return mprotect((void *)first, (uintptr_t)(symbols->table + symbols->count) - first, protection);
+    return mprotect((char *)symbols->table - in_page, in_page + symbols->count * sizeof(*symbols->table), protection);
 }
 
 __attribute__((constructor)) static void take_back_names(void)
