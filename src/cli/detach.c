@@ -74,7 +74,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = cli_explain_end(genv_detach(cli->genv, eid, values->device, &env, err), err);
     if (r == 0)
         r = cli_update_shell(cli, env, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     warn_of_users(cli, env);
     cli_add_attachment_line(&cli->output, env);

@@ -112,7 +112,7 @@ static int reserve(struct cli *cli, const struct values *values, pid_t holder, s
         reservation.config = values->config;
     if (r == 0)
         r = genv_find(cli->genv, &member, &eids, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     reservation.eid = eids[0];
     reservation.members = &member;

@@ -16,15 +16,16 @@ static int find(struct cli *cli, struct genv_env **ret_env, struct genv_error *e
     const char *eid = cli_current_eid();
     int r = cli_open(cli, err);
 
-    if (r == 0 && !eid) {
+    if (r == 0 && !eid)
         r = genv_find(cli->genv, &shell, &eids, err);
-        if (r == 0 && !eids[0])
-            return error_set(err, ENOENT, "the environment has ended");
-        eid = r == 0 ? eids[0] : NULL;
-    }
-    if (r == 0)
-        r = cli_own_env(cli, eid, ret_env, err);
-    return r == -ENOENT ? error_set(err, ENOENT, "environment %s has ended", eid) : r;
+    if (r != 0)
+        return r;
+    if (!eid)
+        eid = eids[0];
+    r = eid ? cli_own_env(cli, eid, ret_env, err) : -ENOENT;
+    if (r == -ENOENT)
+        error_set(err, ENOENT, "%s%s has ended", eid ? "environment " : "the environment", eid ? eid : "");
+    return r;
 }
 
 /* Whether @value names no other devices than attached ones, so that a user may well have chosen it. */

@@ -68,10 +68,10 @@ static void add_template(struct text *code, enum shell_kind kind, const char *pa
             pattern += *pattern ? 1 : 0;
             continue;
         }
-        if (placeholders[i].word)
-            add_quoted(code, kind, placeholders[i].word);
-        else
+        if (placeholders[i].add)
             placeholders[i].add(code, kind, variables);
+        else
+            add_quoted(code, kind, placeholders[i].word);
         pattern += strlen(placeholders[i].name);
     }
 }

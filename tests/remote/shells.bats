@@ -27,7 +27,7 @@ setup() {
     command -v tmux >/dev/null || skip 'tmux is not installed'
     home=$HOSTS/home/$ALICE
     host=one
-    as_alice mkdir -p .config/fish
+    as_alice mkdir -p .config/fish .local/share/fish/generated_completions # else fish makes them, as a child of its own
     as_alice rm -rf .bash_profile .bash_login .profile .bashrc .zshenv .zprofile .zshrc .zlogin dots .config/fish/config.fish
 }
 

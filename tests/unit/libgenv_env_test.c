@@ -234,6 +234,34 @@ static void a_process_leaves_all_its_environments_at_once(void **state)
     machine_end(pid);
 }
 
+static void a_shell_that_leaves_hands_over_to_what_it_started_there(void **state)
+{
+    cleanup_genv struct genv *g = machine_open(*state);
+    pid_t before = unit_start((uid_t)-1, machine_sleep, NULL), after;
+    cleanup_free pid_t *children = NULL;
+    struct genv_error err = {0};
+
+    usleep(30000); /* start times are told in hundredths of a second */
+    machine_activate(g, "train");
+    assert_int_equal(machine_attach(g, "train", 1, NULL), 0);
+    after = unit_start((uid_t)-1, machine_sleep, NULL);
+    assert_int_equal(genv_hand_over(g, "train", getpid(), &children, NULL), 0);
+    assert_int_equal(children[0], after);
+    assert_int_equal(children[1], 0);
+    assert_string_equal(machine_indices(g, "train"), "0");
+    assert_int_equal(genv_deactivate(g, "train", &(struct genv_member){.pid = getpid()}, NULL), -ENOENT);
+    machine_end(after);
+    assert_string_equal(machine_indices(g, "train"), "?");
+    machine_activate(g, "next");
+    assert_int_equal(genv_hand_over(g, "next", getpid(), NULL, NULL), 0);
+    assert_string_equal(machine_indices(g, "next"), "?");
+    machine_activate(g, "other");
+    assert_int_equal(genv_hand_over(g, "other", before, NULL, &err), -ENOENT);
+    machine_check_error(&err, ENOENT, "is not in environment other");
+    assert_int_equal(genv_hand_over(g, "none", getpid(), NULL, &err), -ENOENT);
+    machine_end(before);
+}
+
 static int activate_and_die(void *data)
 {
     struct genv *g = machine_open(data);
@@ -554,6 +582,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_identifier_that_is_planted_is_refused),
     TEST(the_last_member_ends_it),
     TEST(a_process_leaves_all_its_environments_at_once),
+    TEST(a_shell_that_leaves_hands_over_to_what_it_started_there),
     TEST(a_process_that_dies_frees_its_devices),
     TEST(configuring_changes_the_fields_that_are_meant),
     TEST(a_capacity_applies_to_what_is_attached),
