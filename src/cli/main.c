@@ -37,11 +37,11 @@ static int parse_shell(struct cli *cli, const char *text, struct genv_error *err
         memcpy(number, colon + 1, strcspn(colon + 1, ":"));
     while (end && span < ARRAY_SIZE(spans) && strcmp(end + 1, spans[span]) != 0)
         span++;
-    cli->span = (enum shell_span)span;
     if (!colon || shell_kind_parse(name, &cli->shell) < 0 || span == ARRAY_SIZE(spans) ||
         option_parse_value(&pid, number, &cli->shell_pid, NULL) < 0)
         return cli_usage_error(cli, error_set(err, EINVAL, "--shell: '%s' is not KIND:PID of bash, zsh or fish", text),
                                err);
+    cli->span = (enum shell_span)span;
     cli->in_shell = true;
     return 0;
 }
