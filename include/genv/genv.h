@@ -123,6 +123,20 @@ int genv_attach(struct genv *g, const char *eid, const struct genv_attach_reques
  * record is not valid and a user's, root detaches it from all, by removing the record. @ret_env as of genv_attach(). */
 int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env, struct genv_error *err);
 
+/* One of many attachments that are to go at once: that of @eid to the device with @uuid, made at @attached. */
+struct genv_detachment {
+    char eid[GENV_EID_MAX + 1];
+    char uuid[GENV_UUID_SIZE];
+    struct timespec attached;
+    int result;            /* 0: it is detached; -ENODEV: it had gone, or is another one; else as of genv_detach() */
+    struct genv_error err; /* why, for other codes than 0 and -ENODEV */
+};
+
+/* Detaches all of @detachments under one lock and in one commit per environment; those of one stand together. What
+ * became of each is in its @result. The lock is waited for only for a moment, so that a program that acts on others
+ * can do something else meanwhile: -ETIMEDOUT, with who holds it, and nothing was tried. */
+int genv_detach_many(struct genv *g, struct genv_detachment *detachments, size_t count, struct genv_error *err);
+
 /* Reads one live environment; genv_env_free() it. -ENOENT: there is none; -ENOTSUP: it is another machine's. Where the
  * driver does not tell, a warning says that its devices have the indices that were last known. */
 int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err);

@@ -1,5 +1,5 @@
-/* Mends violations on this machine: after a fresh look, and on the very process or attachment that each is about. */
-#include "enforce/act.h"
+/* Acts on violations on this machine: after a fresh look, and on the very process or attachment that each is about. */
+#include "enforce/act_private.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/proc.h"
+#include "enforce/detaching.h"
 #include "model/device.h"
 
 #define AT_ONCE       64   /* processes held at once: each takes a descriptor */
@@ -29,9 +30,10 @@ struct acts {
     bool foreign_pids; /* what the driver calls a process may be another one here */
     struct told *told;
     size_t count;
+    struct detaching detaching;
 };
 
-/* Something to be done, in one call. */
+/* A process that is to end, in one call. */
 struct task {
     const struct violation *violation;
     struct told *told; /* that is to be killed now; NULL: it is to be told first */
@@ -80,6 +82,7 @@ void acts_free(struct acts *acts)
 {
     if (!acts)
         return;
+    detaching_release(&acts->detaching);
     free(acts->told);
     free(acts);
 }
@@ -127,95 +130,6 @@ static bool was_told(const struct acts *acts, const struct violation *violation)
             return true;
     }
     return false;
-}
-
-/* @reason goes with ACT_FORBIDDEN and ACT_FAILED. */
-static void report(const struct acts *acts, const struct violation *violation, enum act_outcome outcome,
-                   const struct genv_error *reason)
-{
-    struct act_report result = {.violation = violation, .outcome = outcome};
-
-    if (reason)
-        result.err = *reason;
-    acts->options.report(&result, acts->options.data);
-}
-
-/* What became of it where @r, a negative errno, was the answer. */
-static void report_failure(const struct acts *acts, const struct violation *violation, int r, struct genv_error *err)
-{
-    bool forbidden = r == -EPERM || r == -EACCES;
-
-    if (r == -ESRCH || r == -ENOENT || r == -ENODEV) {
-        report(acts, violation, ACT_GONE, NULL);
-        return;
-    }
-    if (forbidden && geteuid())
-        error_set(err, -r, "run as root");
-    else if (!err->code)
-        error_set_errno(err, -r, "no signal can be sent");
-    report(acts, violation, forbidden ? ACT_FORBIDDEN : ACT_FAILED, err);
-}
-
-/* Whether the attachment is still the one that @violation is about: the fresh look may be a driver's answer old. It is
- * looked for in all records, since genv_env_get() refuses some that hold devices all the same. */
-static int find_attachment(const struct acts *acts, const struct violation *violation, bool *ret_found,
-                           struct genv_error *err)
-{
-    struct genv_snapshot *snapshot = NULL;
-    int r = genv_snapshot_take(acts->g, GENV_DEPTH_DEVICES, &snapshot, err);
-
-    if (r < 0)
-        return r;
-    *ret_found = violation_holds(violation, snapshot);
-    genv_snapshot_free(snapshot);
-    return 0;
-}
-
-/* Which device is detached, and what the library tells of that. */
-struct detachment {
-    const char *uuid;
-    struct genv_event event;
-};
-
-/* Not of the other devices of a record that goes as a whole, nor of an end that was found. */
-static void keep_detachment(const struct genv_event *event, void *data)
-{
-    struct detachment *detachment = data;
-
-    if (event->kind == GENV_EVENT_DETACHED && event->reason == GENV_REASON_ASKED &&
-        strcmp(event->attachment.device.uuid, detachment->uuid) == 0)
-        detachment->event = *event;
-}
-
-static void detach_now(const struct acts *acts, const struct violation *violation)
-{
-    struct detachment detachment = {.uuid = violation->uuid};
-    const struct act_report detached = {.violation = violation, .outcome = ACT_DETACHED, .event = &detachment.event};
-    struct genv_error err = {0};
-    int r;
-
-    genv_listen(acts->g, keep_detachment, &detachment);
-    r = genv_detach(acts->g, violation->eid, violation->uuid, NULL, &err);
-    genv_listen(acts->g, NULL, NULL);
-    if (r < 0)
-        report_failure(acts, violation, r, &err);
-    else
-        acts->options.report(&detached, acts->options.data);
-}
-
-static void detach(const struct acts *acts, const struct violation *violation, const struct genv_snapshot *snapshot)
-{
-    bool found = violation_holds(violation, snapshot);
-    struct genv_error err = {0};
-
-    if (found && acts->options.dry_run)
-        report(acts, violation, ACT_WITHHELD, NULL);
-    else if (found && find_attachment(acts, violation, &found, &err) < 0)
-        report(acts, violation, ACT_FAILED, &err);
-    else if (found)
-        detach_now(acts, violation);
-    else
-        report(acts, violation, ACT_GONE, NULL);
 }
 
 /* Makes @snapshot one in which the process uses nothing: what it used is as good as free, and no reason to end more. */
@@ -271,11 +185,11 @@ static void leave_alone(const struct acts *acts, struct task *task, const struct
     task->forgot = true;
     task->settled = violation_holds(task->violation, snapshot);
     if (!task->settled) {
-        report(acts, task->violation, ACT_GONE, NULL);
+        act_tell(&acts->options, task->violation, ACT_GONE);
         return;
     }
     error_set(&err, EPERM, "in a PID namespace the driver's PIDs may be those of the host: run on the host");
-    report(acts, task->violation, ACT_FORBIDDEN, &err);
+    act_tell_failure(&acts->options, task->violation, -EPERM, &err);
 }
 
 static void terminate(struct acts *acts, struct task *task, struct genv_snapshot *snapshot)
@@ -294,15 +208,14 @@ static void terminate(struct acts *acts, struct task *task, struct genv_snapshot
     task->done = r == 0;
     task->forgot = r < 0;
     if (r < 0) {
-        report_failure(acts, task->violation, r, &err);
+        act_tell_failure(&acts->options, task->violation, r, &err);
         return;
     }
     forget_uses(snapshot, task->violation);
-    report(acts, task->violation,
-           acts->options.dry_run ? ACT_WITHHELD
-           : task->told          ? ACT_KILLED
-                                 : ACT_TERMINATED,
-           NULL);
+    act_tell(&acts->options, task->violation,
+             acts->options.dry_run ? ACT_WITHHELD
+             : task->told          ? ACT_KILLED
+                                   : ACT_TERMINATED);
 }
 
 static uint64_t memory_used(const struct genv_snapshot *snapshot, const struct violation *violation)
@@ -316,21 +229,14 @@ static uint64_t memory_used(const struct genv_snapshot *snapshot, const struct v
     return 0;
 }
 
-static int rank(const struct task *task)
-{
-    if (task->violation->remedy == REMEDY_DETACH)
-        return 0;
-    return task->violation->rule == RULE_ENV_MEMORY ? 2 : 1;
-}
-
-/* Detachments, then processes, and last those that a memory rule is about, which may have become superfluous: the
- * largest first, as they are now. */
+/* Last those that a memory rule is about, which may have become superfluous: the largest first, as they are now. */
 static int compare_tasks(const void *left, const void *right)
 {
     const struct task *a = left, *b = right;
+    const bool memory = a->violation->rule == RULE_ENV_MEMORY;
 
-    if (rank(a) != rank(b))
-        return rank(a) - rank(b);
+    if (memory != (b->violation->rule == RULE_ENV_MEMORY))
+        return memory ? 1 : -1;
     if (a->memory != b->memory)
         return a->memory > b->memory ? -1 : 1;
     return a->order < b->order ? -1 : 1;
@@ -374,10 +280,8 @@ static int carry_out(struct acts *acts, struct task *tasks, size_t first, size_t
     struct genv_snapshot *snapshot = NULL;
     int r;
 
-    for (size_t i = first; i < end; i++) {
-        if (tasks[i].violation->remedy == REMEDY_TERMINATE)
-            tasks[i].pidfd = pidfd_of(tasks[i].violation->pid);
-    }
+    for (size_t i = first; i < end; i++)
+        tasks[i].pidfd = pidfd_of(tasks[i].violation->pid);
     r = take_look(acts, tasks, first, &snapshot, err);
     for (size_t i = first; r == 0 && i < end; i++) {
         if (tasks[i].violation->rule == RULE_ENV_MEMORY)
@@ -385,9 +289,7 @@ static int carry_out(struct acts *acts, struct task *tasks, size_t first, size_t
     }
     sort_tasks(&tasks[first], end - first);
     for (size_t i = first; r == 0 && i < end; i++) {
-        if (tasks[i].violation->remedy == REMEDY_DETACH)
-            detach(acts, tasks[i].violation, snapshot);
-        else if (!was_settled(tasks, &tasks[i]))
+        if (!was_settled(tasks, &tasks[i]))
             terminate(acts, &tasks[i], snapshot);
     }
     for (size_t i = first; i < end; i++) {
@@ -408,24 +310,47 @@ static int carry_out_all(struct acts *acts, struct task *tasks, size_t count, st
     return r;
 }
 
+/* What is to be detached: a dry run says so, and does not look again for that. */
+static int take_detachments(struct acts *acts, const struct violation *violations, size_t count)
+{
+    cleanup_violation_list struct violation_list list = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        if (violations[i].remedy != REMEDY_DETACH)
+            continue;
+        if (acts->options.dry_run)
+            act_tell(&acts->options, &violations[i], ACT_WITHHELD);
+        else if (violation_list_add(&list, &violations[i]) < 0)
+            return -ENOMEM;
+    }
+    return detaching_add(&acts->detaching, &list);
+}
+
 int acts_apply(struct acts *acts, const struct violation *violations, size_t count, struct genv_error *err)
 {
     cleanup_free struct task *tasks = calloc(count + 1, sizeof(*tasks));
     size_t collected = 0;
+    int r;
 
     if (!tasks)
         return error_no_memory(err);
     remove_gone(acts);
     for (size_t i = 0; i < count; i++) {
-        if (violations[i].remedy == REMEDY_DETACH || !was_told(acts, &violations[i]))
+        if (violations[i].remedy == REMEDY_TERMINATE && !was_told(acts, &violations[i]))
             tasks[collected++] = (struct task){.violation = &violations[i], .order = i, .pidfd = -1};
     }
-    return carry_out_all(acts, tasks, collected, err);
+    r = carry_out_all(acts, tasks, collected, err);
+    if (r < 0)
+        return r;
+    if (take_detachments(acts, violations, count) < 0)
+        return error_no_memory(err);
+    detaching_work(&acts->detaching, acts->g, &acts->options);
+    return 0;
 }
 
 int acts_next_ms(const struct acts *acts)
 {
-    int next = -1;
+    int next = detaching_next_ms(&acts->detaching);
 
     for (size_t i = 0; i < acts->count; i++) {
         int left = clock_poll_timeout(acts->told[i].due_ms);
@@ -440,7 +365,7 @@ static void forget_told(struct acts *acts, const struct task *tasks, size_t coun
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < acts->count; i++) {
+    for (size_t i = 0; acts->told && i < acts->count; i++) {
         bool forgot = false;
 
         for (size_t k = 0; k < count; k++)
@@ -470,5 +395,6 @@ int acts_continue(struct acts *acts, struct genv_error *err)
     for (size_t i = 0; r < 0 && i < count; i++)
         tasks[i].told->due_ms = clock_monotonic_ms() + LOOK_RETRY_MS;
     forget_told(acts, tasks, count);
+    detaching_work(&acts->detaching, acts->g, &acts->options);
     return r;
 }

@@ -1,10 +1,37 @@
 /* What became of a violation, as the user and the journal are told. */
-#include "enforce/act.h"
+#include "enforce/act_private.h"
+
+#include <errno.h>
+#include <string.h>
 
 const char *const act_outcome_names[ACT_OUTCOME_COUNT] = {
     [ACT_TERMINATED] = "terminated", [ACT_KILLED] = "killed",       [ACT_DETACHED] = "detached", [ACT_GONE] = "gone",
-    [ACT_WITHHELD] = "withheld",     [ACT_FORBIDDEN] = "forbidden", [ACT_FAILED] = "failed",
+    [ACT_WITHHELD] = "withheld",     [ACT_FORBIDDEN] = "forbidden", [ACT_FAILED] = "failed",     [ACT_BUSY] = "busy",
 };
+
+void act_tell(const struct act_options *options, const struct violation *violation, enum act_outcome outcome)
+{
+    options->report(&(struct act_report){.violation = violation, .outcome = outcome}, options->data);
+}
+
+void act_tell_failure(const struct act_options *options, const struct violation *violation, int r,
+                      struct genv_error *err)
+{
+    bool forbidden = r == -EPERM || r == -EACCES;
+    struct act_report report = {.violation = violation};
+
+    if (r == -ESRCH || r == -ENOENT || r == -ENODEV) {
+        act_tell(options, violation, ACT_GONE);
+        return;
+    }
+    if (forbidden && geteuid())
+        error_set(err, -r, "run as root");
+    else if (!err->code)
+        error_set_errno(err, -r, "no signal can be sent");
+    report.outcome = forbidden ? ACT_FORBIDDEN : ACT_FAILED;
+    report.err = *err;
+    options->report(&report, options->data);
+}
 
 static void describe_subject(const struct violation *violation, struct text *text)
 {
@@ -48,6 +75,7 @@ void act_report_describe(const struct act_report *report, struct text *text)
         break;
     case ACT_FORBIDDEN:
     case ACT_FAILED:
+    case ACT_BUSY:
     case ACT_OUTCOME_COUNT:
         text_addf(text, "Cannot %s", verb[0]);
         break;

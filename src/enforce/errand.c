@@ -76,15 +76,11 @@ static int act(struct genv *g, const struct errand_options *options, const struc
     return r;
 }
 
-static void warn_users(const struct errand_options *options, const struct violation_list *list,
-                       const struct genv_snapshot *snapshot)
+static void tell_warning(json_t *entry, void *data)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        cleanup_text struct text sentence = TEXT_INIT;
+    const struct errand_options *options = data;
 
-        if (warning_send(&list->items[i], snapshot, options->grace_seconds, &sentence))
-            tell(options, journal_entry("warned", "", &list->items[i], NULL, sentence.data));
-    }
+    options->tell(entry, options->data);
 }
 
 int errand_do(struct genv *g, char **words, const struct errand_options *options, struct genv_error *err)
@@ -96,22 +92,29 @@ int errand_do(struct genv *g, char **words, const struct errand_options *options
     if (r == 0)
         r = read_violations(words, snapshot, &list, err);
     if (r == 0 && options->warn)
-        warn_users(options, &list, snapshot);
+        r = warnings_send(&list, snapshot, options->grace_seconds, tell_warning, (void *)options, err);
     genv_snapshot_free(snapshot);
     return r < 0 || options->warn ? r : act(g, options, &list, err);
 }
 
-json_t *errand_read(const char *line, size_t length, const char *host, bool *ret_failed)
+json_t *errand_read(const char *line, size_t length, const char *host)
 {
     json_t *entry = journal_entry_from_line(line, length);
-    const char *event = json_string_value(json_object_get(entry, "event"));
 
-    if (!event) {
-        json_decref(entry);
-        return NULL;
-    }
-    *ret_failed =
-        strcmp(event, act_outcome_names[ACT_FORBIDDEN]) == 0 || strcmp(event, act_outcome_names[ACT_FAILED]) == 0;
-    json_object_set_new(entry, "host", json_string(host));
+    if (entry)
+        json_object_set_new(entry, "host", json_string(host));
     return entry;
+}
+
+enum act_outcome errand_outcome(const json_t *entry, struct violation *ret_violation)
+{
+    const char *event = json_string_value(json_object_get(entry, "event"));
+    cleanup_free char *text = json_dumps(entry, JSON_COMPACT);
+    enum act_outcome outcome = 0;
+
+    while (event && outcome < ACT_OUTCOME_COUNT && strcmp(act_outcome_names[outcome], event) != 0)
+        outcome++;
+    if (text)
+        violation_from_json(text, ret_violation, NULL); /* an entry names what it is about as a violation does */
+    return event ? outcome : ACT_OUTCOME_COUNT;
 }

@@ -19,8 +19,10 @@ struct errand_options {
  * genv that is too old has sent them. Nothing was done then. */
 int errand_do(struct genv *g, char **words, const struct errand_options *options, struct genv_error *err);
 
-/* The entry in a line of the answer, with @host as its host; *ret_failed: it is about something that could not be done.
- * A new reference; NULL: the line is not an entry. */
-json_t *errand_read(const char *line, size_t length, const char *host, bool *ret_failed);
+/* The entry in a line of the answer, with @host as its host. A new reference; NULL: the line is not an entry. */
+json_t *errand_read(const char *line, size_t length, const char *host);
+/* What became of what the entry, which may be NULL, is about; ACT_OUTCOME_COUNT: nothing that is known here.
+ * *ret_violation is untouched where it does not say what that is. */
+enum act_outcome errand_outcome(const json_t *entry, struct violation *ret_violation);
 
 #endif

@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "enforce/errand.h"
+#include "enforce/warning.h"
 #include "remote/errands.h"
 #include "remote/signals.h"
 #include "remote/survey.h"
 
 #define RETRY_LEAST_MS 1000 /* after a look that failed */
+#define ACTS_AT_ONCE   512  /* to one host in one round: a few calls */
 
 /* What goes on, over all rounds. */
 struct course {
@@ -38,11 +40,14 @@ static void answered(const struct host *host, const struct text *answer, void *d
     for (size_t left = answer->length; left; left -= (size_t)(end - line), line = end) {
         const char *newline = memchr(line, '\n', left);
         cleanup_json json_t *entry = NULL;
-        bool failed = false;
+        struct violation violation = {0};
+        enum act_outcome outcome;
 
         end = newline ? newline + 1 : line + left;
-        entry = errand_read(line, (size_t)(end - line), host->name, &failed);
-        course->session.failed = course->session.failed || failed;
+        entry = errand_read(line, (size_t)(end - line), host->name);
+        outcome = errand_outcome(entry, &violation);
+        violation.host = (size_t)(host - course->options->hosts->hosts);
+        session_follow_up(&course->session, &violation, outcome);
         session_tell(&course->session, entry);
     }
 }
@@ -81,20 +86,42 @@ static int send_all(struct course *course, const char *const *command, const str
 static int send_warnings(struct course *course, const struct violation_list *list, int *ret_signal,
                          struct genv_error *err)
 {
+    cleanup_violation_list struct violation_list chosen = {0};
     char grace[32];
     const char *front[] = {"enforce-act", "--warn", "--grace", grace, NULL};
 
+    if (warnings_choose(list, &chosen) < 0)
+        return error_no_memory(err);
     snprintf(grace, sizeof(grace), "%g", course->session.options->grace_seconds);
-    return send_all(course, front, list, 0, ret_signal, err);
+    return send_all(course, front, &chosen, 0, ret_signal, err);
 }
 
-static int send_acts(struct course *course, const struct violation_list *list, int *ret_signal, struct genv_error *err)
+/* As much of @due as a host gets in one round: the others are looked at again before there is more for that one. */
+static int choose_acts(const struct course *course, const struct violation_list *due, struct violation_list *ret_now,
+                       struct violation_list *ret_later)
 {
+    cleanup_free size_t *counts = calloc(course->options->hosts->count + 1, sizeof(*counts));
+
+    for (size_t i = 0; counts && i < due->count; i++) {
+        const struct violation *violation = &due->items[i];
+
+        if (violation_list_add(counts[violation->host]++ < ACTS_AT_ONCE ? ret_now : ret_later, violation) < 0)
+            return -ENOMEM;
+    }
+    return counts ? 0 : -ENOMEM;
+}
+
+static int send_acts(struct course *course, const struct violation_list *due, int *ret_signal, struct genv_error *err)
+{
+    cleanup_violation_list struct violation_list now = {0}, later = {0};
     char seconds[32];
     const char *front[] = {"enforce-act", "--kill-after", seconds, course->session.dry_run ? "--dry-run" : NULL, NULL};
 
+    if (choose_acts(course, due, &now, &later) < 0)
+        return error_no_memory(err);
+    rounds_not_done(&course->session.rounds, &later);
     snprintf(seconds, sizeof(seconds), "%g", course->session.options->kill_after_seconds);
-    return send_all(course, front, list, course->session.options->kill_after_seconds, ret_signal, err);
+    return send_all(course, front, &now, course->session.options->kill_after_seconds, ret_signal, err);
 }
 
 /* Says once that a host fails, and again only after it has answered. */
@@ -136,6 +163,7 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
         r = send_acts(course, &due, ret_signal, err);
     if (r < 0)
         rounds_not_done(&course->session.rounds, &due);
+    session_sum_up(&course->session);
     if (r == 0 && course->session.options->interval_seconds <= 0 && survey_count_answers(&survey) == 0)
         return error_set(err, EIO, "none of the hosts answered");
     return r;

@@ -1,6 +1,7 @@
 /* What enforcement found and did, as lines of a log. */
 #include "enforce/journal.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -69,8 +70,34 @@ json_t *journal_entry_of_act(const struct act_report *act)
 
     act_report_describe(act, &sentence);
     entry = journal_entry(act_outcome_names[act->outcome], "", act->violation, act->err.message, sentence.data);
-    if (entry && event)
+    if (entry && event) {
         json_object_update(entry, event);
+        add_number(entry, "device", act->violation->index); /* the record's may be that of an earlier boot */
+    }
+    return entry;
+}
+
+json_t *journal_entry_of_more(const json_t *last, uint64_t count)
+{
+    static const char *const shared[] = {"event", "host", "rule", "uid", "username"};
+    const char *event = json_string_value(json_object_get(last, "event"));
+    const char *user = json_string_value(json_object_get(last, "username"));
+    cleanup_text struct text sentence = TEXT_INIT;
+    json_t *entry = json_object();
+    char now[RFC3339_SIZE];
+
+    if (!entry)
+        return NULL;
+    rfc3339_format(clock_now(), now);
+    add_text(entry, "time", now);
+    for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
+        if (json_object_get(last, shared[i]))
+            json_object_set(entry, shared[i], json_object_get(last, shared[i]));
+    }
+    add_number(entry, "count", count);
+    text_addf(&sentence, "%llu more of '%s' about %s, not listed one by one", (unsigned long long)count,
+              event ? event : "", user ? user : "an unknown user");
+    add_text(entry, "message", sentence.data);
     return entry;
 }
 
@@ -95,22 +122,118 @@ json_t *journal_entry_from_line(const char *line, size_t length)
     return STEAL_POINTER(entry);
 }
 
-/* Whom the entries are for. */
+struct journal {
+    struct log *log, *processes;
+};
+
+void journal_close(struct journal *journal)
+{
+    if (!journal)
+        return;
+    log_close(journal->log);
+    log_close(journal->processes);
+    free(journal);
+}
+
+DEFINE_CLEANUP(struct journal *, cleanup_journalp, journal_close)
+
+/* free() it; NULL: out of memory. */
+static char *path_of_processes(const char *path)
+{
+    struct text beside = TEXT_INIT;
+
+    text_addf(&beside, "%s" JOURNAL_PROCESSES, path);
+    return text_take(&beside);
+}
+
+int journal_open(const char *path, bool own, struct journal **ret_journal, struct genv_error *err)
+{
+    cleanup_with(cleanup_journalp) struct journal *journal = calloc(1, sizeof(*journal));
+    cleanup_free char *processes = path_of_processes(path);
+    int r;
+
+    if (!journal || !processes)
+        return error_no_memory(err);
+    r = own ? log_open_own(path, &journal->log, err) : log_open(path, &journal->log, err);
+    if (r == 0)
+        r = own ? log_open_own(processes, &journal->processes, err) : log_open(processes, &journal->processes, err);
+    if (r == 0)
+        *ret_journal = STEAL_POINTER(journal);
+    return r;
+}
+
+int journal_write(struct journal *journal, const json_t *entry, struct genv_error *err)
+{
+    const char *event = json_string_value(json_object_get(entry, "event"));
+    bool ended = event && (strcmp(event, act_outcome_names[ACT_TERMINATED]) == 0 ||
+                           strcmp(event, act_outcome_names[ACT_KILLED]) == 0);
+
+    return log_write(ended ? journal->processes : journal->log, entry, err);
+}
+
+/* Whom the entries are for, and those of the other log that are to come between. */
 struct reader {
     void (*each)(json_t *entry, void *data);
     void *data;
+    json_t *waiting; /* an array */
+    size_t next;
 };
+
+static const char *time_of(const json_t *entry)
+{
+    return json_string_value(json_object_get(entry, "time"));
+}
+
+/* Passes on what waits and is not of after @time: processes end first, and what found them came a look earlier. NULL:
+ * all of it. */
+static void pass_waiting(struct reader *reader, const char *time)
+{
+    for (; reader->next < json_array_size(reader->waiting); reader->next++) {
+        json_t *entry = json_array_get(reader->waiting, reader->next);
+
+        if (time && strcmp(time_of(entry), time) > 0)
+            return;
+        reader->each(entry, reader->data);
+    }
+}
 
 static void read_entry(const char *line, size_t length, void *data)
 {
     cleanup_json json_t *entry = journal_entry_from_line(line, length);
-    const struct reader *reader = data;
+    struct reader *reader = data;
+
+    if (!entry)
+        return;
+    pass_waiting(reader, time_of(entry));
+    reader->each(entry, reader->data);
+}
+
+static void keep_entry(const char *line, size_t length, void *data)
+{
+    json_t *entry = journal_entry_from_line(line, length);
+    json_t *waiting = data;
 
     if (entry)
-        reader->each(entry, reader->data);
+        json_array_append_new(waiting, entry);
 }
 
 int journal_read(const char *path, void (*each)(json_t *entry, void *data), void *data, struct genv_error *err)
 {
-    return log_read(path, read_entry, &(struct reader){each, data}, err);
+    cleanup_free char *processes = path_of_processes(path);
+    cleanup_json json_t *waiting = json_array();
+    struct reader reader = {each, data, waiting, 0};
+    struct genv_error reason = {0};
+    int r, other;
+
+    if (!processes || !waiting)
+        return error_no_memory(err);
+    other = log_read(processes, keep_entry, waiting, &reason);
+    r = log_read(path, read_entry, &reader, err);
+    if (r == 0 || (r == -ENOENT && other == 0)) {
+        pass_waiting(&reader, NULL);
+        r = other == -ENOENT || other == -EPERM ? 0 : other; /* what others put there keeps nobody from reading */
+        if (r < 0 && err)
+            *err = reason;
+    }
+    return r;
 }

@@ -48,21 +48,13 @@ static void report(const struct act_report *act, void *data)
     struct session *session = data;
     cleanup_json json_t *entry = journal_entry_of_act(act);
 
-    if (act->outcome == ACT_FORBIDDEN || act->outcome == ACT_FAILED)
-        session->failed = true;
+    session_follow_up(session, act->violation, act->outcome);
     session_tell(session, entry);
 }
 
-static void warn_users(struct session *session, const struct genv_snapshot *snapshot, const struct violation_list *list)
+static void tell(json_t *entry, void *data)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        cleanup_text struct text sentence = TEXT_INIT;
-        cleanup_json json_t *entry = NULL;
-
-        if (warning_send(&list->items[i], snapshot, session->options->grace_seconds, &sentence))
-            entry = journal_entry("warned", "", &list->items[i], NULL, sentence.data);
-        session_tell(session, entry);
-    }
+    session_tell(data, entry);
 }
 
 /* One look, and what follows from it. */
@@ -79,11 +71,12 @@ static int look(struct machine *machine, struct genv_error *err)
     host.snapshot = snapshot;
     r = session_look(session, &host, 1, &found, &due, err);
     if (r == 0 && session->options->grace_seconds > 0 && !session->dry_run)
-        warn_users(session, snapshot, &found);
+        r = warnings_send(&found, snapshot, session->options->grace_seconds, tell, session, err);
     if (r == 0 && due.count)
         r = acts_apply(machine->acts, due.items, due.count, err);
     if (r < 0)
         rounds_not_done(&session->rounds, &due);
+    session_sum_up(session);
     genv_snapshot_free(snapshot);
     return r;
 }

@@ -1,4 +1,4 @@
-/* Looking again and again: what breaks the rules now, since when, and what is due to be mended. */
+/* Looking again and again: what breaks the rules now, since when, and what is due to be acted on. */
 #include "enforce/rounds.h"
 
 #include <errno.h>
@@ -13,57 +13,41 @@ static struct allowance allowance_of(const char *username, void *data)
     return limits_allowance(data, username);
 }
 
+/* Where those begin that are about the same as @violation. */
+static size_t find_first(const struct rounds *rounds, const struct violation *violation)
+{
+    size_t first = 0, end = rounds->pending_count;
+
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+
+        if (violation_compare_subjects(&rounds->pending[middle].violation, violation) < 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+static bool is_about_the_same(const struct rounds *rounds, size_t i, const struct violation *violation)
+{
+    return i < rounds->pending_count && violation_compare_subjects(&rounds->pending[i].violation, violation) == 0;
+}
+
 static struct pending *find_pending(const struct rounds *rounds, const struct violation *violation)
 {
-    for (size_t i = 0; i < rounds->pending_count; i++) {
+    for (size_t i = find_first(rounds, violation); is_about_the_same(rounds, i, violation); i++) {
         if (violation_equals(&rounds->pending[i].violation, violation))
             return &rounds->pending[i];
     }
     return NULL;
 }
 
-/* Whether both are about the same thing, whichever process or attachment is to go for it. */
-static bool same_subject(const struct violation *a, const struct violation *b)
+static int compare_pending(const void *left, const void *right)
 {
-    if (a->rule != b->rule)
-        return false;
-    switch (a->rule) {
-    case RULE_ENV_DEVICES:
-    case RULE_ENV_MEMORY:
-        return a->host == b->host && strcmp(a->uuid, b->uuid) == 0 && strcmp(a->eid, b->eid) == 0;
-    case RULE_MAX_DEVICES:
-    case RULE_MAX_MEMORY:
-        return strcmp(a->username, b->username) == 0;
-    case RULE_NON_ENV_PROCESSES:
-    case RULE_COUNT:
-        break;
-    }
-    return violation_equals(a, b);
-}
+    const struct pending *a = left, *b = right;
 
-/* Since when this is so: who lets processes or attachments take turns gains no time by that. */
-static int64_t begin_of(const struct rounds *rounds, const struct violation *violation, int64_t now)
-{
-    int64_t begin = now;
-
-    for (size_t i = 0; i < rounds->pending_count; i++) {
-        if (same_subject(&rounds->pending[i].violation, violation) && rounds->pending[i].since_ms < begin)
-            begin = rounds->pending[i].since_ms;
-    }
-    return begin;
-}
-
-static int add_pending(struct rounds *rounds, const struct violation *violation, int64_t now, struct genv_error *err)
-{
-    struct pending *grown = reallocarray(rounds->pending, rounds->pending_count + 1, sizeof(*rounds->pending));
-
-    if (!grown)
-        return error_no_memory(err);
-    rounds->pending = grown;
-    grown[rounds->pending_count] = (struct pending){
-        .violation = *violation, .since_ms = begin_of(rounds, violation, now), .seen_ms = now, .round = rounds->round};
-    rounds->pending_count++;
-    return 0;
+    return violation_compare(&a->violation, &b->violation);
 }
 
 static int64_t grace_ms(const struct rounds *rounds)
@@ -71,40 +55,45 @@ static int64_t grace_ms(const struct rounds *rounds)
     return clock_seconds_to_ms(rounds->grace_seconds);
 }
 
-/* Forgets what was over at the last look, and has been for as long as the grace. */
-static void sweep(struct rounds *rounds, int64_t now)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; rounds->pending && i < rounds->pending_count; i++) {
-        const struct pending *pending = &rounds->pending[i];
-
-        if (pending->round == rounds->round || now - pending->seen_ms < grace_ms(rounds))
-            rounds->pending[kept++] = *pending;
-    }
-    rounds->pending_count = kept;
-}
-
-/* What could not be mended, and is still there, is tried again after a while. */
+/* What could not be dealt with, and is still there, is tried again after a while. */
 static bool is_due(const struct rounds *rounds, const struct pending *pending, int64_t now)
 {
-    if (pending->round != rounds->round)
-        return false;
-    if (pending->acted_ms)
-        return rounds->retry && now - pending->acted_ms >= RETRY_MS;
+    if (pending->again_ms)
+        return rounds->retry && now >= pending->again_ms;
     return now - pending->since_ms >= grace_ms(rounds);
 }
 
-/* Returns whether it was there in the round before as well; otherwise it has come back. */
-static bool see(const struct rounds *rounds, struct pending *pending, int64_t now)
+/* @found, since when each, and what became of those that were there before; the others are @ret_new. */
+static int carry_on(const struct rounds *rounds, const struct violation_list *found, const int64_t *since_ms,
+                    int64_t now, struct pending *ret_pending, struct violation_list *ret_new)
 {
-    bool stayed = pending->round + 1 == rounds->round;
+    for (size_t i = 0; i < found->count; i++) {
+        const struct pending *before = find_pending(rounds, &found->items[i]);
+        bool stayed = before && !before->over;
+        int64_t left = since_ms[i] + grace_ms(rounds) - now;
 
-    if (!stayed)
-        pending->acted_ms = 0;
-    pending->round = rounds->round;
-    pending->seen_ms = now;
-    return stayed;
+        ret_pending[i] = (struct pending){
+            .violation = found->items[i], .since_ms = since_ms[i], .again_ms = stayed ? before->again_ms : 0};
+        if (stayed)
+            continue;
+        if (violation_list_add(ret_new, &found->items[i]) < 0)
+            return -ENOMEM;
+        ret_new->items[ret_new->count - 1].left_ms = left > 0 ? (uint64_t)left : 1; /* 0: nobody knows */
+    }
+    return 0;
+}
+
+static int collect_due(const struct rounds *rounds, struct pending *pending, size_t count, int64_t now,
+                       struct violation_list *ret_due)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_due(rounds, &pending[i], now))
+            continue;
+        pending[i].again_ms = now + RETRY_MS;
+        if (violation_list_add(ret_due, &pending[i].violation) < 0)
+            return -ENOMEM;
+    }
+    return violation_list_take_turns(ret_due);
 }
 
 int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t host_count,
@@ -118,32 +107,25 @@ int rounds_look(struct rounds *rounds, const struct enforce_host *hosts, size_t 
         .data = (void *)rounds->limits,
     };
     cleanup_violation_list struct violation_list found = {0};
+    cleanup_free struct pending *pending = NULL;
+    cleanup_free int64_t *since_ms = NULL;
     int64_t now = clock_monotonic_ms();
     int r = enforce_decide(&request, &found, err);
 
-    sweep(rounds, now);
-    rounds->round++;
-    for (size_t i = 0; r == 0 && i < found.count; i++) {
-        const struct violation *violation = &found.items[i];
-        struct pending *pending = find_pending(rounds, violation);
-
-        if (pending && see(rounds, pending, now))
-            continue;
-        if (!pending)
-            r = add_pending(rounds, violation, now, err);
-        if (r == 0 && violation_list_add(ret_new, violation) < 0)
-            r = error_no_memory(err);
-    }
-    for (size_t i = 0; r == 0 && i < rounds->pending_count; i++) {
-        struct pending *pending = &rounds->pending[i];
-
-        if (!is_due(rounds, pending, now))
-            continue;
-        pending->acted_ms = now;
-        if (violation_list_add(ret_due, &pending->violation) < 0)
-            r = error_no_memory(err);
-    }
-    return r;
+    if (r < 0)
+        return r;
+    pending = calloc(found.count + 1, sizeof(*pending));
+    since_ms = calloc(found.count + 1, sizeof(*since_ms));
+    if (!pending || !since_ms || graces_look(&rounds->graces, &found, now, grace_ms(rounds), since_ms) < 0 ||
+        carry_on(rounds, &found, since_ms, now, pending, ret_new) < 0 ||
+        collect_due(rounds, pending, found.count, now, ret_due) < 0)
+        return error_no_memory(err);
+    if (found.count)
+        qsort(pending, found.count, sizeof(*pending), compare_pending);
+    free(rounds->pending);
+    rounds->pending = STEAL_POINTER(pending);
+    rounds->pending_count = found.count;
+    return 0;
 }
 
 void rounds_not_done(struct rounds *rounds, const struct violation_list *due)
@@ -152,8 +134,22 @@ void rounds_not_done(struct rounds *rounds, const struct violation_list *due)
         struct pending *pending = find_pending(rounds, &due->items[i]);
 
         if (pending)
-            pending->acted_ms = 0;
+            pending->again_ms = 0;
     }
+}
+
+void rounds_postpone(struct rounds *rounds, const struct violation *violation)
+{
+    struct pending *pending = find_pending(rounds, violation);
+
+    if (pending)
+        pending->again_ms = clock_monotonic_ms();
+}
+
+void rounds_settle(struct rounds *rounds, const struct violation *violation)
+{
+    for (size_t i = find_first(rounds, violation); is_about_the_same(rounds, i, violation); i++)
+        rounds->pending[i].over = true;
 }
 
 int64_t rounds_next_ms(const struct rounds *rounds)
@@ -161,9 +157,10 @@ int64_t rounds_next_ms(const struct rounds *rounds)
     int64_t now = clock_monotonic_ms(), next = -1;
 
     for (size_t i = 0; i < rounds->pending_count; i++) {
-        int64_t left = rounds->pending[i].since_ms + grace_ms(rounds) - now;
+        const struct pending *pending = &rounds->pending[i];
+        int64_t left = pending->since_ms + grace_ms(rounds) - now;
 
-        if (rounds->pending[i].acted_ms || rounds->pending[i].round != rounds->round)
+        if (pending->again_ms || pending->over)
             continue;
         left = left < 0 ? 0 : left;
         next = next < 0 || left < next ? left : next;
@@ -174,6 +171,7 @@ int64_t rounds_next_ms(const struct rounds *rounds)
 void rounds_release(struct rounds *rounds)
 {
     free(rounds->pending);
+    graces_release(&rounds->graces);
     rounds->pending = NULL;
     rounds->pending_count = 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 /* The file's, then those of the options instead. */
@@ -70,7 +71,7 @@ static int open_journal(struct session *session, struct genv_error *err)
     path = session_journal_path(session->state, named);
     if (!path)
         return error_no_memory(err);
-    r = named ? log_open(path, &session->journal, err) : log_open_own(path, &session->journal, err);
+    r = journal_open(path, !named, &session->journal, err);
     return r == -ENOENT && !named ? 0 : r;
 }
 
@@ -147,24 +148,59 @@ int session_begin(struct session *session, struct genv *g, const struct session_
     return r < 0 ? r : open_journal(session, err);
 }
 
-void session_end(struct session *session)
+static void write_entry(json_t *entry, void *data)
 {
-    limits_release(&session->limits);
-    log_close(session->journal);
-    rounds_release(&session->rounds);
+    struct session *session = data;
+    const struct session_options *options = session->options;
+    struct genv_error err = {0};
+
+    options->tell(entry, options->data);
+    if (open_journal(session, &err) < 0 || (session->journal && journal_write(session->journal, entry, &err) < 0)) {
+        session->failed = true;
+        options->complain(err.message, false, options->data);
+    }
 }
 
 void session_tell(struct session *session, json_t *entry)
 {
-    const struct session_options *options = session->options;
-    struct genv_error err = {0};
+    if (entry && tally_admit(&session->tally, entry, clock_monotonic_ms()))
+        write_entry(entry, session);
+}
 
-    if (!entry)
-        return;
-    options->tell(entry, options->data);
-    if (open_journal(session, &err) < 0 || (session->journal && log_write(session->journal, entry, &err) < 0)) {
+void session_sum_up(struct session *session)
+{
+    tally_sum(&session->tally, clock_monotonic_ms(), false, write_entry, session);
+}
+
+void session_end(struct session *session)
+{
+    tally_sum(&session->tally, clock_monotonic_ms(), true, write_entry, session);
+    tally_release(&session->tally);
+    limits_release(&session->limits);
+    journal_close(session->journal);
+    rounds_release(&session->rounds);
+}
+
+void session_follow_up(struct session *session, const struct violation *violation, enum act_outcome outcome)
+{
+    switch (outcome) {
+    case ACT_DETACHED:
+    case ACT_GONE:
+        rounds_settle(&session->rounds, violation);
+        break;
+    case ACT_BUSY:
         session->failed = true;
-        options->complain(err.message, false, options->data);
+        rounds_postpone(&session->rounds, violation);
+        break;
+    case ACT_FORBIDDEN:
+    case ACT_FAILED:
+        session->failed = true;
+        break;
+    case ACT_TERMINATED: /* it is still there, or its successor is another */
+    case ACT_KILLED:
+    case ACT_WITHHELD:
+    case ACT_OUTCOME_COUNT:
+        break;
     }
 }
 

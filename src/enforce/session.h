@@ -7,6 +7,7 @@
 
 #include "enforce/journal.h"
 #include "enforce/rounds.h"
+#include "enforce/tally.h"
 
 /* What a user may hold at most. */
 struct session_maximum {
@@ -41,7 +42,8 @@ struct session {
     struct limits limits;
     struct stat limits_stat; /* of the file, as it was when it was read */
     struct rounds rounds;
-    struct log *journal;
+    struct journal *journal;
+    struct tally tally;
     bool failed; /* something could not be done */
 };
 
@@ -54,8 +56,14 @@ void session_end(struct session *session);
 int session_look(struct session *session, const struct enforce_host *hosts, size_t host_count,
                  struct violation_list *ret_new, struct violation_list *ret_due, struct genv_error *err);
 
-/* Tells of an entry and writes it into the journal. Takes no reference; NULL, where memory ran out, says nothing. */
+/* Tells of an entry and writes it into the journal; of many of a kind about one user the first ones. Takes no
+ * reference; NULL, where memory ran out, says nothing. */
 void session_tell(struct session *session, json_t *entry);
+/* Tells how many there were besides. session_end() does so too. */
+void session_sum_up(struct session *session);
+
+/* Takes note of what became of @violation: what is over may come back, and what could not be tried is tried again. */
+void session_follow_up(struct session *session, const struct violation *violation, enum act_outcome outcome);
 
 /* The path of the journal of the handle's state directory, unless @named is another one; free() it. */
 char *session_journal_path(const char *state, const char *named);

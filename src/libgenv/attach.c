@@ -1,4 +1,4 @@
-/* Environments get devices, and give them back. */
+/* Environments get devices. */
 #include "libgenv/attach.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include "base/user.h"
 #include "libgenv/quota.h"
 #include "model/device.h"
-#include "model/record.h"
 #include "policy/select.h"
 #include "store/membership.h"
 
@@ -229,67 +228,6 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     r = handle_find_own(g, &envs, eid, &env, err);
     if (r == 0)
         r = attach_locked(g, &envs, env, &supply, request, err);
-    handle_end(g);
-    if (r == 0)
-        supply_return_env(g, &supply, env, &result, ret_env);
-    return r;
-}
-
-/* Whether @env is a user's whose record is not valid. Nothing but its devices is known, so that it cannot be written
- * back without one of them: for root it goes as a whole. */
-static bool is_users_junk(const struct genv *g, const struct genv_env *env)
-{
-    return g->uid == 0 && env->uid != 0 && record_origin(env) == RECORD_INVALID;
-}
-
-static int detach_locked(struct genv *g, struct genv_env *env, const char *device, struct genv_error *err)
-{
-    cleanup_env_content struct genv_env before = {0};
-    size_t kept = 0;
-
-    if (env_copy(env, &before) < 0)
-        return error_no_memory(err);
-    for (size_t i = 0; i < before.attachment_count; i++) {
-        const struct genv_attachment *attachment = &before.attachments[i];
-
-        if (device && !device_is_named(&attachment->device, attachment->index, device))
-            env->attachments[kept++] = *attachment;
-    }
-    if (device && kept == before.attachment_count)
-        return error_set(err, ENODEV, "device %s is not attached", device);
-    if (kept == before.attachment_count)
-        return 0;
-    if (is_users_junk(g, env)) {
-        env->attachment_count = 0;
-        return handle_commit(g, &before, NULL, GENV_REASON_ASKED, err);
-    }
-    env->attachment_count = kept;
-    return handle_commit(g, &before, env, GENV_REASON_ASKED, err);
-}
-
-GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device, struct genv_env **ret_env,
-                            struct genv_error *err)
-{
-    cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
-    cleanup_env_list struct env_list envs = {0};
-    cleanup_supply struct supply supply = {0};
-    struct genv_env *env;
-    int r;
-
-    if (!result)
-        return error_no_memory(err);
-    if (device)
-        supply_take(g, false, &supply);
-    if (supply.failure.code)
-        handle_warn_of_indices(g, &supply.failure);
-    r = handle_begin_allocation(g, eid, &envs, err);
-    if (r < 0)
-        return r;
-    r = handle_find_own(g, &envs, eid, &env, err);
-    if (r == 0 && device)
-        supply_resolve_indices(g, &supply, env);
-    if (r == 0)
-        r = detach_locked(g, env, device, err);
     handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);

@@ -72,7 +72,7 @@ int holding_add(struct holding *holding, size_t host, const struct genv_env *env
         if (!attachment)
             continue;
         held = find_or_add(holding, host, &devices[d], attachment->time);
-        if (!held || add_claim(holding, &(struct claim){host, &devices[d], env, attachment}) < 0)
+        if (!held || add_claim(holding, &(struct claim){host, &devices[d], env, attachment, 0}) < 0)
             return -ENOMEM;
         if (is_before(attachment->time, held->since))
             held->since = attachment->time;
@@ -95,13 +95,16 @@ uint64_t holding_total(const struct holding *holding, enum limit_kind kind)
     return total;
 }
 
-uint64_t holding_memory(const struct holding *holding, size_t first, const struct genv_device *device)
+void holding_share(struct holding *holding)
 {
-    uint64_t memory = 0;
+    for (size_t i = 0; i < holding->count; i++)
+        holding->devices[i].memory = 0;
+    for (size_t i = holding->claim_count; i-- > 0;) {
+        struct claim *claim = &holding->claims[i];
+        struct held_device *held = find(holding, claim->device);
+        uint64_t before = held->memory;
 
-    for (size_t i = first; i < holding->claim_count; i++) {
-        if (holding->claims[i].device == device)
-            memory = add_capacity(memory, holding->claims[i].attachment, device);
+        held->memory = add_capacity(before, claim->attachment, claim->device);
+        claim->share = held->memory - before;
     }
-    return memory;
 }

@@ -19,6 +19,7 @@ struct claim {
     const struct genv_device *device;
     const struct genv_env *env;
     const struct genv_attachment *attachment;
+    uint64_t share; /* holding_share() */
 };
 
 struct holding {
@@ -39,7 +40,7 @@ int holding_add(struct holding *holding, size_t host, const struct genv_env *env
 uint64_t holding_total(const struct holding *holding, enum limit_kind kind);
 /* How much of that the one device is. */
 uint64_t held_device_share(const struct held_device *held, enum limit_kind kind);
-/* How much memory of the device the claims from @first on hold together. */
-uint64_t holding_memory(const struct holding *holding, size_t first, const struct genv_device *device);
+/* Sets how much memory goes with each claim, if those before it have gone already: the last ones go last. */
+void holding_share(struct holding *holding);
 
 #endif

@@ -169,11 +169,43 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
     return true;
 }
 
+static int compare_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+int violation_compare_subjects(const struct violation *a, const struct violation *b)
+{
+    const int orders[] = {
+        compare_u64(a->host, b->host),
+        compare_u64(a->rule, b->rule),
+        compare_u64(a->remedy, b->remedy),
+        compare_u64((uint64_t)a->pid, (uint64_t)b->pid),
+        compare_u64(a->start_time, b->start_time),
+        strcmp(a->eid, b->eid),
+        strcmp(a->uuid, b->uuid),
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+        if (orders[i])
+            return orders[i];
+    }
+    return 0;
+}
+
+int violation_compare(const struct violation *a, const struct violation *b)
+{
+    int order = violation_compare_subjects(a, b);
+
+    if (order)
+        return order;
+    order = compare_u64((uint64_t)a->attached.tv_sec, (uint64_t)b->attached.tv_sec);
+    return order ? order : compare_u64((uint64_t)a->attached.tv_nsec, (uint64_t)b->attached.tv_nsec);
+}
+
 bool violation_equals(const struct violation *a, const struct violation *b)
 {
-    return a->rule == b->rule && a->remedy == b->remedy && a->host == b->host && a->pid == b->pid &&
-           a->start_time == b->start_time && is_same_time(a->attached, b->attached) && strcmp(a->uuid, b->uuid) == 0 &&
-           strcmp(a->eid, b->eid) == 0;
+    return violation_compare(a, b) == 0;
 }
 
 void violation_complete(struct violation *violation, const struct genv_snapshot *snapshot)

@@ -34,6 +34,7 @@ struct violation {
     struct timespec attached; /* of a maximum: when the attachment that goes was made, which says which one it is */
     uint64_t used;            /* bytes, or devices, by the rule */
     uint64_t allowed;
+    uint64_t left_ms; /* what there is left of the grace, for warnings; 0: not known */
 };
 
 struct violation_list {
@@ -47,6 +48,11 @@ void violation_list_release(struct violation_list *list);
 /* Adds a copy. -ENOMEM. */
 int violation_list_add(struct violation_list *list, const struct violation *violation);
 
+/* Puts @list in the order in which to act: processes first, which need no lock, then attachments, those of an
+ * environment together; and of both the users take turns, each in the order that there was. -ENOMEM, nothing changed.
+ */
+int violation_list_take_turns(struct violation_list *list);
+
 /* The sentence about it: "Process 42 (python train.py) of paul uses GPU 1 outside any environment". */
 void violation_describe(const struct violation *violation, struct text *text);
 
@@ -56,6 +62,10 @@ bool violation_holds(const struct violation *violation, const struct genv_snapsh
 
 /* Whether @a and @b are the same process, or attachment, on the same host that breaks the same rule. */
 bool violation_equals(const struct violation *a, const struct violation *b);
+/* An order of violations, by which those are neighbours that differ in nothing but when the attachment was made. */
+int violation_compare(const struct violation *a, const struct violation *b);
+/* The same without that. */
+int violation_compare_subjects(const struct violation *a, const struct violation *b);
 
 /* The violation as JSON, for genv on the host that it is about, which looks for itself who the process is; named as in
  * the journal: {"rule":"env-memory","pid":42,"start_time":98765,"eid":"1573","attached":"2026-11-20T10:14:12.345Z",

@@ -30,6 +30,7 @@ static const struct json_field fields[] = {
     {VALUE("device", JSON_KIND_I32, device)},
     {VALUE("used", JSON_KIND_U64, violation.used), .optional = true},
     {VALUE("allowed", JSON_KIND_U64, violation.allowed), .optional = true},
+    {VALUE("left_ms", JSON_KIND_U64, violation.left_ms), .optional = true},
 };
 static const struct json_table table = {sizeof(struct entry), ARRAY_SIZE(fields), fields};
 

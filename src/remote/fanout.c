@@ -22,9 +22,10 @@
 #define RERUN_LONGEST_MS 1000
 #define START_FAILURES   20 /* in a row, with nothing running */
 #define START_PAUSE_MS   100
-#define READS_MAX        64   /* in a row: more than a pipe holds */
-#define LATELY_MS        2000 /* enough to connect, as a rule */
-#define LOOK_MS          20   /* between looks where there are no pidfds */
+#define ERRORS_MAX       (256 << 10) /* bytes of a job's standard error that are kept, at most */
+#define READS_MAX        64          /* in a row: more than a pipe holds */
+#define LATELY_MS        2000        /* enough to connect, as a rule */
+#define LOOK_MS          20          /* between looks where there are no pidfds */
 #define NEVER            INT64_MAX
 
 enum state {
@@ -135,10 +136,11 @@ static void read_task(struct fanout *fanout, size_t index, int64_t now)
 {
     struct fanout_job *job = &fanout->jobs[index];
     struct task *task = &fanout->tasks[index];
+    const size_t errors_max = fanout->options->output_max < ERRORS_MAX ? fanout->options->output_max : ERRORS_MAX;
 
     if (task->child.out >= 0 && !read_stream(task->child.out, &job->out, fanout->options->output_max, &job->too_long))
         close(steal_fd(&task->child.out));
-    if (task->child.err >= 0 && !read_stream(task->child.err, &job->err, fanout->options->output_max, NULL))
+    if (task->child.err >= 0 && !read_stream(task->child.err, &job->err, errors_max, NULL))
         close(steal_fd(&task->child.err));
     if (job->too_long)
         end(task, now);

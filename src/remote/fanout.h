@@ -25,7 +25,7 @@ struct fanout_job {
 struct fanout_options {
     int64_t timeout_ms; /* for each job, from its start */
     size_t parallel_max;
-    size_t output_max; /* bytes of one stream of one job; standard error is cut there instead */
+    size_t output_max; /* bytes of one stream of one job; standard error is cut there, or at 256 KiB, instead */
     /* Called when job @index has ended, in whatever order; may be NULL. Returns how many milliseconds those that have
      * not ended still get, or -1: as many as before. FANOUT_AGAIN: run this job again, after a short wait and with
      * fewer others at once; if its time is up by then it stays as it is. FANOUT_ANEW: the same at once, since nothing

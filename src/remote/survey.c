@@ -7,7 +7,8 @@
 #include "base/text.h"
 #include "remote/ask.h"
 
-#define STARTS_MAX 8 /* lines that could be where a snapshot begins */
+#define STARTS_MAX 8         /* lines that could be where a snapshot begins */
+#define PARSE_MAX  (8 << 20) /* bytes, of all those together */
 
 /* A survey under way. */
 struct course {
@@ -19,11 +20,15 @@ struct course {
 static int parse_within(const char *text, size_t length, struct genv_snapshot **ret_snapshot)
 {
     const char *end = text + length, *start = text, *line = text;
+    size_t parsed = 0;
 
     while ((line = strstr(line, "\n}\n")))
         end = ++line + 1;
     for (int starts = 0; starts < STARTS_MAX && (start = strstr(start, "\n{")) && start + 1 < end; starts++) {
         start++;
+        parsed += (size_t)(end - start);
+        if (parsed > PARSE_MAX)
+            break;
         if (genv_snapshot_from_json(start, (size_t)(end - start), ret_snapshot, NULL) == 0)
             return 0;
     }

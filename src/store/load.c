@@ -361,6 +361,23 @@ int store_load_holders(struct store *store, const char *eid, struct env_list *li
                 err);
 }
 
+int store_load_named(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)
+{
+    struct loading loading = {.list = list,
+                              .look = {.pid_namespace = store->pid_namespace,
+                                       .directory = &store->root_fd,
+                                       .files.deadline_ms = KERNEL_FILE_CACHED_ONLY}};
+    char name[NAME_MAX + 1];
+    int r = genv_eid_validate(eid, err);
+
+    if (r < 0 || !store_is_taken(store, eid))
+        return r;
+    record_name(eid, name);
+    r = load_record(store, name, eid, &loading, err);
+    liveness_look_release(&loading.look);
+    return r;
+}
+
 size_t store_count_records(const struct store *store, uid_t uid)
 {
     return budget_seen(&store->budget, uid);

@@ -130,23 +130,30 @@ static int open_lock(struct store *store, bool create, int *ret_fd, struct genv_
     return directory_open_lock(store->root_fd, LOCK_NAME, create, store->path, ret_fd, err);
 }
 
-static int lock_exclusively(struct store *store, struct genv_error *err)
+static int refuse_locked(const struct store *store, int fd, enum store_access access, struct genv_error *err)
 {
+    char holder[LOCK_HOLDER_SIZE];
+    const char *remedy = lock_describe_holder(fd, holder) ? "try again, or end that process" : "try again";
+
+    if (access == STORE_TRY)
+        return error_set(err, ETIMEDOUT, "%s is locked by %s: %s", store->path, holder, remedy);
+    return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: %s", store->path,
+                     store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder, remedy);
+}
+
+static int lock_exclusively(struct store *store, enum store_access access, struct genv_error *err)
+{
+    const int64_t limit_ms = access == STORE_TRY ? READ_TIMEOUT_MS : INT64_C(1000) * store->write_timeout_s;
+
     for (;;) {
         cleanup_close int fd = -1;
-        char holder[LOCK_HOLDER_SIZE];
         int r = open_lock(store, true, &fd, err);
 
         if (r < 0)
             return r;
-        r = lock_wait(fd, LOCK_EX, INT64_C(1000) * store->write_timeout_s);
-        if (r == -EAGAIN) {
-            bool named = lock_describe_holder(fd, holder);
-
-            return error_set(err, ETIMEDOUT, "%s has been locked for %u second%s by %s: try again%s", store->path,
-                             store->write_timeout_s, store->write_timeout_s == 1 ? "" : "s", holder,
-                             named ? ", or end that process" : "");
-        }
+        r = lock_wait(fd, LOCK_EX, limit_ms);
+        if (r == -EAGAIN)
+            return refuse_locked(store, fd, access, err);
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);
         if (!is_current(fd, store->root_fd, LOCK_NAME))
@@ -181,13 +188,13 @@ static int open_envs(struct store *store, bool create, struct genv_error *err)
 
 static int open_all(struct store *store, enum store_access access, struct genv_error *err)
 {
-    bool create = access == STORE_WRITE;
+    bool create = access >= STORE_WRITE;
     int r = directory_open(AT_FDCWD, store->path, create, store->path, &store->root_fd, err);
 
     if (r == 0)
         r = open_envs(store, create, err);
-    if (r == 0 && access == STORE_WRITE)
-        r = lock_exclusively(store, err);
+    if (r == 0 && create)
+        r = lock_exclusively(store, access, err);
     if (r == 0 && access == STORE_READ)
         lock_shared(store);
     return r;
@@ -197,7 +204,7 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
 {
     int r = open_all(store, access, err);
 
-    if (r == -ENOENT && access != STORE_WRITE) { /* nobody has used it yet: no error */
+    if (r == -ENOENT && access < STORE_WRITE) { /* nobody has used it yet: no error */
         if (err)
             *err = (struct genv_error){0};
         store_end(store);
@@ -207,7 +214,7 @@ int store_begin(struct store *store, enum store_access access, struct genv_error
         store_end(store);
         return r;
     }
-    store->writing = access == STORE_WRITE;
+    store->writing = access >= STORE_WRITE;
     return 0;
 }
 

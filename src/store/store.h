@@ -16,6 +16,7 @@ enum store_access {
     STORE_GLANCE, /* takes no lock: for one record, which is always whole */
     STORE_READ,
     STORE_WRITE,
+    STORE_TRY, /* STORE_WRITE, but waits for the lock no longer than a look does */
 };
 
 /* Receives a line about what is ignored. */
@@ -32,8 +33,8 @@ int store_set_limits_file(struct store *store, const char *path);
 /* Where the ends of environments that loading finds are added, which lives as long as the store. NULL: nowhere. */
 void store_note_ends(struct store *store, struct event_list *ends);
 
-/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE: makes it; -ETIMEDOUT, and who holds
- * the lock. */
+/* STORE_GLANCE, STORE_READ: a missing directory reads as empty. STORE_WRITE, STORE_TRY: makes it; -ETIMEDOUT, and who
+ * holds the lock. */
 int store_begin(struct store *store, enum store_access access, struct genv_error *err);
 void store_end(struct store *store); /* harmless twice */
 
@@ -46,6 +47,9 @@ int store_load(struct store *store, struct env_list *list, struct genv_error *er
 /* The same for @eid and those alone that may hold devices: all that an allocation depends on. A record that holds none
  * is marked by its mode, so that it need not be read. Dead ones among those are left for store_load(). */
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err);
+/* The same for @eid alone, whoever else there is. Of a record that is not valid nothing is said, and a
+ * kernel whose file would have to be asked for counts as alive. */
+int store_load_named(struct store *store, const char *eid, struct env_list *list, struct genv_error *err);
 /* -EIO: what was loaded can't be all that holds devices, since a record of root's could not be read. (Others may put
  * there what they like, and harm nobody but themselves.) */
 int store_check_known(const struct store *store, struct genv_error *err);

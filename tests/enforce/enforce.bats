@@ -70,6 +70,8 @@ make_env() {
     sleep 0.01
     make_env new alice 1
     local new=$MEMBER
+    start_member alice # or the environment would end with the process that is terminated
+    "$GENV" envs activate --eid new --uid 60601 --pid "$MEMBER"
     world "$old:1" "$new:1"
     run enforce --max-devices-per-user 2
     [[ -z $output ]]
@@ -78,8 +80,8 @@ make_env() {
     [[ $status == 0 && ${#lines[@]} == 4 ]]
     [[ ${lines[0]} == "Environment new of 60601 holds GPU 1, and 60601 holds 2 devices, of at most 1" ]]
     [[ ${lines[1]} == "Process $new (sleep 1000) of environment new of 60601 uses GPU 1, and 60601 holds 2 devices, of at most 1" ]]
-    [[ ${lines[2]} == "Detached GPU 1 from environment new of 60601" ]]
-    [[ ${lines[3]} == "Terminated process $new (sleep 1000) of 60601" ]]
+    [[ ${lines[2]} == "Terminated process $new (sleep 1000) of 60601" ]]
+    [[ ${lines[3]} == "Detached GPU 1 from environment new of 60601" ]]
     lives "$old"
     run ! lives "$new"
     [[ $("$GENV" devices find --eid old) == 0 ]]
@@ -97,10 +99,10 @@ plant() {
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 4 ]]
     [[ ${lines[2]} == 'Detached GPU 1 from environment hog of 60601' ]]
-    [[ ${lines[3]} == 'Environment hog of 60601 no longer holds GPU 0' ]]
+    [[ ${lines[3]} == 'Detached GPU 0 from environment hog of 60601' ]]
     [[ ! -e $ENVS/hog.json ]]
     run jq -c 'select(.event == "detached") | [.uuid, .reason]' "$GENV_TMPDIR/enforcement.log"
-    [[ $output == '["GPU-b","asked"]' ]]
+    [[ $output == $'["GPU-b","asked"]\n["GPU-a","asked"]' ]]
     make_env next bob 2
     run --separate-stderr enforce --max-devices-per-user 2
     [[ $status == 0 && -z $output$stderr ]]

@@ -99,6 +99,8 @@ lives() {
     make_env one second 1
     make_env two third 2
     local third=$member
+    start_member # or the environment would end with the process that is terminated
+    there two envs activate --eid third --uid "$(id -u "$BOB")" --pid "$member"
     world two "$third:1"
     run enforce --max-devices-per-user 4
     [[ $status == 0 && -z $output ]]
@@ -179,6 +181,20 @@ END
     [[ $status == 0 && $(sort -u "$HOSTS/one/told" | wc -l) == 600 && $(wc -l <"$HOSTS/one/told") == 600 ]]
     grep '^\[one\] ?]0;owned??\[two\] Process 1 terminated$' <<<"$output"
     [[ $output != *$'\e'* && $output != *$'\n[two]'* ]]
+}
+
+@test "what is put back on a host is detached again" {
+    make_env one back 1
+    cp -p "$HOSTS/one/state/envs/back.json" "$HOSTS/record"
+    as_alice genv remote -H one -l root enforce --interval 0.5 --max-devices-per-user 0 >"$HOSTS/log" 2>&1 3>&- &
+    local service=$! i
+    for ((i = 1; i <= 3; i++)); do
+        hosts_wait_for '(($(grep -c "^\[one\] Detached GPU 0 from environment back" "$HOSTS/log") >= '"$i"'))'
+        cp -p "$HOSTS/record" "$HOSTS/again"
+        mv "$HOSTS/again" "$HOSTS/one/state/envs/back.json"
+    done
+    kill "$(pgrep -P "$service" -x genv || echo "$service")"
+    wait "$service"
 }
 
 @test "as a service it keeps looking, and ends when told to" {

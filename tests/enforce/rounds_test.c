@@ -61,7 +61,7 @@ static void grace_comes_between(void **state)
     assert_in_range(rounds_next_ms(&rounds), 0, 50);
     nanosleep(&grace, NULL);
     assert_int_equal(rounds_next_ms(&rounds), 0);
-    look(&rounds, 2, 1, 1);
+    look(&rounds, 2, 1, 2); /* one more process gives the user no more time */
     look(&rounds, 0, 0, 0);
     nanosleep(&grace, NULL);
     look(&rounds, 2, 2, 0); /* what ended in time has its grace anew */
@@ -113,7 +113,64 @@ static void taking_turns_gains_no_time(void **state)
     rounds_release(&rounds);
 }
 
+/* An attachment over a maximum of none, made at @time. */
+static void hold(struct rounds *rounds, time_t time, size_t expected_new, size_t expected_due,
+                 struct violation *ret_violation)
+{
+    struct genv_attachment attachment = {.device.uuid = "GPU-0", .time = {.tv_sec = time}};
+    struct genv_device device = {.id.uuid = "GPU-0", .total_memory = 16};
+    struct genv_env env = {.eid = "a", .attachments = &attachment, .attachment_count = 1};
+    struct genv_snapshot snapshot = {.devices = &device, .device_count = 1, .envs = &env, .env_count = 1};
+    struct enforce_host host = {"", &snapshot};
+    cleanup_violation_list struct violation_list found = {0}, due = {0};
+
+    assert_int_equal(rounds_look(rounds, &host, 1, &found, &due, NULL), 0);
+    assert_int_equal(found.count, expected_new);
+    assert_int_equal(due.count, expected_due);
+    if (due.count)
+        *ret_violation = due.items[0];
+}
+
+static void what_was_settled_and_is_there_again_is_due_again(void **state)
+{
+    struct limit none = {.subject = LIMIT_ANYONE, .kind = LIMIT_DEVICES, .maximum = 0};
+    const struct limits limits = {.items = &none, .count = 1};
+    struct rounds rounds = {.rules = 1U << RULE_MAX_DEVICES, .limits = &limits, .retry = true};
+    struct violation violation;
+
+    (void)state;
+    hold(&rounds, 1, 1, 1, &violation);
+    hold(&rounds, 1, 0, 0, &violation); /* nobody has said what became of it */
+    for (int i = 0; i < 3; i++) {
+        rounds_settle(&rounds, &violation);
+        assert_int_equal(rounds_next_ms(&rounds), -1); /* it is over as far as anybody knows */
+        hold(&rounds, 1, 1, 1, &violation);            /* and the very same is put back */
+    }
+    violation.attached.tv_sec = 0; /* as another host tells of it */
+    rounds_settle(&rounds, &violation);
+    hold(&rounds, 1, 1, 1, &violation);
+    rounds_release(&rounds);
+}
+
+static void what_could_not_be_tried_is_due_again(void **state)
+{
+    struct limit none = {.subject = LIMIT_ANYONE, .kind = LIMIT_DEVICES, .maximum = 0};
+    const struct limits limits = {.items = &none, .count = 1};
+    struct rounds rounds = {.rules = 1U << RULE_MAX_DEVICES, .limits = &limits, .retry = true};
+    struct violation violation;
+
+    (void)state;
+    hold(&rounds, 1, 1, 1, &violation);
+    rounds_postpone(&rounds, &violation);
+    assert_int_equal(rounds_next_ms(&rounds), -1); /* no reason to look sooner */
+    hold(&rounds, 1, 0, 1, &violation);
+    hold(&rounds, 1, 0, 0, &violation);
+    rounds_release(&rounds);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_was_settled_and_is_there_again_is_due_again),
+    cmocka_unit_test(what_could_not_be_tried_is_due_again),
     cmocka_unit_test(taking_turns_gains_no_time),
     cmocka_unit_test(each_is_new_and_due_once),
     cmocka_unit_test(grace_comes_between),
