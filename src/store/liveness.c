@@ -60,9 +60,9 @@ static bool nested_lives(struct liveness_look *look, const struct genv_env *env,
         look->nested_known = proc_list_nested(&look->nested, &look->nested_count) < 0 ? -1 : 1;
     if (look->nested_known < 0)
         return true;
-    found = look->nested_count
-                ? bsearch(&key, look->nested, look->nested_count, sizeof(*look->nested), proc_nested_compare)
-                : NULL;
+    if (!look->nested_count)
+        return false;
+    found = bsearch(&key, look->nested, look->nested_count, sizeof(*look->nested), proc_nested_compare);
     end = look->nested + look->nested_count;
     while (found && found > look->nested && found[-1].inner == process->pid)
         found--;
