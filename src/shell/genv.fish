@@ -84,7 +84,7 @@ function __genv_clean
             set -eg __genv_unwrapped
         end
     end
-    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_witness __genv_sign __genv_given
+    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_file __genv_witness __genv_sign __genv_given
         set -eg $__genv_name
     end
 end
@@ -94,12 +94,9 @@ end
 # by is not as it was at the last look.
 function __genv_look
     if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
-        set -l __genv_file /var/tmp/genv
-        test -n "$GENV_TMPDIR"; and set __genv_file $GENV_TMPDIR
-        set __genv_file "$__genv_file/envs/$GENV_ENVIRONMENT_ID.json"
         set -l __genv_record
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
-        if test -f $__genv_file -a -O $__genv_file; and not test -L $__genv_file
+        if test -f "$__genv_file" -a -O "$__genv_file"; and not test -L $__genv_file
             read -z __genv_record <$__genv_file
         end
         test -n "$__genv_witness"; and __genv_listen
@@ -118,6 +115,15 @@ end
 
 # The record is that from before, so that a change meanwhile is seen at the next look.
 function __genv_refresh -S
+    set -l __genv_state /var/tmp/genv
+    test -n "$GENV_TMPDIR"; and set __genv_state $GENV_TMPDIR
+    if test "$__genv_file" != "$__genv_state/envs/$GENV_ENVIRONMENT_ID.json"
+        # Put together once, which takes as long as half of a look.
+        set -g __genv_file "$__genv_state/envs/$GENV_ENVIRONMENT_ID.json"
+        if test -f "$__genv_file" -a -O "$__genv_file"; and not test -L $__genv_file
+            read -z __genv_record <$__genv_file
+        end
+    end
     set -l __genv_code
     @GENV@ --shell=fish:$fish_pid shell-update $__genv_given | read -z __genv_code
     eval $__genv_code
@@ -141,8 +147,8 @@ end
 function __genv_exit --on-event fish_exit
     test -n "$GENV_ENVIRONMENT_ID"; or return
     set -l __genv_files /proc/$fish_pid/task/*/children
-    for __genv_file in $__genv_files
-        if read -l __genv_children <$__genv_file; and test -n "$__genv_children"
+    for __genv_task in $__genv_files
+        if read -l __genv_children <$__genv_task; and test -n "$__genv_children"
             set __genv_files
             break
         end

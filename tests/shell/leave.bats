@@ -123,7 +123,7 @@ END
     [[ $TEST_SHELL != fish ]] || skip 'fish has none'
     type_into "$CODE" <<'END'
 genv activate --id mine --gpus 1
-coproc sleep 1000
+coproc cat
 exit
 END
     said ''
@@ -140,10 +140,12 @@ echo more' EXIT
 before=$(trap)
 genv activate --id mine --gpus 1
 sleep 1000 >/dev/null 2>&1 &
+echo $! >>started
 genv deactivate 2>/dev/null
 [ "$(trap)" = "$before" ] && echo restored
 genv activate --id yours --gpus 1
 sleep 1000 >/dev/null 2>&1 &
+echo $! >>started
 exit 5
 END
         run --separate-stderr bash $option script 3>&-
@@ -170,7 +172,7 @@ END
         type_into "$CODE" <<'END'
 genv activate --id mine --gpus 2
 start "sleep 1000"
-give job $(pgrep -P $me -x sleep)
+give job $(tail -n 1 started)
 bash use $job
 genv detach --index 1
 genv detach
@@ -178,7 +180,7 @@ say $job
 END
         job=$(cat "$SAID")
         kill -9 "$job"
-        [[ -s complaints ]] && break
+        ! grep -q 'still uses' complaints || break
     done
     grep -q -x "genv: warning: process $job (sleep 1000) still uses device 0, which others can attach now: 'kill $job' ends it" \
         complaints

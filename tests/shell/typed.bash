@@ -10,7 +10,7 @@ setup_typed() {
 say() { printf "%s\n" "$*" >>"$SAID"; }
 give() { export "$1=$2"; }
 take() { unset "$1"; }
-start() { eval "$1 &"; }
+start() { eval "$1 &"; echo "$!" >>started; }
 shows() { case $PS1 in *"$1"*) say "shows $1" ;; *) say "shows no $1" ;; esac; }
 me=$$
 PS1="> "
@@ -20,7 +20,7 @@ END
 function say; echo $argv >>$SAID; end
 function give; set -gx $argv; end
 function take; set -e $argv[1]; end
-function start; eval "$argv[1] &"; end
+function start; eval "$argv[1] &"; echo $last_pid >>started; end
 function fish_prompt; echo -n '> '; end
 function shows
     string match -q "*$argv[1]*" -- (fish_prompt); and say "shows $argv[1]"; or say "shows no $argv[1]"
@@ -30,7 +30,12 @@ END
 }
 
 teardown_typed() {
+    local pid
     [[ -z ${holder-} ]] || kill -9 "$holder" 2>/dev/null || :
+    cd "$BATS_TEST_TMPDIR" || return
+    for pid in $(cat started 2>/dev/null); do
+        kill -9 "$pid" 2>/dev/null || :
+    done
     [[ -z ${scratch-} ]] || rm -rf "$scratch"
 }
 
