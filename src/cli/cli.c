@@ -84,7 +84,7 @@ int cli_own_env(struct cli *cli, const char *eid, struct genv_env **ret_env, str
 
     if (r == 0)
         r = genv_env_get(cli->genv, eid, &env, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (geteuid() != 0 && env->uid != geteuid()) {
         genv_env_username(env, owner);
