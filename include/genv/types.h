@@ -108,6 +108,7 @@ struct genv_env {
     char eid[GENV_EID_MAX + 1];
     uid_t uid;                         /* the owner of the record, never a claim inside it */
     char username[GENV_USERNAME_SIZE]; /* as another host told it; "" for this one: see genv_env_username() */
+    bool counted_otherwise; /* CUDA counts this machine's devices otherwise: CUDA_VISIBLE_DEVICES is to have UUIDs */
     struct timespec created;
     struct genv_config config;
     struct genv_process *processes;
@@ -116,7 +117,6 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
-    bool counted_otherwise; /* CUDA counts this machine's devices otherwise: CUDA_VISIBLE_DEVICES is to have UUIDs */
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
 };
 
