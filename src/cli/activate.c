@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/saved.h"
+#include "cli/sharers.h"
 
 struct values {
     const char *eid;
@@ -64,15 +65,13 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
     cleanup_snapshot struct genv_snapshot *snapshot = NULL;
     cleanup_env struct genv_env *env = NULL;
     cleanup_text struct text list = TEXT_INIT;
-    bool is_eid = genv_eid_validate(word, NULL) == 0;
+    struct genv_error refusal = {0};
     size_t count;
-    int r;
+    int r, found = genv_eid_validate(word, NULL) == 0 ? cli_own_env(cli, word, &env, &refusal) : -ENOENT;
 
-    if (is_eid) {
-        copy_string(ret_eid, GENV_EID_MAX + 1, word);
-        if (genv_env_get(cli->genv, word, &env, NULL) == 0)
-            return 1;
-    }
+    copy_string(ret_eid, GENV_EID_MAX + 1, word);
+    if (found == 0)
+        return 1;
     r = genv_snapshot_take(cli->genv, GENV_DEPTH_ENVS, &snapshot, err);
     if (r < 0)
         return r;
@@ -84,6 +83,8 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
     if (count > 1)
         return error_set(err, EINVAL, "%zu environments are called '%s': choose one by its identifier: %s", count, word,
                          list.data);
+    if (found == -EPERM) /* another user's, whose identifier hides no name of one's own */
+        return error_set(err, EPERM, "%s", refusal.message);
     if (joins)
         return error_set(err, ENOENT,
                          "no environment of yours has the name or identifier '%s': create one with 'genv activate "
@@ -199,6 +200,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     }
     if (cli->span == SHELL_IS_SUBSHELL)
         tell_of_subshell(env);
+    if (reservation.over_subscribe)
+        sharers_warn(cli, env);
     if (env->attachment_count && isatty(STDERR_FILENO)) /* a script is told by its exit status */
         cli_add_attachment_line(&cli->output, env);
     return r > 0 ? -err->code : 0; /* active, but detached */

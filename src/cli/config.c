@@ -163,7 +163,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = change(cli, &request, &env, err);
     if (r == 0 && request.has_value && request.fields == GENV_CONFIG_GPUS && isatty(STDERR_FILENO) &&
         env->config.gpus != (int)env->attachment_count)
-        text_addf(&cli->output, "It applies at the next 'genv attach'.\n");
+        program_complain("it applies at the next 'genv attach'");
     updated = cli_update_shell(cli, env, r < 0 ? NULL : err);
     if (r < 0 || updated < 0)
         return r < 0 ? r : updated;

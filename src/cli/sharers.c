@@ -37,19 +37,34 @@ static bool add_sharers(struct text *sharers, const struct genv_snapshot *snapsh
     return sharers->length && (whole || (total && reserved > total));
 }
 
+static bool has_sharers(const struct genv_snapshot *snapshot, const struct genv_env *env)
+{
+    for (size_t i = 0; i < snapshot->env_count; i++) {
+        for (size_t k = 0; k < env->attachment_count && strcmp(snapshot->envs[i].eid, env->eid) != 0; k++) {
+            if (genv_env_attachment(&snapshot->envs[i], env->attachments[k].device.uuid))
+                return true;
+        }
+    }
+    return false;
+}
+
 void sharers_warn(struct cli *cli, const struct genv_env *env)
 {
-    cleanup_snapshot struct genv_snapshot *snapshot = NULL;
+    cleanup_snapshot struct genv_snapshot *envs = NULL, *snapshot = NULL;
 
-    if (!env->attachment_count || genv_snapshot_take(cli->genv, GENV_DEPTH_DEVICES, &snapshot, NULL) < 0)
+    /* Without the devices first: nobody is to wait for a driver to be told that nobody shares. */
+    if (!env->attachment_count || genv_snapshot_take(cli->genv, GENV_DEPTH_ENVS, &envs, NULL) < 0 ||
+        !has_sharers(envs, env))
+        return;
+    if (genv_snapshot_take(cli->genv, GENV_DEPTH_DEVICES, &snapshot, NULL) < 0)
         return;
     for (size_t i = 0; i < env->attachment_count; i++) {
         cleanup_text struct text sharers = TEXT_INIT, line = TEXT_INIT;
 
         if (!add_sharers(&sharers, snapshot, env, &env->attachments[i]) || sharers.failed)
             continue;
-        text_addf(&line, "device %d is shared beyond what it has, with environment %s", env->attachments[i].index,
-                  sharers.data);
+        text_addf(&line, "device %d is over-subscribed: it is also attached to environment %s",
+                  env->attachments[i].index, sharers.data);
         if (!line.failed)
             cli_warn(cli, line.data);
     }

@@ -39,11 +39,11 @@ static bool is_choice(const struct genv_env *env, const char *value)
             const struct genv_attachment *attachment = &env->attachments[i];
 
             snprintf(index, sizeof(index), "%d", attachment->index);
-            if ((strlen(index) == length && strncmp(word, index, length) == 0) ||
+            if ((!env->counted_otherwise && strlen(index) == length && strncmp(word, index, length) == 0) ||
                 (length > strlen("GPU-") && strncmp(word, attachment->device.uuid, length) == 0))
                 break;
         }
-        if (i == env->attachment_count && strncmp(word, "-1", length) != 0)
+        if (i == env->attachment_count && (length != strlen("-1") || strncmp(word, "-1", length) != 0))
             return false;
         word += length + (word[length] == ',');
     }

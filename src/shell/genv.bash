@@ -168,7 +168,8 @@ __genv_path() {
 
 # The mark in front of the prompt, which others may have built anew.
 __genv_show() {
-    if [[ ${GENV_PROMPT-} == @(0|off) || ! ${PS1+set} || ${PS1@a} == *r* || $PS1 == *'(genv) '* ]]; then
+    if [[ ${GENV_PROMPT-} == @(0|off) || ! ${PS1+set} || ${PS1@a} == *r* || $PS1 == *'(genv) '* ||
+        $PS1 == *'genv prompt'* ]]; then
         \builtin return 0
     fi
     __genv_prompt=1
@@ -189,6 +190,8 @@ __genv_look() {
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             \builtin mapfile __genv_record <"$__genv_file" || \builtin :
+        elif [[ $EUID == 0 ]]; then # root, in the environment of a user: genv looks each time
+            __genv_seen=
         fi
         if [[ ${__genv_witness-} ]]; then
             __genv_listen
@@ -203,7 +206,7 @@ __genv_look() {
     if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
-        [[ ${PROMPT_COMMAND[*]-} == *__genv_look ]] || __genv_hook
+        [[ ${PROMPT_COMMAND[*]-} == *__genv_hooked-:}'"' ]] || __genv_hook
     fi
     \builtin return "$1"
 }
@@ -248,17 +251,16 @@ __genv_exit() {
     if [[ ${GENV_ENVIRONMENT_ID-} && ${__genv_children-} ]]; then
         @GENV@ "--shell=bash:$__genv_pid" shell-exit || \builtin :
     fi
-    # The user's trap sees the status, which would end the shell here.
-    \builtin set +e
     \builtin return "$1"
 }
 
-# In front of the user's own trap. A subshell is shown that of its parent, and so gets none.
+# In front of the user's own trap, which sees the status: that of a list ends no shell. A subshell is shown the trap of
+# its parent, and so gets none.
 __genv_trap() {
     if [[ $BASH_SUBSHELL == 0 ]]; then
         __genv_read_trap
         if [[ $__genv_trap != __genv_exit* ]]; then
-            \builtin trap -- "__genv_exit${__genv_trap:+$'\n'$__genv_trap}" EXIT
+            \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
         fi
         \builtin unset -v __genv_trap
     fi
@@ -267,9 +269,9 @@ __genv_trap() {
 __genv_untrap() {
     if [[ $BASH_SUBSHELL == 0 ]]; then
         __genv_read_trap
-        if [[ $__genv_trap == __genv_exit ]]; then
+        if [[ $__genv_trap == '__genv_exit && \builtin :' ]]; then
             \builtin trap - EXIT
-        elif [[ $__genv_trap == __genv_exit$'\n'* ]]; then
+        elif [[ $__genv_trap == '__genv_exit && \builtin :'$'\n'* ]]; then
             \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
         fi
         \builtin unset -v __genv_trap
@@ -291,47 +293,72 @@ __genv_watch() {
     __genv_given=$3
 }
 
-# Has the look come last before each prompt, behind what builds prompts and variables.
+# Has the look come last before each prompt, behind what builds prompts and variables. It is a part of a text where it
+# can be, which others keep when they put theirs around it, and which may be exported to shells that know nothing of it.
+# bash-preexec and VS Code tell by a DEBUG trap which command is the user's: what came behind theirs would be taken for
+# one, and they have places for what comes before.
 __genv_hook() {
+    \builtin local __genv_last
     if [[ $- != *i* || ${PROMPT_COMMAND[*]@a} == *r* ]]; then
         \builtin return 0
     fi
-    if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then
-        # One text, which may be exported to shells that know nothing of it.
-        __genv_hooked=__genv_look
-        if [[ ${PROMPT_COMMAND-} != *'"${__genv_hooked-:}"' ]]; then
-            __genv_unhook
-            PROMPT_COMMAND+=${PROMPT_COMMAND:+$'\n'}'"${__genv_hooked-:}"'
+    __genv_hooked=__genv_look
+    if [[ ${bash_preexec_imported-}${__bp_imported-} ]]; then
+        if [[ " ${precmd_functions[*]-} " != *' __genv_look '* ]]; then
+            precmd_functions+=(__genv_look)
         fi
-    elif [[ ! ${PROMPT_COMMAND[*]+set} || ${PROMPT_COMMAND[${#PROMPT_COMMAND[@]} - 1]} != __genv_look ]]; then
+    elif [[ ${__vsc_original_prompt_command+set} ]]; then
+        if [[ $__vsc_original_prompt_command != *'"${__genv_hooked-:}"'* ]]; then
+            __vsc_original_prompt_command+=${__vsc_original_prompt_command:+$'\n'}'"${__genv_hooked-:}"'
+        fi
+        if [[ ${PROMPT_COMMAND-} == __vsc_prompt_cmd ]]; then # which runs nothing else
+            PROMPT_COMMAND=__vsc_prompt_cmd_original
+        fi
+    elif [[ ${#PROMPT_COMMAND[@]} -gt 1 ]]; then
+        __genv_last=${PROMPT_COMMAND[*]: -1}
+        if [[ $__genv_last != *'"${__genv_hooked-:}"' ]]; then
+            __genv_unhook
+            PROMPT_COMMAND+=('"${__genv_hooked-:}"')
+            __genv_hooked=__genv_look
+        fi
+    elif [[ ${PROMPT_COMMAND-} != *'"${__genv_hooked-:}"' ]]; then
         __genv_unhook
-        # The first element is that of others, who know of no others.
-        PROMPT_COMMAND=("${PROMPT_COMMAND[@]-}" __genv_look)
+        PROMPT_COMMAND+=${PROMPT_COMMAND:+$'\n'}'"${__genv_hooked-:}"'
+        __genv_hooked=__genv_look
     fi
 }
 
+# Takes the look out again, wherever it is.
 __genv_unhook() {
-    \builtin local __genv_command __genv_exported=${PROMPT_COMMAND[*]@a}
-    \builtin local -a __genv_commands
-    __genv_commands=()
-    for __genv_command in "${PROMPT_COMMAND[@]-}"; do
-        if [[ $__genv_command != __genv_look ]]; then
-            __genv_command=${__genv_command%'"${__genv_hooked-:}"'}
-            __genv_commands+=("${__genv_command%$'\n'}")
+    \builtin local __genv_index __genv_command
+    \builtin unset -v __genv_hooked
+    for __genv_index in "${!PROMPT_COMMAND[@]}"; do
+        if [[ ${PROMPT_COMMAND[*]@a} == *r* ]]; then
+            \builtin return 0
+        fi
+        __genv_command=${PROMPT_COMMAND[__genv_index]}
+        if [[ $__genv_command == *'"${__genv_hooked-:}"'* ]]; then
+            __genv_command=${__genv_command//$'\n''"${__genv_hooked-:}"'/}
+            __genv_command=${__genv_command//'"${__genv_hooked-:}"'/}
+            if [[ ${PROMPT_COMMAND[*]@a} != *a* && ($__genv_command || ${PROMPT_COMMAND[*]@a} == *x*) ]]; then
+                # shellcheck disable=SC2178 # not an array, and not to become one
+                PROMPT_COMMAND=$__genv_command
+            elif [[ $__genv_command ]]; then
+                PROMPT_COMMAND[__genv_index]=$__genv_command
+            elif [[ ${PROMPT_COMMAND[*]@a} == *a* && ${#PROMPT_COMMAND[@]} -gt 1 ]]; then
+                \builtin unset -v "PROMPT_COMMAND[$__genv_index]"
+            else
+                \builtin unset -v PROMPT_COMMAND
+            fi
         fi
     done
-    if [[ ! ${PROMPT_COMMAND[*]+set} || ${PROMPT_COMMAND[*]@a} == *r* ]]; then
-        \builtin return 0
-    fi
-    \builtin unset -v PROMPT_COMMAND __genv_hooked
-    if ((${#__genv_commands[@]} > 1)); then
-        PROMPT_COMMAND=("${__genv_commands[@]}")
-    elif [[ ${__genv_commands[*]-} ]]; then
-        # shellcheck disable=SC2178 # one that is no array any more
-        PROMPT_COMMAND=${__genv_commands[*]}
-    fi
-    if [[ $__genv_exported == *x* ]]; then
-        \builtin export PROMPT_COMMAND
+    for __genv_index in "${!precmd_functions[@]}"; do
+        if [[ ${precmd_functions[__genv_index]} == __genv_look ]]; then
+            \builtin unset -v "precmd_functions[$__genv_index]"
+        fi
+    done
+    if [[ ${__vsc_original_prompt_command+set} ]]; then
+        __vsc_original_prompt_command=${__vsc_original_prompt_command//'"${__genv_hooked-:}"'/}
     fi
 }
 

@@ -195,9 +195,9 @@ Configuration
     expect 0 $'Environment is active (one)\nAttached to GPUs at indices 0\n\nConfiguration' genv status
     [ -z "$stderr" ]
     GENV_ENVIRONMENT_ID=two run -0 --separate-stderr genv attach --index 0 -o
-    [[ $stderr == "genv: warning: device 0 is shared beyond what it has, with environment one of "* ]]
+    [[ $stderr == "genv: warning: device 0 is over-subscribed: it is also attached to environment one of "* ]]
     run -0 --separate-stderr genv status
-    [[ $stderr == "genv: warning: device 0 is shared beyond what it has, with environment two of "* ]]
+    [[ $stderr == "genv: warning: device 0 is over-subscribed: it is also attached to environment two of "* ]]
     genv detach
     genv config gpu-memory 4g
     GENV_ENVIRONMENT_ID=two genv detach

@@ -331,3 +331,57 @@ say $PROMPT_COMMAND
 END
     said $'x=1\nx=1'
 }
+
+# As VS Code's shell integration tells by a DEBUG trap which command is the user's: what runs behind it, before the prompt,
+# would be taken for one.
+@test "what tells the user's commands by a DEBUG trap is told of theirs alone, and PROMPT_COMMAND stays exported" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    cat >build <<'END'
+waiting=
+tell() { if [[ $waiting ]]; then waiting=; echo "$BASH_COMMAND" >>commands; fi; }
+__vsc_prompt_cmd_original() {
+    for command in "${__vsc_original_prompt_command[@]}"; do eval "${command:-}"; done
+    waiting=1
+}
+__vsc_original_prompt_command=${PROMPT_COMMAND-}
+PROMPT_COMMAND=__vsc_prompt_cmd_original
+trap tell DEBUG
+END
+    type_into "$CODE" ./build <<'END'
+: one
+genv activate --gpus 1
+: two
+$GENV_BIN detach
+say $CUDA_VISIBLE_DEVICES
+genv deactivate
+: three
+END
+    said -1
+    cat commands
+    run ! grep -q __genv commands
+    grep -q -x ': one' commands
+    grep -q -x ': two' commands
+    grep -q -x ': three' commands
+    echo "export PROMPT_COMMAND='x=1'" >build
+    type_into ./build "$CODE" <<'END'
+say "$(env | grep -c '^PROMPT_COMMAND=')"
+END
+    said 1
+}
+
+@test "with bash-preexec it is one of the functions before a prompt" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    cat >build <<'END'
+bash_preexec_imported=defined
+precmd_functions=()
+PROMPT_COMMAND='for each in "${precmd_functions[@]}"; do "$each"; done'
+END
+    type_into ./build "$CODE" <<'END'
+genv activate --gpus 1
+$GENV_BIN detach
+say "$CUDA_VISIBLE_DEVICES $PROMPT_COMMAND"
+genv shell --deinit
+say "${precmd_functions[*]}:"
+END
+    said $'-1 for each in "${precmd_functions[@]}"; do "$each"; done\n:'
+}
