@@ -1,6 +1,7 @@
 /* A shell leaves, and what it has left running stays in the environment. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -23,10 +24,16 @@ static bool is_or_descends_from(pid_t pid, pid_t ancestor)
     return pid == ancestor;
 }
 
-/* The pipe that descriptor @name in @directory, /proc/PID/fd, leads to. */
-static bool find_pipe(DIR *directory, const char *name, struct stat *ret_pipe)
+/* The pipe that descriptor @name in @directory, /proc/PID/fd, leads to, and which end it is: S_IRUSR or S_IWUSR. */
+static bool find_pipe(DIR *directory, const char *name, struct stat *ret_pipe, mode_t *ret_end)
 {
-    return fstatat(dirfd(directory), name, ret_pipe, 0) == 0 && S_ISFIFO(ret_pipe->st_mode);
+    struct stat link;
+
+    if (fstatat(dirfd(directory), name, ret_pipe, 0) < 0 || !S_ISFIFO(ret_pipe->st_mode) ||
+        fstatat(dirfd(directory), name, &link, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    *ret_end = link.st_mode & (S_IRUSR | S_IWUSR);
+    return true;
 }
 
 static DIR *open_descriptors(pid_t pid)
@@ -37,21 +44,25 @@ static DIR *open_descriptors(pid_t pid)
     return opendir(path);
 }
 
-/* Whether standard input or output of @child is a pipe that the shell holds: a coprocess, a helper of its prompt. */
+/* Whether standard input or output of @child is a pipe whose other end the shell holds: a coprocess, a helper of its
+ * prompt. (A script's own output, kept as another descriptor, is the same end.) */
 static bool is_coprocess(pid_t shell, pid_t child)
 {
+    static const char *const standard[] = {"0", "1"};
     cleanup_closedir DIR *ours = open_descriptors(shell), *theirs = open_descriptors(child);
-    struct dirent *entry;
     struct stat pipe, other;
+    struct dirent *entry;
+    mode_t end, other_end;
 
     while (ours && theirs && (entry = readdir(ours))) {
         uint64_t fd;
 
         if (text_to_u64(entry->d_name, INT32_MAX, &fd) < 0 || fd < SHELL_FD_MIN ||
-            !find_pipe(ours, entry->d_name, &pipe))
+            !find_pipe(ours, entry->d_name, &pipe, &end))
             continue;
-        for (const char *const *name = (const char *const[]){"0", "1", NULL}; *name; name++) {
-            if (find_pipe(theirs, *name, &other) && pipe.st_dev == other.st_dev && pipe.st_ino == other.st_ino)
+        for (size_t i = 0; i < ARRAY_SIZE(standard); i++) {
+            if (find_pipe(theirs, standard[i], &other, &other_end) && pipe.st_dev == other.st_dev &&
+                pipe.st_ino == other.st_ino && end != other_end)
                 return true;
         }
     }

@@ -119,6 +119,18 @@ END
     [ -n "$(heirs)" ]
 }
 
+@test "a script that keeps its output, a pipe, as another descriptor hands over as well" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish keeps no descriptors'
+    type_into "$CODE" <<'END'
+exec > >(cat >/dev/null)
+exec 7>&1
+genv activate --id mine --gpus 1
+start "sleep 1000"
+exit
+END
+    is_held
+}
+
 @test "a coprocess ends with the shell" {
     [[ $TEST_SHELL != fish ]] || skip 'fish has none'
     type_into "$CODE" <<'END'
