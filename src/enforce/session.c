@@ -169,9 +169,8 @@ static void write_entry(json_t *entry, void *data)
 
 void session_tell(struct session *session, json_t *entry)
 {
-    const bool all = session->dry_run || session->options->interval_seconds <= 0; /* somebody wants to see them */
-
-    if (entry && (all || tally_admit(&session->tally, entry, clock_monotonic_ms())))
+    /* With a dry run somebody wants to see all. */
+    if (entry && (session->dry_run || tally_admit(&session->tally, entry, clock_monotonic_ms())))
         write_entry(entry, session);
 }
 

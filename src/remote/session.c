@@ -220,6 +220,8 @@ static int serve(struct connection *connection, const struct session_request *re
                  greeting->line.end);
     stream_begin(&streams[ERRORS], connection->err, STDERR_FILENO, &connection->err, &greeting->err, 0);
     streams[ERRORS].is_ssh = request->command && request->terminal; /* the command speaks on the terminal */
+    if (streams[ERRORS].is_ssh) /* a command may be over before its greeting is read */
+        streams[ERRORS].length = ssh_length_before_farewell(streams[ERRORS].buffer, streams[ERRORS].length);
     relay(connection, streams);
     status = connection_end(connection);
     if (connection->signal)
