@@ -70,7 +70,8 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
 
     if (r == 0 && ret_stat->st_size > RECORD_SIZE_MAX)
         r = -EFBIG;
-    if (r == 0 && ret_stat->st_size > PEEK_FROM && pread(fd, &first, 1, 0) == 1 && !memchr("{ \t\r\n", first, 5)) {
+    if (r == 0 && ret_stat->st_size > PEEK_FROM && pread(fd, &first, 1, 0) == 1 &&
+        (!first || !strchr("{ \t\r\n", first))) {
         *ret_text = strdup(""); /* zeros without end, perhaps: no more JSON than this */
         return *ret_text ? 0 : error_no_memory(err);
     }
