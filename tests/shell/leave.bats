@@ -137,6 +137,7 @@ END
     type_into "$CODE" <<'END'
 genv activate --id mine --gpus 1
 coproc cat
+sleep 0.3
 exit
 END
     said ''
