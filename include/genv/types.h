@@ -106,9 +106,9 @@ struct genv_rest;
 
 struct genv_env {
     char eid[GENV_EID_MAX + 1];
-    uid_t uid;                         /* the owner of the record, never a claim inside it */
-    char username[GENV_USERNAME_SIZE]; /* as another host told it; "" for this one: see genv_env_username() */
     bool counted_otherwise; /* CUDA counts this machine's devices otherwise: CUDA_VISIBLE_DEVICES is to have UUIDs */
+    uid_t uid;              /* the owner of the record, never a claim inside it */
+    char username[GENV_USERNAME_SIZE]; /* as another host told it; "" for this one: see genv_env_username() */
     struct timespec created;
     struct genv_config config;
     struct genv_process *processes;

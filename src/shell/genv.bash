@@ -206,7 +206,7 @@ __genv_look() {
     if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
-        [[ ${PROMPT_COMMAND[*]-} == *__genv_hooked-:}'"' ]] || __genv_hook
+        [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
     fi
     \builtin return "$1"
 }
@@ -323,6 +323,7 @@ __genv_hook() {
         fi
     elif [[ ${PROMPT_COMMAND-} != *'"${__genv_hooked-:}"' ]]; then
         __genv_unhook
+        # shellcheck disable=SC2179 # to the first element, if it is an array
         PROMPT_COMMAND+=${PROMPT_COMMAND:+$'\n'}'"${__genv_hooked-:}"'
         __genv_hooked=__genv_look
     fi
