@@ -104,9 +104,9 @@ json_t *journal_entry_of_more(const json_t *last, uint64_t count)
 json_t *journal_entry_from_line(const char *line, size_t length)
 {
     static const char *const keys[] = {
-        "time",     "event",  "host", "rule",       "pid",     "start_time", "command",  "eid",     "uid",
-        "username", "device", "uuid", "used",       "allowed", "error",      "message",  "reason",  "created",
-        "by",       "name",   "gpus", "gpu_memory", "vendor",  "parent",     "capacity", "attached"};
+        "time",     "event",  "host", "rule",       "pid",     "start_time", "command",  "eid",      "uid",
+        "username", "device", "uuid", "used",       "allowed", "error",      "message",  "reason",   "created",
+        "by",       "name",   "gpus", "gpu_memory", "vendor",  "parent",     "capacity", "attached", "count"};
     cleanup_json json_t *json = json_parse(line, length, NULL), *entry = json_object();
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -231,7 +231,9 @@ int journal_read(const char *path, void (*each)(json_t *entry, void *data), void
     r = log_read(path, read_entry, &reader, err);
     if (r == 0 || (r == -ENOENT && other == 0)) {
         pass_waiting(&reader, NULL);
-        r = other == -ENOENT || other == -EPERM ? 0 : other; /* what others put there keeps nobody from reading */
+        r = other == -ENOENT || other == -EPERM || other == -EACCES
+                ? 0
+                : other; /* what others put there keeps nobody from reading */
         if (r < 0 && err)
             *err = reason;
     }

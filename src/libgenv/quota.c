@@ -24,8 +24,8 @@ static int collect(const struct env_list *envs, const struct genv_env *self, con
     return r;
 }
 
-/* Adds what @envs hold that cannot be seen from here: it counts, where else it would be had twice. */
-static int add_unseen(const struct env_list *envs, struct genv_device **devices, size_t *count)
+/* Adds what @uid's environments hold that cannot be seen from here: it counts, where else it would be had twice. */
+static int add_unseen(const struct env_list *envs, uid_t uid, struct genv_device **devices, size_t *count)
 {
     size_t room = *count;
 
@@ -33,7 +33,7 @@ static int add_unseen(const struct env_list *envs, struct genv_device **devices,
         room += envs->envs[i].attachment_count;
     *devices = reallocarray(*devices, room + 1, sizeof(**devices));
     for (size_t i = 0; *devices && i < envs->count; i++) {
-        for (size_t k = 0; k < envs->envs[i].attachment_count; k++) {
+        for (size_t k = 0; k < envs->envs[i].attachment_count && envs->envs[i].uid == uid; k++) {
             const struct genv_attachment *attachment = &envs->envs[i].attachments[k];
 
             if (!device_find(*devices, *count, attachment->device.uuid))
@@ -85,8 +85,8 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
     changed.attachment_count = count;
     if (all && device_count)
         memcpy(all, devices, device_count * sizeof(*all));
-    if (!all || add_unseen(envs, &all, &device_count) < 0 || collect(envs, self, all, device_count, &before) < 0 ||
-        collect(envs, &changed, all, device_count, &after) < 0)
+    if (!all || add_unseen(envs, self->uid, &all, &device_count) < 0 ||
+        collect(envs, self, all, device_count, &before) < 0 || collect(envs, &changed, all, device_count, &after) < 0)
         return error_no_memory(err);
     for (enum limit_kind kind = 0; kind < LIMIT_HELD_COUNT; kind++) {
         uint64_t wanted = holding_total(&after, kind), maximum = allowance.maximum[kind];

@@ -49,7 +49,24 @@ static int make_aside_name(const char *name, char **ret_aside)
     return asprintf(ret_aside, "%.*s%s", prefix, name, aside) < 0 ? -ENOMEM : 0;
 }
 
-/* mkdir(2) with a mode that the umask takes nothing from, not even for a moment that others could see. */
+int directory_make(int parent, const char *name, mode_t mode)
+{
+    cleanup_close int fd = -1;
+    char path[32];
+    struct stat st;
+
+    if (mkdirat(parent, name, 0700) < 0)
+        return -errno;
+    fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); /* the umask may leave no right to read */
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_uid != geteuid() || (st.st_mode & (S_IRWXG | S_IRWXO))) /* another one, in its place */
+        return -ELOOP;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* fchmod(2) takes no such descriptor */
+    return chmod(path, mode) < 0 ? -errno : 0;
+}
+
+/* The same, complete before anyone sees it. */
 static int make_directory(int parent, const char *name)
 {
     cleanup_free char *aside = NULL;
@@ -57,10 +74,8 @@ static int make_directory(int parent, const char *name)
 
     if (r < 0)
         return r;
-    if (mkdirat(parent, aside, 0700) < 0)
-        return -errno;
-    if (fchmodat(parent, aside, 01777, 0) < 0) {
-        r = -errno;
+    r = directory_make(parent, aside, 01777);
+    if (r < 0) {
         unlinkat(parent, aside, AT_REMOVEDIR);
         return r;
     }

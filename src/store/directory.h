@@ -11,11 +11,17 @@
 
 #include "base/error.h"
 
+#include <sys/types.h>
+
 #define STATE_DIRECTORY_DEFAULT "/var/tmp/genv"
 
 /* Opens the directory @name in @parent (AT_FDCWD for a path). With @create a missing one is made, mode 1777, complete
  * before anyone sees it. Links and files: -ENOTDIR. @shown is how the user knows it. */
 int directory_open(int parent, const char *name, bool create, const char *shown, int *ret_fd, struct genv_error *err);
+
+/* mkdir(2) with a mode that the umask takes nothing from, not even for a moment that others could see. Where somebody
+ * else may write @parent, and puts something in its place, that keeps its mode: -ELOOP, or what openat(2) says. */
+int directory_make(int parent, const char *name, mode_t mode);
 
 /* Opens the lock file @name (mode 0666) for flock(2) alone. With @create a missing one is made, by root also in the
  * place of what a user put there that is no file. -ENOENT otherwise. */

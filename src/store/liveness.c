@@ -9,7 +9,8 @@
 #include "model/record.h"
 #include "store/vouch.h"
 
-#define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
+#define ANCESTORS_MAX 16 /* between a user's process and what sudo(8) or the like has started for it */
+#define FOREIGN_MAX   64 /* processes of others that one user's records may have us look at more closely */
 
 /* Looks at the process anew unless it was the last one. */
 static void look_at(struct liveness_look *look, const struct genv_process *process)
@@ -34,6 +35,23 @@ static bool descends_from_user(pid_t pid, uid_t uid)
     return false;
 }
 
+/* Whether one more process of others is looked at for @uid: their records must not keep everybody else busy. */
+static bool may_look_closer(struct liveness_look *look, uid_t uid)
+{
+    struct liveness_foreign *foreign;
+
+    for (size_t i = 0; i < look->foreign_count; i++) {
+        if (look->foreign[i].uid == uid)
+            return look->foreign[i].looks++ < FOREIGN_MAX;
+    }
+    foreign = reallocarray(look->foreign, look->foreign_count + 1, sizeof(*foreign));
+    if (!foreign)
+        return false;
+    look->foreign = foreign;
+    foreign[look->foreign_count++] = (struct liveness_foreign){.uid = uid, .looks = 1};
+    return true;
+}
+
 /* What its owner started may have become another user's since; what /proc hides can't be told; root may name whatever
  * it likes. The rest is asked for seldom: others' processes in a record. */
 static bool is_owners(const struct genv_env *env, struct liveness_look *look, const struct genv_process *process)
@@ -46,9 +64,11 @@ static bool is_owners(const struct genv_env *env, struct liveness_look *look, co
         look->knows_uid = true;
         look->last_uid = proc_uid(pid);
     }
-    return look->last_uid == env->uid || look->last_uid == (uid_t)-1 || proc_login_uid(pid) == env->uid ||
-           descends_from_user(pid, env->uid) ||
-           (look->directory && is_vouched_for(*look->directory, process, env->uid));
+    if (look->last_uid == env->uid || look->last_uid == (uid_t)-1)
+        return true;
+    return may_look_closer(look, env->uid) &&
+           ((look->directory && is_vouched_for(*look->directory, process, env->uid)) ||
+            proc_login_uid(pid) == env->uid || descends_from_user(pid, env->uid));
 }
 
 /* Its number counts in another namespace, and its start time in all of them. */
@@ -119,5 +139,6 @@ bool liveness_prune(struct genv_env *env, uint64_t pid_namespace)
 void liveness_look_release(struct liveness_look *look)
 {
     free(look->nested);
+    free(look->foreign);
     kernel_file_look_release(&look->files);
 }

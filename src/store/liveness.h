@@ -17,6 +17,10 @@ bool liveness_prune(struct genv_env *env, uint64_t pid_namespace);
  * as well the processes that are neither their owner's nor vouched for by root (vouch.h): they would keep it for as
  * long as the machine runs. A process that several have, one behind the other, is looked at once. */
 struct proc_nested;
+struct liveness_foreign {
+    uid_t uid;      /* whose records */
+    unsigned looks; /* at processes of others */
+};
 struct liveness_look {
     uint64_t pid_namespace;
     const int *directory;     /* the state directory's descriptor; NULL: nobody's processes are vouched for */
@@ -27,6 +31,8 @@ struct liveness_look {
     struct proc_nested *nested; /* what lives in other namespaces, once that was asked for */
     size_t nested_count;
     int nested_known; /* 1: it is above; negative: it can't be told here */
+    struct liveness_foreign *foreign;
+    size_t foreign_count;
     struct kernel_file_look files;
 };
 bool liveness_prune_next(struct liveness_look *look, struct genv_env *env);

@@ -70,7 +70,8 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
 
     if (r == 0 && ret_stat->st_size > RECORD_SIZE_MAX)
         r = -EFBIG;
-    if (r == 0 && ret_stat->st_size > PEEK_FROM && pread(fd, &first, 1, 0) == 1 && !strchr("{ \t\n", first)) {
+    if (r == 0 && ret_stat->st_size > PEEK_FROM && pread(fd, &first, 1, 0) == 1 &&
+        (!first || !strchr("{ \t\r\n", first))) {
         *ret_text = strdup(""); /* zeros without end, perhaps: no more JSON than this */
         return *ret_text ? 0 : error_no_memory(err);
     }
@@ -154,6 +155,8 @@ static int check_record(struct store *store, struct liveness_look *look, const c
         return reduce_to_devices(env);
     }
     if (*ret_record->boot_id ? strcmp(ret_record->boot_id, store->boot_id) != 0 : is_of_earlier_boot(st))
+        return -ESTALE;
+    if (doubt && r == 0 && !liveness_prune_next(look, env))
         return -ESTALE;
     if (doubt)
         return reduce_to_nobodys_devices(env, doubt, err);

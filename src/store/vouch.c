@@ -59,9 +59,8 @@ static int make_trusted(int directory)
     r = directory_take_away(directory, DIRECTORY_NAME);
     if (r < 0)
         return r;
-    if (mkdirat(directory, DIRECTORY_NAME, 0700) < 0 || fchmodat(directory, DIRECTORY_NAME, 0755, 0) < 0)
-        return -errno;
-    return open_trusted(directory);
+    r = directory_make(directory, DIRECTORY_NAME, 0755);
+    return r < 0 ? r : open_trusted(directory);
 }
 
 /* Ours that are gone; those of other namespaces are few, and gone with the boot. */
