@@ -19,7 +19,7 @@ make_env() {
     start_enforcer --interval 0.3 --max-devices-per-user 0
     local i
     for ((i = 1; i <= 4; i++)); do
-        wait_for '(($(grep -c "^Detached GPU 0 from environment x" "$SCRATCH/log") >= i))'
+        wait_for '[[ $(grep -c "^Detached GPU 0 from environment x" "$SCRATCH/log" 2>/dev/null) -ge i ]]'
         cp -p "$SCRATCH/record" "$SCRATCH/again"
         mv "$SCRATCH/again" "$ENVS/x.json"
     done
