@@ -10,6 +10,10 @@ void env_add_user(struct text *cell, const struct genv_env *env)
 {
     char name[GENV_USERNAME_SIZE], number[16];
 
+    if (env->uid == (uid_t)-1) { /* others can have written its record */
+        text_add(cell, "unknown");
+        return;
+    }
     genv_env_username(env, name);
     snprintf(number, sizeof(number), "%u", (unsigned)env->uid);
     if (strcmp(name, number) == 0)

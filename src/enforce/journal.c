@@ -44,8 +44,8 @@ static void add_violation(json_t *entry, const struct violation *violation)
     }
 }
 
-json_t *journal_entry(const char *event, const char *host, const struct violation *violation, const char *error,
-                      const char *message)
+/* An entry of now; NULL: out of memory. */
+static json_t *new_entry(void)
 {
     json_t *entry = json_object();
     char now[RFC3339_SIZE];
@@ -54,6 +54,16 @@ json_t *journal_entry(const char *event, const char *host, const struct violatio
         return NULL;
     rfc3339_format(clock_now(), now);
     add_text(entry, "time", now);
+    return entry;
+}
+
+json_t *journal_entry(const char *event, const char *host, const struct violation *violation, const char *error,
+                      const char *message)
+{
+    json_t *entry = new_entry();
+
+    if (!entry)
+        return NULL;
     add_text(entry, "event", event);
     add_text(entry, "host", host);
     add_violation(entry, violation);
@@ -83,13 +93,10 @@ json_t *journal_entry_of_more(const json_t *last, uint64_t count)
     const char *event = json_string_value(json_object_get(last, "event"));
     const char *user = json_string_value(json_object_get(last, "username"));
     cleanup_text struct text sentence = TEXT_INIT;
-    json_t *entry = json_object();
-    char now[RFC3339_SIZE];
+    json_t *entry = new_entry();
 
     if (!entry)
         return NULL;
-    rfc3339_format(clock_now(), now);
-    add_text(entry, "time", now);
     for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
         if (json_object_get(last, shared[i]))
             json_object_set(entry, shared[i], json_object_get(last, shared[i]));

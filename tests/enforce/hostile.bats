@@ -19,7 +19,7 @@ make_env() {
     start_enforcer --interval 0.3 --max-devices-per-user 0
     local i
     for ((i = 1; i <= 4; i++)); do
-        wait_for '(($(grep -c "^Detached GPU 0 from environment x" "$SCRATCH/log") >= i))'
+        wait_for '[[ $(grep -c "^Detached GPU 0 from environment x" "$SCRATCH/log" 2>/dev/null) -ge i ]]'
         cp -p "$SCRATCH/record" "$SCRATCH/again"
         mv "$SCRATCH/again" "$ENVS/x.json"
     done
@@ -101,6 +101,8 @@ make_env() {
     create_env bobs bob
     bob=$MEMBER
     world '' "$bob:1"
+    # A dry run lists all of it.
+    [[ $(enforce --dry-run --max-devices-per-user 0 | grep -c '^Environment e') == 202 ]]
     run enforce --max-devices-per-user 0
     echo "$output"
     local first detached
@@ -124,4 +126,20 @@ make_env() {
     run jq -r .event <("$GENV" enforce --history --format json)
     [[ $output == $'found\nfound\nfound\nterminated\ndetached\ndetached' ]]
     [[ $(stat -c '%U %a' "$GENV_TMPDIR/enforcement.log.processes") == 'root 644' ]]
+    # The first log is read whatever others put in the place of the second.
+    rm "$GENV_TMPDIR/enforcement.log.processes"
+    install -m 600 -o 60601 /dev/null "$GENV_TMPDIR/enforcement.log.processes"
+    run --separate-stderr as_bob "$GENV" enforce --history --format json
+    [[ $status == 0 && -z $stderr && $(jq -r .event <<<"$output") == $'found\nfound\nfound\ndetached\ndetached' ]]
+}
+
+@test "the history tells how many a sum stands for" {
+    make_env e 2
+    local i
+    for ((i = 0; i < 20; i++)); do
+        cp -p "$ENVS/e.json" "$ENVS/e$i.json"
+    done
+    enforce --max-devices-per-user 0
+    run jq -c 'select(.count) | [.event, .count]' <("$GENV" enforce --history --format json)
+    [[ $output == $'["found",10]\n["detached",10]' ]]
 }

@@ -189,7 +189,7 @@ END
     as_alice genv remote -H one -l root enforce --interval 0.5 --max-devices-per-user 0 >"$HOSTS/log" 2>&1 3>&- &
     local service=$! i
     for ((i = 1; i <= 3; i++)); do
-        hosts_wait_for '(($(grep -c "^\[one\] Detached GPU 0 from environment back" "$HOSTS/log") >= '"$i"'))'
+        hosts_wait_for '[[ $(grep -c "^\[one\] Detached GPU 0 from environment back" "$HOSTS/log" 2>/dev/null) -ge '"$i"' ]]'
         cp -p "$HOSTS/record" "$HOSTS/again"
         mv "$HOSTS/again" "$HOSTS/one/state/envs/back.json"
     done

@@ -127,10 +127,17 @@ alice_moves() {
         [[ $status == 0 && $output == *"bob,60602,"* && $output != *forged,60602* ]] || { echo "$mode: $output"; return 1; }
         grep -qx 'forged,4294967295,' <<<"$output"
         [[ $stderr == *"all but the devices of $ENVS/forged.json of 60602: others can write it"* ]]
+        [[ $("$GENV" envs --no-header --format csv 2>/dev/null) == *'forged,unknown,'* ]]
         run --separate-stderr as_bob "$GENV" devices detach --eid forged
         [[ $status == 1 && $stderr == *'cannot change environment forged: others can write its record'* ]]
         rm "$ENVS/forged.json"
     done
+    # It holds no longer than its members live.
+    chmod 666 "$ENVS/bob.json"
+    [[ $("$GENV" devices ps --no-header --format csv 2>/dev/null) == *,bob,* ]]
+    kill -KILL "$MEMBER"
+    wait "$MEMBER" || true
+    [[ $("$GENV" devices ps --no-header --format csv 2>/dev/null) != *,bob,* ]]
 }
 
 @test "a file of root's that Alice moves to the records claims nobody's processes and stops nobody" {
@@ -186,6 +193,12 @@ alice_fills() {
     if command -v strace >/dev/null; then
         calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '"f[0-9]*.json"' || true)
         [[ $calls == 0 ]] || { echo "$calls were opened"; return 1; }
+    fi
+    # One that is no larger than a record, and zeros: its first byte tells.
+    if command -v strace >/dev/null; then
+        truncate -s 1M "$ENVS/f1.json"
+        calls=$(as_bob strace -f -y -e trace=read "$GENV" envs ps 2>&1 >/dev/null | grep -c '/f1.json>' || true)
+        [[ $calls == 0 ]] || { echo "it was read $calls times"; return 1; }
     fi
     # Live ones: a thousand and a few.
     alice_fills 1010 744 "{\"version\":1,\"boot_id\":\"$(</proc/sys/kernel/random/boot_id)\",\"created\":\"2026-11-27T05:00:00Z\",

@@ -369,6 +369,29 @@ static void what_root_vouches_for_keeps_it_alive(void **state)
     env_release(&env);
 }
 
+/* Others' processes cost a look each, which one user's records may have us take so many of. */
+static void of_others_processes_so_many_are_looked_at(void **state)
+{
+    cleanup_close int directory = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct genv_process vouched = process_of(getpid()), other;
+    struct genv_env env = {.uid = USER_A};
+    pid_t theirs;
+
+    skip_unless_root();
+    theirs = unit_start(USER_B, sleep_without_end, NULL);
+    other = process_of(theirs);
+    assert_int_equal(vouch_for(directory, "", &vouched, USER_A, NULL), 0);
+    env.processes = calloc(1000, sizeof(*env.processes));
+    for (env.process_count = 0; env.process_count < 1000; env.process_count++) /* no two alike in a row */
+        env.processes[env.process_count] = env.process_count % 2 ? vouched : other;
+    assert_true(prune_in(&env, directory));
+    assert_in_range(env.process_count, 1, 64);
+    assert_int_equal(env.processes[0].pid, vouched.pid);
+    kill(theirs, SIGKILL);
+    unit_wait(theirs);
+    env_release(&env);
+}
+
 static int become_root_as_by_sudo(void *data)
 {
     char text[16];
@@ -514,6 +537,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_others_started_keeps_nothing_alive),
     cmocka_unit_test(what_its_user_started_as_root_keeps_it_alive),
     test_in_directory(what_root_vouches_for_keeps_it_alive),
+    test_in_directory(of_others_processes_so_many_are_looked_at),
     cmocka_unit_test(what_became_root_since_is_still_its_users),
     test_in_directory(a_kernel_lives_as_long_as_its_file_exists),
     test_in_directory(nobody_waits_for_a_file_system_that_does_not_answer),
