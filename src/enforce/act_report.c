@@ -24,7 +24,7 @@ void act_tell_failure(const struct act_options *options, const struct violation 
         act_tell(options, violation, ACT_GONE);
         return;
     }
-    if (forbidden && geteuid())
+    if (!err->code && forbidden && geteuid())
         error_set(err, -r, "run as root");
     else if (!err->code)
         error_set_errno(err, -r, "no signal can be sent");

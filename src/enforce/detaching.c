@@ -79,10 +79,13 @@ static void report_batch(const struct batch *batch, const struct violation *viol
     for (size_t i = 0; i < batch->count; i++) {
         const struct genv_event *event = batch->events[i].kind == GENV_EVENT_DETACHED ? &batch->events[i] : NULL;
         struct genv_detachment *detachment = &batch->detachments[i];
+        struct genv_error err = detachment->err;
         const struct act_report detached = {.violation = &violations[i], .outcome = ACT_DETACHED, .event = event};
 
+        if (detachment->result == -EPERM)
+            err.code = 0; // whose it is was said already: who may do it is to be told
         if (detachment->result < 0)
-            act_tell_failure(options, &violations[i], detachment->result, &detachment->err);
+            act_tell_failure(options, &violations[i], detachment->result, &err);
         else
             options->report(&detached, options->data);
     }

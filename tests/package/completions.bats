@@ -13,8 +13,8 @@ setup() {
     export GENV_TMPDIR=$BATS_TEST_TMPDIR/state GENV_DEVICES=2 HOME=$BATS_TEST_TMPDIR/home
     mkdir -p "$HOME/.config/fish"
     # fish need not generate completions from the man pages, as it does in the background when it first starts.
-    export XDG_DATA_HOME=$BATS_TEST_TMPDIR/data
-    mkdir -p "$XDG_DATA_HOME/fish/generated_completions"
+    export XDG_DATA_HOME=$BATS_TEST_TMPDIR/data XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+    mkdir -p "$XDG_DATA_HOME/fish/generated_completions" "$XDG_CACHE_HOME/fish/generated_completions"
     cd "$HOME" || return
     command -v tmux >/dev/null || skip 'tmux is not installed'
     SYSTEM=()

@@ -27,7 +27,8 @@ setup() {
     command -v tmux >/dev/null || skip 'tmux is not installed'
     home=$HOSTS/home/$ALICE
     host=one
-    as_alice mkdir -p .config/fish .local/share/fish/generated_completions # else fish makes them, as a child of its own
+    # Else fish makes completions, as a child of its own; fish 4 has them in the cache.
+    as_alice mkdir -p .config/fish .local/share/fish/generated_completions .cache/fish/generated_completions
     as_alice rm -rf .bash_profile .bash_login .profile .bashrc .zshenv .zprofile .zshrc .zlogin dots .config/fish/config.fish
 }
 

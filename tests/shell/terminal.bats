@@ -8,7 +8,7 @@ load helpers
 setup() {
     setup_shell bash
     command -v tmux >/dev/null || skip 'tmux is not installed'
-    mkdir -p "$HOME/.config/fish"
+    mkdir -p "$HOME/.config/fish" "$HOME/.cache/fish/generated_completions"
     # A set-up as the documentation says, and a prompt that can be waited for.
     export PATH="${GENV_BIN%/*}:$PATH"
     cat >"$HOME/.bashrc" <<'END'

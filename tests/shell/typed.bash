@@ -5,7 +5,8 @@ setup_typed() {
     setup_shell "${GENV_TEST_SHELL:-bash}"
     export SAID=$BATS_TEST_TMPDIR/said CODE=$BATS_TEST_TMPDIR/code
     "$GENV_BIN" shell --init "$TEST_SHELL" >"$CODE"
-    mkdir -p "$HOME/.local/share/fish/generated_completions" # else fish makes thousands at its first prompt
+    # Else fish makes thousands at its first prompt; fish 4 has them in the cache.
+    mkdir -p "$HOME/.local/share/fish/generated_completions" "$HOME/.cache/fish/generated_completions"
     cat >prelude.bash <<'END'
 say() { printf "%s\n" "$*" >>"$SAID"; }
 give() { export "$1=$2"; }
