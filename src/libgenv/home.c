@@ -4,11 +4,11 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "base/trust.h"
 #include "base/user.h"
 #include "libgenv/handle.h"
+#include "libgenv/home.h"
 #include "model/config.h"
 
 #define HOME_NAME      ".genv"
@@ -120,27 +120,130 @@ GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config,
     return 0;
 }
 
-GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *config, unsigned fields,
-                               struct genv_error *err)
+void home_change_release(struct home_change *change)
 {
-    cleanup_close int home = -1;
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
+        struct home_field *field = &change->fields[i];
+
+        if (*field->next)
+            unlinkat(change->home, field->next, 0);
+        if (*field->former)
+            unlinkat(change->home, field->former, 0);
+    }
+    cleanup_closep(&change->home);
+    *change = HOME_CHANGE_INIT;
+}
+
+static int write_next(const struct home_change *change, const struct config_field *field,
+                      const struct genv_config *config, char name[static FILE_ASIDE_SIZE])
+{
+    char value[GENV_CONFIG_TEXT_SIZE], line[GENV_CONFIG_TEXT_SIZE + 1];
+    struct stat st;
+    int r;
+
+    if (fstatat(change->home, field->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        return -EISDIR; /* what is in it is not ours to remove */
+    if (!genv_config_format(config, field->bit, value))
+        return 0;
+    r = file_name_aside(name);
+    if (r == 0)
+        r = file_replace(change->home, name, line, (size_t)snprintf(line, sizeof(line), "%s\n", value), 0644, (uid_t)-1,
+                         true);
+    if (r < 0)
+        *name = '\0';
+    return r;
+}
+
+int home_change_prepare(const char *path, const struct genv_config *config, unsigned fields,
+                        struct home_change *ret_change, struct genv_error *err)
+{
+    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
     int r = config_validate(config, fields, err);
 
     if (r == 0)
-        r = open_home(path, &home, err);
+        r = open_home(path, &change.home, err);
     for (size_t i = 0; r == 0 && i < CONFIG_FIELD_COUNT; i++) {
         const struct config_field *field = &config_fields[i];
-        char value[GENV_CONFIG_TEXT_SIZE], line[GENV_CONFIG_TEXT_SIZE + 1];
 
         if (!(fields & field->bit))
             continue;
-        if (genv_config_format(config, field->bit, value))
-            r = file_replace(home, field->name, line, (size_t)snprintf(line, sizeof(line), "%s\n", value), 0644,
-                             (uid_t)-1, true);
-        else if (unlinkat(home, field->name, 0) < 0 && errno != ENOENT)
-            r = -errno;
+        r = write_next(&change, field, config, change.fields[i].next);
         if (r < 0)
             return error_set_errno(err, -r, "cannot save %s/%s", path, field->name);
     }
+    if (r < 0)
+        return r;
+    change.path = path;
+    change.mask = fields;
+    *ret_change = change;
+    change = HOME_CHANGE_INIT;
+    return 0;
+}
+
+/* Keeps the file called @name, whatever is in it, under another name: by a link, so that a reader always finds one, or
+ * where there are no links, or the file is another user's, by renaming it. */
+static int keep_former(int home, const char *name, char former[static FILE_ASIDE_SIZE])
+{
+    int r = file_name_aside(former);
+
+    if (r == 0 &&
+        (linkat(home, name, home, former, 0) == 0 || (errno != ENOENT && renameat(home, name, home, former) == 0)))
+        return 0;
+    *former = '\0';
+    return r < 0 || errno == ENOENT ? r : -errno;
+}
+
+static int publish_field(int home, const char *name, struct home_field *field)
+{
+    int r = keep_former(home, name, field->former);
+
+    if (r < 0)
+        return r;
+    field->is_changed = true;
+    if (*field->next)
+        r = renameat(home, field->next, home, name) < 0 ? -errno : 0;
+    else if (unlinkat(home, name, 0) < 0 && errno != ENOENT)
+        r = -errno;
+    if (r == 0)
+        *field->next = '\0';
     return r;
+}
+
+int home_change_publish(struct home_change *change, struct genv_error *err)
+{
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
+        const struct config_field *field = &config_fields[i];
+        int r = change->mask & field->bit ? publish_field(change->home, field->name, &change->fields[i]) : 0;
+
+        if (r < 0) {
+            home_change_undo(change);
+            return error_set_errno(err, -r, "cannot save %s/%s", change->path, field->name);
+        }
+    }
+    return 0;
+}
+
+void home_change_undo(struct home_change *change)
+{
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
+        struct home_field *field = &change->fields[i];
+        const char *name = config_fields[i].name;
+
+        if (!field->is_changed)
+            continue;
+        if (!*field->former)
+            unlinkat(change->home, name, 0);
+        else if (renameat(change->home, field->former, change->home, name) < 0)
+            *field->former = '\0'; /* better left under that name than lost */
+        field->is_changed = false;
+    }
+}
+
+GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *config, unsigned fields,
+                               struct genv_error *err)
+{
+    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
+    int r = home_change_prepare(path, config, fields, &change, err);
+
+    return r < 0 ? r : home_change_publish(&change, err);
 }
