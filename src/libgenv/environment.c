@@ -8,7 +8,6 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "base/user.h"
-#include "libgenv/home.h"
 #include "model/config.h"
 #include "model/record.h"
 
@@ -178,9 +177,8 @@ int environment_configure(struct genv *g, const struct env_list *envs, struct ge
     return r;
 }
 
-/* @saved NULL: what is saved stays. */
-static int configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                     struct home_change *saved, struct genv_env **ret_env, struct genv_error *err)
+GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                               struct genv_env **ret_env, struct genv_error *err)
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
@@ -202,33 +200,12 @@ static int configure(struct genv *g, const char *eid, const struct genv_config *
         r = error_no_memory(err);
     if (r == 0)
         r = environment_configure(g, &envs, env, config, fields, &supply, err);
-    if (r == 0 && saved)
-        r = home_change_publish(saved, err);
-    if (r == 0) {
+    if (r == 0)
         r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
-        if (r < 0 && saved)
-            home_change_undo(saved);
-    }
     handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);
     return r;
-}
-
-GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                               struct genv_env **ret_env, struct genv_error *err)
-{
-    return configure(g, eid, config, fields, NULL, ret_env, err);
-}
-
-GENV_PUBLIC int genv_configure_and_save(struct genv *g, const char *eid, const struct genv_config *config,
-                                        unsigned fields, const char *home, struct genv_env **ret_env,
-                                        struct genv_error *err)
-{
-    cleanup_home_change struct home_change saved = HOME_CHANGE_INIT;
-    int r = home_change_prepare(home, config, fields, &saved, err);
-
-    return r < 0 ? r : configure(g, eid, config, fields, &saved, ret_env, err);
 }
 
 GENV_PUBLIC int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err)

@@ -4,11 +4,11 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/trust.h"
 #include "base/user.h"
 #include "libgenv/handle.h"
-#include "libgenv/home.h"
 #include "model/config.h"
 
 #define HOME_NAME      ".genv"
@@ -120,10 +120,33 @@ GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config,
     return 0;
 }
 
-void home_change_release(struct home_change *change)
+/* Saving: a change that can be taken back until it is certain. */
+
+/* One field's files in the .genv directory, "" where there is none. */
+struct change_field {
+    char next[FILE_ASIDE_SIZE];   /* what it is to be, until that is published */
+    char former[FILE_ASIDE_SIZE]; /* what it was, as long as that may come back */
+    bool is_changed;
+};
+
+struct change {
+    const char *path; /* the caller's */
+    int home;
+    unsigned mask;
+    struct change_field fields[CONFIG_FIELD_COUNT];
+};
+
+#define CHANGE_INIT                                                                                                    \
+    (struct change)                                                                                                    \
+    {                                                                                                                  \
+        .home = -1                                                                                                     \
+    }
+
+/* Leaves what is published, and removes the rest. */
+static void change_release(struct change *change)
 {
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
-        struct home_field *field = &change->fields[i];
+        struct change_field *field = &change->fields[i];
 
         if (*field->next)
             unlinkat(change->home, field->next, 0);
@@ -131,11 +154,13 @@ void home_change_release(struct home_change *change)
             unlinkat(change->home, field->former, 0);
     }
     cleanup_closep(&change->home);
-    *change = HOME_CHANGE_INIT;
+    *change = CHANGE_INIT;
 }
 
-static int write_next(const struct home_change *change, const struct config_field *field,
-                      const struct genv_config *config, char name[static FILE_ASIDE_SIZE])
+#define cleanup_change cleanup_with(change_release)
+
+static int write_next(const struct change *change, const struct config_field *field, const struct genv_config *config,
+                      char name[static FILE_ASIDE_SIZE])
 {
     char value[GENV_CONFIG_TEXT_SIZE], line[GENV_CONFIG_TEXT_SIZE + 1];
     struct stat st;
@@ -154,10 +179,11 @@ static int write_next(const struct home_change *change, const struct config_fiel
     return r;
 }
 
-int home_change_prepare(const char *path, const struct genv_config *config, unsigned fields,
-                        struct home_change *ret_change, struct genv_error *err)
+/* Writes the fields of @fields aside; a reader finds what they found before. */
+static int change_prepare(const char *path, const struct genv_config *config, unsigned fields,
+                          struct change *ret_change, struct genv_error *err)
 {
-    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
+    cleanup_change struct change change = CHANGE_INIT;
     int r = config_validate(config, fields, err);
 
     if (r == 0)
@@ -176,7 +202,7 @@ int home_change_prepare(const char *path, const struct genv_config *config, unsi
     change.path = path;
     change.mask = fields;
     *ret_change = change;
-    change = HOME_CHANGE_INIT;
+    change = CHANGE_INIT;
     return 0;
 }
 
@@ -193,7 +219,7 @@ static int keep_former(int home, const char *name, char former[static FILE_ASIDE
     return r < 0 || errno == ENOENT ? r : -errno;
 }
 
-static int publish_field(int home, const char *name, struct home_field *field)
+static int publish_field(int home, const char *name, struct change_field *field)
 {
     int r = keep_former(home, name, field->former);
 
@@ -209,24 +235,11 @@ static int publish_field(int home, const char *name, struct home_field *field)
     return r;
 }
 
-int home_change_publish(struct home_change *change, struct genv_error *err)
+/* Brings back what was there, whatever that was. */
+static void change_undo(struct change *change)
 {
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
-        const struct config_field *field = &config_fields[i];
-        int r = change->mask & field->bit ? publish_field(change->home, field->name, &change->fields[i]) : 0;
-
-        if (r < 0) {
-            home_change_undo(change);
-            return error_set_errno(err, -r, "cannot save %s/%s", change->path, field->name);
-        }
-    }
-    return 0;
-}
-
-void home_change_undo(struct home_change *change)
-{
-    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
-        struct home_field *field = &change->fields[i];
+        struct change_field *field = &change->fields[i];
         const char *name = config_fields[i].name;
 
         if (!field->is_changed)
@@ -239,11 +252,45 @@ void home_change_undo(struct home_change *change)
     }
 }
 
+/* Makes it what a reader finds: all of it, or on failure nothing. */
+static int change_publish(struct change *change, struct genv_error *err)
+{
+    for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
+        const struct config_field *field = &config_fields[i];
+        int r = change->mask & field->bit ? publish_field(change->home, field->name, &change->fields[i]) : 0;
+
+        if (r < 0) {
+            change_undo(change);
+            return error_set_errno(err, -r, "cannot save %s/%s", change->path, field->name);
+        }
+    }
+    return 0;
+}
+
 GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *config, unsigned fields,
                                struct genv_error *err)
 {
-    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
-    int r = home_change_prepare(path, config, fields, &change, err);
+    cleanup_change struct change change = CHANGE_INIT;
+    int r = change_prepare(path, config, fields, &change, err);
 
-    return r < 0 ? r : home_change_publish(&change, err);
+    return r < 0 ? r : change_publish(&change, err);
+}
+
+/* First the files, which can be brought back: room for a capacity may be gone by then. And not under the lock, since a
+ * home directory's server may be slow. */
+GENV_PUBLIC int genv_configure_and_save(struct genv *g, const char *eid, const struct genv_config *config,
+                                        unsigned fields, const char *home, struct genv_env **ret_env,
+                                        struct genv_error *err)
+{
+    cleanup_change struct change change = CHANGE_INIT;
+    int r = change_prepare(home, config, fields, &change, err);
+
+    if (r == 0)
+        r = change_publish(&change, err);
+    if (r < 0)
+        return r;
+    r = genv_configure(g, eid, config, fields, ret_env, err);
+    if (r < 0)
+        change_undo(&change);
+    return r;
 }
