@@ -32,12 +32,7 @@ static const struct option options[] = {
      .type = OPTION_FLAG,
      .help = "Leave the prompt as it is, without \"(genv)\"; GENV_PROMPT=0 does so for good",
      .offset = offsetof(struct values, no_prompt)},
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 

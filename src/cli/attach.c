@@ -40,12 +40,7 @@ static const struct option options[] = {
      .help = "Only bring the variables of this shell up to date",
      .offset = offsetof(struct values, refresh),
      .group = EXCLUSIVE},
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 

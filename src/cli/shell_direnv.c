@@ -9,6 +9,7 @@
 #include "cli/fields.h"
 #include "cli/installation.h"
 #include "cli/saved.h"
+#include "cli/sharers.h"
 
 struct values {
     struct genv_config config;
@@ -20,16 +21,8 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
-    {.name = "no-load",
-     .type = OPTION_FLAG,
-     .help = "Do not load the saved configuration",
-     .offset = offsetof(struct values, no_load)},
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    NO_LOAD_OPTION,
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 
