@@ -75,7 +75,7 @@ __genv_leave() {
         __genv_restore
     elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         # A shell that was started in the environment: what was before, its parent knows.
-        \builtin unset -v @VARIABLES@
+        __genv_variables @VARIABLES@
         if [[ ${GENV_PROMPT-} == off ]]; then
             \builtin unset -v GENV_PROMPT
         fi
@@ -107,7 +107,7 @@ __genv_clean() {
         done
     fi
     \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign \
-        __genv_given
+        __genv_given __genv_told
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -115,6 +115,10 @@ __genv_variables() {
     \builtin local __genv_word __genv_name
     for __genv_word; do
         __genv_name=${__genv_word%%=*}
+        if [[ ${!__genv_name@a} == *r* ]]; then
+            __genv_tell_once "$__genv_name"
+            \builtin continue
+        fi
         if [[ ${__genv_entered-} && ! ${__genv_saved[$__genv_name]+set} ]]; then
             if [[ ! ${!__genv_name+set} ]]; then
                 __genv_saved[$__genv_name]='unset'
@@ -133,9 +137,20 @@ __genv_variables() {
     done
 }
 
+# That the variable $1 is the user's to leave as it is.
+__genv_tell_once() {
+    if [[ " ${__genv_told-} " != *" $1 "* ]]; then
+        __genv_told+=" $1"
+        \builtin printf 'genv: %s is read-only in this shell, and stays as it is\n' "$1" >&2
+    fi
+}
+
 __genv_restore() {
     \builtin local __genv_name __genv_value
     for __genv_name in "${!__genv_saved[@]}"; do
+        if [[ ${!__genv_name@a} == *r* ]]; then
+            \builtin continue
+        fi
         __genv_value=${__genv_saved[$__genv_name]}
         case $__genv_value in
         unset) \builtin unset -v "$__genv_name" ;;
@@ -207,6 +222,13 @@ __genv_look() {
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
+        # The user may have set a trap of their own in its place. Told through the pipe, or file, behind a here-string,
+        # since $(trap) would be a process.
+        {
+            \builtin trap -p EXIT >|/proc/self/fd/9
+            \builtin read -r -N 21 -u 9 __genv_file
+        } 2>/dev/null 9<<<'' || \builtin :
+        [[ $__genv_file == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
@@ -219,7 +241,6 @@ __genv_refresh() {
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
         __genv_eid=${GENV_ENVIRONMENT_ID-}
-        __genv_trap # the user may have set another one
     fi
 }
 
@@ -254,32 +275,31 @@ __genv_exit() {
     \builtin return "$1"
 }
 
-# In front of the user's own trap, which sees the status: that of a list ends no shell. A subshell is shown the trap of
-# its parent, and so gets none.
+# In front of the user's own trap, which sees the status: that of a list ends no shell.
 __genv_trap() {
-    if [[ $BASH_SUBSHELL == 0 ]]; then
-        __genv_read_trap
-        if [[ $__genv_trap != __genv_exit* ]]; then
-            \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
-        fi
-        \builtin unset -v __genv_trap
+    __genv_read_trap
+    if [[ $__genv_trap != __genv_exit* ]]; then
+        \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
     fi
+    \builtin unset -v __genv_trap
 }
 
 __genv_untrap() {
-    if [[ $BASH_SUBSHELL == 0 ]]; then
-        __genv_read_trap
-        if [[ $__genv_trap == '__genv_exit && \builtin :' ]]; then
-            \builtin trap - EXIT
-        elif [[ $__genv_trap == '__genv_exit && \builtin :'$'\n'* ]]; then
-            \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
-        fi
-        \builtin unset -v __genv_trap
+    __genv_read_trap
+    if [[ $__genv_trap == '__genv_exit && \builtin :' ]]; then
+        \builtin trap - EXIT
+    elif [[ $__genv_trap == '__genv_exit && \builtin :'$'\n'* ]]; then
+        \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
     fi
+    \builtin unset -v __genv_trap
 }
 
+# A subshell is shown the trap of its parent until it sets one; to it, a signal that there is not does as well.
 # shellcheck disable=SC2120 # the arguments are those of set
 __genv_read_trap() {
+    if [[ $BASH_SUBSHELL != 0 ]]; then
+        \builtin trap - none 2>/dev/null || \builtin :
+    fi
     \builtin eval "\\builtin set -- $(\builtin trap -p EXIT)"
     __genv_trap=${3-}
     __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
@@ -388,7 +408,7 @@ __genv_deinit() {
         \builtin unset -f _genv
     fi
     __genv_unhook
-    \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
+    \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_tell_once \
         __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
         __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
 }

@@ -200,3 +200,63 @@ END
         complaints
     [ "$(grep -c 'still uses' complaints)" -eq 1 ]
 }
+
+@test "a trap of the user's that is set later, in a function too, takes nothing away" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for set in "trap 'say mine \$?' EXIT" "own() { trap 'say mine \$?' EXIT; }; own" 'trap - EXIT'; do
+        : >started
+        type_into "$CODE" <<END
+genv activate --id mine --gpus 1
+$set
+start "sleep 1000"
+exit 3
+END
+        [[ $(cat complaints) == *' keeps environment mine and GPU 0 until it ends: '* ]]
+        [[ $set == *-* ]] || said 'mine 3' 1
+        kill -9 "$(heirs)"
+    done
+}
+
+@test "the look at the trap keeps that of the user as it is" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for option in true 'set -o posix' 'set -C' 'set -u' 'set -e'; do
+        type_into "$CODE" <<END
+$option
+genv activate --id mine --gpus 1
+trap 'say "it'\''s"; say 2' EXIT
+true
+true
+genv deactivate
+trap -p EXIT >|trap
+END
+        [ "$(cat trap)" = "trap -- 'say \"it'\\''s\"; say 2' EXIT" ]
+        said $'it\'s\n2'
+    done
+}
+
+@test "a subshell that ends hands over as well, in front of a trap of its own" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    cat >script <<'END'
+trap 'echo outer' EXIT
+. "$CODE"
+[ -z "$ZSH_VERSION" ] || setopt posix_traps # else nobody in a function sees what is there
+(
+    trap 'echo inner $?' EXIT
+    genv activate --id mine --gpus 1
+    sleep 1000 >/dev/null 2>&1 &
+    echo $! >>started
+    exit 4
+)
+echo $?
+(genv activate --id yours --gpus 1; sleep 1000 >/dev/null 2>&1 & echo $! >>started)
+END
+    local shell=(bash)
+    [[ $TEST_SHELL == bash ]] || shell=(zsh -f)
+    run --separate-stderr "${shell[@]}" script 3>&-
+    echo "$output"
+    echo "$stderr"
+    [ "$output" = $'inner 4\n4\nouter' ]
+    [[ $stderr == *' keeps environment mine and GPU 0 until it ends: '* ]]
+    [[ $stderr == *' keeps environment yours and GPU 1 until it ends: '* ]]
+    [[ $(heirs | sort -n) == $(sort -n started) ]]
+}

@@ -385,3 +385,24 @@ say "${precmd_functions[*]}:"
 END
     said $'-1 for each in "${precmd_functions[@]}"; do "$each"; done\n:'
 }
+
+@test "a variable that the user has made read-only stays, with one line, and the shell goes on" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    for option in true 'set -o posix' 'set -e'; do
+        [[ $TEST_SHELL == bash || $option != *posix ]] || continue
+        type_into "$CODE" <<END
+$option
+CUDA_VISIBLE_DEVICES=3
+readonly CUDA_VISIBLE_DEVICES
+genv activate --id mine --gpus 1
+true
+\$GENV_BIN attach --count 2
+\$GENV_BIN config name other
+say "\$GENV_ENVIRONMENT_NAME:\$CUDA_VISIBLE_DEVICES"
+genv deactivate
+say "\$GENV_ENVIRONMENT_ID:\$CUDA_VISIBLE_DEVICES"
+END
+        said $'other:3\n:3' 1
+        grep -q -x 'genv: CUDA_VISIBLE_DEVICES is read-only in this shell, and stays as it is' complaints
+    done
+}
