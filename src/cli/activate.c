@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
+#include "model/env.h"
 
 struct values {
     const char *eid;
@@ -98,15 +100,6 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
     return 0;
 }
 
-static bool has_process(const struct genv_env *env, pid_t pid)
-{
-    for (size_t i = 0; i < env->process_count; i++) {
-        if (env->processes[i].pid == pid)
-            return true;
-    }
-    return false;
-}
-
 /* One environment a shell. A shell that was only started from inside one, and an environment that has ended, are no
  * obstacle. */
 static int refuse_active(struct cli *cli, struct genv_error *err)
@@ -116,7 +109,7 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
 
     if (!eid || genv_eid_validate(eid, NULL) < 0 || genv_env_get(cli->genv, eid, &env, NULL) < 0)
         return 0;
-    if (!has_process(env, cli->shell_pid))
+    if (!env_has_process(env, cli->shell_pid, proc_pid_namespace()))
         return 0;
     return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
 }

@@ -23,6 +23,8 @@ const char *shell_kind_name(enum shell_kind kind);
 /* The same for a program, by its name or path: zsh-5.9, -bash, /usr/bin/bash-static. -EINVAL: a shell, but none of
  * the three; -ENOENT: no shell. */
 int shell_kind_of_program(const char *program, enum shell_kind *ret_kind);
+/* The same for what @pid runs. */
+int shell_kind_of_process(pid_t pid, enum shell_kind *ret_kind);
 /* The shell that called this process: its nearest ancestor that is a shell; without any, $SHELL. -EINVAL: none of
  * the three. */
 int shell_kind_of_caller(enum shell_kind *ret_kind);
