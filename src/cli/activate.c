@@ -140,16 +140,6 @@ static void tell_of_subshell(const struct genv_env *env)
         program_complain(line.data);
 }
 
-static int enter(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err)
-{
-    cleanup_free struct genv_variable *variables = NULL;
-    int r = genv_variables(env, false, &variables, err);
-
-    if (r == 0)
-        shell_add_enter(&cli->code, cli->shell, variables, prompt);
-    return r;
-}
-
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
@@ -186,7 +176,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    entered = enter(cli, env, !values->no_prompt, err);
+    entered = cli_enter_shell(cli, env, !values->no_prompt, err);
     if (entered < 0) {
         genv_deactivate(cli->genv, env->eid, &shell, NULL);
         return entered;

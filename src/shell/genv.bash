@@ -98,6 +98,7 @@ __genv_clean() {
         __genv_path keep
     else
         __genv_path out
+        \builtin unset -v __genv_given
     fi
     if [[ ${__genv_prompt-} ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -106,8 +107,8 @@ __genv_clean() {
             fi
         done
     fi
-    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign \
-        __genv_given __genv_told
+    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
+        __genv_sign __genv_told
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -199,9 +200,9 @@ __genv_show() {
 # by is not as it was at the last look.
 __genv_look() {
     \builtin set -- "$?"
-    \builtin local __genv_file __genv_record
+    \builtin local __genv_record __genv_first
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
-        __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json
+        \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             \builtin mapfile __genv_record <"$__genv_file" || \builtin :
@@ -226,9 +227,9 @@ __genv_look() {
         # since $(trap) would be a process.
         {
             \builtin trap -p EXIT >|/proc/self/fd/9
-            \builtin read -r -N 21 -u 9 __genv_file
+            \builtin read -r -N 21 -u 9 __genv_first
         } 2>/dev/null 9<<<'' || \builtin :
-        [[ $__genv_file == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
+        [[ $__genv_first == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
@@ -236,7 +237,7 @@ __genv_look() {
 # The record is that from before, so that a change meanwhile is seen at the next look.
 __genv_refresh() {
     \builtin local __genv_pid=$BASHPID __genv_code
-    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})
+    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update)
     \builtin eval "$__genv_code"
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
@@ -305,12 +306,15 @@ __genv_read_trap() {
     __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
 }
 
-# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
-# what CUDA_VISIBLE_DEVICES is by us.
+# __genv_watch RECORD WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES
+# is what CUDA_VISIBLE_DEVICES is by us, if that could be set: exported, since a shell within inherits the user's choice.
 __genv_watch() {
-    __genv_witness=$1
-    __genv_sign=$2
-    __genv_given=$3
+    __genv_file=$1
+    __genv_witness=$2
+    __genv_sign=$3
+    if [[ ! ${__genv_told-} ]]; then
+        __genv_variables "__genv_given=$4"
+    fi
 }
 
 # Has the look come last before each prompt, behind what builds prompts and variables. It is a part of a text where it

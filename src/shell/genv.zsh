@@ -85,6 +85,7 @@ function __genv_clean {
         __genv_path keep
     else
         __genv_path out
+        builtin unset __genv_given
     fi
     if [[ -n $__genv_prompt ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -93,8 +94,8 @@ function __genv_clean {
             fi
         done
     fi
-    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign \
-        __genv_given __genv_told
+    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
+        __genv_sign __genv_told
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -178,12 +179,16 @@ function __genv_show {
 # ended. A process is started only where the environment's record, one of the variables or what the environment lives
 # by is not as it was at the last look.
 function __genv_look {
-    builtin local __genv_file __genv_record
+    builtin local __genv_record
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
-        __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
+        if [[ -z $__genv_file ]]; then # until genv has told
+            builtin typeset -g __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
+        fi
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             __genv_record=$(<$__genv_file)
+        elif [[ $EUID == 0 ]]; then # root, in the environment of a user: genv looks each time
+            builtin typeset -g __genv_seen=
         fi
         if [[ -n $__genv_witness ]]; then
             __genv_listen
@@ -205,7 +210,7 @@ function __genv_look {
 function __genv_refresh {
     builtin local __genv_pid
     __genv_identify
-    builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})"
+    builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update)"
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
         builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record" __genv_eid=$GENV_ENVIRONMENT_ID
         __genv_trap
@@ -281,10 +286,13 @@ function __genv_call_at_exit {
     fi
 }
 
-# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
-# what CUDA_VISIBLE_DEVICES is by us.
+# __genv_watch RECORD WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES
+# is what CUDA_VISIBLE_DEVICES is by us, if that could be set: exported, since a shell within inherits the user's choice.
 function __genv_watch {
-    builtin typeset -g __genv_witness=$1 __genv_sign=$2 __genv_given=$3
+    builtin typeset -g __genv_file=$1 __genv_witness=$2 __genv_sign=$3
+    if [[ -z $__genv_told ]]; then
+        __genv_variables "__genv_given=$4"
+    fi
 }
 
 # Has the look come last before each prompt, behind what builds prompts and variables.
