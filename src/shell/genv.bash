@@ -98,7 +98,7 @@ __genv_clean() {
         __genv_path keep
     else
         __genv_path out
-        \builtin unset -v __genv_given
+        \builtin unset -v GENV_SHELL_DEVICES
     fi
     if [[ ${__genv_prompt-} ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -313,7 +313,7 @@ __genv_watch() {
     __genv_witness=$2
     __genv_sign=$3
     if [[ ! ${__genv_told-} ]]; then
-        __genv_variables "__genv_given=$4"
+        __genv_variables "GENV_SHELL_DEVICES=$4"
     fi
 }
 

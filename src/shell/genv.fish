@@ -73,7 +73,7 @@ function __genv_clean
         __genv_path keep
     else
         __genv_path out
-        set -eg __genv_given
+        set -eg GENV_SHELL_DEVICES
     end
     if set -qg __genv_prompt
         set -eg __genv_prompt
@@ -167,7 +167,7 @@ function __genv_watch
     set -g __genv_file $argv[1]
     set -g __genv_witness $argv[2]
     set -g __genv_sign $argv[3]
-    __genv_variables __genv_given=$argv[4]
+    __genv_variables GENV_SHELL_DEVICES=$argv[4]
 end
 
 # Sets variables, each saved before it is changed for the first time since the shell entered. A universal variable of

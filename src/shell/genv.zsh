@@ -85,7 +85,7 @@ function __genv_clean {
         __genv_path keep
     else
         __genv_path out
-        builtin unset __genv_given
+        builtin unset GENV_SHELL_DEVICES
     fi
     if [[ -n $__genv_prompt ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -291,7 +291,7 @@ function __genv_call_at_exit {
 function __genv_watch {
     builtin typeset -g __genv_file=$1 __genv_witness=$2 __genv_sign=$3
     if [[ -z $__genv_told ]]; then
-        __genv_variables "__genv_given=$4"
+        __genv_variables "GENV_SHELL_DEVICES=$4"
     fi
 }
 

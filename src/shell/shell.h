@@ -54,7 +54,7 @@ struct shell_watch {
     const char *sign;    /* what is in it as long as it does */
     const char *devices; /* what genv has set CUDA_VISIBLE_DEVICES to: another value is the user's choice */
 };
-#define SHELL_GIVEN_VARIABLE "__genv_given" /* has @devices, in the shells and programs within that one as well */
+#define SHELL_GIVEN_VARIABLE "GENV_SHELL_DEVICES" /* has @devices, in the shells and programs within that one as well */
 
 /* Behind shell_add_enter() and shell_add_update(). */
 void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch);

@@ -420,7 +420,7 @@ cat prelude.$TEST_SHELL "$CODE" status >inner
 ${in[*]} inner
 genv attach --refresh; say \$CUDA_VISIBLE_DEVICES
 genv deactivate
-say "\$CUDA_VISIBLE_DEVICES:\$__genv_given:"
+say "\$CUDA_VISIBLE_DEVICES:\$GENV_SHELL_DEVICES:"
 END
     said $'1\n1\n1\n0,1,2\n::'
 }
