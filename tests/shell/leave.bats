@@ -260,3 +260,40 @@ END
     [[ $stderr == *' keeps environment yours and GPU 1 until it ends: '* ]]
     [[ $(heirs | sort -n) == $(sort -n started) ]]
 }
+
+@test "what copies the shell's output ends with the shell" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+exec > >(tee copy)
+sleep 0.3
+exit
+END
+    said ''
+    is_free
+}
+
+@test "so does what the shell has on a terminal of its own" {
+    [[ $TEST_SHELL == zsh ]] || skip 'zsh only'
+    zsh -f -c 'zmodload zsh/zpty' || skip 'this zsh has no zpty'
+    type_into "$CODE" <<'END'
+zmodload zsh/zpty
+genv activate --id mine --gpus 1
+zpty helper sleep 1000
+sleep 0.3
+exit
+END
+    said ''
+    is_free
+}
+
+@test "a child that has entered another environment is no heir of this one" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+start "sleep 1000"
+$GENV_BIN envs activate --eid other --uid $(id -u) --pid $(tail -n 1 started)
+genv deactivate
+END
+    said ''
+    [[ $("$GENV_BIN" envs query --query eid) == other ]]
+}
