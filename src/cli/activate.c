@@ -2,12 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
-#include "model/env.h"
 
 struct values {
     const char *eid;
@@ -104,14 +102,17 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
  * obstacle. */
 static int refuse_active(struct cli *cli, struct genv_error *err)
 {
-    cleanup_env struct genv_env *env = NULL;
+    const struct genv_member shell = {.pid = cli->shell_pid};
     const char *eid = cli_current_eid();
+    cleanup_free char **eids = NULL;
 
-    if (!eid || genv_eid_validate(eid, NULL) < 0 || genv_env_get(cli->genv, eid, &env, NULL) < 0)
+    if (!eid || genv_find(cli->genv, &shell, &eids, NULL) < 0)
         return 0;
-    if (!env_has_process(env, cli->shell_pid, proc_pid_namespace()))
-        return 0;
-    return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
+    for (char **each = eids; *each; each++) {
+        if (strcmp(*each, eid) == 0)
+            return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
+    }
+    return 0;
 }
 
 /* What is reserved for a shell that ends at once would be exported, and nobody's. */

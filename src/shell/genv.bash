@@ -412,9 +412,10 @@ __genv_deinit() {
         \builtin unset -f _genv
     fi
     __genv_unhook
-    \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_tell_once \
+    \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
         __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
-        __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
+        __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete \
+        __genv_tell_once __genv_deinit
 }
 
 # What was registered before stays.

@@ -362,7 +362,8 @@ function __genv_deinit {
     __genv_unhook
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
         __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen __genv_exit \
-        __genv_identify __genv_trap __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register __genv_before_prompt __genv_complete __genv_deinit
+        __genv_identify __genv_trap __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register \
+        __genv_before_prompt __genv_complete __genv_deinit
 }
 
 __genv_register
