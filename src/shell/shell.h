@@ -5,8 +5,8 @@
  * captures its standard output, evaluates it and returns its exit status. So such a command prints shell code, its
  * words for the user included (shell_add_words()); errors go to standard error as ever.
  *
- * Before each prompt the shell looks at the variables and at what shell_add_watch() told it. Where something is not as it was at the last look, it has `genv shell-update` say
- * what to do; otherwise it starts no process. */
+ * Before each prompt the shell looks at the variables and at what shell_add_watch() told it. Where something is not as
+ * it was at the last look, it has `genv shell-update` say what to do; otherwise it starts no process. */
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
 
@@ -54,7 +54,8 @@ struct shell_watch {
     const char *sign;    /* what is in it as long as it does */
     const char *devices; /* what genv has set CUDA_VISIBLE_DEVICES to: another value is the user's choice */
 };
-#define SHELL_GIVEN_VARIABLE "GENV_SHELL_DEVICES" /* has @devices, in the shells and programs within that one as well */
+/* Has @devices, in the shells and programs within that one as well. */
+#define SHELL_GIVEN_VARIABLE "GENV_SHELL_DEVICES"
 
 /* Behind shell_add_enter() and shell_add_update(). */
 void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch);
