@@ -96,9 +96,10 @@ int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *m
 
 /* A shell leaves @eid: takes its process @pid out, and registers in its place the children that it leaves behind there,
  * so that work which goes on keeps its devices. These are children that were started in the environment: not those that
- * the caller is or descends from, nor those that end with the shell (which has a pipe to them), nor another user's. The
- * environment ends where neither they nor other members are left. @ret_children, which may be NULL, are their PIDs, the
- * last one 0; free() it. -ENOENT: there is no such environment, or @pid is not in it and has no such children. */
+ * the caller is or descends from, nor those that end with the shell (which has a pipe or a pseudo-terminal to them),
+ * nor another user's, nor those that have entered another environment since. The environment ends where neither they
+ * nor other members are left. @ret_children, which may be NULL, are their PIDs, the last one 0; free() it. -ENOENT:
+ * there is no such environment, or @pid is not in it and has no such children. */
 int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_children, struct genv_error *err);
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied

@@ -55,7 +55,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
     if (values->refresh) {
         r = cli_current_env(cli, &env, err);
-        return r < 0 ? r : cli_update_shell(cli, env, err);
+        return r < 0 ? r : cli_renew_shell(cli, env, err);
     }
     r = cli_open_current(cli, &eid, err);
     if (r < 0)
@@ -68,7 +68,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (values->over_subscribe)
         sharers_warn(cli, env);
     cli_add_attachment_line(&cli->output, env);
-    return cli_update_shell(cli, env, err);
+    return cli_renew_shell(cli, env, err);
 }
 
 static const struct example examples[] = {
