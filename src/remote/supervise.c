@@ -268,13 +268,15 @@ static int reap(pid_t child)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int supervise_wait(struct supervision *supervision, void (*ended)(void *data), void *data)
+int supervise_wait(struct supervision *supervision, const struct supervise_actions *actions)
 {
     bool lost = wait_for_end(supervision);
 
-    if (lost && supervision->shell)
+    if (lost && supervision->shell) {
+        actions->lost(actions->data);
         end_shell(supervision);
-    ended(data);
+    }
+    actions->ended(actions->data);
     if (lost && !supervision->shell)
         end_session(supervision);
     if (supervision->terminal)
