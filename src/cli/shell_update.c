@@ -68,8 +68,8 @@ static void respect_choice(const struct genv_env *env, const char *given, struct
     if (!is_choice(env, value)) {
         cleanup_text struct text line = TEXT_INIT;
 
-        text_addf(&line, DEVICES_VARIABLE "=%s is not what environment %s is attached to: it is %s again", value,
-                  env->eid, devices);
+        text_addf(&line, DEVICES_VARIABLE "=%s names devices that are not attached to environment %s: setting it to %s",
+                  value, env->eid, devices);
         if (!line.failed) {
             utf8_make_printable(line.data);
             program_complain(line.data);
@@ -137,7 +137,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r == -ENOENT || r == -EPERM || r == -EINVAL || r == -ENOTSUP || r == -ELOOP) {
         cleanup_text struct text line = TEXT_INIT;
 
-        text_addf(&line, "%s: this shell has left it", err->message);
+        text_addf(&line, "%s: leaving it", err->message);
         if (!line.failed)
             program_complain(line.data);
         shell_add_leave(&cli->code, cli->shell);
@@ -148,8 +148,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 const struct command command_shell_update = {
     .name = "shell-update",
-    .summary = "Bring a shell up to date before its prompt",
-    .description = "For the code of 'genv shell --init', which tells what CUDA_VISIBLE_DEVICES was set to last.",
+    .summary = "Update the variables of a shell before its prompt",
+    .description =
+        "For the code of 'genv shell --init', which passes the value that it last set CUDA_VISIBLE_DEVICES to.",
     .group = GROUP_SETUP,
     .hidden = true,
     .operands = {.synopsis = "[DEVICES]", .kind = OPERAND_TEXT, .max = 1},

@@ -173,7 +173,7 @@ static int check_process(const struct task *task, const struct genv_snapshot *sn
     if (has_ended(task->pidfd))
         return -ESRCH;
     if (!task->violation->start_time)
-        return error_set(err, ENOTSUP, "/proc hides when it was started, and so whether it is the same");
+        return error_set(err, ENOTSUP, "cannot verify the process: /proc hides its start time (hidepid)");
     return violation_holds(task->violation, snapshot) ? 0 : -ESRCH;
 }
 
@@ -188,7 +188,7 @@ static void leave_alone(const struct acts *acts, struct task *task, const struct
         act_tell(&acts->options, task->violation, ACT_GONE);
         return;
     }
-    error_set(&err, EPERM, "in a PID namespace the driver's PIDs may be those of the host: run on the host");
+    error_set(&err, EPERM, "cannot match the driver's PIDs in a PID namespace: run genv on the host");
     act_tell_failure(&acts->options, task->violation, -EPERM, &err);
 }
 

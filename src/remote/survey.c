@@ -43,7 +43,7 @@ int survey_parse(const struct text *answer, struct genv_snapshot **ret_snapshot,
     if (genv_snapshot_from_json(text, answer->length, ret_snapshot, &reason) == 0 ||
         parse_within(text, answer->length, ret_snapshot) == 0)
         return 0;
-    return error_set(err, EPROTO, "what answers there is not this genv: it printed no snapshot: %s", reason.message);
+    return error_set(err, EPROTO, "unexpected output from genv on that host: no snapshot: %s", reason.message);
 }
 
 static int take(size_t index, const struct text *output, void *data, struct genv_error *err)
@@ -110,7 +110,7 @@ int survey_check(const struct survey *survey, bool strict, struct genv_error *er
             return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
     }
     if (survey->count && survey_count_answers(survey) == 0)
-        return error_set(err, EIO, "none of the hosts answered");
+        return error_set(err, EIO, "no host responded");
     return 0;
 }
 

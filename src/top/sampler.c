@@ -108,7 +108,7 @@ static int take(struct worker *worker, struct genv_snapshot **ret_snapshot)
     answer->blind = true;
     if (r == -ECANCELED)
         snprintf(answer->warning, sizeof(answer->warning),
-                 "the driver has not answered for %d seconds: see 'genv doctor'", worker->patience_s);
+                 "the driver has not responded for %d seconds: see 'genv doctor'", worker->patience_s);
     else
         copy_string(answer->warning, sizeof(answer->warning), answer->err.message);
     return genv_snapshot_take(worker->genv, GENV_DEPTH_ENVS, ret_snapshot, &answer->err);
@@ -182,7 +182,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        return error_set_errno(err, errno, "can't ask for a snapshot");
+        return error_set_errno(err, errno, "cannot request a snapshot");
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
@@ -191,7 +191,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);
-        return error_set_errno(err, errno, "can't start a process that takes snapshots");
+        return error_set_errno(err, errno, "cannot start the snapshot worker");
     }
     sampler->pid = pid;
     sampler->fd = fds[0];
@@ -210,7 +210,7 @@ int sampler_ask(struct sampler *sampler, struct genv_error *err)
         return r;
     if (send(sampler->fd, "", 1, MSG_NOSIGNAL) != 1) {
         stop(sampler);
-        return error_set(err, EIO, "the process that takes snapshots has ended");
+        return error_set(err, EIO, "the snapshot worker died");
     }
     sampler->busy = true;
     return 0;
@@ -236,9 +236,9 @@ static int explain_end(struct sampler *sampler, struct genv_error *err)
         sampler->pid = 0;
     stop(sampler);
     if (ended > 0 && WIFSIGNALED(status))
-        return error_set(err, EIO, "the process that asks the driver was ended by signal %d (%s)", WTERMSIG(status),
+        return error_set(err, EIO, "the snapshot worker was ended by signal %d (%s)", WTERMSIG(status),
                          strsignal(WTERMSIG(status)));
-    return error_set(err, EIO, "the process that asks the driver has ended");
+    return error_set(err, EIO, "the snapshot worker died");
 }
 
 /* All that has come; -EAGAIN when nothing more has. */

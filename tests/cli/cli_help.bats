@@ -91,20 +91,20 @@ detached from all devices. If the device of --index can'"'"'t be had, nothing
 changes.
 
 Options:
-  -c, --count N             Be attached to exactly so many devices; by default
+  -c, --count N             Attach exactly N devices (default: the configured
                             as many as are configured
-  -i, --index I             Attach this device too, by index or UUID
-      --refresh             Only bring the variables of this shell up to date
-  -o, --over-subscribe      Attach devices that are not available too
+  -i, --index I             Also attach this device, given by index or UUID
+      --refresh             Only update the variables of this shell
+  -o, --over-subscribe      Also attach devices that others hold
   -h, --help                Show this help
 
 Examples:
   genv attach
-      Attaches as many devices as are configured.
+      Attach the configured number of devices.
   genv attach --count 2
-      Attaches devices until there are two, or releases the surplus.
+      Attach devices until there are two, or release the surplus.
   genv attach --index 0 -o
-      Attaches device 0, even if somebody else has it.' genv attach --help
+      Attach device 0, even if someone else holds it.' genv attach --help
 }
 
 @test "help about what does not exist" {

@@ -196,7 +196,7 @@ END
         kill -9 "$job"
         ! grep -q 'still uses' complaints || break
     done
-    grep -q -x "genv: warning: process $job (sleep 1000) still uses device 0, which others can attach now: 'kill $job' ends it" \
+    grep -q -x "genv: warning: process $job (sleep 1000) still uses device 0, which others can attach now: to end it, run 'kill $job'" \
         complaints
     [ "$(grep -c 'still uses' complaints)" -eq 1 ]
 }

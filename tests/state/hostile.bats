@@ -29,7 +29,7 @@ check_harmless() {
 check_holder() {
     run --separate-stderr "$GENV" devices ps --no-header --format csv
     [[ $status == 0 && $output == *1,good,* && $output == *1,bad,* && ${#lines[@]} == 5 ]] || { echo "$output"; return 1; }
-    [[ ${#stderr_lines[@]} == 1 && $stderr == "genv: warning: ignoring all but the devices of "*bad.json* ]] ||
+    [[ ${#stderr_lines[@]} == 1 && $stderr == "genv: warning: ignoring everything but the devices of "*bad.json* ]] ||
         { echo "$stderr"; return 1; }
     run --separate-stderr "$GENV" devices attach --eid good --count 2
     [[ $status == 0 && $output == 0,1 ]]

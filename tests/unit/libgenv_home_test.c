@@ -33,7 +33,7 @@ static void check_found(const char *directory, const char *expected)
     }
     assert_int_equal(r, -ENOENT);
     assert_null(found);
-    machine_check_error(&err, ENOENT, "make one with mkdir .genv");
+    machine_check_error(&err, ENOENT, "create one with 'mkdir .genv'");
 }
 
 /* A tree of its own with an empty home directory; what lies above it, in / and /tmp, is none of the test's doing. */

@@ -125,13 +125,13 @@ static void the_doctor_looks_at_driver_and_directory(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
 
     check_finding(g, GENV_FINDING_OK, "simulated: 4 devices");
-    check_finding(g, GENV_FINDING_OK, "state: not there yet");
+    check_finding(g, GENV_FINDING_OK, "state: does not exist yet");
     assert_int_equal(unit_count_entries(*state), 0); /* looking makes nothing */
     machine_activate(g, "a");
     check_finding(g, GENV_FINDING_OK, "state: 1 environment");
-    check_finding(g, GENV_FINDING_OK, "state/envs: shared, sticky, of ");
+    check_finding(g, GENV_FINDING_OK, "state/envs: shared, sticky, owned by ");
     assert_int_equal(chmod(envs, 0777), 0);
-    check_finding(g, GENV_FINDING_ERROR, "envs is not sticky: anybody can remove anybody's environments");
+    check_finding(g, GENV_FINDING_ERROR, "envs is not sticky: anyone can remove anyone's environments");
     assert_int_equal(chmod(envs, 0755), 0);
     check_finding(g, GENV_FINDING_WARNING, "envs is for ");
     assert_int_equal(chmod(envs, 01777), 0);
@@ -141,7 +141,7 @@ static void the_doctor_looks_at_driver_and_directory(void **state)
     check_finding(g, GENV_FINDING_ERROR, "GENV_DEVICES");
     if (unit_can_be_others()) {
         assert_int_equal(chown(path, USER_A, USER_A), 0);
-        check_finding(g, GENV_FINDING_WARNING, "state belongs to 60601, who could remove anybody's environments");
+        check_finding(g, GENV_FINDING_WARNING, "state belongs to 60601, who can remove anyone's environments");
     }
 }
 
