@@ -83,7 +83,7 @@ static enum limit_kind find_kind(const char *word)
 static int parse_words(char *const words[WORDS], struct limit *limit, struct genv_error *err)
 {
     if (parse_subject(words[0], limit) < 0)
-        return error_set(err, EINVAL, "'%s' is not valid: expected a user, @group or *", words[0]);
+        return error_set(err, EINVAL, "expected a user, @group or *, not '%s'", words[0]);
     if (parse_maximum(words[2], limit) < 0)
         return error_set(err, EINVAL, "'%s' is not a limit on %s: expected %s, or unlimited", words[2], words[1],
                          limit->kind == LIMIT_MEMORY ? "an amount such as 40g" : "a number such as 4");

@@ -98,7 +98,7 @@ END
     [ "$status" -eq 2 ]
     GENV_DEVICES=x run --separate-stderr nvidia-smi
     [ "$status" -eq 1 ]
-    [[ $stderr == 'genv: GENV_DEVICES is "x"'* ]]
+    [[ $stderr == "genv: GENV_DEVICES is 'x'"* ]]
 }
 
 @test "output that can't be written is an error" {

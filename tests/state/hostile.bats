@@ -164,7 +164,7 @@ plant() {
     local real=$GENV_TMPDIR
     ln -s "$real" "$SCRATCH/link"
     GENV_TMPDIR=$SCRATCH/link run --separate-stderr "$GENV" envs ps
-    [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *"$SCRATCH/link is not a directory of its own"* ]]
+    [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *"$SCRATCH/link is not a directory, or is a symbolic link"* ]]
     echo content >"$SCRATCH/file"
     GENV_TMPDIR=$SCRATCH/file run --separate-stderr "$GENV" envs activate --eid x --uid "$EUID" --pid "$MEMBER"
     [[ $status == 1 && ${#stderr_lines[@]} == 1 && $(<"$SCRATCH/file") == content ]]

@@ -116,7 +116,7 @@ check_unchangeable() {
     echo '{"version": 1, "atta' >"$junk"
     chown 60601 "$junk"
     run --separate-stderr "$GENV" devices attach --eid mine --count 4
-    [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring $junk of 60601: not JSON"* ]]
+    [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring $junk of 60601: invalid JSON"* ]]
     # Alice can link, or name, what is root's there: that is not root's word.
     ln "$SCRATCH/edited" "$ENVS/linked.json" 2>/dev/null || ln -s /etc/passwd "$ENVS/linked.json"
     # Nor is what Alice moves there, out of a folder of hers.

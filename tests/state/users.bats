@@ -155,7 +155,7 @@ alice_moves() {
     echo junk >"$SCRATCH/forged"
     alice_moves "$SCRATCH/forged" 0 644
     run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
-    [[ $status == 0 && $stderr == *"ignoring $ENVS/forged.json of root: not JSON"* ]]
+    [[ $status == 0 && $stderr == *"ignoring $ENVS/forged.json of root: invalid JSON"* ]]
     # An inventory is root's if it has the mode that root's genv gave it.
     "$GENV" devices ps >/dev/null 2>&1
     [[ ! -e $GENV_TMPDIR/inventory-0.json || $(stat -c %a "$GENV_TMPDIR/inventory-0.json") == 645 ]]

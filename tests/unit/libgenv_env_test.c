@@ -130,7 +130,7 @@ static void what_can_not_be_is_refused_and_makes_nothing(void **state)
         {"../x", GENV_CONFIG_INIT, {0}, EINVAL, "invalid environment ID"},
         {"", GENV_CONFIG_INIT, {0}, EINVAL, "invalid environment ID"},
         {long_name, GENV_CONFIG_INIT, {0}, EINVAL, "invalid environment ID"},
-        {"x", {.name = "a\nb", .gpus = -1}, {0}, EINVAL, "not a name"},
+        {"x", {.name = "a\nb", .gpus = -1}, {0}, EINVAL, "invalid name"},
         {"x", {.gpus = -2}, {0}, EINVAL, "the device count must be from 0 to 65535"},
         {"x", {.gpus = 65536}, {0}, EINVAL, "the device count must be from 0 to 65535"},
         {"x", {.gpus = -1, .gpu_memory = UINT64_MAX}, {0}, EINVAL, "the memory capacity must be less than 2^63 bytes"},
@@ -185,7 +185,7 @@ static void an_identifier_that_is_planted_is_refused(void **state)
     machine_activate(g, "there");
     unit_write(envs, "planted.json", "garbage");
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EEXIST);
-    machine_check_error(&err, EEXIST, "identifier planted is taken by ");
+    machine_check_error(&err, EEXIST, "ID planted is taken by ");
     machine_check_error(&err, EEXIST, "state/envs/planted.json, which is not a live environment of yours");
 }
 

@@ -230,7 +230,7 @@ static void what_is_refused_creates_nothing(void **state)
     refuse(g, &reservation, EINVAL, "needs a process or a Jupyter kernel");
     reservation.member_count = 1;
     reservation.config.name[0] = '\n';
-    refuse(g, &reservation, EINVAL, "not a name");
+    refuse(g, &reservation, EINVAL, "invalid name");
     reservation.config.name[0] = '\0';
     reservation.eid = "../a";
     refuse(g, &reservation, EINVAL, "invalid environment ID");

@@ -63,7 +63,7 @@ static void a_wrong_number_of_devices_is_told(void **state)
 
     setenv("GENV_DEVICES", "-1", 1);
     assert_int_equal(genv_snapshot_take(g, GENV_DEPTH_LIVE, &snapshot, &err), -EINVAL);
-    machine_check_error(&err, EINVAL, "GENV_DEVICES is \"-1\"");
+    machine_check_error(&err, EINVAL, "GENV_DEVICES is '-1'");
     assert_int_equal(genv_snapshot_take(g, GENV_DEPTH_DEVICES, &snapshot, &err), -EINVAL);
     assert_null(snapshot);
     snapshot = take(g, GENV_DEPTH_ENVS);
@@ -133,7 +133,7 @@ static void the_doctor_looks_at_driver_and_directory(void **state)
     assert_int_equal(chmod(envs, 0777), 0);
     check_finding(g, GENV_FINDING_ERROR, "envs is not sticky: anyone can remove anyone's environments");
     assert_int_equal(chmod(envs, 0755), 0);
-    check_finding(g, GENV_FINDING_WARNING, "envs is for ");
+    check_finding(g, GENV_FINDING_WARNING, "envs is not shared: only ");
     assert_int_equal(chmod(envs, 01777), 0);
     setenv("GENV_DEVICES", "0", 1);
     check_finding(g, GENV_FINDING_WARNING, "no devices");

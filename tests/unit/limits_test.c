@@ -133,7 +133,7 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
     check_refused("paul environments 4g", "line 1: ", "'4g' is not a limit on environments: expected a number");
     check_refused("paul later 4\npaul devices x", "line 2: ", "'x'");
     snprintf(text, sizeof(text), "%0100d devices 4", 7);
-    check_refused(text, "line 1: ", "is no user");
+    check_refused(text, "line 1: ", "expected a user, @group or *, not '");
     snprintf(text, sizeof(text), "@%063d devices 4\n%063d devices 65535", 7, 7);
     longest = parse(text);
     assert_int_equal(longest.count, 2);

@@ -220,14 +220,14 @@ static void devices_that_do_not_work_are_never_given(void **state)
     machine.devices[2].id.uuid[0] = '\0';
     check_count(&machine, 1, false, "3", NULL);
     check_count(&machine, 2, false, "!", "cannot attach 2 devices: this machine has 4, and 3 of them do not work");
-    check_count(&machine, 2, true, "!", "of which 3 do not work");
+    check_count(&machine, 2, true, "!", "and 3 of them do not work");
     machine_attach(&machine, SELF, 0, 0);
     check_count(&machine, 1, false, "3", NULL); /* one that was lost meanwhile does not count */
     machine.devices[3].state = GENV_DEVICE_FAILED;
     check_count(&machine, 1, false, "!", "cannot attach 1 device: this machine has 4, and 4 of them do not work");
     machine_make(&machine, 2, 1);
     machine.devices[1].state = GENV_DEVICE_LOST;
-    check_count(&machine, 2, false, "!", "of which 1 does not work");
+    check_count(&machine, 2, false, "!", "and 1 of them does not work");
 }
 
 static void a_machine_without_devices_says_so(void **state)
@@ -306,10 +306,10 @@ static void an_index_comes_besides_what_is_attached(void **state)
     check_index(&machine, 65535, true, "", ENODEV, "there is no device 65535: this machine has devices 0 to 9");
     machine.envs[SELF].config.gpu_memory = 4 * G;
     check_index(&machine, 1, false, "", EBUSY,
-                "device 1 holds 4g of nothing; is are needed: pick another device, wait, or share it (-o)");
+                "device 1 holds 16g of 16g; 4g are needed: pick another device, wait, or share it (-o)");
     machine.envs[1].attachments[0].gpu_memory = 13 * G;
     check_index(&machine, 1, false, "", EBUSY,
-                "device 1 holds 4g of 3g; are are needed: pick another device, wait, or share it (-o)");
+                "device 1 holds 13g of 16g; 4g are needed: pick another device, wait, or share it (-o)");
     machine.envs[SELF].config.gpu_memory = 3 * G;
     check_index(&machine, 1, false, "1,2", 0, "");
 }
