@@ -160,7 +160,7 @@ static const struct option config_options[] = {
     GENV_CONFIG_FIELDS(FIELD_VALUE_OPTION)                                   /* a row each */
     {.name = "clear",
      .type = OPTION_FLAG,
-     .help = "Clear the field (default: all fields)",
+     .help = "Clear FIELD (default: all fields)",
      .offset = offsetof(struct config_values, clear),
      .group = VALUE},
     {.name = NULL},

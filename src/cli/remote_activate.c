@@ -137,7 +137,7 @@ static const struct example activate_examples[] = {
 
 const struct command command_remote_activate = {
     .name = "remote activate",
-    .summary = "Open a shell in an environment on a host with enough available",
+    .summary = "Open a shell on a host that has the requested devices available",
     .description =
         "Finds a host where the devices, and the memory on each, are available, reserves them there, and opens your "
         "login shell in that environment; if someone else was faster, it tries the next host. The environment ends "
@@ -157,7 +157,7 @@ static const struct example run_examples[] = {
 
 const struct command command_remote_run = {
     .name = "remote run",
-    .summary = "Run a command in an environment on a host with enough available",
+    .summary = "Run a command on a host that has the requested devices available",
     .description = "Like 'genv remote activate', but runs one command in your home directory there. Its arguments "
                    "arrive unchanged; its standard input, output and error are connected to yours, and its exit status "
                    "is returned. The command ends with the connection; if the connection is lost, the exit status is "

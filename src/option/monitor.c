@@ -47,7 +47,7 @@ static const struct example examples[] = {
     {"genv monitor", "Serve a dashboard at http://127.0.0.1:8000/, for users of this machine."},
     {"genv monitor --host 0.0.0.0 --port 9400", "Serve it on the network, to everyone who can reach this machine."},
     {"genv monitor --allowed-hosts gpu.example.org",
-     "Serve it behind a proxy of that name, which does the authentication."},
+     "Serve it behind a proxy of that name, which handles authentication."},
     {"prometheus --config.file=/var/tmp/genv/metrics/prometheus/prometheus.yml",
      "Collect the metrics, with the configuration that 'genv monitor' wrote."},
     {NULL, NULL},

@@ -108,8 +108,8 @@ static int explain_denied(const struct host *host, const char *output, struct ge
         line[strlen(line) - strlen(": ")] = '\0';
     return error_set(
         err, EACCES,
-        "ssh cannot log in as %s without a password: install your key there (ssh-copy-id %s), or load it with ssh-add",
-        named ? line : "you", host->destination);
+        "ssh cannot log in%s%s without a password: install your key there (ssh-copy-id %s), or load it with ssh-add",
+        named ? " as " : "", named ? line : "", host->destination);
 }
 
 /* "Offending ED25519 key in /home/paul/.ssh/known_hosts:3" is the line to remove. */

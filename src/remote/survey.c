@@ -16,7 +16,10 @@ struct course {
     struct survey_answer *answers;
 };
 
-/* A host that answers with a command of its own may print something around the snapshot, and no lines of ours. */
+/* A host that answers with a command of its own may print something around the snapshot, and no lines of ours.
+ *
+ * What is printed may have braces too, so each line that begins with one is tried, up to the last line that ends one.
+ * Every try reads to that end: without a bound on tries and bytes a host could keep this machine busy with braces. */
 static int parse_within(const char *text, size_t length, struct genv_snapshot **ret_snapshot)
 {
     const char *end = text + length, *start = text, *line = text;

@@ -129,8 +129,8 @@ end_while_asking() {
     expect_refusal 'the driver did not respond' genv enforce --interval 0
     become '{"init_delay_ms": 100, "devices": [{"uuid": "GPU-a"}]}'
     GENV_DRIVER_TIMEOUT=60 run -0 genv devices find --eid e
-    GENV_DRIVER_TIMEOUT=-1 expect_refusal 'GENV_DRIVER_TIMEOUT is "-1": set it to a number of seconds' genv devices
-    GENV_DRIVER_TIMEOUT=1.5 expect_refusal 'GENV_DRIVER_TIMEOUT is "1.5"' genv devices
+    GENV_DRIVER_TIMEOUT=-1 expect_refusal "GENV_DRIVER_TIMEOUT is '-1': set it to a number of seconds" genv devices
+    GENV_DRIVER_TIMEOUT=1.5 expect_refusal "GENV_DRIVER_TIMEOUT is '1.5'" genv devices
     [ -z "$(askers)" ]
 }
 

@@ -82,17 +82,17 @@ all_commands() {
 
 Attach devices to the environment.
 
-Finds devices that nobody holds, or, with a configured gpu-memory, devices with
-so much memory left, and reserves them. Devices that are attached already stay;
-a surplus is released, highest indices first.
+Finds devices that nobody holds, or, if gpu-memory is configured, devices with
+that much memory left, and reserves them. Devices that are already attached
+stay; a surplus is released, highest indices first.
 
-If so many can'"'"'t be had, the reason is shown and the environment is left
-detached from all devices. If the device of --index can'"'"'t be had, nothing
-changes.
+If not enough devices are available, the reason is shown and the environment is
+left detached from all devices. If the device given with --index is not
+available, nothing changes.
 
 Options:
   -c, --count N             Attach exactly N devices (default: the configured
-                            as many as are configured
+                            count)
   -i, --index I             Also attach this device, given by index or UUID
       --refresh             Only update the variables of this shell
   -o, --over-subscribe      Also attach devices that others hold

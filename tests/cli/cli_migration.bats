@@ -41,7 +41,7 @@ load cli_helpers
     expect_refusal 'hosts names no host' genv remote -hostfile hosts devices
     expect_refusal 'hosts names no host' genv remote -hostfile=hosts --username paul devices
     expect_refusal '"-x" is not a host' genv remote -host -x devices
-    expect_usage_error '-hostfile belongs in front of' genv remote devices -hostfile hosts
+    expect_usage_error "option -hostfile goes before 'devices': genv remote -hostfile FILE devices" genv remote devices -hostfile hosts
 }
 
 @test "an -h among other letters asks for no help" {

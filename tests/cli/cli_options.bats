@@ -94,7 +94,7 @@ load cli_helpers
 @test "a number of seconds" {
     local wrong
     for wrong in -1 x inf nan 1e3 0x1 1.2.3 '' .; do
-        expect_usage_error "--timeout: '$wrong' is not a time" genv lock -w "$wrong" true
+        expect_usage_error "--timeout: '$wrong' is not a number of seconds: expected" genv lock -w "$wrong" true
     done
 }
 

@@ -163,7 +163,7 @@ activate() {
     make_env third plain
     expect_refusal "2 environments are named 'plain': choose one by its ID: second, third" protocol activate plain
     expect_refusal "2 environments are named 'plain': " protocol activate --id plain
-    expect_usage_error 'not both' genv "--shell=bash:$member" activate --id first second
+    expect_usage_error '--id and a name cannot be used together' genv "--shell=bash:$member" activate --id first second
     expect 0 'first
 second
 third' genv envs query --query eid

@@ -41,7 +41,7 @@ exit 3
 END
     heir=$(heirs)
     [ -n "$heir" ]
-    grep -q -x -E "genv: .* \($heir\) keeps environment mine and GPUs 0,1 until it ends: 'kill $heir' ends it" \
+    grep -q -x -E "genv: .* \($heir\) keeps environment mine and devices 0,1 until it exits: to end it, run 'kill $heir'" \
         complaints
     [[ $("$GENV_BIN" devices --format csv --no-header) == '0,mine,'*$'\n1,mine,'* ]]
     kill -9 "$heir"
@@ -71,7 +71,7 @@ say $CUDA_VISIBLE_DEVICES
 END
     said $'::\n1' 1
     # It may be the shell's fork still, which is about to be sleep.
-    [[ $(cat complaints) == 'genv: '*' ('*') keeps environment mine and GPU 0 until it ends: '* ]]
+    [[ $(cat complaints) == 'genv: '*' ('*') keeps environment mine and device 0 until it exits: '* ]]
     [[ $("$GENV_BIN" envs query --query eid) == mine ]]
 }
 
