@@ -38,8 +38,8 @@ load cli_helpers
 
 @test "genv remote -hostfile, -host, --username" {
     echo '# no host' >hosts
-    expect_refusal 'hosts names no host' genv remote -hostfile hosts devices
-    expect_refusal 'hosts names no host' genv remote -hostfile=hosts --username paul devices
+    expect_refusal 'hosts has no hosts' genv remote -hostfile hosts devices
+    expect_refusal 'hosts has no hosts' genv remote -hostfile=hosts --username paul devices
     expect_refusal '"-x" is not a host' genv remote -host -x devices
     expect_usage_error "option -hostfile goes before 'devices': genv remote -hostfile FILE devices" genv remote devices -hostfile hosts
 }

@@ -141,12 +141,12 @@ load cli_helpers
 }
 
 @test "what has to be given" {
-    expect_usage_error 'give --eid EID' genv envs activate --pid 1
-    expect_usage_error 'give --pid PID or --kernel-id ID' genv envs activate --eid a
-    expect_usage_error 'give --query FIELD' genv envs query
-    expect_usage_error 'give --eid EID' genv devices attach --count 1
-    expect_usage_error 'give COMMAND' genv lock -n
-    expect_usage_error 'give [--] COMMAND' genv run --gpus 1 --
+    expect_usage_error 'missing option: --eid EID' genv envs activate --pid 1
+    expect_usage_error 'missing option: --pid PID or --kernel-id ID' genv envs activate --eid a
+    expect_usage_error 'missing option: --query FIELD' genv envs query
+    expect_usage_error 'missing option: --eid EID' genv devices attach --count 1
+    expect_usage_error 'missing argument: COMMAND' genv lock -n
+    expect_usage_error 'missing argument: COMMAND' genv run --gpus 1 --
 }
 
 @test "what harms a terminal is not repeated" {

@@ -170,13 +170,13 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
 }
 
 @test "usage errors" {
-    refuses 2 'give COMMAND' as_alice genv remote
+    refuses 2 'missing argument: COMMAND' as_alice genv remote
     refuses 2 "'device' is not a genv remote command: did you mean 'devices'?" as_alice genv remote device
     refuses 2 "option -H goes before 'devices': genv remote -H HOSTS devices" as_alice genv remote devices -H gpu-server-1
     refuses 2 "option --hostfile goes before 'activate': genv remote --hostfile FILE activate" as_alice genv remote activate --gpus 1 --hostfile=x
     refuses 2 'cannot be used together' as_alice genv remote -H a --hostfile b devices
     refuses 2 "--host-policy: 'x' is not one of pack, spread" as_alice genv remote -H a run --host-policy x true
-    refuses 2 'give [--] COMMAND' as_alice genv remote -H a run --gpus 1
+    refuses 2 'missing argument: COMMAND' as_alice genv remote -H a run --gpus 1
     refuses 1 'needs a terminal' as_alice genv remote -H gpu-server-1 activate </dev/null
 }
 
