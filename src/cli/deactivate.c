@@ -17,7 +17,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (genv_eid_validate(eid, NULL) == 0) {
         r = cli_open(cli, err);
         if (r == 0)
-            r = leave_environment(cli, eid, err);
+            r = leave_environment(cli, eid, cli->shell_pid, err);
         if (r < 0 && r != -ENOENT && r != -EPERM) /* ended, or never ours: the shell is to be cleaned up all the same */
             return r;
     }
@@ -37,7 +37,8 @@ const struct command command_deactivate = {
         "Restores the shell's variables, PATH and prompt, and keeps what other programs changed there in the meantime. "
         "When the last shell or process has left, the environment ends and its devices are released.\n\nPrograms that "
         "the shell started in the environment and left running (with &, nohup or disown) stay in it and keep its "
-        "devices until they exit; a message names them and says how to end them. The same applies when a shell exits.",
+        "devices until they exit; a message names them and says how to end them. The same applies when a shell exits. "
+        "A bash script must set its trap on EXIT before 'genv activate'.",
     .group = GROUP_ENVIRONMENT,
     .examples = examples,
     .run = run,

@@ -27,6 +27,8 @@ const struct help_variable help_variables_set[] = {
     GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
     {"CUDA_VISIBLE_DEVICES", "The attached devices, as UUIDs where CUDA numbers them differently; \"-1\" if detached"},
     {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA numbers devices like nvidia-smi"},
+    {"GENV_SHELL_DEVICES",
+     "The CUDA_VISIBLE_DEVICES that genv last set in this shell; a subset of it is your own choice"},
     {"GENV_SHELL", "1, for scripts written for the Python genv"},
     {NULL, NULL},
 };

@@ -115,7 +115,7 @@ static void hostile(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        expect_refusal(names[i], "\"");
+        expect_refusal(names[i], "' is not a ");
     expect_refusal("good,-bad,good2", "'-bad' is not a host: ");
 }
 

@@ -123,7 +123,7 @@ becomes() {
     local other
     other=$(genv devices --format json | jq -r '.[0].uuid')
     refuses "--gpus device=0: device 0 is not attached to environment e, which has 1,2" run --gpus device=0 image
-    refuses "GPU 3 is not attached" run --gpus '"device=1,3"' image
+    refuses "device 3 is not attached" run --gpus '"device=1,3"' image
     refuses "GPU $other is not attached" run "--gpus=\"device=1,$other\"" image
     refuses "GPU ${other:0:12} is not attached" run --gpus "device=${other:0:12}" image
     refuses "GPU 01 is not attached" run --gpus device=01 image
@@ -132,12 +132,12 @@ becomes() {
     refuses "'MIG-x' is not the index or UUID of a whole device" create --gpus device=MIG-x image
     refuses "'none' is not the index or UUID of a whole device" run --gpus device=none image
     refuses "'all' is not the index or UUID of a whole device" run --gpus '"device=all,1"' image
-    refuses 'GPU 0 is not attached' container run -it --gpus all --gpus device=0 image
+    refuses 'device 0 is not attached' container run -it --gpus all --gpus device=0 image
 }
 
 @test "--gpus: more than attached is refused, with both numbers" {
     refuses "--gpus 3: environment e has only 2 devices: run 'genv attach --count 3' first" run --gpus 3 image
-    refuses 'attached to 2 GPUs' run --gpus count=4,capabilities=utility image
+    refuses 'environment e has only 2 devices' run --gpus count=4,capabilities=utility image
     refuses "expected a number or 'all'" run --gpus 99999999999999999999 image
     genv devices detach --eid e --index 2
     refuses "environment e has only 1 device: run 'genv attach --count 2'" run --gpus 2 image
@@ -228,8 +228,8 @@ becomes() {
         --device=runtime.nvidia.com/gpu=2
     becomes --device nvidia.com/gpu=2 '=>' --device nvidia.com/gpu=2
     becomes --device "nvidia.com/gpu=$uuid" '=>' --device "nvidia.com/gpu=$uuid"
-    refuses '--device nvidia.com/gpu=0: GPU 0 is not attached' run --device nvidia.com/gpu=0 image
-    refuses 'GPU 3 is not attached' create --device nvidia.com/gpu=1 --device=nvidia.com/gpu=3 image
+    refuses '--device nvidia.com/gpu=0: device 0 is not attached' run --device nvidia.com/gpu=0 image
+    refuses 'device 3 is not attached' create --device nvidia.com/gpu=1 --device=nvidia.com/gpu=3 image
     refuses "'1:0' is not the index or UUID of a whole device" run --device nvidia.com/gpu=1:0 image
     refuses 'genv supports only whole devices' run --device management.nvidia.com/gpu=all image
     refuses 'genv supports only whole devices' run --device nvidia.com/mig=all image

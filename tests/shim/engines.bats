@@ -68,7 +68,7 @@ becomes() {
     becomes -e NVIDIA_VISIBLE_DEVICES_X=all '=>' -e NVIDIA_VISIBLE_DEVICES_X=all
     refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached to environment e, which has 1,2' \
         docker run --runtime nvidia -e NVIDIA_VISIBLE_DEVICES=0 image
-    refuses 'GPU GPU-a is not attached' docker create --env=NVIDIA_VISIBLE_DEVICES=1,GPU-a image
+    refuses 'device GPU-a is not attached' docker create --env=NVIDIA_VISIBLE_DEVICES=1,GPU-a image
     refuses "'1:0' is not the index or UUID of a whole device" docker run -e NVIDIA_VISIBLE_DEVICES=1:0 image
     refuses "so genv cannot tell whether -e is its value" docker run --new x -e NVIDIA_VISIBLE_DEVICES=all image
     genv devices detach --eid e
@@ -100,7 +100,7 @@ becomes() {
     expect_words run "${ENV[@]}" --env NVIDIA_VISIBLE_DEVICES=1,2 --env-file others --env-file vars image
     becomes --env-file others -e NVIDIA_VISIBLE_DEVICES=1 '=>' --env-file others -e NVIDIA_VISIBLE_DEVICES=1
     becomes --env-file none '=>' --env-file none
-    refuses '--env-file others: NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' docker run --env-file others image
+    refuses '--env-file others: NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' docker run --env-file others image
 }
 
 @test "--device: the nodes of GPUs, by the driver's numbers" {
@@ -179,14 +179,14 @@ END
     done <<'END'
 {"gpus": [{"count": -1}]}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use device_ids: ['${CUDA_VISIBLE_DEVICES}']
 {"gpus": [{"driver": "nvidia"}]}|it asks for all devices
-{"deploy": {"resources": {"reservations": {"devices": [{"count": 1, "capabilities": ["gpu"]}]}}}}|GPU 0 is not attached
-{"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["1", "0"]}]}}}}|GPU 0 is
+{"deploy": {"resources": {"reservations": {"devices": [{"count": 1, "capabilities": ["gpu"]}]}}}}|device 0 is not attached
+{"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["1", "0"]}]}}}}|device 0 is
 {"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|it asks for all devices
 {"runtime": "nvidia"}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
-{"environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}|NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached
+{"environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}|NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached
 {"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|it asks for all devices
-{"devices": ["/dev/nvidia3:/dev/nvidia0"]}|/dev/nvidia3: GPU 0 is not attached
-{"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: GPU 0 is not attached
+{"devices": ["/dev/nvidia3:/dev/nvidia0"]}|/dev/nvidia3: device 0 is not attached
+{"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: device 0 is not attached
 {"devices": [{"source": "/dev"}]}|/dev: it gives access to all devices
 END
     refuses 'compose file on standard input' docker compose -f - up
@@ -211,7 +211,7 @@ END
     make_compose <<<'{}'
     docker compose run -e NVIDIA_VISIBLE_DEVICES=all --env=X=1 a -e NVIDIA_VISIBLE_DEVICES=all
     expect_words compose run -e NVIDIA_VISIBLE_DEVICES=1,2 --env=X=1 a -e NVIDIA_VISIBLE_DEVICES=all
-    refuses 'GPU 0 is not attached' docker compose run -e NVIDIA_VISIBLE_DEVICES=0 a
+    refuses 'device 0 is not attached' docker compose run -e NVIDIA_VISIBLE_DEVICES=0 a
 }
 
 @test "compose: where its files cannot be told, docker says why, and that is said" {
@@ -309,12 +309,47 @@ words_of_options() {
     expect_words ps --gpus all
     podman compose up
     expect_words compose up
-    refuses '--gpus 0: GPU 0 is not attached' podman run --gpus 0 image
-    refuses 'GPU 0 is not attached' podman run --device nvidia.com/gpu=0 image
-    refuses 'GPU 0 is not attached' podman run --device /dev/nvidia3 image
-    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run -e NVIDIA_VISIBLE_DEVICES=0 image
+    refuses '--gpus 0: device 0 is not attached' podman run --gpus 0 image
+    refuses 'device 0 is not attached' podman run --device nvidia.com/gpu=0 image
+    refuses 'device 0 is not attached' podman run --device /dev/nvidia3 image
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run -e NVIDIA_VISIBLE_DEVICES=0 image
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run --env-merge NVIDIA_VISIBLE_DEVICES=0 image
     GENV_BYPASS=1 podman run --gpus all image
     expect_words run --gpus all image
+}
+
+@test "podman: what it takes from the caller's variables" {
+    local given
+    podman run -e 'NVIDIA*' image # it is not set
+    expect_words run "${ENV[@]}" -e 'NVIDIA*' image
+    podman run --env-host image
+    expect_words run "${ENV[@]}" --env-host image
+    export NVIDIA_VISIBLE_DEVICES=all
+    for given in 'NVIDIA*' '*' 'NVIDIA_VISIBLE_DEVICES*'; do
+        podman run -e "$given" image
+        expect_words run "${ENV[@]}" -e "$given" --env NVIDIA_VISIBLE_DEVICES=1,2 image
+    done
+    podman run -ite 'NVIDIA*' --env='N*' image
+    expect_words run "${ENV[@]}" -ite 'NVIDIA*' --env NVIDIA_VISIBLE_DEVICES=1,2 '--env=N*' \
+        --env NVIDIA_VISIBLE_DEVICES=1,2 image
+    for given in 'X*' 'NVIDIA*=all' 'NVIDIA_VISIBLE_DEVICES_*'; do
+        podman run -e "$given" image
+        expect_words run "${ENV[@]}" -e "$given" image
+    done
+    echo 'NVIDIA*' >vars
+    podman run --env-file vars image
+    expect_words run "${ENV[@]}" --env NVIDIA_VISIBLE_DEVICES=1,2 --env-file vars image
+    podman run --env-host image
+    expect_words run "${ENV[@]}" --env NVIDIA_VISIBLE_DEVICES=1,2 --env-host image
+    podman run --env-host=true -e NVIDIA_VISIBLE_DEVICES=1 image
+    expect_words run "${ENV[@]}" --env-host=true -e NVIDIA_VISIBLE_DEVICES=1 image
+    podman run --env-host=false image
+    expect_words run "${ENV[@]}" --env-host=false image
+    docker run -e 'NVIDIA*' image # to docker that is a name
+    expect_words run "${ENV[@]}" -e 'NVIDIA*' image
+    export NVIDIA_VISIBLE_DEVICES=0
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run -e 'NVIDIA*' image
+    refuses '--env-host: NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run --env-host image
 }
 
 @test "every option of podman is known, with its value" {
@@ -390,4 +425,24 @@ elsewhere() {
     CONTAINER_HOST=ssh://paul@gpu2/run/podman.sock elsewhere ' (ssh://paul@gpu2/run/podman.sock)' podman run --gpus all image
     run --separate-stderr podman --remote run --gpus all image
     [ "$stderr" = 'genv: warning: podman starts containers on another machine, where device numbers do not refer to the devices of environment e' ]
+    CONTAINER_CONNECTION=gpu2 elsewhere '' podman run --gpus all image
+    run --separate-stderr podman --connection gpu2 run --gpus all image
+    [[ $stderr == *'podman starts containers on another machine,'* ]]
+    CONTAINER_HOST=ssh://gpu2 run --separate-stderr podman --url unix:///run/podman.sock run --gpus all image
+    [ -z "$stderr" ]
+}
+
+@test "each engine goes by its own variables, not by the other's" {
+    mkdir "$HOME/.docker"
+    echo '{"currentContext": "gpu2"}' >"$HOME/.docker/config.json"
+    mkdir -p "$HOME/.docker/contexts/meta/0123"
+    echo '{"Name": "gpu2", "Endpoints": {"docker": {"Host": "ssh://paul@gpu2"}}}' \
+        >"$HOME/.docker/contexts/meta/0123/meta.json"
+    DOCKER_HOST=ssh://paul@gpu2 DOCKER_CONTEXT=gpu2 run --separate-stderr podman run --gpus all image
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    rm -r "$HOME/.docker"
+    CONTAINER_HOST=ssh://paul@gpu2 CONTAINER_CONNECTION=gpu2 run --separate-stderr docker run --gpus all image
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
 }

@@ -181,7 +181,7 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     "${two[@]}" envs activate --eid two --uid 0 --pid "$MEMBER"
     [[ $("${two[@]}" devices attach --eid two --count 2) == 2,3 ]]
     run --separate-stderr "${two[@]}" devices attach --eid two --index 0
-    [[ $status == 1 && $stderr == *'device 0 is held by environment one of root on another machine;'* ]]
+    [[ $status == 1 && $stderr == *'device 0 is held by environment one of root on another machine: pick'* ]]
     run --separate-stderr "${two[@]}" devices detach --eid one
     [[ $status == 1 && $stderr == 'genv: cannot change environment one: it is on another machine: change it there' ]]
     GENV_ENVIRONMENT_ID=one run --separate-stderr "${two[@]}" lock -n echo ran
