@@ -100,7 +100,7 @@ static void each_rule_refuses_with_its_reason(void **state)
         {", \"pid_namespace\": 4026531836", "", "processes[0]: 'pid_namespace' is missing"},
         {"\"id\": \"8d3f-1\"", "\"id\": \"../x\"", "invalid Jupyter kernel ID"},
         {"\"id\": \"8d3f-1\"", "\"id\": \"\"", "invalid Jupyter kernel ID"},
-        {"/home/p", "/home/\\u0007p", "'connection_file' is not a text"},
+        {"/home/p", "/home/\\u0007p", "'connection_file' is not text without control characters"},
         {"\"uuid\": \"GPU-a\"", "\"uuid\": \"\"", "attachment 0 has no valid device"},
         {"\"index\": 1,", "\"index\": 65536,", "attachment 0 has no valid device"},
         {"\"index\": 1,", "\"index\": -1,", "attachments[0]: 'index' is not a whole number below 2^31"},

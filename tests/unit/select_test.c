@@ -169,7 +169,7 @@ static void devices_that_do_not_work_are_never_given(void **state)
     machine.devices[2].id.uuid[0] = '\0';
     check_count(&machine, 1, false, "3", NULL);
     check_count(&machine, 2, false, "!", "cannot attach 2 devices: this machine has 4, and 3 of them do not work");
-    check_count(&machine, 2, true, "!", "of which 3 do not work");
+    check_count(&machine, 2, true, "!", "and 3 of them do not work");
     world_attach(&machine, SELF, 0, 0);
     check_count(&machine, 1, false, "3", NULL); /* one that was lost meanwhile does not count */
     machine.devices[3].state = GENV_DEVICE_FAILED;

@@ -168,7 +168,7 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     assert_int_equal(world_count_warnings(), 1);
     assert_non_null(strstr(world_warnings.data, "ignoring /"));
     assert_non_null(strstr(world_warnings.data, "state/envs/garbage.json of "));
-    assert_non_null(strstr(world_warnings.data, ": not JSON"));
+    assert_non_null(strstr(world_warnings.data, ": invalid JSON"));
     assert_null(strchr(world_warnings.data, '\x1b'));
 
     memset(large, ' ', 1099999);
