@@ -403,7 +403,7 @@ genv deactivate
 say "\$GENV_ENVIRONMENT_ID:\$CUDA_VISIBLE_DEVICES"
 END
         said $'other:3\n:3' 1
-        grep -q -x 'genv: CUDA_VISIBLE_DEVICES is read-only in this shell, and stays as it is' complaints
+        grep -q -x 'genv: CUDA_VISIBLE_DEVICES is read-only in this shell: leaving it unchanged' complaints
     done
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
-"""Keeps docs/messages.md complete: every message of the C code has an entry in messages.txt, which says what it means.
+"""Keeps docs/messages.md complete: every message of the code has an entry in messages.txt, which says what
+it means.
 
 messages.py            compares the code, the entries and the page
 messages.py --write    writes the page
@@ -48,6 +49,8 @@ REASONS = "reasons"  # the name of arrays of messages
 
 GAPS = re.compile(GAP + "+")
 FILLED = re.compile(r"\{([^}]*)\}")
+SHELL_MESSAGE = re.compile(r"""["']genv: ([^"'\n]*?)(?:\\n)?["']""")
+SHELL_VARIABLE = re.compile(r"\$\w+")
 DIRECTIVE = re.compile(r"%[-0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z)?[a-zA-Z]")
 
 
@@ -115,6 +118,10 @@ def messages(root: pathlib.Path) -> dict[str, list[str]]:
             with_gaps = GAPS.sub(GAP, DIRECTIVE.sub(GAP, message.rstrip(" ")).replace("%%", "%"))
             if is_sentence(with_gaps):
                 found.setdefault(with_gaps, []).append(str(path.relative_to(root)))
+    for path in sorted((root / "src" / "shell").glob("genv.*")):
+        for match in SHELL_MESSAGE.finditer(path.read_text(encoding="utf-8")):
+            with_gaps = DIRECTIVE.sub(GAP, SHELL_VARIABLE.sub(GAP, match[1]))
+            found.setdefault(with_gaps, []).append(str(path.relative_to(root)))
     return found
 
 
