@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
-"""Keeps docs/messages.md complete: every message of the code has an entry in messages.txt, which says what
-it means.
+"""Keeps docs/messages.md complete: every message of the code has an entry in messages.txt, which says
+what it means.
 
 messages.py            compares the code, the entries and the page
 messages.py --write    writes the page
@@ -20,10 +20,10 @@ PREFACE = """\
 
 # Messages
 
-Every message that genv prints, what it means, and what to do where the message does not say so itself. Words in capitals
-stand for what genv fills in. On the terminal `genv: ` comes first, and `warning: ` before a message that stops nothing;
-a cause, which is another message or the system's, follows after a colon. The exit status is 1 if a command was refused
-or failed, and 2 if its arguments are not valid.
+Every message that genv prints, what it means, and what to do where the message does not say so itself. Words in
+capitals stand for what genv fills in. On the terminal `genv: ` comes first, and `warning: ` before a message that stops
+nothing; a cause, which is another message or the system's, follows after a colon. The exit status is 1 if a command
+was refused or failed, and 2 if its arguments are not valid.
 """
 PAGE = pathlib.Path("docs/messages.md")
 GAP = "\0"  # in place of what a message fills in
