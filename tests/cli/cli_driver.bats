@@ -229,7 +229,7 @@ make_library() {
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/deeper/bin/genv"
     mkdir "$BATS_TEST_TMPDIR/moved/libexec"
     cp "$(dirname "$GENV_BIN")/../libexec/genv-driver" "$BATS_TEST_TMPDIR/moved/libexec"
-    expect_refusal "$BATS_TEST_TMPDIR/moved/deeper/libexec/genv-driver, is missing" \
+    expect_refusal "$BATS_TEST_TMPDIR/moved/deeper/libexec/genv-driver is missing" \
         "$BATS_TEST_TMPDIR/moved/deeper/bin/genv" devices
     run -0 "$BATS_TEST_TMPDIR/moved/bin/genv" devices
     # Nor is one used where anybody can put it.

@@ -40,7 +40,7 @@ load cli_helpers
     echo '# no host' >hosts
     expect_refusal 'hosts has no hosts' genv remote -hostfile hosts devices
     expect_refusal 'hosts has no hosts' genv remote -hostfile=hosts --username paul devices
-    expect_refusal '"-x" is not a host' genv remote -host -x devices
+    expect_refusal "'-x' is not a host" genv remote -host -x devices
     expect_usage_error "option -hostfile goes before 'devices': genv remote -hostfile FILE devices" genv remote devices -hostfile hosts
 }
 

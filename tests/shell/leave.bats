@@ -211,7 +211,7 @@ $set
 start "sleep 1000"
 exit 3
 END
-        [[ $(cat complaints) == *' keeps environment mine and GPU 0 until it ends: '* ]]
+        [[ $(cat complaints) == *' keeps environment mine and device 0 until it exits: '* ]]
         [[ $set == *-* ]] || said 'mine 3' 1
         kill -9 "$(heirs)"
     done
@@ -256,8 +256,8 @@ END
     echo "$output"
     echo "$stderr"
     [ "$output" = $'inner 4\n4\nouter' ]
-    [[ $stderr == *' keeps environment mine and GPU 0 until it ends: '* ]]
-    [[ $stderr == *' keeps environment yours and GPU 1 until it ends: '* ]]
+    [[ $stderr == *' keeps environment mine and device 0 until it exits: '* ]]
+    [[ $stderr == *' keeps environment yours and device 1 until it exits: '* ]]
     [[ $(heirs | sort -n) == $(sort -n started) ]]
 }
 

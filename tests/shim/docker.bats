@@ -124,9 +124,9 @@ becomes() {
     other=$(genv devices --format json | jq -r '.[0].uuid')
     refuses "--gpus device=0: device 0 is not attached to environment e, which has 1,2" run --gpus device=0 image
     refuses "device 3 is not attached" run --gpus '"device=1,3"' image
-    refuses "GPU $other is not attached" run "--gpus=\"device=1,$other\"" image
-    refuses "GPU ${other:0:12} is not attached" run --gpus "device=${other:0:12}" image
-    refuses "GPU 01 is not attached" run --gpus device=01 image
+    refuses "device $other is not attached" run "--gpus=\"device=1,$other\"" image
+    refuses "device ${other:0:12} is not attached" run --gpus "device=${other:0:12}" image
+    refuses "device 01 is not attached" run --gpus device=01 image
     refuses "GPU  is not attached" run --gpus device= image
     refuses "'1:0' is not the index or UUID of a whole device" run --gpus device=1:0 image
     refuses "'MIG-x' is not the index or UUID of a whole device" create --gpus device=MIG-x image
