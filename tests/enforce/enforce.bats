@@ -96,7 +96,7 @@ make_env() {
     echo "$output$stderr"
     [[ $status == 0 && $output == *'Detached device 1 from environment old of 60601'* ]]
     [[ ${#stderr_lines[@]} == 3 ]]
-    for warning in "$SCRATCH/limits: line 1: there is no group no-such-group here" \
+    for warning in "$SCRATCH/limits: line 1: there is no group 'no-such-group' here" \
         "$SCRATCH/limits: line 2: there is no user 'no-such-user' here" "there is no user 'nobody-of-that-name' here"; do
         [[ $stderr == *"genv: warning: $warning: check the name"* ]]
     done

@@ -223,7 +223,7 @@ END
     echo 'eval "$BASH_EXECUTION_STRING"' >"$HOSTS/home/$ALICE/.bashrc"
     run --separate-stderr as_alice genv remote -H good devices
     rm "$HOSTS/home/$ALICE/.bashrc"
-    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: it answered twice'* ]]
+    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: unexpected output from genv on that host: two answers'* ]]
 }
 
 @test "a host that answers any login with a command of its own" {

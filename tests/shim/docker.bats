@@ -127,7 +127,7 @@ becomes() {
     refuses "device $other is not attached" run "--gpus=\"device=1,$other\"" image
     refuses "device ${other:0:12} is not attached" run --gpus "device=${other:0:12}" image
     refuses "device 01 is not attached" run --gpus device=01 image
-    refuses "GPU  is not attached" run --gpus device= image
+    refuses "device  is not attached" run --gpus device= image
     refuses "'1:0' is not the index or UUID of a whole device" run --gpus device=1:0 image
     refuses "'MIG-x' is not the index or UUID of a whole device" create --gpus device=MIG-x image
     refuses "'none' is not the index or UUID of a whole device" run --gpus device=none image
