@@ -318,7 +318,7 @@ static int check_operands(const struct operands *operands, const struct argument
 {
     int max = operands->synopsis ? operands->max : 0, choice;
 
-    if (arguments->operand_count < operands->min)
+    if (operands->synopsis && arguments->operand_count < operands->min)
         return refuse_missing(operands->synopsis, err);
     if (arguments->operand_count > max)
         return error_set(err, EINVAL, "unexpected argument '%s'", arguments->operands[max]);
