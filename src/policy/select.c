@@ -146,12 +146,11 @@ static int refuse_count(const struct select_view *view, const struct candidate *
         return error_set(err, EBUSY, "cannot attach %d device%s with %s: the largest device has %s", count,
                          count == 1 ? "" : "s", amount, size);
     }
-    return error_set(
-        err, EBUSY,
-        "cannot attach %d device%s: %zu of %zu %s available%s%s; %s%swait, or share devices with others (-o)", count,
-        count == 1 ? "" : "s", available, view->device_count, available == 1 ? "is" : "are",
-        capacity ? " with room for " : "", capacity ? amount : "", available ? "ask for fewer, " : "",
-        capacity ? "ask for less memory, " : "");
+    return error_set(err, EBUSY,
+                     "cannot attach %d device%s: %zu of %zu %s available%s%s; %s%swait, or share with others (-o)",
+                     count, count == 1 ? "" : "s", available, view->device_count, available == 1 ? "is" : "are",
+                     capacity ? " with room for " : "", capacity ? amount : "", available ? "ask for fewer, " : "",
+                     capacity ? "ask for less memory, " : "");
 }
 
 static int append(struct selection *selection, const struct genv_device *device, uint64_t capacity, struct timespec now)

@@ -195,7 +195,8 @@ def page(entries: list[Entry]) -> str:
         if entry.area != area:
             area = entry.area
             text += f"\n## {area}\n\n| message | meaning | what to do |\n| --- | --- | --- |\n"
-        text += f"| {'<br>'.join(code(form) for form in entry.forms)} | {entry.meaning} | {entry.remedy} |\n"
+        forms = dict.fromkeys(code(form) for form in entry.forms)
+        text += f"| {'<br>'.join(forms)} | {entry.meaning} | {entry.remedy} |\n"
     return text
 
 
