@@ -152,8 +152,8 @@ void draw_footer(struct canvas *canvas)
 {
     static const struct key browse[] = {{"q", "Quit"},    {"?", "Help"}, {"Tab", "Next list"}, {"s", "Sort"},
                                         {"r", "Reverse"}, {"u", "User"}, {"e", "Environment"}, {NULL, NULL}};
-    static const struct key typing[] = {{"Enter", "keep"}, {"Esc", "show all"}, {NULL, NULL}};
-    static const struct key help[] = {{"Any key", "close"}, {NULL, NULL}};
+    static const struct key typing[] = {{"Enter", "Keep"}, {"Esc", "Show all"}, {NULL, NULL}};
+    static const struct key help[] = {{"Any key", "Close"}, {NULL, NULL}};
     const struct choice *choice = canvas->picture->choice;
     int row = canvas->layout->footer, width = canvas->frame->width, column;
 
@@ -183,7 +183,7 @@ static const struct key help_keys[] = {
     {"Ctrl-L", "redraw the screen"},
     {"q, Ctrl-C", "quit"},
     {"", ""},
-    {"free, in use", "nobody holds the device, but processes outside environments use it"},
+    {"free, in use", "not held, but used by processes outside environments"},
     {"none", "a process outside any environment"},
     {"2!", "a process uses a device that its environment does not hold"},
     {"5.0Gi!", "an environment uses more of a device than its capacity"},

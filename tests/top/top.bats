@@ -365,7 +365,7 @@ colours() {
 @test "the options are checked" {
     run --separate-stderr genv top --interval often
     [ "$status" -eq 2 ]
-    [[ $stderr == *"'often' is not a time"* ]]
+    [[ $stderr == *"'often' is not a number of seconds"* ]]
     run --separate-stderr genv top --interval 0
     [ "$status" -eq 2 ]
     run --separate-stderr "$GENV_BUILD/src/libexec/genv-top" --frobnicate
