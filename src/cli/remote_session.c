@@ -23,16 +23,16 @@ static const struct option options[] = {
     {.name = "nonce",
      .type = OPTION_TEXT,
      .argument = "WORD",
-     .help = "What the caller knows our answer by",
+     .help = "Mark the answer with this word",
      .offset = offsetof(struct values, nonce),
      .required = true},
     {.name = "shell",
      .type = OPTION_FLAG,
-     .help = "Start the user's login shell, set up for genv",
+     .help = "Start the user's login shell, with genv set up in it",
      .offset = offsetof(struct values, shell)},
     {.name = "no-prompt",
      .type = OPTION_FLAG,
-     .help = "Leave its prompt as it is, without \"(genv)\"",
+     .help = "Do not add \"(genv)\" to its prompt",
      .offset = offsetof(struct values, no_prompt)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = NULL},
@@ -153,7 +153,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r;
 
     if (values->shell == (arguments->operand_count > 0))
-        return cli_usage_error(cli, error_set(err, EINVAL, "give a command, or --shell"), err);
+        return cli_usage_error(cli, error_set(err, EINVAL, "missing argument: COMMAND, or --shell"), err);
     r = supervise_fork(&supervision, err);
     if (r < 0) {
         announce(values->nonce, r, err);
@@ -172,8 +172,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 const struct command command_remote_session = {
     .name = "remote-session",
     .summary = "Run the shell or the command of 'genv remote' on this host",
-    .description = "For 'genv remote activate' and 'genv remote run' of another host. The environment lives no longer "
-                   "than the connection, unless a shell has left something running there.",
+    .description = "For 'genv remote activate' and 'genv remote run' on another host. The environment ends with the "
+                   "connection, unless a shell left programs running.",
     .group = GROUP_PROGRAMS,
     .hidden = true,
     .options = options,

@@ -31,7 +31,7 @@ static int block_signals(struct supervision *supervision, struct genv_error *err
         sigaddset(&set, told[i]);
     supervision->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (supervision->signals < 0)
-        return error_set_errno(err, errno, "can't watch signals");
+        return error_set_errno(err, errno, "cannot handle signals");
     for (size_t i = 0; i < ARRAY_SIZE(held); i++)
         sigaddset(&set, held[i]);
     sigprocmask(SIG_BLOCK, &set, &supervision->mask);
@@ -60,7 +60,7 @@ int supervise_fork(struct supervision *ret_supervision, struct genv_error *err)
         return r;
     supervision.child = fork();
     if (supervision.child < 0) {
-        r = error_set_errno(err, errno, "can't start a process");
+        r = error_set_errno(err, errno, "cannot start a process");
         close(supervision.signals);
         sigprocmask(SIG_SETMASK, &supervision.mask, NULL);
         return r;

@@ -142,7 +142,7 @@ __genv_variables() {
 __genv_tell_once() {
     if [[ " ${__genv_told-} " != *" $1 "* ]]; then
         __genv_told+=" $1"
-        \builtin printf 'genv: %s is read-only in this shell, and stays as it is\n' "$1" >&2
+        \builtin printf 'genv: %s is read-only in this shell: leaving it unchanged\n' "$1" >&2
     fi
 }
 

@@ -107,7 +107,7 @@ function __genv_variables {
             # Touching it would end the function half way.
             if [[ " $__genv_told " != *" $__genv_name "* ]]; then
                 builtin typeset -g __genv_told="$__genv_told $__genv_name"
-                builtin print -ru2 -- "genv: $__genv_name is read-only in this shell, and stays as it is"
+                builtin print -ru2 -- "genv: $__genv_name is read-only in this shell: leaving it unchanged"
             fi
             builtin continue
         fi

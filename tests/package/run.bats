@@ -265,19 +265,19 @@ make_older_layout() {
     run ./run build
     echo "$output"
     [ "$status" -eq 0 ]
-    [[ $output == *"Setting up build/ anew: it belongs to $SCRATCH/checkout, from where this checkout was moved or copied"* ]]
+    [[ $output == *"Setting up build/ again: it belongs to $SCRATCH/checkout, from where this checkout was moved or copied"* ]]
     run ./run build
     [[ $output != *anew* ]]
     cp -r "$SCRATCH/moved" "$SCRATCH/copied"
     cd "$SCRATCH/copied"
-    ./run install --prefix "$SCRATCH/x" | grep "anew: it belongs to $SCRATCH/moved"
+    ./run install --prefix "$SCRATCH/x" | grep "again: it belongs to $SCRATCH/moved"
 }
 
 @test "the same with the folder of a real Meson" {
     CC=gcc PATH=${PATH#*:} meson setup build-real "$GENV_SOURCE" -Dtests=false >log
     ./run build
     cp build-real/meson-info/meson-info.json build/meson-info/meson-info.json
-    ./run build | grep "anew: it belongs to $GENV_SOURCE,"
+    ./run build | grep "again: it belongs to $GENV_SOURCE,"
 }
 
 @test "root's installation in /usr/local, and what uninstall leaves of it" {
