@@ -148,12 +148,13 @@ plant() {
     plant '.processes[0].pid = 1'
     [[ $("$GENV" envs ps --no-header | wc -l) == 1 ]]
     # A parent that never asks for its child's end keeps it as a zombie.
-    bash -c 'sleep 0.2 & echo $!; exec sleep 1000' 3>&- >"$SCRATCH/zombie" &
+    bash -c 'sleep 1000 & echo $!; exec sleep 1000' 3>&- >"$SCRATCH/zombie" &
     MEMBERS+=($!)
     until [[ -s $SCRATCH/zombie ]]; do sleep 0.05; done
     local zombie
     zombie=$(<"$SCRATCH/zombie")
     "$GENV" envs activate --eid zombie --uid "$EUID" --pid "$zombie"
+    kill "$zombie"
     until [[ $(awk '{print $3}' "/proc/$zombie/stat") == Z ]]; do sleep 0.05; done
     [[ -z $("$GENV" envs find --pid "$zombie") ]]
     run --separate-stderr "$GENV" envs activate --eid again --uid "$EUID" --pid "$zombie"
