@@ -116,7 +116,7 @@ async function test(browser) {
     genv('devices', 'attach', '--eid', 'first', '--index', '0');
     setMachine({utilization: 77, temperature: 66, power: 250000, processes: [{pid: member.pid, used_memory: '20gi'}]});
     const began = Date.now();
-    const took = await awaitCard(page, answers, /Held[^]*77 %[^]*20 of 80 GiB[^]*66 °C · 250 W/);
+    const took = await awaitCard(page, answers, /Held[^]*77%[^]*20 of 80 GiB[^]*66 °C · 250 W/);
     const shown = (Date.now() - began) / 1000;
     console.log(`# a change was on the page after ${shown} s and ${took} answers; the interval is ${INTERVAL} s`);
     /* One that was under way when it happened, one with it. */
@@ -129,7 +129,7 @@ async function test(browser) {
     const chart = page.locator('.device').first().getByRole('img').first();
     const line = () => chart.locator('.line').getAttribute('d');
     while (
-        !/now 77 %, lowest .*, highest 77 %/.test(await chart.getAttribute('aria-label')) ||
+        !/now 77%, lowest .*, highest 77%/.test(await chart.getAttribute('aria-label')) ||
         !/L3600 23\.0$/.test(await line())
     )
         await page.waitForTimeout(100);
