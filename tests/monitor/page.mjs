@@ -296,7 +296,7 @@ const cases = {
         world.time = stub.now() - 3600;
         for (const scheme of ['light', 'dark']) {
             const opened = await open(browser, server.url, {colorScheme: scheme});
-            await opened.page.locator('#alert').filter({hasText: 'old'}).waitFor();
+            await opened.page.locator('#alert').filter({hasText: 'out of date'}).waitFor();
             assert.deepEqual(await axe(opened.page), [], scheme);
             await opened.page.locator('#pause').click();
             assert.deepEqual(await axe(opened.page), [], scheme);

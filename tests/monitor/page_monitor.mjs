@@ -123,7 +123,7 @@ async function test(browser) {
     assert.ok(took <= 2, `${took} answers`);
     assert.ok((await deviceText(page, 0)).includes(NAME));
     assert.match(await page.locator('#processes-table').innerText(), new RegExp(`${member.pid}\\s+sleep`));
-    assert.match(await page.locator('#news').textContent(), /Device 0 of .* is now held/);
+    assert.match(await page.locator('#news').textContent(), /Device 0 on .* is now held/);
 
     /* The history grows by what was seen: a point for every ten seconds. */
     const chart = page.locator('.device').first().getByRole('img').first();
