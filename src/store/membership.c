@@ -1,13 +1,15 @@
 /* Which environment a process belongs to. */
 #include "store/membership.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "base/proc.h"
 
 #define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
 
 struct subject {
-    pid_t pid; /* whose environment is looked for */
-    uint64_t pid_namespace;
+    pid_t pid;  /* whose environment is looked for */
     bool named; /* as an entry that names its user too, see struct genv_process */
 };
 
@@ -23,29 +25,83 @@ static bool may_own(const struct genv_env *env, const struct genv_process *proce
     return env->uid == uid && (uid != 0 || process->pid == subject->pid || proc_uid(subject->pid) == 0);
 }
 
-/* The environment in which @pid, the subject or an ancestor, is registered. */
-static const struct genv_env *find_registered(const struct env_list *envs, const struct subject *subject, pid_t pid,
-                                              uint64_t start_time)
+/* Of one process, the entries in the order of their environments. */
+static int compare_entries(const void *left, const void *right)
 {
+    const struct membership_entry *a = left, *b = right;
+
+    if (a->process->pid != b->process->pid)
+        return a->process->pid < b->process->pid ? -1 : 1;
+    return a->env < b->env ? -1 : a->env > b->env;
+}
+
+int membership_index(struct membership *ret_membership, const struct env_list *envs)
+{
+    struct membership membership = {.envs = envs, .pid_namespace = proc_pid_namespace()};
+    size_t room = 0;
+
+    for (size_t i = 0; i < envs->count; i++)
+        room += envs->envs[i].process_count;
+    membership.entries = calloc(room + 1, sizeof(*membership.entries));
+    if (!membership.entries)
+        return -ENOMEM;
     for (size_t i = 0; i < envs->count; i++) {
         for (size_t p = 0; p < envs->envs[i].process_count; p++) {
             const struct genv_process *process = &envs->envs[i].processes[p];
 
-            if (process->pid == pid && process->start_time == start_time &&
-                process->pid_namespace == subject->pid_namespace && may_own(&envs->envs[i], process, subject))
-                return &envs->envs[i];
+            if (process->pid_namespace == membership.pid_namespace)
+                membership.entries[membership.count++] = (struct membership_entry){process, &envs->envs[i]};
         }
+    }
+    qsort(membership.entries, membership.count, sizeof(*membership.entries), compare_entries);
+    *ret_membership = membership;
+    return 0;
+}
+
+void membership_release(struct membership *membership)
+{
+    free(membership->entries);
+    *membership = (struct membership){.count = 0};
+}
+
+/* The first entry of @pid or a higher one. */
+static size_t find_first(const struct membership *membership, pid_t pid)
+{
+    size_t low = 0, high = membership->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (membership->entries[middle].process->pid < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The environment in which @pid, the subject or an ancestor, is registered. */
+static const struct genv_env *find_registered(const struct membership *membership, const struct subject *subject,
+                                              pid_t pid, uint64_t start_time)
+{
+    for (size_t i = find_first(membership, pid); i < membership->count; i++) {
+        const struct membership_entry *entry = &membership->entries[i];
+
+        if (entry->process->pid != pid)
+            break;
+        if (entry->process->start_time == start_time && may_own(entry->env, entry->process, subject))
+            return entry->env;
     }
     return NULL;
 }
 
-static const struct genv_env *find_by_descent(const struct env_list *envs, const struct subject *subject)
+static const struct genv_env *find_by_descent(const struct membership *membership, const struct subject *subject)
 {
     pid_t pid = subject->pid;
     struct proc_stat stat;
 
     for (int i = 0; i < ANCESTORS_MAX && pid > 0 && proc_stat_read(pid, &stat) == 0; i++, pid = stat.parent) {
-        const struct genv_env *env = find_registered(envs, subject, pid, stat.start_time);
+        const struct genv_env *env = find_registered(membership, subject, pid, stat.start_time);
 
         if (env || subject->named)
             return env;
@@ -64,13 +120,20 @@ static const struct genv_env *find_by_claim(const struct env_list *envs, pid_t p
     return env && env->uid == proc_uid(pid) ? env : NULL;
 }
 
-const struct genv_env *membership_find(const struct env_list *envs, pid_t pid)
+const struct genv_env *membership_look_up(const struct membership *membership, pid_t pid)
 {
-    struct subject subject = {.pid = pid, .pid_namespace = proc_pid_namespace()};
-    const struct genv_env *env = find_by_descent(envs, &subject);
+    struct subject subject = {.pid = pid};
+    const struct genv_env *env = find_by_descent(membership, &subject);
 
     if (!env)
-        env = find_by_claim(envs, pid);
+        env = find_by_claim(membership->envs, pid);
     subject.named = true; /* last, so that it takes nothing from anybody's own environments */
-    return env ? env : find_by_descent(envs, &subject);
+    return env ? env : find_by_descent(membership, &subject);
+}
+
+const struct genv_env *membership_find(const struct env_list *envs, pid_t pid)
+{
+    cleanup_membership struct membership membership = {.count = 0};
+
+    return membership_index(&membership, envs) < 0 ? NULL : membership_look_up(&membership, pid);
 }

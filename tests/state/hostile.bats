@@ -221,3 +221,27 @@ plant() {
     "$GENV" envs ps >/dev/null
     [[ -z $(find "$ENVS/good.json" -mtime +0) ]]
 }
+
+@test "a state directory whose name is put on another one while it is made" {
+    need_root
+    command -v strace >/dev/null || skip 'strace is missing'
+    local victim=$SCRATCH/victim aside='' i
+    export GENV_TMPDIR=$SCRATCH/open/state
+    mkdir -m 777 "$SCRATCH/open"
+    mkdir -m 700 "$victim"
+    start_member
+    # chmod(2), or on newer architectures fchmodat(2), waits, and what it is about has another name by then.
+    strace -f -qq -o /dev/null -e trace=chmod,fchmodat -e inject=chmod,fchmodat:delay_enter=2000000 \
+        "$GENV" envs activate --eid new --pid "$MEMBER" 3>&- 2>/dev/null &
+    for ((i = 0; i < 1000; i++)); do
+        aside=$(compgen -G "$SCRATCH/open/.aside-*") && break
+        sleep 0.01
+    done
+    [[ -n $aside ]] || skip 'strace cannot hold system calls up here'
+    mv "$aside" "$SCRATCH/moved"
+    ln -s "$victim" "$aside"
+    wait "$!" || true
+    [[ $(stat -c %a "$victim") == 700 ]] || { stat "$victim"; return 1; }
+    [[ $(stat -c %a "$SCRATCH/moved") == 1777 ]]
+    [[ -z $(ls -A "$victim") ]]
+}
