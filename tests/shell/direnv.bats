@@ -152,8 +152,7 @@ END
     type_into ./hook "$CODE" <<'END'
 cd one
 start "sleep 1000"
-echo 'use genv --gpus 3' >.envrc
-touch -d 2001-01-01 .envrc; direnv allow
+echo 'use genv --gpus 3' >.envrc; touch -d 2001-01-01 .envrc; direnv allow
 true
 say $CUDA_VISIBLE_DEVICES
 $GENV_BIN envs query --query config.gpus >>$SAID
