@@ -33,6 +33,10 @@ void genv_close(struct genv *g); /* NULL is fine */
 /* While @fd (-1: none) is readable, what waits for a driver gives up with -ECANCELED: for programs that take signals
  * through a descriptor. It stays the caller's. */
 void genv_set_cancel(struct genv *g, int fd);
+/* Calls @interrupted (NULL: nobody) whenever a signal handler has run in a thread that waits in an operation on @g, for
+ * the state's lock, a device's lock or a driver; if it returns true, the operation gives up with -ECANCELED and changes
+ * nothing. For interpreters, whose signal handlers run later than the signal. */
+void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
 const char *genv_state_directory(const struct genv *g);
@@ -69,12 +73,14 @@ struct genv_reservation {
     const char *eid; /* as in struct genv_activation, of the first member */
     uid_t uid;       /* likewise */
     const struct genv_member *members;
-    size_t member_count;       /* at least one */
-    struct genv_config config; /* of an environment that is created */
-    unsigned fields;           /* which of it an existing one is given, a mask of enum genv_config_field */
-    bool attach;               /* attach as many devices as this configures, if it does */
-    bool over_subscribe;       /* also devices that are not available */
-    bool even_detached;        /* enter also where they cannot be had */
+    size_t member_count;        /* at least one */
+    struct genv_config config;  /* of an environment that is created */
+    unsigned fields;            /* which of it an existing one is given, a mask of enum genv_config_field */
+    bool attach;                /* attach as many devices as this configures, if it does */
+    bool over_subscribe;        /* also devices that are not available */
+    bool even_detached;         /* enter also where they cannot be had */
+    const char *const *devices; /* attach these, named as in struct genv_attach_request: each, or nothing changes */
+    size_t device_count;
 };
 
 #define GENV_RESERVATION_INIT                                                                                          \

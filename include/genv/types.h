@@ -217,6 +217,34 @@ struct genv_snapshot {
     size_t process_count;
 };
 
+/* A value of a snapshot or an environment, as genv_snapshot_visit() tells it. */
+enum genv_value_kind {
+    GENV_VALUE_NULL, /* unknown, or not configured */
+    GENV_VALUE_BOOL,
+    GENV_VALUE_INTEGER,
+    GENV_VALUE_REAL,
+    GENV_VALUE_TEXT, /* printable UTF-8 */
+    GENV_VALUE_TIME,
+    GENV_VALUE_OBJECT, /* begins one: values with keys follow, up to its END */
+    GENV_VALUE_LIST,   /* likewise: values without keys */
+    GENV_VALUE_END,
+};
+
+struct genv_value {
+    enum genv_value_kind kind;
+    const char *key; /* NULL: in a list, at the outset, or the END */
+    union {
+        bool boolean;
+        int64_t integer;
+        double real;
+        const char *text; /* until the visitor returns */
+        struct timespec time;
+    };
+};
+
+/* 0 to go on; anything else is returned to whoever asked for the visit, at once. */
+typedef int genv_visitor(const struct genv_value *value, void *data);
+
 /* What goes with the data, and touches nothing else. */
 
 /* Amounts of memory: "42mi", "4g", "44040192". -EINVAL for anything else. */
@@ -256,6 +284,11 @@ char *genv_snapshot_to_json(const struct genv_snapshot *snapshot);
 /* The environments, or the devices, of it alone: a JSON array of the same objects. */
 char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot);
 char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
+
+/* Tells all that `genv snapshot` says, value by value: for bindings, which later versions may tell more keys without
+ * compiling them anew. An environment alone is an object of "envs". Returns 0, -ENOMEM, or what @visit returned. */
+int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor *visit, void *data);
+int genv_env_visit(const struct genv_env *env, genv_visitor *visit, void *data);
 
 /* Reads the JSON text of `genv snapshot`, of another host perhaps. -EINVAL: it is not, or of a version that is not
  * known here; the text may be hostile. Attachments to devices that the host no longer has are not in it. */

@@ -156,8 +156,11 @@ static int read_answer(const struct driver_gate *gate, int fd, int64_t deadline,
         char bytes[4096];
         ssize_t n;
 
-        if (ready < 0 && errno == EINTR)
+        if (ready < 0 && errno == EINTR) {
+            if (interrupt_ask(&gate->interrupt))
+                return -ECANCELED;
             continue;
+        }
         if (ready <= 0)
             return ready < 0 ? -EIO : -ETIMEDOUT;
         if (fds[1].revents)

@@ -99,6 +99,13 @@ GENV_PUBLIC void genv_set_cancel(struct genv *g, int fd)
     g->gate.cancel = fd;
 }
 
+GENV_PUBLIC void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data)
+{
+    g->interrupt = (struct interrupt){interrupted, data};
+    g->gate.interrupt = g->interrupt;
+    store_set_interrupt(g->store, &g->interrupt);
+}
+
 GENV_PUBLIC void genv_listen(struct genv *g, void (*event)(const struct genv_event *event, void *data), void *data)
 {
     g->event = event;

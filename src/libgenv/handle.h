@@ -15,7 +15,8 @@ struct genv {
     char *limits_file;
     struct driver_gate gate;
     int driver_timeout_ms;
-    uid_t uid; /* effective: who owns the records that are written */
+    struct interrupt interrupt; /* of all that waits */
+    uid_t uid;                  /* effective: who owns the records that are written */
     void (*warn)(const char *message, void *data);
     void *warn_data;
     void (*event)(const struct genv_event *event, void *data);

@@ -82,6 +82,21 @@ static int enter(struct genv *g, const struct genv_reservation *reservation, con
     return error_set(err, EPERM, "environment %s belongs to %s", (*ret_env)->eid, owner);
 }
 
+/* Those that were named, one after the other: what one takes, the next one counts. */
+static int attach_named(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
+                        const struct env_list *envs, struct genv_env *env, struct genv_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < reservation->device_count; i++) {
+        const struct genv_attach_request request = {
+            .device = reservation->devices[i], .count = -1, .over_subscribe = reservation->over_subscribe};
+
+        r = attach_decide(g, envs, env, supply, &request, err);
+    }
+    return r;
+}
+
 /* Under the lock. Returns as genv_reserve() does. */
 static int reserve(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
                    struct env_list *envs, struct genv_env **ret_env, bool *ret_created, struct genv_error *err)
@@ -105,6 +120,8 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
         attached = attach_decide(g, envs, *ret_env, supply, &request, err);
     if (r == 0 && attached < 0 && !reservation->even_detached)
         r = attached;
+    if (r == 0)
+        r = attach_named(g, reservation, supply, envs, *ret_env, err);
     if (r == 0)
         r = handle_commit(g, exists ? &before : NULL, *ret_env, attached < 0 ? GENV_REASON_UNMET : GENV_REASON_ASKED,
                           err);
@@ -135,7 +152,7 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
 
     if (!result)
         return error_no_memory(err);
-    if (r == 0 && reservation->attach && reservation->config.gpus >= 0)
+    if (r == 0 && (reservation->device_count || (reservation->attach && reservation->config.gpus >= 0)))
         supply_take(g, true, &supply);
     else if (r == 0 && reservation->eid && reservation->fields & GENV_CONFIG_GPU_MEMORY)
         supply_take(g, false, &supply);

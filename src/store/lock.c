@@ -17,18 +17,20 @@
 #define STEP_MIN_NS 50000L
 #define STEP_MAX_NS 2000000L
 
-static int wait_without_end(int fd, int operation)
+static int wait_without_end(int fd, int operation, const struct interrupt *interrupt)
 {
     while (flock(fd, operation) < 0) {
         if (errno != EINTR)
             return -errno;
+        if (interrupt_ask(interrupt))
+            return -ECANCELED;
     }
     return 0;
 }
 
 /* flock(2) knows no time limit, and a library has no signals, threads or children of its own in somebody else's
  * process: it asks again, after steps that grow. */
-static int ask_until(int fd, int operation, int64_t deadline_ms)
+static int ask_until(int fd, int operation, int64_t deadline_ms, const struct interrupt *interrupt)
 {
     struct timespec step = {.tv_nsec = STEP_MIN_NS};
 
@@ -37,17 +39,23 @@ static int ask_until(int fd, int operation, int64_t deadline_ms)
             return -errno;
         if (clock_monotonic_ms() >= deadline_ms)
             return -EAGAIN;
-        nanosleep(&step, NULL);
+        if (nanosleep(&step, NULL) < 0 && errno == EINTR && interrupt_ask(interrupt))
+            return -ECANCELED;
         step.tv_nsec = 2 * step.tv_nsec < STEP_MAX_NS ? 2 * step.tv_nsec : STEP_MAX_NS;
     }
     return 0;
 }
 
-int lock_wait(int fd, int operation, int64_t timeout_ms)
+int lock_wait_interruptibly(int fd, int operation, int64_t timeout_ms, const struct interrupt *interrupt)
 {
     if (timeout_ms < 0)
-        return wait_without_end(fd, operation);
-    return ask_until(fd, operation, timeout_ms ? clock_monotonic_ms() + timeout_ms : 0);
+        return wait_without_end(fd, operation, interrupt);
+    return ask_until(fd, operation, timeout_ms ? clock_monotonic_ms() + timeout_ms : 0, interrupt);
+}
+
+int lock_wait(int fd, int operation, int64_t timeout_ms)
+{
+    return lock_wait_interruptibly(fd, operation, timeout_ms, NULL);
 }
 
 /* Whether the line @text, of /proc/locks or behind "lock:" in fdinfo, is of a flock() on that file, by process
