@@ -33,9 +33,9 @@ void genv_close(struct genv *g); /* NULL is fine */
 /* While @fd (-1: none) is readable, what waits for a driver gives up with -ECANCELED: for programs that take signals
  * through a descriptor. It stays the caller's. */
 void genv_set_cancel(struct genv *g, int fd);
-/* Calls @interrupted (NULL: nobody) whenever a signal handler has run in a thread that waits in an operation on @g, for
- * the state's lock, a device's lock or a driver; if it returns true, the operation gives up with -ECANCELED and changes
- * nothing. For interpreters, whose signal handlers run later than the signal. */
+/* Calls @interrupted (NULL: nobody) in the thread that waits in an operation on @g, for the state's lock, a device's
+ * lock or a driver: about ten times a second, and when a signal handler has run. If it returns true, the operation
+ * gives up with -ECANCELED and changes nothing. For interpreters, whose signal handlers run later than the signal. */
 void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */

@@ -1,4 +1,4 @@
-/* What may end a wait early: asked after a signal handler has run in the thread that waits. */
+/* What may end a wait early: asked at intervals, and after a signal handler has run in the thread that waits. */
 #ifndef BASE_INTERRUPT_H
 #define BASE_INTERRUPT_H
 
@@ -10,9 +10,16 @@ struct interrupt {
     void *data;
 };
 
+#define INTERRUPT_INTERVAL_MS 100
+
+static inline bool interrupt_is_set(const struct interrupt *interrupt)
+{
+    return interrupt && interrupt->ask;
+}
+
 static inline bool interrupt_ask(const struct interrupt *interrupt)
 {
-    return interrupt && interrupt->ask && interrupt->ask(interrupt->data);
+    return interrupt_is_set(interrupt) && interrupt->ask(interrupt->data);
 }
 
 #endif

@@ -1,0 +1,100 @@
+"""The environment of this process: its variables, and who may change them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+
+from . import _genv
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ._objects import Config
+
+EID = "GENV_ENVIRONMENT_ID"
+DEVICES = "CUDA_VISIBLE_DEVICES"
+_CONFIG = {"name": "GENV_ENVIRONMENT_NAME", "gpu_memory": "GENV_GPU_MEMORY", "gpus": "GENV_GPUS"}
+
+changing = threading.RLock()
+"""Held by whoever changes the environment and then the variables, so that both agree."""
+
+
+def _begin_anew() -> None:
+    global changing
+    changing = threading.RLock()  # another thread may have held it when this child was forked
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
+def current() -> str:
+    """The identifier of the active environment, which is to be looked at.
+
+    Raises :class:`genv.Error` if none is active.
+    """
+    eid = os.environ.get(EID)
+    if not eid:
+        raise _genv.Error(
+            "no environment is active: use genv.sdk.activate(), or start the program in an environment (genv run)"
+        )
+    return eid
+
+
+def changeable() -> str:
+    """The same, of an environment that is to be changed."""
+    eid = current()
+    if os.environ.get("GENV_CONTAINER"):
+        raise _genv.Error(
+            "cannot change the environment of a container from inside it: configure it where the container is started"
+        )
+    return eid
+
+
+def export(variables: Mapping[str, str | None]) -> None:
+    """Set the variables, and unset those that are None."""
+    before = os.environ.get(DEVICES)
+    for name, value in variables.items():
+        if value is not None:
+            os.environ[name] = value
+        else:
+            os.environ.pop(name, None)
+    if os.environ.get(DEVICES) != before:
+        _warn_if_too_late()
+
+
+def _warn_if_too_late() -> None:
+    """CUDA reads the variable once, when a program first uses it."""
+    torch: Any = sys.modules.get("torch")
+    try:
+        is_late = torch is not None and torch.cuda.is_initialized()
+    except Exception:  # another torch than we know is no reason to fail
+        is_late = False
+    if is_late:
+        warnings.warn(
+            "genv: CUDA is already initialized in this process, which keeps using the devices that it had: "
+            "attach devices before the first CUDA call",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+def keep(names: Mapping[str, Any]) -> dict[str, str | None]:
+    """What the variables are now, for :func:`export`."""
+    return {name: os.environ.get(name) for name in names}
+
+
+def config_of_variables() -> Config:
+    """The configuration that the variables say."""
+    from ._objects import Config
+
+    values = {member: os.environ.get(variable) or None for member, variable in _CONFIG.items()}
+    gpus = values.pop("gpus")
+    try:
+        return Config(**values, gpus=None if gpus is None else int(gpus))
+    except ValueError:
+        raise _genv.Invalid(f"GENV_GPUS is '{gpus}', which is not a number: unset it") from None

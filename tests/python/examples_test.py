@@ -1,0 +1,85 @@
+"""The examples of the docstrings, the documents' own, and the types."""
+
+import doctest
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import genv
+import pytest
+
+
+@pytest.mark.parametrize(
+    "name", ["genv", "genv.sdk", "genv.sdk.env", "genv.sdk.devices", "genv._objects", "genv._lock"]
+)
+def test_examples_do_what_they_say(name):
+    module = importlib.import_module(name)
+    results = doctest.testmod(module)
+    assert results.failed == 0
+
+
+def test_public_functions_have_docstrings_and_types():
+    for name in genv.sdk.__all__:
+        thing = getattr(genv.sdk, name)
+        assert thing.__doc__, name
+        assert not callable(thing) or isinstance(thing, type(genv)) or name == "Env" or thing.__annotations__, name
+
+
+def run(script):
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_documents_example_runs_unchanged(genv_command):
+    script = "import genv\n\nwith genv.sdk.lock():\n   print('main')\n"
+    assert run(script) == "main\n"
+    words = [sys.executable, "-c", script]
+    assert genv_command("run", "--gpus", "1", "--", *words) == "main\n"
+
+
+def test_python_m_genv_says_where_the_command_is_missing():
+    done = subprocess.run([sys.executable, "-m", "genv", "version"], capture_output=True, text=True)
+    assert done.returncode == 1 and "install genv-gpu again" in done.stderr
+
+
+def test_it_is_typed():
+    source = Path(os.environ["GENV_SOURCE"])
+    fetched = subprocess.run([source / "tests" / "fetch", "python-lint"], capture_output=True, text=True)
+    if fetched.returncode:
+        pytest.skip(fetched.stdout.strip())
+    tools = Path(fetched.stdout.strip()) / "bin"
+    for words in (
+        [
+            "mypy",
+            "--strict",
+            "--python-version",
+            "3.9",
+            "--cache-dir",
+            os.devnull,
+            "--config-file",
+            source / "pyproject.toml",
+            source / "python" / "genv",
+        ],
+        [
+            "ruff",
+            "check",
+            "--no-cache",
+            "--config",
+            source / "pyproject.toml",
+            source / "python",
+            source / "tests" / "python",
+        ],
+        [
+            "ruff",
+            "format",
+            "--no-cache",
+            "--check",
+            "--config",
+            source / "pyproject.toml",
+            source / "python",
+            source / "tests" / "python",
+        ],
+    ):
+        done = subprocess.run([tools / words[0], *words[1:]], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
