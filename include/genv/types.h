@@ -243,7 +243,7 @@ struct genv_value {
 };
 
 /* 0 to go on; anything else is returned to whoever asked for the visit, at once. */
-typedef int genv_visitor(const struct genv_value *value, void *data);
+typedef int (*genv_visitor)(const struct genv_value *value, void *data);
 
 /* What goes with the data, and touches nothing else. */
 
@@ -287,8 +287,8 @@ char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
 
 /* Tells all that `genv snapshot` says, value by value: for bindings, which later versions may tell more keys without
  * compiling them anew. An environment alone is an object of "envs". Returns 0, -ENOMEM, or what @visit returned. */
-int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor *visit, void *data);
-int genv_env_visit(const struct genv_env *env, genv_visitor *visit, void *data);
+int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data);
+int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data);
 
 /* Reads the JSON text of `genv snapshot`, of another host perhaps. -EINVAL: it is not, or of a version that is not
  * known here; the text may be hostile. Attachments to devices that the host no longer has are not in it. */

@@ -61,7 +61,7 @@ bool json_decode_compact(const char *text, size_t length, const struct json_tabl
 json_t *json_encode(const struct json_table *table, const void *object);
 
 /* Tells the members that json_encode() would write; returns as genv_snapshot_visit(). */
-int json_visit(const struct json_table *table, const void *object, genv_visitor *visit, void *data);
+int json_visit(const struct json_table *table, const void *object, genv_visitor visit, void *data);
 
 /* Whether a field that may be missing, or null, has nothing to say. */
 bool json_is_absent(const struct json_field *field, const void *object);

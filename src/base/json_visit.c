@@ -5,10 +5,10 @@
 #include "base/json.h"
 #include "base/text.h"
 
-static int visit_object(const struct json_table *table, const char *key, const void *object, genv_visitor *visit,
+static int visit_object(const struct json_table *table, const char *key, const void *object, genv_visitor visit,
                         void *data);
 
-static int visit_text(const char *key, const char *text, genv_visitor *visit, void *data)
+static int visit_text(const char *key, const char *text, genv_visitor visit, void *data)
 {
     cleanup_free char *printable = NULL;
     struct genv_value value = {.kind = GENV_VALUE_TEXT, .key = key, .text = text};
@@ -23,7 +23,7 @@ static int visit_text(const char *key, const char *text, genv_visitor *visit, vo
     return visit(&value, data);
 }
 
-static int visit_array(const struct json_field *field, const char *object, genv_visitor *visit, void *data)
+static int visit_array(const struct json_field *field, const char *object, genv_visitor visit, void *data)
 {
     size_t count = *(const size_t *)(const void *)(object + field->count_offset);
     const char *elements = *(char *const *)(const void *)(object + field->offset);
@@ -34,7 +34,7 @@ static int visit_array(const struct json_field *field, const char *object, genv_
     return r ? r : visit(&(struct genv_value){.kind = GENV_VALUE_END}, data);
 }
 
-static int visit_field(const struct json_field *field, const char *object, genv_visitor *visit, void *data)
+static int visit_field(const struct json_field *field, const char *object, genv_visitor visit, void *data)
 {
     const void *source = object + field->offset;
     struct genv_value value = {.kind = GENV_VALUE_NULL, .key = field->key};
@@ -72,7 +72,7 @@ static int visit_field(const struct json_field *field, const char *object, genv_
     return visit(&value, data);
 }
 
-static int visit_object(const struct json_table *table, const char *key, const void *object, genv_visitor *visit,
+static int visit_object(const struct json_table *table, const char *key, const void *object, genv_visitor visit,
                         void *data)
 {
     int r;
@@ -89,7 +89,7 @@ static int visit_object(const struct json_table *table, const char *key, const v
     return r ? r : visit(&(struct genv_value){.kind = GENV_VALUE_END}, data);
 }
 
-int json_visit(const struct json_table *table, const void *object, genv_visitor *visit, void *data)
+int json_visit(const struct json_table *table, const void *object, genv_visitor visit, void *data)
 {
     return visit_object(table, NULL, object, visit, data);
 }

@@ -279,7 +279,7 @@ GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
     return print(&snapshot_table, &entry);
 }
 
-GENV_PUBLIC int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor *visit, void *data)
+GENV_PUBLIC int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data)
 {
     cleanup_entry struct snapshot_entry entry = {.version = VERSION, .snapshot = *snapshot};
 
@@ -289,7 +289,7 @@ GENV_PUBLIC int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_v
     return json_visit(&snapshot_table, &entry, visit, data);
 }
 
-GENV_PUBLIC int genv_env_visit(const struct genv_env *env, genv_visitor *visit, void *data)
+GENV_PUBLIC int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data)
 {
     struct env_entry entry = {.env = *env, .uid = env->uid};
 
