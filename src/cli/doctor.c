@@ -9,6 +9,8 @@
 #include "cli/cli.h"
 #include "cli/installation.h"
 
+#define PACKAGE "/genv/_root" /* in the site-packages of a Python */
+
 struct examination {
     struct cli *cli;
     bool has_errors;
@@ -42,6 +44,16 @@ static char *find_other(const char *genv)
     return NULL;
 }
 
+/* Whether @file, bin/genv of a virtualenv, is the launcher of the Python package that is installed in @root. */
+static bool is_launcher(const char *file, const char *root)
+{
+    const char *bin = strstr(file, "/bin/genv");
+    size_t length = bin ? (size_t)(bin - file) : 0, root_length = strlen(root);
+
+    return length && strncmp(file, root, length) == 0 && strncmp(root + length, "/lib", strlen("/lib")) == 0 &&
+           root_length > strlen(PACKAGE) && strcmp(root + root_length - strlen(PACKAGE), PACKAGE) == 0;
+}
+
 static void check_installation(struct examination *examination)
 {
     struct genv_finding finding = {.subject = "installation"};
@@ -57,7 +69,7 @@ static void check_installation(struct examination *examination)
         snprintf(finding.text, sizeof(finding.text), "version %s, but %.400s cannot be read", genv_version(),
                  installation.shims);
         copy_string(finding.remedy, sizeof(finding.remedy), "install genv again");
-    } else if ((other = find_other(installation.genv))) {
+    } else if ((other = find_other(installation.genv)) && !is_launcher(other, installation.root)) {
         finding.level = GENV_FINDING_WARNING;
         snprintf(finding.text, sizeof(finding.text), "version %s in %.200s, but PATH has %.200s first", genv_version(),
                  installation.root, other);

@@ -1,5 +1,5 @@
-/* bin/genv of a virtualenv: becomes the genv that is in the Python package beside it. The package's folder has the number
- * of the Python that it was installed for, which a wheel cannot know. */
+/* bin/genv of a virtualenv: becomes the genv that is in the Python package beside it. The package's folder has the
+ * number of the Python that it was installed for, which a wheel cannot know. */
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
