@@ -45,3 +45,21 @@ def load_ipython_extension(ipython: object) -> None:
     from . import _ipython
 
     _ipython.load(ipython)
+
+
+def _warn_of_the_other() -> None:
+    """The Python genv, on PyPI as genv, has files of the same names: one overwrites the other's."""
+    import os
+    import warnings
+
+    site = os.path.dirname(os.path.dirname(__file__))
+    if any(name.startswith("genv-") and name.endswith(".dist-info") for name in os.listdir(site)):
+        warnings.warn(
+            f"genv: another package named genv is installed in {site}: run 'pip uninstall genv genv-gpu', "
+            "then 'pip install genv-gpu'",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+_warn_of_the_other()

@@ -83,3 +83,14 @@ def test_it_is_typed():
     ):
         done = subprocess.run([tools / words[0], *words[1:]], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_another_package_of_that_name_is_reported(tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "genv").symlink_to(Path(genv.__file__).parent)
+    (site / "genv-1.4.3.dist-info").mkdir()
+    program = f"import sys; sys.path.insert(0, {str(site)!r}); import genv"
+    variables = {**os.environ, "LD_LIBRARY_PATH": str(Path(os.environ["GENV_BIN"]).parents[1] / "libgenv")}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=variables)
+    assert "another package named genv is installed" in done.stderr

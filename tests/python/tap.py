@@ -17,7 +17,10 @@ class Tap:
         self.count += 1
         name = report.nodeid.replace("#", "")
         reason = report.longrepr[2] if outcome == "skipped" and isinstance(report.longrepr, tuple) else ""
-        print(f"{NAMES[outcome]} {self.count} - {name}" + (f" # SKIP {reason}" if outcome == "skipped" else ""))
+        print(
+            f"{NAMES[outcome]} {self.count} - {name}" + (f" # SKIP {reason}" if outcome == "skipped" else ""),
+            flush=True,
+        )
         if outcome == "failed":
             for line in str(report.longrepr).splitlines():
                 print(f"# {line}")
