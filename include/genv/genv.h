@@ -102,6 +102,11 @@ int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *m
  * there is no such environment, or @pid is not in it and has no such children. */
 int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_children, struct genv_error *err);
 
+/* The same in all environments of @shell, a child of the caller that has ended and was not waited for yet, where it did
+ * not do so itself: a signal may have ended it first. Its children are nobody's by then, so @left, ended by 0, are the
+ * processes among which heirs are looked for. 0: also where there is nothing to hand over. */
+int genv_hand_over_for(struct genv *g, pid_t shell, const pid_t *left, struct genv_error *err);
+
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
  * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it; -ENXIO,
  * where one cannot be seen from here. @ret_env as of genv_activate(). */

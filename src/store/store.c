@@ -104,6 +104,11 @@ int store_set_limits_file(struct store *store, const char *path)
     return 0;
 }
 
+void store_spare(struct store *store, pid_t pid)
+{
+    store->spared = pid;
+}
+
 void store_note_ends(struct store *store, struct event_list *ends)
 {
     store->ends = ends;

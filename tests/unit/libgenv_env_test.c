@@ -262,6 +262,45 @@ static void a_shell_that_leaves_hands_over_to_what_it_started_there(void **state
     machine_end(before);
 }
 
+static int leave_one_there(void *data)
+{
+    pid_t *left = data; /* shared */
+
+    *left = fork();
+    if (*left == 0)
+        execlp("env", "env", "GENV_ENVIRONMENT_ID=train", "sleep", "1000", (char *)NULL);
+    pause();
+    return 0;
+}
+
+static void what_a_shell_that_was_killed_left_is_handed_over_until_it_is_waited_for(void **state)
+{
+    cleanup_genv struct genv *g = machine_open(*state);
+    pid_t *left = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), shell, nobody = 0;
+    char comm[32] = "";
+    siginfo_t info;
+
+    shell = unit_start((uid_t)-1, leave_one_there, left);
+    while (!*left || strcmp(comm, "sleep") != 0) {
+        usleep(1000);
+        proc_name(*left, comm, sizeof(comm));
+    }
+    assert_int_equal(genv_activate(g, &(struct genv_activation){.eid = "train", .member = {.pid = shell}}, NULL, NULL, NULL), 0);
+    assert_int_equal(machine_attach(g, "train", 1, NULL), 0);
+    kill(shell, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)shell, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(genv_hand_over_for(g, shell, left, NULL), 0);
+    assert_string_equal(machine_indices(g, "train"), "0");
+    assert_int_equal(genv_hand_over_for(g, shell, left, NULL), 0);
+    assert_string_equal(machine_indices(g, "train"), "0");
+    kill(*left, SIGKILL);
+    unit_wait_gone(*left);
+    assert_string_equal(machine_indices(g, "train"), "?");
+    assert_int_equal(genv_hand_over_for(g, shell, &nobody, NULL), 0);
+    assert_int_equal(waitpid(shell, NULL, 0), shell);
+    munmap(left, 4096);
+}
+
 static int activate_and_die(void *data)
 {
     struct genv *g = machine_open(data);
