@@ -136,10 +136,8 @@ end
 function __genv_refresh -S
     set -l __genv_code
     if set -qg __genv_failing
-        begin
-            @GENV@ --shell=fish:$fish_pid shell-update >/dev/null
-        end 2>/dev/null
-        or return
+        # What is not there fish itself complains of, whatever the redirection.
+        test -x @GENV@; and @GENV@ --shell=fish:$fish_pid shell-update >/dev/null 2>&1; or return
     end
     @GENV@ --shell=fish:$fish_pid shell-update | read -z __genv_code
     set -l __genv_status $pipestatus[1]

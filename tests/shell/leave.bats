@@ -297,3 +297,19 @@ END
     said ''
     [[ $("$GENV_BIN" envs query --query eid) == other ]]
 }
+
+@test "a trap for SIGHUP, whenever it was set, is there again behind the handing over" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for set in "trap '' HUP" "trap 'say hung up' HUP" 'trap - HUP'; do
+        for order in "$set; genv activate --id mine --gpus 1" "genv activate --id mine --gpus 1; $set"; do
+            type_into "$CODE" <<END
+$order
+trap -p HUP >before
+trap 'trap -p HUP >behind' EXIT
+exit
+END
+            said ''
+            diff before behind
+        done
+    done
+}
