@@ -47,15 +47,11 @@ __genv_evaluate() {
     \builtin local "__genv_evaluating=:${-//[!aeku]/}"
     \builtin set +aeku
     __genv_options=${__genv_evaluating#:}
-    \builtin eval "$1"
-    __genv_reset_options
-}
-
-__genv_reset_options() {
-    if [[ ${__genv_options-} ]]; then
-        \builtin set "-$__genv_options"
-    fi
+    \builtin eval "$1" # which may take these functions away
     \builtin unset -v __genv_options
+    if [[ $__genv_evaluating != : ]]; then
+        \builtin set "-${__genv_evaluating#:}"
+    fi
 }
 
 # __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
@@ -215,7 +211,8 @@ __genv_look() {
     \builtin set -- "$?"
     \builtin local __genv_record __genv_printed
     if [[ ${__genv_options-} && ! ${__genv_evaluating-} ]]; then
-        __genv_reset_options
+        \builtin set "-$__genv_options"
+        \builtin unset -v __genv_options
     fi
     if [[ ${__genv_stuck-} || $- == *r* ]]; then # a restricted shell may neither run genv nor set PATH
         \builtin return "$1"
@@ -479,7 +476,7 @@ __genv_deinit() {
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
         __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
         __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete \
-        __genv_tell_once __genv_reset_options __genv_fail __genv_settle __genv_print_trap __genv_deinit
+        __genv_tell_once __genv_fail __genv_settle __genv_print_trap __genv_deinit
     \builtin unset -v __genv_stuck
 }
 
