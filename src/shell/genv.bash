@@ -210,12 +210,14 @@ __genv_show() {
 __genv_look() {
     \builtin set -- "$?"
     \builtin local __genv_record __genv_printed
-    if [[ ${__genv_options-} && ! ${__genv_evaluating-} ]]; then
-        \builtin set "-$__genv_options"
-        \builtin unset -v __genv_options
-    fi
-    if [[ ${__genv_stuck-} || $- == *r* ]]; then # a restricted shell may neither run genv nor set PATH
-        \builtin return "$1"
+    if [[ ${__genv_options-}${__genv_stuck-} || $- == *r* ]]; then
+        if [[ ${__genv_options-} && ! ${__genv_evaluating-} ]]; then
+            \builtin set "-$__genv_options"
+            \builtin unset -v __genv_options
+        fi
+        if [[ ${__genv_stuck-} || $- == *r* ]]; then # a restricted shell may neither run genv nor set PATH
+            \builtin return "$1"
+        fi
     fi
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
