@@ -348,7 +348,7 @@ __genv_print_trap() {
         {
             \builtin trap -p "$1" >|/proc/self/fd/9
             \builtin mapfile -d '' -u 9 __genv_printed
-        } 9<<<'' || __genv_printed=$(\builtin trap -p "$1")
+        } 9<<<'' || __genv_printed=("$(\builtin trap -p "$1")")
     } 2>/dev/null
 }
 
@@ -446,7 +446,7 @@ __genv_unhook() {
     fi
 }
 
-# An assignment to what the user has made read-only would be an error each time, and end a shell that is to exit on errors.
+# An assignment to what the user has made read-only would be an error each time, and end a shell under set -e.
 __genv_assign() {
     if [[ ${!1-} == "$2" ]]; then
         \builtin return 0
