@@ -104,7 +104,8 @@ int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_child
 
 /* The same in all environments of @shell, a child of the caller that has ended and was not waited for yet, where it did
  * not do so itself: a signal may have ended it first. Its children are nobody's by then, so @left, ended by 0, are the
- * processes among which heirs are looked for. 0: also where there is nothing to hand over. */
+ * processes of its session: heirs are those that no other one of these has started. 0: also where there is nothing to
+ * hand over. */
 int genv_hand_over_for(struct genv *g, pid_t shell, const pid_t *left, struct genv_error *err);
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied

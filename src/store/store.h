@@ -61,8 +61,8 @@ bool store_is_taken(struct store *store, const char *eid);
 /* How many files of @uid's stood where records would when it was last loaded, dead ones and junk included. */
 size_t store_count_records(const struct store *store, uid_t uid);
 
-/* What store_load() loads is alive while the child @pid of the caller has not been waited for, though it may have ended;
- * 0: as usual again. */
+/* What store_load() loads is alive while the child @pid of the caller has not been waited for, though it may have
+ * ended; 0: as usual again. */
 void store_spare(struct store *store, pid_t pid);
 
 /* These need STORE_WRITE. Saving: -ENOTSUP for an environment that record_check_changeable() (record.h) refuses. */
