@@ -1,9 +1,15 @@
 /* Which environment a process belongs to. */
 #include "store/membership.h"
 
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
 #include "base/proc.h"
 
-#define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
+#define CGROUPS_MAX   65536
+#define INIT_SCOPE    "/init.scope" /* where systemd goes that runs in a container */
+#define ANCESTORS_MAX 4096          /* /proc is read while it changes: a chain that does not end is none */
 
 struct subject {
     pid_t pid; /* whose environment is looked for */
@@ -53,6 +59,83 @@ static const struct genv_env *find_by_descent(const struct env_list *envs, const
     return NULL;
 }
 
+/* Whether @cgroup is that of a container whose first process is in @first, or one below it. */
+static bool is_in_cgroup(const char *cgroup, const char *first)
+{
+    size_t length = strlen(first);
+
+    if (length > strlen(INIT_SCOPE) && strcmp(first + length - strlen(INIT_SCOPE), INIT_SCOPE) == 0)
+        length -= strlen(INIT_SCOPE);
+    return strncmp(cgroup, first, length) == 0 && (!cgroup[length] || cgroup[length] == '/');
+}
+
+/* The path in a line of /proc/PID/cgroup, "7:devices:/docker/1573", if it is of the hierarchy @name and not its root:
+ * everybody is in that. */
+static const char *path_in(const char *line, const char *name)
+{
+    const char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+    size_t length = path ? (size_t)(path - controllers - 1) : 0;
+
+    if (!path || path[1] != '/' || !path[2] || length != strlen(name) || strncmp(controllers + 1, name, length) != 0)
+        return NULL;
+    return path + 1;
+}
+
+/* The cgroup of a process as "HIERARCHY:PATH"; free() it. NULL: it is in none. Without cgroup v2 another hierarchy
+ * tells, the same for all. */
+static char *read_cgroup(pid_t pid)
+{
+    static const char *const hierarchies[] = {"", "devices", "name=systemd", "pids"};
+    cleanup_free char *text = NULL;
+    char name[32], *found = NULL;
+
+    snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+    if (file_read_at(AT_FDCWD, name, CGROUPS_MAX, &text, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(hierarchies); i++) {
+        for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+            const char *path = path_in(line, hierarchies[i]);
+
+            if (path)
+                return asprintf(&found, "%s:%.*s", hierarchies[i], (int)strcspn(path, "\n"), path) < 0 ? NULL : found;
+        }
+    }
+    return NULL;
+}
+
+static bool is_in_container(const char *cgroup, pid_t pid)
+{
+    cleanup_free char *first = read_cgroup(pid);
+
+    return cgroup && first && is_in_cgroup(cgroup, first);
+}
+
+/* Processes that enter a container later are nobody's children. Who they are is the record's owner's word for the
+ * owner's own, and root's for those of all users. */
+static const struct genv_env *find_by_cgroup(const struct env_list *envs, const struct subject *subject)
+{
+    cleanup_free char *cgroup = NULL;
+    uid_t uid = (uid_t)-1;
+
+    for (size_t i = 0; i < envs->count; i++) {
+        const struct genv_env *env = &envs->envs[i];
+
+        for (size_t p = 0; p < env->process_count; p++) {
+            const struct genv_process *process = &env->processes[p];
+
+            if (!process->container || process->pid_namespace != subject->pid_namespace)
+                continue;
+            if (!cgroup) {
+                cgroup = read_cgroup(subject->pid);
+                uid = proc_uid(subject->pid);
+            }
+            if ((process->vouched || (env->uid && env->uid == uid)) && is_in_container(cgroup, process->pid))
+                return env;
+        }
+    }
+    return NULL;
+}
+
 static const struct genv_env *find_by_claim(const struct env_list *envs, pid_t pid)
 {
     char eid[GENV_EID_MAX + 1];
@@ -67,8 +150,10 @@ static const struct genv_env *find_by_claim(const struct env_list *envs, pid_t p
 const struct genv_env *membership_find(const struct env_list *envs, pid_t pid)
 {
     struct subject subject = {.pid = pid, .pid_namespace = proc_pid_namespace()};
-    const struct genv_env *env = find_by_descent(envs, &subject);
+    const struct genv_env *env = find_by_cgroup(envs, &subject); /* first: a shell that enters one is in another */
 
+    if (!env)
+        env = find_by_descent(envs, &subject);
     if (!env)
         env = find_by_claim(envs, pid);
     subject.named = true; /* last, so that it takes nothing from anybody's own environments */

@@ -28,6 +28,7 @@ LAYERS = {
     "enforce": ["base", "model", "policy", "store", "remote", "api"],
     "monitor": ["base", "store", "remote", "option", "api"],
     "top": ["base", "option", "api"],
+    "container": ["base", "api"],
     "cli": ["base", "option", "shell", "shim", "remote", "enforce", "api"],
 }
 PROGRAMS = {"shim", "top", "cli"}
