@@ -128,7 +128,6 @@ struct runtime_line line_read(char **words)
         } else if (word_is(&word, "config")) {
             line.config = word.value;
         } else if (word_is(&word, "process")) {
-            line.process = words;
             line.process_file = word.value;
         }
     }

@@ -6,13 +6,12 @@
 #include <stdbool.h>
 
 struct runtime_line {
-    char **command;     /* in the words: "create"; NULL: there is none */
-    const char *id;     /* of the container; NULL: not given */
-    const char *bundle; /* "." where it is not given */
-    const char *config; /* crun's --config; NULL: config.json in the bundle */
-    char **process;     /* in the words: exec's `--process FILE` or `--process=FILE`; NULL: there is none */
-    const char *process_file;
-    const char *log; /* NULL: standard error alone */
+    char **command;           /* in the words: "create"; NULL: there is none */
+    const char *id;           /* of the container; NULL: not given */
+    const char *bundle;       /* "." where it is not given */
+    const char *config;       /* crun's --config; NULL: config.json in the bundle */
+    const char *process_file; /* of `exec --process`; NULL: not given */
+    const char *log;          /* NULL: standard error alone */
     bool log_is_json;
 };
 

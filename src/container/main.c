@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "container/create.h"
+#include "container/enter.h"
 #include "container/hook.h"
 #include "container/lower.h"
 
@@ -72,6 +73,8 @@ int main(int argc, char **argv)
     r = lower_find(&lower, &err);
     if (r == 0 && line.command && (strcmp(*line.command, "create") == 0 || strcmp(*line.command, "run") == 0))
         r = create_container(&line, &err);
+    else if (r == 0 && line.command && strcmp(*line.command, "exec") == 0)
+        r = enter_container(argv, &line, lower, &err);
     if (r == 0)
         r = lower_become(lower, argv, &err);
     complain(&line, err.message);

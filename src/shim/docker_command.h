@@ -23,6 +23,9 @@ struct docker_scene {
     const struct genv_snapshot *machine;   /* where docker_needs_machine() */
 };
 
+/* What is behind "run" or "create" in @words, which begin with "docker"; NULL: it is another command. */
+char **docker_find_run(char **words);
+
 /* The options of the container in @words, which begin with "docker" and are NULL-terminated: what is behind "run" or
  * "create". NULL: docker takes the words as they are, since they start no container, or one that is its runtime's
  * business: genv's own makes an environment of it. */

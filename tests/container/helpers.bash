@@ -42,6 +42,7 @@ container_setup() {
     export GENV_TMPDIR=$SCRATCH/state GENV_DEVICES=4 PATH=$PREFIX/bin:$PATH
     BUNDLE=$SCRATCH/bundle
     mkdir "$BUNDLE"
+    mkdir -m 1777 "$GENV_TMPDIR" # as an installation makes it
     cp -a "$ROOM/image" "$BUNDLE/rootfs"
     CONTAINERS=() MEMBERS=()
 }

@@ -93,7 +93,7 @@ each_lower() {
         "$WRAPPER" --root /run/x --systemd-cgroup create --bundle "$BUNDLE" --pid-file 'a b' c1
         cmp "$BUNDLE/config.json" <(echo "$text")
         [[ $(xargs -d '\n' printf '<%s>' <"$SCRATCH/words") == "<--root></run/x><--systemd-cgroup><create><--bundle><$BUNDLE><--pid-file><a b><c1>" ]]
-        [[ ! -e $GENV_TMPDIR && ! -e $BUNDLE/genv ]]
+        [[ -z $(ls "$GENV_TMPDIR") && ! -e $BUNDLE/genv ]]
     done
     for word in start kill delete state list features spec --version exec; do
         fake_lower < <(with_env GENV_GPUS=1)
