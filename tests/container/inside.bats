@@ -15,6 +15,24 @@ setup() {
 
 teardown() { container_teardown; }
 
+# The image gets the program $1 with its libraries, at the path $2.
+add_program() {
+    local file
+    mkdir -p "$BUNDLE/rootfs$(dirname "$2")"
+    cp -L "$1" "$BUNDLE/rootfs$2"
+    while read -r file; do
+        mkdir -p "$BUNDLE/rootfs$(dirname "$file")"
+        cp -L "$file" "$BUNDLE/rootfs$file"
+    done < <(ldd "$1" | grep -o '/[^ :]*\.so[^ ]*' | sort -u)
+}
+
+# The driver's library in the image, as NVIDIA's runtime mounts it; it sees the devices given.
+add_driver() {
+    add_program "$GENV_NVML/libnvidia-ml.so.1" /nvml/libnvidia-ml.so.1
+    jq -n '{devices: [$ARGS.positional[] | {uuid: .}]}' --args -- "$@" >"$BUNDLE/rootfs/world.json"
+    DRIVER=(LD_LIBRARY_PATH=/nvml GENV_SIMULATOR=/world.json)
+}
+
 # Runs a command in a container $1 with two devices.
 inside() {
     make_config sh -c "$1"
@@ -23,11 +41,14 @@ inside() {
 }
 
 @test "status, envs and devices tell of the container's environment alone" {
+    use_nodes
+    add_driver GPU-1 GPU-2
     make_env 0 other 1
-    run inside 'genv status; genv envs --format csv --no-header; genv devices --format csv --no-header'
+    run inside 'genv status; genv envs --format csv --no-header; genv devices --format csv --no-header' "${DRIVER[@]}"
     echo "$output"
     [[ $status == 0 && $output == *'Environment is active (c1)'* && $output == *'Name: training'* ]]
-    [[ $output == *'Attached to GPUs at indices 1,2'* ]]
+    [[ $output == *'Attached to GPUs at indices 0,1'* ]] # as the driver counts them there
+    [[ $output == *'0,c1,training,'* && $output == *'1,c1,training,'* ]]
     [[ $output != *other* ]]
 }
 
@@ -66,17 +87,10 @@ inside() {
     local folder
     folder=$("$GENV_SOURCE/tests/fetch" 550) || skip "$folder"
     use_nodes
-    mkdir -p "$BUNDLE/rootfs/usr/bin" "$BUNDLE/rootfs/nvml"
-    cp "$folder/nvidia-smi" "$BUNDLE/rootfs/usr/bin"
-    cp "$GENV_NVML/libnvidia-ml.so.1" "$BUNDLE/rootfs/nvml"
-    cp "$GENV_SIMULATOR" "$BUNDLE/rootfs/world.json"
-    local file
-    while read -r file; do
-        mkdir -p "$BUNDLE/rootfs$(dirname "$file")"
-        cp -L "$file" "$BUNDLE/rootfs$file"
-    done < <(ldd "$folder/nvidia-smi" "$GENV_NVML/libnvidia-ml.so.1" | grep -o '/[^ :]*\.so[^ ]*' | sort -u)
+    add_driver GPU-0 GPU-1 GPU-2 GPU-3
+    add_program "$folder/nvidia-smi" /usr/bin/nvidia-smi
     make_env 0 other 1
-    run inside 'command -v nvidia-smi; nvidia-smi -L' LD_LIBRARY_PATH=/nvml GENV_SIMULATOR=/world.json
+    run inside 'command -v nvidia-smi; nvidia-smi -L' "${DRIVER[@]}"
     echo "$output"
     [[ $output == */dev/genv/root/shims/nvidia-smi* ]]
     [[ $output == *GPU-1* && $output == *GPU-2* && $output != *GPU-0* && $output != *GPU-3* ]]
