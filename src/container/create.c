@@ -2,20 +2,17 @@
 #include "container/create.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 
 #include <genv/genv.h>
 
-#include "base/file.h"
+#include "base/user.h"
 #include "container/bundle.h"
 #include "container/edit.h"
 #include "container/nodes.h"
 #include "container/plan.h"
 #include "container/request.h"
 
-#define MAP_MAX   65536 /* of /proc/self/uid_map */
 #define OWN_TRIES 100   /* at identifiers, where that of the container is taken */
 
 struct creation {
@@ -36,22 +33,12 @@ static void creation_release(struct creation *creation)
     genv_close(creation->g);
 }
 
-/* And not that of a user namespace. */
-static bool is_root(void)
-{
-    cleanup_free char *map = NULL;
-    unsigned inside, outside, count;
-
-    return geteuid() == 0 && file_read_at(AT_FDCWD, "/proc/self/uid_map", MAP_MAX, &map, NULL) == 0 &&
-           sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 && count == UINT_MAX;
-}
-
 /* Whose the container is: where an engine starts it for somebody, root's unless a claim says otherwise. A rootless
  * engine's runtime is its user's. */
 static int find_owner(struct creation *creation, uid_t *ret_uid, struct genv_error *err)
 {
     *ret_uid = (uid_t)-1;
-    if (!is_root())
+    if (geteuid() != 0 || user_outside(0) != 0)
         return 0;
     *ret_uid = 0;
     if (!creation->request.claim)
