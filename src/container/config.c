@@ -96,9 +96,9 @@ json_t *config_parse(const char *text, size_t length, struct genv_error *err)
     return json_parse(kept.data ? kept.data : "", kept.length, err);
 }
 
-char *config_format(const json_t *config, size_t *ret_length)
+static char *format(const json_t *config, size_t flags, const char *end, size_t *ret_length)
 {
-    cleanup_free char *text = json_dumps(config, JSON_COMPACT | JSON_ENCODE_ANY);
+    cleanup_free char *text = json_dumps(config, flags | JSON_ENCODE_ANY);
     cleanup_text struct text target = TEXT_INIT;
     const char *from = text, *at;
 
@@ -115,8 +115,19 @@ char *config_format(const json_t *config, size_t *ret_length)
         from = rest = quote + 1;
     }
     text_add(&target, from);
+    text_add(&target, end);
     *ret_length = target.length;
     return text_take(&target);
+}
+
+char *config_format(const json_t *config, size_t *ret_length)
+{
+    return format(config, JSON_COMPACT, "", ret_length);
+}
+
+char *config_format_indented(const json_t *config, size_t *ret_length)
+{
+    return format(config, JSON_INDENT(4), "\n", ret_length);
 }
 
 /* The member @name, which is to be of @type, in @object. */

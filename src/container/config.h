@@ -12,6 +12,8 @@
 json_t *config_parse(const char *text, size_t length, struct genv_error *err);
 /* free() the text; NULL: out of memory. */
 char *config_format(const json_t *config, size_t *ret_length);
+/* The same for people to read. */
+char *config_format_indented(const json_t *config, size_t *ret_length);
 
 /* The member of @object at @path, "linux.resources", made where it is missing. NULL: one on the way is something else
  * than an object, or memory ran out; @err says which. Borrowed. */

@@ -8,15 +8,17 @@
 
 #include "base/user.h"
 #include "container/bundle.h"
+#include "container/cdi.h"
 #include "container/edit.h"
 #include "container/nodes.h"
 #include "container/plan.h"
 #include "container/request.h"
 
-#define OWN_TRIES 100   /* at identifiers, where that of the container is taken */
+#define OWN_TRIES 100 /* at identifiers, where that of the container is taken */
 
 struct creation {
     const struct runtime_line *line;
+    bool is_nvidias; /* the lower runtime */
     struct bundle bundle;
     json_t *config;
     struct container_request request;
@@ -155,6 +157,21 @@ static int write_config(struct creation *creation, const struct edit_plan *plan,
     return text ? bundle_write(&creation->bundle, text, length, err) : error_no_memory(err);
 }
 
+/* Below NVIDIA's runtime, which reads NVIDIA_VISIBLE_DEVICES, that does the same. */
+static int apply_cdi(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
+{
+    cleanup_json json_t *specification = plan->node_count ? cdi_read() : NULL;
+    int r = specification ? cdi_apply(creation->config, cdi_common(specification), err) : 0;
+
+    for (size_t i = 0; specification && r == 0 && i < plan->node_count; i++) {
+        const struct edit_node *node = &plan->nodes[i];
+
+        if (*node->uuid)
+            r = cdi_apply(creation->config, cdi_find(specification, node->uuid, (int)node->minor), err);
+    }
+    return r;
+}
+
 static int change_config(struct creation *creation, struct genv_error *err)
 {
     cleanup_plan struct plan plan = {.nodes = NULL};
@@ -162,6 +179,9 @@ static int change_config(struct creation *creation, struct genv_error *err)
 
     take_share(creation);
     r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
+    plan.edit.nodes = plan.nodes;
+    if (r == 0 && !creation->is_nvidias)
+        r = apply_cdi(creation, &plan.edit, err);
     if (r == 0)
         r = plan_variables(&plan, &creation->share, err);
     if (r == 0 && edit_has_own_dev(creation->config))
@@ -190,9 +210,10 @@ static int read_request(struct creation *creation, struct genv_error *err)
     return request_is_made(env) ? request_read(env, &creation->request, err) : 1;
 }
 
-int create_container(const struct runtime_line *line, struct genv_error *err)
+int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err)
 {
-    cleanup_with(creation_release) struct creation creation = {.line = line, .bundle = BUNDLE_INIT};
+    cleanup_with(creation_release) struct creation creation = {
+        .line = line, .is_nvidias = is_nvidias, .bundle = BUNDLE_INIT};
     int r = read_request(&creation, err);
 
     if (r != 0)

@@ -7,7 +7,8 @@
 #include "container/line.h"
 
 /* Does nothing for a container that does not ask for genv. Otherwise this process holds the container's environment
- * until the container's first process does; a failure leaves nothing behind. */
-int create_container(const struct runtime_line *line, struct genv_error *err);
+ * until the container's first process does; a failure leaves nothing behind. @is_nvidias: the lower runtime, which
+ * gives the container what NVIDIA's driver needs. */
+int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #define ANNOTATION_EID "dev.genv.environment"
 
 struct edit_node {
+    char uuid[GENV_UUID_SIZE]; /* of the device; "": it is the driver's own */
     char path[64];
     unsigned major, minor;
 };

@@ -64,7 +64,31 @@ static int end(struct genv *g, const char *eid, const json_t *state)
     return 0;
 }
 
-int hook_run(const char *name, const char *eid, int input, struct genv_error *err)
+/* A container that got devices of @eid by CDI starts only while they are attached to it. It is in the environment where
+ * its engine runs as the environment's user; root's starts containers for anybody. */
+static int check(struct genv *g, const char *eid, char **uuids, const json_t *state, struct genv_error *err)
+{
+    const struct genv_member first = {.pid = (pid_t)json_integer_value(json_object_get(state, "pid")),
+                                      .container = true};
+    const struct genv_reservation reservation = {
+        .eid = eid, .uid = (uid_t)-1, .members = &first, .member_count = 1, .config = GENV_CONFIG_INIT};
+    struct genv_env *env;
+    int r = genv_env_get(g, eid, &env, err);
+
+    if (r < 0)
+        return r;
+    for (; r == 0 && *uuids; uuids++) {
+        if (!genv_env_attachment(env, *uuids))
+            r = error_set(err, EPERM, "device %s is not attached to environment %s any more: run 'genv cdi' again",
+                          *uuids, eid);
+    }
+    if (r == 0 && env->uid == geteuid())
+        r = genv_reserve(g, &reservation, NULL, NULL, err);
+    genv_env_free(env);
+    return r;
+}
+
+int hook_run(const char *name, const char *eid, char **uuids, int input, struct genv_error *err)
 {
     cleanup_json json_t *state = NULL;
     struct genv *g;
@@ -78,6 +102,8 @@ int hook_run(const char *name, const char *eid, int input, struct genv_error *er
         r = begin(g, eid, state, err);
     else if (strcmp(name, "poststop") == 0)
         r = end(g, eid, state);
+    else if (strcmp(name, "cdi") == 0)
+        r = check(g, eid, uuids, state, err);
     else
         r = error_set(err, EINVAL, "there is no hook '%s'", name);
     genv_close(g);

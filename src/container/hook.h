@@ -4,7 +4,8 @@
 
 #include "base/error.h"
 
-/* Does what the hook @name is for, with the container's state, JSON, on @input. @eid is the container's environment. */
-int hook_run(const char *name, const char *eid, int input, struct genv_error *err);
+/* Does what the hook @name is for, with the container's state, JSON, on @input. @eid is the container's environment;
+ * @uuids, NULL-terminated, are devices that it has to hold. */
+int hook_run(const char *name, const char *eid, char **uuids, int input, struct genv_error *err);
 
 #endif

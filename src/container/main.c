@@ -50,9 +50,9 @@ static int main_hook(char **argv, int argc)
 {
     struct genv_error err = {0};
 
-    if (argc != 4 || hook_run(argv[2], argv[3], STDIN_FILENO, &err) < 0) {
+    if (argc < 4 || hook_run(argv[2], argv[3], argv + 4, STDIN_FILENO, &err) < 0) {
         complain(&(struct runtime_line){.command = NULL},
-                 argc == 4 ? err.message : "--hook takes a name and an identifier");
+                 argc >= 4 ? err.message : "--hook takes a name and an identifier");
         return 1;
     }
     return 0;
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     line = line_read(argv);
     r = lower_find(&lower, &err);
     if (r == 0 && line.command && (strcmp(*line.command, "create") == 0 || strcmp(*line.command, "run") == 0))
-        r = create_container(&line, &err);
+        r = create_container(&line, lower_is_nvidias(lower), &err);
     else if (r == 0 && line.command && strcmp(*line.command, "exec") == 0)
         r = enter_container(argv, &line, lower, &err);
     if (r == 0)

@@ -57,6 +57,7 @@ int nodes_find(struct genv *g, const struct genv_env *env, struct edit_node **re
                           env->attachments[i].device.uuid, env->eid);
         } else if (device->minor >= 0) { /* simulated ones have no nodes */
             snprintf(nodes[count].path, sizeof(nodes[count].path), "/dev/nvidia%d", device->minor);
+            memcpy(nodes[count].uuid, device->id.uuid, sizeof(nodes[count].uuid));
             nodes[count].major = NVIDIA_MAJOR;
             nodes[count++].minor = (unsigned)device->minor;
         }

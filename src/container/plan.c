@@ -77,7 +77,6 @@ int plan_variables(struct plan *plan, const struct genv_env *env, struct genv_er
     plan->owned_variables = grown;
     plan->edit.variables = grown;
     plan->edit.eid = env->eid;
-    plan->edit.nodes = plan->nodes;
     return 0;
 }
 

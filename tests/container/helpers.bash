@@ -141,3 +141,11 @@ use_libraries() {
         cp -L "$file" "$BUNDLE/rootfs$file"
     done < <(ldd "$PREFIX/bin/genv" "$PREFIX/shims/nvidia-smi" "$PREFIX/libexec/genv-driver" | grep -o '/[^ :]*\.so[^ ]*' | sort -u)
 }
+
+# Runs the text $1 in a shell with an /etc that it may change.
+with_etc() {
+    export WRAPPER SCRATCH BUNDLE
+    unshare -m bash -c 'mount -t tmpfs none /etc/opt && mkdir /etc/opt/u /etc/opt/w &&
+        mount -t overlay -o lowerdir=/etc,upperdir=/etc/opt/u,workdir=/etc/opt/w none /etc || exit 77
+        eval "$0"' "$1"
+}

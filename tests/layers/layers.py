@@ -29,7 +29,7 @@ LAYERS = {
     "monitor": ["base", "store", "remote", "option", "api"],
     "top": ["base", "option", "api"],
     "container": ["base", "api"],
-    "cli": ["base", "option", "shell", "shim", "remote", "enforce", "api"],
+    "cli": ["base", "option", "shell", "shim", "remote", "enforce", "container", "api"],
 }
 PROGRAMS = {"shim", "top", "cli"}
 
