@@ -97,9 +97,10 @@ int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *m
 
 /* A shell leaves @eid: takes its process @pid out, and registers in its place the children that it leaves behind there,
  * so that work which goes on keeps its devices. These are children that were started in the environment: not those that
- * the caller is or descends from, nor those that end with the shell (which has a pipe to them), nor another user's. The
- * environment ends where neither they nor other members are left. @ret_children, which may be NULL, are their PIDs, the
- * last one 0; free() it. -ENOENT: there is no such environment, or @pid is not in it and has no such children. */
+ * the caller is or descends from, nor those that end with the shell (which has a pipe or a pseudo-terminal to them),
+ * nor another user's, nor those that have entered another environment since. The environment ends where neither they
+ * nor other members are left. @ret_children, which may be NULL, are their PIDs, the last one 0; free() it. -ENOENT:
+ * there is no such environment, or @pid is not in it and has no such children. */
 int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_children, struct genv_error *err);
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
@@ -107,6 +108,9 @@ int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_child
  * where one cannot be seen from here. @ret_env as of genv_activate(). */
 int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
                    struct genv_env **ret_env, struct genv_error *err);
+/* The same, and genv_home_save() of the same fields to the directory @home: on failure neither is done. */
+int genv_configure_and_save(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                            const char *home, struct genv_env **ret_env, struct genv_error *err);
 
 struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
@@ -206,7 +210,7 @@ int genv_lock_files(struct genv *g, const struct genv_env *env, char ***ret_path
 int genv_home_find(struct genv *g, char **ret_path, struct genv_error *err);
 /* Reads it; @ret_fields says which fields it has. -EPERM: it, or a link to it, is neither the caller's nor root's. */
 int genv_home_load(const char *path, struct genv_config *ret_config, unsigned *ret_fields, struct genv_error *err);
-/* Writes the fields of @fields; one that is not configured is removed. */
+/* Writes the fields of @fields; one that is not configured is removed. On failure nothing has changed. */
 int genv_home_save(const char *path, const struct genv_config *config, unsigned fields, struct genv_error *err);
 
 /* The name of a user, or his number where he has none; @name has room for GENV_USERNAME_SIZE bytes. */

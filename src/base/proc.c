@@ -29,6 +29,7 @@ static ssize_t read_small(const char *path, char *buffer, size_t size)
     return n;
 }
 
+#define ARGUMENTS_READ           4096 /* of a command line */
 #define STATUS_MAX               (4 * 1024 * 1024)
 #define INITIAL_PID_NAMESPACE    0xEFFFFFFCULL /* PROC_PID_INIT_INO, of all kernels */
 #define MACHINE_ID_LENGTH        32
@@ -189,6 +190,28 @@ uid_t proc_login_uid(pid_t pid)
     return read_small(path, text, sizeof(text)) > 0 ? (uid_t)strtoul(text, NULL, 10) : (uid_t)-1;
 }
 
+void proc_name(pid_t pid, char *name, size_t size)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+    if (read_small(path, name, size) < 0)
+        *name = '\0';
+    name[strcspn(name, "\n")] = '\0';
+}
+
+void proc_first_argument(pid_t pid, char *argument, size_t size)
+{
+    char path[32], words[ARGUMENTS_READ];
+    ssize_t length;
+    size_t first;
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    length = read_small(path, words, sizeof(words));
+    first = length > 0 ? strlen(words) + 1 : sizeof(words);
+    copy_string(argument, size, length > 0 && first < (size_t)length ? words + first : "");
+}
+
 void proc_command(pid_t pid, char *command, size_t size)
 {
     char path[32];
@@ -197,8 +220,8 @@ void proc_command(pid_t pid, char *command, size_t size)
     snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
     n = read_small(path, command, size);
     if (n <= 0) {
-        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-        n = read_small(path, command, size);
+        proc_name(pid, command, size);
+        n = (ssize_t)strlen(command);
     }
     if (n < 0)
         n = 0;

@@ -39,8 +39,12 @@ struct timespec proc_began(uint64_t start_time);
 uid_t proc_uid(pid_t pid);
 /* Whose login the process comes from, whatever it has become since, as by sudo; (uid_t)-1 when unknown. */
 uid_t proc_login_uid(pid_t pid);
-/* The command's name; "" when unknown. */
+/* The command line; "" when unknown. */
 void proc_command(pid_t pid, char *command, size_t size);
+/* The name of its program, as the kernel keeps it, cut to 15 bytes; "" when unknown. */
+void proc_name(pid_t pid, char *name, size_t size);
+/* The first argument of its command line, cut to @size; "" without any. */
+void proc_first_argument(pid_t pid, char *argument, size_t size);
 /* Reads the environment that the process was started with: "NAME=VALUE" and NUL, one after the other; free() it.
  * -ESRCH: there is no such process; -EACCES: not the caller's to read. */
 int proc_environment(pid_t pid, char **ret_entries, size_t *ret_length);

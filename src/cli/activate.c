@@ -32,12 +32,7 @@ static const struct option options[] = {
      .type = OPTION_FLAG,
      .help = "Leave the prompt as it is, without \"(genv)\"; GENV_PROMPT=0 does so for good",
      .offset = offsetof(struct values, no_prompt)},
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 
@@ -98,27 +93,21 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
     return 0;
 }
 
-static bool has_process(const struct genv_env *env, pid_t pid)
-{
-    for (size_t i = 0; i < env->process_count; i++) {
-        if (env->processes[i].pid == pid)
-            return true;
-    }
-    return false;
-}
-
 /* One environment a shell. A shell that was only started from inside one, and an environment that has ended, are no
  * obstacle. */
 static int refuse_active(struct cli *cli, struct genv_error *err)
 {
-    cleanup_env struct genv_env *env = NULL;
+    const struct genv_member shell = {.pid = cli->shell_pid};
     const char *eid = cli_current_eid();
+    cleanup_free char **eids = NULL;
 
-    if (!eid || genv_eid_validate(eid, NULL) < 0 || genv_env_get(cli->genv, eid, &env, NULL) < 0)
+    if (!eid || genv_find(cli->genv, &shell, &eids, NULL) < 0)
         return 0;
-    if (!has_process(env, cli->shell_pid))
-        return 0;
-    return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
+    for (char **each = eids; *each; each++) {
+        if (strcmp(*each, eid) == 0)
+            return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
+    }
+    return 0;
 }
 
 /* What is reserved for a shell that ends at once would be exported, and nobody's. */
@@ -145,16 +134,6 @@ static void tell_of_subshell(const struct genv_env *env)
         env->eid);
     if (!line.failed)
         program_complain(line.data);
-}
-
-static int enter(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err)
-{
-    cleanup_free struct genv_variable *variables = NULL;
-    int r = genv_variables(env, false, &variables, err);
-
-    if (r == 0)
-        shell_add_enter(&cli->code, cli->shell, variables, prompt);
-    return r;
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
@@ -193,7 +172,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
-    entered = enter(cli, env, !values->no_prompt, err);
+    entered = cli_enter_shell(cli, env, !values->no_prompt, err);
     if (entered < 0) {
         genv_deactivate(cli->genv, env->eid, &shell, NULL);
         return entered;

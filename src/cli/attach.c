@@ -40,12 +40,7 @@ static const struct option options[] = {
      .help = "Only bring the variables of this shell up to date",
      .offset = offsetof(struct values, refresh),
      .group = EXCLUSIVE},
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 
@@ -60,7 +55,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
     if (values->refresh) {
         r = cli_current_env(cli, &env, err);
-        return r < 0 ? r : cli_update_shell(cli, env, err);
+        return r < 0 ? r : cli_renew_shell(cli, env, err);
     }
     r = cli_open_current(cli, &eid, err);
     if (r < 0)
@@ -73,7 +68,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (values->over_subscribe)
         sharers_warn(cli, env);
     cli_add_attachment_line(&cli->output, env);
-    return cli_update_shell(cli, env, err);
+    return cli_renew_shell(cli, env, err);
 }
 
 static const struct example examples[] = {

@@ -102,19 +102,6 @@ int cli_current_env(struct cli *cli, struct genv_env **ret_env, struct genv_erro
     return r < 0 ? r : cli_explain_end(cli_own_env(cli, eid, ret_env, err), err);
 }
 
-int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err)
-{
-    cleanup_free struct genv_variable *variables = NULL;
-    int r;
-
-    if (!cli->in_shell)
-        return 0;
-    r = genv_variables(env, false, &variables, err);
-    if (r == 0)
-        shell_add_update(&cli->code, cli->shell, variables);
-    return r;
-}
-
 int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err)
 {
     cleanup_env struct genv_env *env = NULL;

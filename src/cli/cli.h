@@ -56,9 +56,14 @@ int cli_explain_end(int r, struct genv_error *err);
 /* $GENV_ENVIRONMENT_ID; NULL while it is not set or empty. */
 const char *cli_current_eid(void);
 
-/* Brings the variables of the calling shell up to date; without a shell function there is nothing to do. */
+/* Has the calling shell enter @env. */
+int cli_enter_shell(struct cli *cli, const struct genv_env *env, bool prompt, struct genv_error *err);
+/* Brings the variables of the calling shell up to date; without a shell function there is nothing to do. Where the user
+ * has chosen some of the attached devices, that stays. */
 int cli_update_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err);
-/* The same after a change: reads the environment again. */
+/* The same with all attached devices, which the user asked for. */
+int cli_renew_shell(struct cli *cli, const struct genv_env *env, struct genv_error *err);
+/* cli_update_shell() after a change: reads the environment again. */
 int cli_refresh_shell(struct cli *cli, const char *eid, struct genv_error *err);
 
 /* "Attached to GPUs at indices 0,1" or "Detached from GPUs", and a newline. */

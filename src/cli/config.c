@@ -100,30 +100,16 @@ static int load(struct request *request, const char *home, struct genv_error *er
                      request->name ? request->name : "configuration", home);
 }
 
-/* @env becomes what it is afterwards. */
-static int configure(struct cli *cli, const struct request *request, struct genv_env **env, struct genv_error *err)
+/* @env becomes what it is afterwards; @home NULL: nothing is saved. */
+static int configure(struct cli *cli, const struct request *request, const char *home, struct genv_env **env,
+                     struct genv_error *err)
 {
     cleanup_env struct genv_env *before = STEAL_POINTER(*env);
-    int r = genv_configure(cli->genv, before->eid, &request->config, request->fields, env, err);
+    int r = home ? genv_configure_and_save(cli->genv, before->eid, &request->config, request->fields, home, env, err)
+                 : genv_configure(cli->genv, before->eid, &request->config, request->fields, env, err);
 
     if (r < 0)
         *env = STEAL_POINTER(before);
-    return r;
-}
-
-/* First the files, since it is they that can be brought back: room for a capacity may be gone by then. */
-static int save_and_configure(struct cli *cli, const struct request *request, const char *home, struct genv_env **env,
-                              struct genv_error *err)
-{
-    struct genv_config saved = GENV_CONFIG_INIT;
-    unsigned fields;
-    bool is_known = genv_home_load(home, &saved, &fields, NULL) == 0;
-    int r = genv_home_save(home, &request->config, request->fields, err);
-
-    if (r == 0)
-        r = configure(cli, request, env, err);
-    if (r < 0 && is_known)
-        genv_home_save(home, &saved, request->fields, NULL);
     return r;
 }
 
@@ -141,7 +127,7 @@ static int change(struct cli *cli, struct request *request, struct genv_env **en
         return r;
     if (!request->has_value && !values->clear && !values->load)
         return genv_home_save(home, &(*env)->config, request->fields, err);
-    return values->save ? save_and_configure(cli, request, home, env, err) : configure(cli, request, env, err);
+    return configure(cli, request, values->save ? home : NULL, env, err);
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)

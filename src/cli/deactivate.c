@@ -17,7 +17,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (genv_eid_validate(eid, NULL) == 0) {
         r = cli_open(cli, err);
         if (r == 0)
-            r = leave_environment(cli, eid, err);
+            r = leave_environment(cli, eid, cli->shell_pid, err);
         if (r < 0 && r != -ENOENT && r != -EPERM) /* ended, or never ours: the shell is to be cleaned up all the same */
             return r;
     }
@@ -38,7 +38,7 @@ const struct command command_deactivate = {
         "being lost. When the last shell or process has left, the environment ends and its devices are free.\n\n"
         "What the shell has started in the environment and left running (with &, nohup or disown) stays in it, and the "
         "environment with its devices as long as that runs; a line says so, and how to end it. The same holds when a "
-        "shell ends.",
+        "shell ends. A bash script that sets a trap on EXIT does so before 'genv activate'.",
     .group = GROUP_ENVIRONMENT,
     .examples = examples,
     .run = run,

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/cli.h"
+#include "cli/sharers.h"
 
 struct values {
     const char *eid;
@@ -40,12 +41,7 @@ static const struct option attach_options[] = {
      .help = "Attach this device too, by index or UUID",
      .offset = offsetof(struct values, device),
      .group = EXCLUSIVE},
-    {.name = "allow-over-subscription",
-     .alias = "over-subscribe",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    OVER_SUBSCRIBE_OPTION_CALLED("allow-over-subscription", "over-subscribe"),
     QUIET_OPTION,
     {.name = NULL},
 };

@@ -69,14 +69,22 @@ static void check_installation(struct examination *examination)
     report(&finding, examination);
 }
 
-/* Whether the program at @path is a script of Python's, as pip, conda and pipx install the Python genv. */
-static bool is_python(const char *path)
+/* Whether the program at @path is the script that pip, conda or pipx makes of the Python genv's entry point; the second
+ * is that of an old setuptools. Which interpreter runs it says nothing: other programs called genv are Python's too. */
+static bool is_python_genv(const char *path)
 {
+    static const char *const marks[] = {"genv.cli.__main__", "'genv=="};
     cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    char start[1024]; /* with a long path the interpreter is not in the first line, but soon */
+    char start[2048]; /* behind the name of the interpreter, which may be long */
     ssize_t length = fd < 0 ? -1 : read(fd, start, sizeof(start));
 
-    return length > 2 && memcmp(start, "#!", 2) == 0 && memmem(start, (size_t)length, "python", 6);
+    if (length <= 2 || memcmp(start, "#!", 2) != 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+        if (memmem(start, (size_t)length, marks[i], strlen(marks[i])))
+            return true;
+    }
+    return false;
 }
 
 /* The Python genv anywhere in PATH: whoever uses it there sees nothing of what is reserved here, and the other way
@@ -88,7 +96,7 @@ static void check_python(struct examination *examination)
     while (path_next(&path, "genv")) {
         struct genv_finding finding = {.subject = "Python genv", .level = GENV_FINDING_WARNING};
 
-        if (access(path.file, X_OK) < 0 || !is_python(path.file))
+        if (access(path.file, X_OK) < 0 || !is_python_genv(path.file))
             continue;
         snprintf(
             finding.text, sizeof(finding.text),

@@ -44,10 +44,10 @@ static void tell_of_heirs(struct cli *cli, const char *eid, const pid_t *heirs)
         program_complain(line.data);
 }
 
-int leave_environment(struct cli *cli, const char *eid, struct genv_error *err)
+int leave_environment(struct cli *cli, const char *eid, pid_t shell, struct genv_error *err)
 {
     cleanup_free pid_t *heirs = NULL;
-    int r = genv_hand_over(cli->genv, eid, cli->shell_pid, &heirs, err);
+    int r = genv_hand_over(cli->genv, eid, shell, &heirs, err);
 
     if (r == 0)
         tell_of_heirs(cli, eid, heirs);
@@ -63,7 +63,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return cli_refuse_without_shell(cli, err);
     /* A shell that ends has nobody to complain to, and an environment that has ended is no matter then. */
     if (eid && genv_eid_validate(eid, NULL) == 0 && cli_open(cli, NULL) == 0)
-        leave_environment(cli, eid, NULL);
+        leave_environment(cli, eid, cli->shell_pid, NULL);
     return 0;
 }
 

@@ -8,7 +8,6 @@
 #include "cli/cli.h"
 #include "cli/installation.h"
 #include "cli/overview.h"
-#include "option/guess.h"
 #include "remote/words.h"
 
 /* A closed descriptor 0, 1 or 2 would be given to the next file that is opened. In its place comes one that can't be
@@ -62,15 +61,10 @@ static int unknown_command(struct cli *cli, const struct command *parent, const 
 /* In front of all commands. */
 static int unknown_option(struct cli *cli, const char *word, struct genv_error *err)
 {
-    struct guess guess = guess_begin(word + strspn(word, "-"), strlen(word + strspn(word, "-")));
-    const char *best = guess_is_closer(&guess, "help") ? "help" : NULL;
+    static const struct option known[] = {{.name = "version", .help = "Print the version"}, {.name = NULL}};
+    const char *name = word + strspn(word, "-");
 
-    if (guess_is_closer(&guess, "version"))
-        best = "version";
-    if (best)
-        error_set(err, EINVAL, "unknown option %s: did you mean '--%s'?", word, best);
-    else
-        error_set(err, EINVAL, "unknown option %s", word);
+    option_refuse(known, name - word == 1 ? "-" : "--", name, strcspn(name, "="), err);
     return cli_usage_error(cli, -EINVAL, err);
 }
 

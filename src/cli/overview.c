@@ -25,6 +25,8 @@ const struct help_variable help_variables_set[] = {
     GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
     {"CUDA_VISIBLE_DEVICES", "The attached devices, by UUID where CUDA counts them otherwise, \"-1\" while detached"},
     {"CUDA_DEVICE_ORDER", "\"PCI_BUS_ID\", so that CUDA counts devices as nvidia-smi does"},
+    {"GENV_SHELL_DEVICES",
+     "In a shell, the CUDA_VISIBLE_DEVICES that genv has set: any other part of it is your choice"},
     {"GENV_SHELL", "1, for scripts that were written for the Python genv"},
     {NULL, NULL},
 };

@@ -6,6 +6,7 @@
 #include "cli/fields.h"
 #include "cli/installation.h"
 #include "cli/saved.h"
+#include "cli/sharers.h"
 #include "cli/variables.h"
 
 struct values {
@@ -20,12 +21,7 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT};
 static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 

@@ -10,11 +10,13 @@ int saved_load(struct cli *cli, const struct genv_config *given, struct genv_con
                struct genv_error *err);
 
 /* The options --no-load and --no-attach of a command whose `struct values` has no_load and no_attach. */
+#define NO_LOAD_OPTION                                                                                                 \
+    {                                                                                                                  \
+        .name = "no-load", .type = OPTION_FLAG, .help = "Do not load the saved configuration",                         \
+        .offset = offsetof(struct values, no_load)                                                                     \
+    }
 #define SAVED_OPTIONS                                                                                                  \
-    {.name = "no-load",                                                                                                \
-     .type = OPTION_FLAG,                                                                                              \
-     .help = "Do not load the saved configuration",                                                                    \
-     .offset = offsetof(struct values, no_load)},                                                                      \
+    NO_LOAD_OPTION,                                                                                                    \
     {                                                                                                                  \
         .name = "no-attach", .type = OPTION_FLAG, .help = "Do not attach devices",                                     \
         .offset = offsetof(struct values, no_attach)                                                                   \

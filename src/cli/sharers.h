@@ -8,4 +8,12 @@
  * run out. Says nothing where that cannot be told. */
 void sharers_warn(struct cli *cli, const struct genv_env *env);
 
+/* The option -o of a command whose `struct values` has over_subscribe; plumbing has the second name in its help. */
+#define OVER_SUBSCRIBE_OPTION OVER_SUBSCRIBE_OPTION_CALLED("over-subscribe", "allow-over-subscription")
+#define OVER_SUBSCRIBE_OPTION_CALLED(called, also)                                                                     \
+    {                                                                                                                  \
+        .name = (called), .alias = (also), .letter = 'o', .type = OPTION_FLAG,                                         \
+        .help = "Attach devices that are not available too", .offset = offsetof(struct values, over_subscribe)         \
+    }
+
 #endif

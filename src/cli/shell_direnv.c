@@ -1,14 +1,17 @@
 /* genv shell-direnv: what `use genv` in a project's .envrc evaluates. */
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/file.h"
 #include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/leave.h"
 #include "cli/saved.h"
+#include "cli/sharers.h"
 
 struct values {
     struct genv_config config;
@@ -20,87 +23,99 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT};
 
 static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
-    {.name = "no-load",
-     .type = OPTION_FLAG,
-     .help = "Do not load the saved configuration",
-     .offset = offsetof(struct values, no_load)},
-    {.name = "over-subscribe",
-     .alias = "allow-over-subscription",
-     .letter = 'o',
-     .type = OPTION_FLAG,
-     .help = "Attach devices that are not available too",
-     .offset = offsetof(struct values, over_subscribe)},
+    NO_LOAD_OPTION,
+    OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
 };
 
-#define WORDS_SIZE 4096 /* of a command line, of which the beginning is looked at */
+#define DIRENV "direnv" /* what the kernel calls it */
 
-static bool is_called(pid_t pid, const char *name)
+/* Whether @pid runs `direnv exec`, which becomes the command. */
+static bool is_exec(pid_t pid)
 {
-    char path[32];
-    cleanup_free char *command = NULL;
+    char word[8];
 
-    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-    if (file_read_at(AT_FDCWD, path, 64, &command, NULL) < 0)
-        return false;
-    command[strcspn(command, "\n")] = '\0';
-    return strcmp(command, name) == 0;
-}
-
-/* The first word of @pid's command line behind its name. */
-static bool has_word(pid_t pid, bool (*is_it)(const char *word))
-{
-    char path[32];
-    cleanup_free char *words = NULL;
-    size_t length, first;
-
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-    if (file_read_at(AT_FDCWD, path, WORDS_SIZE, &words, &length) < 0)
-        return false;
-    first = strlen(words) + 1;
-    return first < length && is_it(words + first);
-}
-
-static bool is_exec(const char *word)
-{
+    proc_first_argument(pid, word, sizeof(word));
     return strcmp(word, "exec") == 0;
 }
 
-static bool is_one_command(const char *word)
+/* Whether the shell @pid was given one command (-c), and goes when that is done. */
+static bool is_passing(pid_t pid)
 {
+    char word[16];
+
+    proc_first_argument(pid, word, sizeof(word));
     return word[0] == '-' && word[1] != '-' && strchr(word, 'c');
 }
 
-/* Who gets the variables from direnv and stays: what has run `direnv export`, past shells that only do that; with
- * `direnv exec`, direnv itself, which becomes the command. 0: that cannot be told. */
-static pid_t find_holder(void)
+/* The direnv that evaluates .envrc here. 0: there is none. */
+static pid_t find_direnv(void)
 {
+    char name[sizeof(DIRENV) + 1];
     struct proc_stat stat;
-    enum shell_kind kind;
     pid_t pid = getppid();
 
-    for (; pid > 1 && !is_called(pid, "direnv"); pid = stat.parent) {
+    for (; pid > 1; pid = stat.parent) {
+        proc_name(pid, name, sizeof(name));
+        if (strcmp(name, DIRENV) == 0)
+            return pid;
         if (proc_stat_read(pid, &stat) < 0)
             return 0;
     }
-    if (pid <= 1 || has_word(pid, is_exec))
-        return pid > 1 ? pid : 0;
-    do {
-        char command[GENV_COMMAND_SIZE];
+    return 0;
+}
 
+/* Who gets the variables from @direnv and stays: what has run `direnv export`, past shells that only do that; with
+ * `direnv exec`, direnv itself. 0: that cannot be told. */
+static pid_t find_holder(pid_t direnv)
+{
+    struct proc_stat stat;
+    enum shell_kind kind;
+    pid_t pid = direnv;
+
+    if (!direnv || is_exec(direnv))
+        return direnv;
+    do {
         if (proc_stat_read(pid, &stat) < 0)
             return 0;
         pid = stat.parent;
-        proc_command(pid, command, sizeof(command));
-        command[strcspn(command, " ")] = '\0';
-        if (shell_kind_of_program(command, &kind) == -ENOENT)
-            break;
-    } while (pid > 1 && has_word(pid, is_one_command));
+    } while (pid > 1 && shell_kind_of_process(pid, &kind) != -ENOENT && is_passing(pid));
     return pid > 1 ? pid : 0;
 }
 
-/* Enters the environment that @holder is in, as the one of another project perhaps, or a new one. */
-static int reserve(struct cli *cli, const struct values *values, pid_t holder, struct genv_env **ret_env,
+static bool is_same_directory(const char *one, const char *other)
+{
+    struct stat first, second;
+
+    return stat(one, &first) == 0 && stat(other, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+/* Whether the shell comes from another project, whose variables it still had when it ran @direnv: DIRENV_DIR is "-" and
+ * the directory of that one's .envrc. That of this one is the nearest, upwards from where the shell is. */
+static bool is_from_elsewhere(pid_t direnv)
+{
+    char before[PATH_MAX], path[PATH_MAX + sizeof("/.envrc")], *slash;
+
+    if (proc_variable(direnv, "DIRENV_DIR", before, sizeof(before)) < 0 || before[0] != '-' ||
+        proc_variable(direnv, "PWD", path, PATH_MAX) < 0)
+        return false;
+    for (; (slash = strrchr(path, '/')); *slash = '\0') {
+        size_t length = strlen(path);
+        bool found;
+
+        copy_string(path + length, sizeof(path) - length, "/.envrc");
+        found = access(path, F_OK) == 0;
+        path[length] = '\0';
+        if (found)
+            return !is_same_directory(path, before + 1);
+    }
+    return false;
+}
+
+/* Has @holder enter a new environment, or the one that it is in: what the other project has left running goes on in
+ * that one, which then is not the holder's any more. */
+static int reserve(struct cli *cli, const struct values *values, pid_t direnv, pid_t holder, struct genv_env **ret_env,
                    struct genv_error *err)
 {
     const struct genv_member member = {.pid = holder};
@@ -112,15 +127,18 @@ static int reserve(struct cli *cli, const struct values *values, pid_t holder, s
         reservation.config = values->config;
     if (r == 0)
         r = genv_find(cli->genv, &member, &eids, err);
+    if (r == 0 && eids[0] && is_from_elsewhere(direnv))
+        r = leave_environment(cli, eids[0], holder, err);
+    else if (r == 0)
+        reservation.eid = eids[0];
     if (r != 0)
         return r;
-    reservation.eid = eids[0];
     reservation.members = &member;
     reservation.member_count = 1;
     reservation.fields = GENV_CONFIG_ALL;
     reservation.over_subscribe = values->over_subscribe;
     if (reservation.eid && reservation.config.gpus < 0)
-        reservation.config.gpus = 0; /* what the other project had is let go */
+        reservation.config.gpus = 0; /* what .envrc said before is let go */
     return genv_reserve(cli->genv, &reservation, ret_env, NULL, err);
 }
 
@@ -129,7 +147,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     cleanup_free struct genv_variable *variables = NULL;
     cleanup_env struct genv_env *env = NULL;
     struct installation installation;
-    pid_t holder = find_holder();
+    pid_t direnv = find_direnv(), holder = find_holder(direnv);
     int r = installation_find(&installation, err);
 
     if (r == 0)
@@ -142,7 +160,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return error_set(err, EPERM,
                          "cannot tell which shell direnv runs this for, and so which one is to hold the environment: "
                          "use 'genv activate' there");
-    r = reserve(cli, arguments->values, holder, &env, err);
+    r = reserve(cli, arguments->values, direnv, holder, &env, err);
     if (r == 0)
         r = genv_variables(env, false, &variables, err);
     if (r == 0)

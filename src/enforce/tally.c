@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "enforce/journal.h"
 
-#define ROWS_MAX 1024 /* a hostile host may make users up: those beyond that share the last row */
+#define ROWS_MAX 1024 /* of a host, which may be hostile and make users up: those beyond that share its last row */
 
 static void row_release(struct tally_row *row)
 {
@@ -31,16 +31,23 @@ static const char *member(const json_t *entry, const char *key)
     return text ? text : "";
 }
 
+/* The row of @entry, or the one that it has to share; NULL: it is to have one of its own. */
 static struct tally_row *find(const struct tally *tally, const json_t *entry)
 {
+    struct tally_row *last = NULL;
+    size_t count = 0;
+
     for (size_t i = 0; i < tally->count; i++) {
         struct tally_row *row = &tally->rows[i];
 
-        if (strcmp(row->user, member(entry, "username")) == 0 && strcmp(row->event, member(entry, "event")) == 0 &&
-            strcmp(row->host, member(entry, "host")) == 0)
+        if (strcmp(row->host, member(entry, "host")) != 0)
+            continue;
+        if (strcmp(row->user, member(entry, "username")) == 0 && strcmp(row->event, member(entry, "event")) == 0)
             return row;
+        last = row;
+        count++;
     }
-    return NULL;
+    return count < ROWS_MAX ? NULL : last;
 }
 
 /* NULL: out of memory. */
@@ -74,7 +81,7 @@ bool tally_admit(struct tally *tally, json_t *entry, int64_t now_ms)
     struct tally_row *row = find(tally, entry);
 
     if (!row)
-        row = tally->count < ROWS_MAX ? add(tally, entry, now_ms) : &tally->rows[tally->count - 1];
+        row = add(tally, entry, now_ms);
     if (!row)
         return true;
     if (is_over(row, now_ms) && !row->more) {

@@ -63,13 +63,16 @@ void supply_return_env(struct genv *g, const struct supply *supply, struct genv_
 /* Per device, the PID of a process that uses it outside all environments, or 0. */
 static pid_t *find_strangers(const struct supply *supply, const struct env_list *envs)
 {
+    cleanup_membership struct membership membership = {.count = 0};
     pid_t *strangers = calloc(supply->device_count + 1, sizeof(*strangers));
 
+    if (!supply->users.process_count || membership_index(&membership, envs) < 0)
+        return strangers; /* a warning is not worth a failure */
     for (size_t i = 0; strangers && i < supply->users.process_count; i++) {
         const struct driver_process *process = &supply->users.processes[i];
         const struct genv_device *device = device_find(supply->devices, supply->device_count, process->uuid);
 
-        if (device && !strangers[device - supply->devices] && !membership_find(envs, process->pid))
+        if (device && !strangers[device - supply->devices] && !membership_look_up(&membership, process->pid))
             strangers[device - supply->devices] = process->pid;
     }
     return strangers;

@@ -2,8 +2,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -12,8 +15,13 @@
 #include "libgenv/environment.h"
 #include "model/record.h"
 
-#define SHELL_FD_MIN 3         /* below are those that children share with it */
-#define TICK_NS      10000000L /* the grain of start times */
+#define TICK_NS          10000000L /* the grain of start times */
+#define PTMX_MAJOR       5
+#define PTMX_MINOR       2
+#define PTS_MAJOR        136 /* and those behind it, 256 terminals each */
+#define PTS_PER_MAJOR    256
+#define FDINFO_SIZE      512
+#define TERMINAL_OF_PTMX "tty-index:"
 
 static bool is_or_descends_from(pid_t pid, pid_t ancestor)
 {
@@ -44,8 +52,28 @@ static DIR *open_descriptors(pid_t pid)
     return opendir(path);
 }
 
-/* Whether standard input or output of @child is a pipe whose other end the shell holds: a coprocess, a helper of its
- * prompt. (A script's own output, kept as another descriptor, is the same end.) */
+/* Whether descriptor @name of @shell, in @directory, is the master of the pseudo-terminal @slave. */
+static bool is_master(pid_t shell, DIR *directory, const char *name, const struct stat *slave)
+{
+    char path[sizeof("/proc/2147483647/fdinfo/") + NAME_MAX];
+    cleanup_free char *info = NULL;
+    struct stat master;
+    const char *line;
+
+    if (!S_ISCHR(slave->st_mode) || major(slave->st_rdev) < PTS_MAJOR ||
+        fstatat(dirfd(directory), name, &master, 0) < 0 || !S_ISCHR(master.st_mode) ||
+        master.st_rdev != makedev(PTMX_MAJOR, PTMX_MINOR))
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", shell, name);
+    if (file_read_at(AT_FDCWD, path, FDINFO_SIZE, &info, NULL) < 0 || !(line = strstr(info, TERMINAL_OF_PTMX)))
+        return false;
+    return strtoul(line + strlen(TERMINAL_OF_PTMX), NULL, 10) ==
+           (major(slave->st_rdev) - PTS_MAJOR) * PTS_PER_MAJOR + minor(slave->st_rdev);
+}
+
+/* Whether standard input or output of @child is a pipe or a terminal whose other end the shell holds: a coprocess, a
+ * helper of its prompt, what copies its output. (A script's own output, kept as another descriptor, is the same end.)
+ */
 static bool is_coprocess(pid_t shell, pid_t child)
 {
     static const char *const standard[] = {"0", "1"};
@@ -55,14 +83,31 @@ static bool is_coprocess(pid_t shell, pid_t child)
     mode_t end, other_end;
 
     while (ours && theirs && (entry = readdir(ours))) {
-        uint64_t fd;
+        bool is_pipe = find_pipe(ours, entry->d_name, &pipe, &end);
 
-        if (text_to_u64(entry->d_name, INT32_MAX, &fd) < 0 || fd < SHELL_FD_MIN ||
-            !find_pipe(ours, entry->d_name, &pipe, &end))
-            continue;
-        for (size_t i = 0; i < ARRAY_SIZE(standard); i++) {
-            if (find_pipe(theirs, standard[i], &other, &other_end) && pipe.st_dev == other.st_dev &&
-                pipe.st_ino == other.st_ino && end != other_end)
+        for (size_t i = 0; *entry->d_name != '.' && i < ARRAY_SIZE(standard); i++) {
+            if (is_pipe ? find_pipe(theirs, standard[i], &other, &other_end) && pipe.st_dev == other.st_dev &&
+                              pipe.st_ino == other.st_ino && end != other_end
+                        : fstatat(dirfd(theirs), standard[i], &other, 0) == 0 &&
+                              is_master(shell, ours, entry->d_name, &other))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it has entered another environment, as a shell in the shell does. */
+static bool is_elsewhere(const struct env_list *list, const struct genv_env *env, pid_t pid)
+{
+    struct proc_stat stat;
+
+    if (proc_stat_read(pid, &stat) < 0)
+        return true;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct genv_env *other = &list->envs[i];
+
+        for (size_t k = 0; other != env && k < other->process_count; k++) {
+            if (other->processes[k].pid == pid && other->processes[k].start_time == stat.start_time)
                 return true;
         }
     }
@@ -87,21 +132,23 @@ static bool was_started_in(const struct genv_env *env, pid_t shell, pid_t child)
            (began.tv_sec == env->created.tv_sec && began.tv_nsec >= env->created.tv_nsec);
 }
 
-static bool is_heir(const struct genv *g, const struct genv_env *env, pid_t shell, pid_t child)
+static bool is_heir(const struct genv *g, const struct env_list *list, const struct genv_env *env, pid_t shell,
+                    pid_t child)
 {
     return proc_uid(child) == env->uid && handle_may_change(g, env->uid) && was_started_in(env, shell, child) &&
-           !is_or_descends_from(getpid(), child) && !is_coprocess(shell, child) && !proc_is_hung_up(child);
+           !is_elsewhere(list, env, child) && !is_or_descends_from(getpid(), child) && !is_coprocess(shell, child) &&
+           !proc_is_hung_up(child);
 }
 
 /* Registers those of @children that inherit, which is what remains of them, ended by 0. */
-static int register_heirs(struct genv *g, struct genv_env *env, pid_t shell, pid_t *children, size_t count,
-                          struct genv_error *err)
+static int register_heirs(struct genv *g, const struct env_list *list, struct genv_env *env, pid_t shell,
+                          pid_t *children, size_t count, struct genv_error *err)
 {
     size_t kept = 0;
     int r;
 
     for (size_t i = 0; i < count; i++) {
-        if (!is_heir(g, env, shell, children[i]))
+        if (!is_heir(g, list, env, shell, children[i]))
             continue;
         r = environment_register(g, env, &(struct genv_member){.pid = children[i]}, err);
         if (r == -ENOMEM)
@@ -113,8 +160,8 @@ static int register_heirs(struct genv *g, struct genv_env *env, pid_t shell, pid
     return 0;
 }
 
-static int hand_over(struct genv *g, struct genv_env *env, pid_t shell, pid_t *children, size_t count,
-                     struct genv_error *err)
+static int hand_over(struct genv *g, const struct env_list *list, struct genv_env *env, pid_t shell, pid_t *children,
+                     size_t count, struct genv_error *err)
 {
     cleanup_env_content struct genv_env before = {0};
     bool left;
@@ -125,7 +172,7 @@ static int hand_over(struct genv *g, struct genv_env *env, pid_t shell, pid_t *c
         return r;
     if (env_copy(env, &before) < 0)
         return error_no_memory(err);
-    r = register_heirs(g, env, shell, children, count, err);
+    r = register_heirs(g, list, env, shell, children, count, err);
     if (r < 0)
         return r;
     left = env_remove_process(env, shell, proc_pid_namespace());
@@ -154,7 +201,7 @@ GENV_PUBLIC int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t
         return r;
     r = handle_find_own(g, &list, eid, &env, err);
     if (r == 0)
-        r = hand_over(g, env, pid, terminated, count, err);
+        r = hand_over(g, &list, env, pid, terminated, count, err);
     handle_end(g);
     if (r == 0 && ret_children)
         *ret_children = STEAL_POINTER(terminated);

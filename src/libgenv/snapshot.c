@@ -62,9 +62,9 @@ static int compare_processes(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-static void describe_process(struct genv_gpu_process *process, pid_t pid, const struct env_list *envs)
+static void describe_process(struct genv_gpu_process *process, pid_t pid, const struct membership *membership)
 {
-    const struct genv_env *env = membership_find(envs, pid);
+    const struct genv_env *env = membership_look_up(membership, pid);
     struct proc_stat stat;
 
     process->pid = pid;
@@ -87,9 +87,10 @@ static void describe_usage(struct genv_usage *usage, const struct driver_process
 static int merge_processes(struct genv_snapshot *snapshot, const struct driver_process *uses, size_t count)
 {
     const struct env_list envs = {snapshot->envs, snapshot->env_count};
+    cleanup_membership struct membership membership = {.count = 0};
 
     snapshot->processes = calloc(count + 1, sizeof(*snapshot->processes));
-    if (!snapshot->processes)
+    if (!snapshot->processes || membership_index(&membership, &envs) < 0)
         return -ENOMEM;
     for (size_t i = 0, same; i < count; i += same) {
         struct genv_gpu_process *process = &snapshot->processes[snapshot->process_count];
@@ -100,7 +101,7 @@ static int merge_processes(struct genv_snapshot *snapshot, const struct driver_p
         if (!process->usages)
             return -ENOMEM;
         snapshot->process_count++;
-        describe_process(process, uses[i].pid, &envs);
+        describe_process(process, uses[i].pid, &membership);
         process->usage_count = same;
         for (size_t k = 0; k < same; k++)
             describe_usage(&process->usages[k], &uses[i + k]);

@@ -458,14 +458,18 @@ static void complete_usages(struct genv_gpu_process *process, const struct genv_
     }
 }
 
-/* No violation by such a process could be told to its host. */
-static int check_process(const struct genv_gpu_process *process, struct genv_error *err)
+/* No violation by a process that makes no sense could be told to its host. They come in the order of their PIDs. */
+static int check_process(const struct genv_gpu_process *process, pid_t before, struct genv_error *err)
 {
     bool sensible = process->pid > 0;
 
     for (size_t i = 0; i < process->usage_count; i++)
         sensible = sensible && process->usages[i].index <= DEVICE_COUNT_MAX;
-    return sensible ? 0 : error_set(err, EINVAL, "process %d makes no sense", (int)process->pid);
+    if (!sensible)
+        return error_set(err, EINVAL, "process %d makes no sense", (int)process->pid);
+    if (process->pid <= before)
+        return error_set(err, EINVAL, "the processes are not in the order of their PIDs");
+    return 0;
 }
 
 static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot *snapshot, struct genv_error *err)
@@ -475,7 +479,7 @@ static int convert_processes(struct snapshot_entry *entry, struct genv_snapshot 
         return error_no_memory(err);
     for (size_t i = 0; i < entry->process_count; i++) {
         struct genv_gpu_process *process = &entry->processes[i].process;
-        int r = check_process(process, err);
+        int r = check_process(process, i ? snapshot->processes[i - 1].pid : 0, err);
 
         if (r < 0)
             return r;

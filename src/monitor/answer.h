@@ -28,7 +28,8 @@ void answers_release(struct answers *answers);
 
 /* Whether the header Accept (NULL: there is none) asks for OpenMetrics rather than for Prometheus' own text. */
 bool answer_is_openmetrics(const char *accept);
-/* Whether @host, a header Host with or without a port, names this machine's loopback. */
+/* Whether @host, a header Host with or without a port, names this machine's loopback. A dot at the end of a
+ * name says nothing, here and below. */
 bool answer_is_loopback(const char *host);
 /* Whether such a @host names @name. */
 bool answer_is_host(const char *host, const char *name);

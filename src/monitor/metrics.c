@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "monitor/figures.h"
 
+#define INDEX_MAX 65535 /* of a device; no snapshot has a higher one */
+
 /* SPEC's names end in _total although they go up and down, which a gauge's must not: their type is told as unknown. */
 enum metric_type { GAUGE, UNTYPED, INFO };
 
@@ -367,13 +369,20 @@ static void add_attachments(struct exposition *x, const struct genv_snapshot *sn
     }
 }
 
+/* A hostile host may list a device twice: a series comes once. */
 static void add_usages(struct exposition *x, const struct genv_gpu_process *process, const char *pid)
 {
+    uint8_t seen[INDEX_MAX / 8 + 1] = {0}; /* a bit for each index */
+
     for (size_t i = 0; i < process->usage_count; i++) {
         char device[16];
         const struct label labels[] = {{"pid", pid}, {"eid", process->eid}, {"device", device}};
+        unsigned index = process->usages[i].index;
 
-        snprintf(device, sizeof(device), "%u", process->usages[i].index);
+        if (index > INDEX_MAX || seen[index / 8] >> index % 8 & 1)
+            continue;
+        seen[index / 8] |= (uint8_t)(1U << index % 8);
+        snprintf(device, sizeof(device), "%u", index);
         add_sample(x, labels, ARRAY_SIZE(labels), x->metric->usage(&process->usages[i]));
     }
 }

@@ -65,6 +65,12 @@ static bool is_end(const char *rest)
     return *rest == '\0' || (*rest == ':' && rest[1 + strspn(rest + 1, "0123456789")] == '\0');
 }
 
+/* "gpu.example.org." is the same name: the dot says that it is whole. */
+static size_t without_dot(const char *name, size_t length)
+{
+    return length > 1 && name[length - 1] == '.' ? length - 1 : length;
+}
+
 bool answer_is_loopback(const char *host)
 {
     bool bracket = *host == '[';
@@ -76,7 +82,7 @@ bool answer_is_loopback(const char *host)
     if (length >= sizeof(name) || (bracket && host[length + 1] != ']') || !is_end(host + length + bracket * 2))
         return false;
     memcpy(name, host + bracket, length);
-    name[length] = '\0';
+    name[bracket ? length : without_dot(name, length)] = '\0';
     if (bracket)
         return inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
     if (strcasecmp(name, "localhost") == 0)
@@ -84,19 +90,19 @@ bool answer_is_loopback(const char *host)
     return inet_pton(AF_INET, name, &in) == 1 && ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-bool answer_is_host(const char *host, const char *name)
-{
-    size_t length = strlen(name);
-
-    return strncasecmp(host, name, length) == 0 && is_end(host + length);
-}
-
 /* The length of the name in @host, without its port. */
 static size_t name_length(const char *host)
 {
     size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
 
-    return length <= strlen(host) && is_end(host + length) ? length : 0;
+    return length <= strlen(host) && is_end(host + length) ? without_dot(host, length) : 0;
+}
+
+bool answer_is_host(const char *host, const char *name)
+{
+    size_t length = name_length(host);
+
+    return length && length == without_dot(name, strlen(name)) && strncasecmp(host, name, length) == 0;
 }
 
 bool answer_is_allowed(const char *host, const char *list)
@@ -104,7 +110,7 @@ bool answer_is_allowed(const char *host, const char *list)
     size_t length = name_length(host);
 
     for (const char *name = list; length; name++) {
-        size_t wanted = strcspn(name, ",");
+        size_t end = strcspn(name, ","), wanted = without_dot(name, end);
         bool below = *name == '.';
 
         if (wanted == 1 && *name == '*')
@@ -113,7 +119,7 @@ bool answer_is_allowed(const char *host, const char *list)
             return true;
         if (below && length > wanted && strncasecmp(host + length - wanted, name, wanted) == 0)
             return true;
-        name += wanted;
+        name += end;
         if (!*name)
             break;
     }

@@ -197,9 +197,8 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
 }
 
-/* @dashes and @name, of @length, as they were typed. */
-static int refuse_option(const struct option *options, const char *dashes, const char *name, size_t length,
-                         struct genv_error *err)
+int option_refuse(const struct option *options, const char *dashes, const char *name, size_t length,
+                  struct genv_error *err)
 {
     struct guess guess = guess_begin(name, length);
     const char *best = NULL;
@@ -262,7 +261,7 @@ static int parse_long(struct parser *parser, const char *name, struct genv_error
         return 0;
     }
     if (!option)
-        return refuse_option(parser->options, "--", name, length, err);
+        return option_refuse(parser->options, "--", name, length, err);
     return take(parser, option, name[length] ? name + length + 1 : NULL, err);
 }
 
@@ -280,7 +279,7 @@ static int parse_short(struct parser *parser, const char *word, struct genv_erro
             return 0;
         }
         if (!option)
-            return refuse_option(parser->options, "-", letter, strlen(letter), err);
+            return option_refuse(parser->options, "-", letter, strlen(letter), err);
         r = take(parser, option, has_value ? letter + 1 : NULL, err);
         if (r < 0 || option->type != OPTION_FLAG)
             return r;

@@ -93,5 +93,9 @@ const struct option *option_find_letter(const struct option *options, char lette
 /* The option that @word, with its dashes, begins with, or NULL. One dash does for a long name whose first letter is no
  * short option: the Python genv has -hostfile. */
 const struct option *option_find_word(const struct option *options, const char *word);
+/* -EINVAL: @options have no @name, of @length, which was typed behind @dashes. Says which of them was meant, or --help.
+ */
+int option_refuse(const struct option *options, const char *dashes, const char *name, size_t length,
+                  struct genv_error *err);
 
 #endif

@@ -75,7 +75,7 @@ __genv_leave() {
         __genv_restore
     elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         # A shell that was started in the environment: what was before, its parent knows.
-        \builtin unset -v @VARIABLES@
+        __genv_variables @VARIABLES@
         if [[ ${GENV_PROMPT-} == off ]]; then
             \builtin unset -v GENV_PROMPT
         fi
@@ -98,6 +98,7 @@ __genv_clean() {
         __genv_path keep
     else
         __genv_path out
+        \builtin unset -v GENV_SHELL_DEVICES
     fi
     if [[ ${__genv_prompt-} ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -106,8 +107,8 @@ __genv_clean() {
             fi
         done
     fi
-    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign \
-        __genv_given
+    \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
+        __genv_sign __genv_told
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -115,6 +116,10 @@ __genv_variables() {
     \builtin local __genv_word __genv_name
     for __genv_word; do
         __genv_name=${__genv_word%%=*}
+        if [[ ${!__genv_name@a} == *r* ]]; then
+            __genv_tell_once "$__genv_name"
+            \builtin continue
+        fi
         if [[ ${__genv_entered-} && ! ${__genv_saved[$__genv_name]+set} ]]; then
             if [[ ! ${!__genv_name+set} ]]; then
                 __genv_saved[$__genv_name]='unset'
@@ -133,9 +138,20 @@ __genv_variables() {
     done
 }
 
+# That the variable $1 is the user's to leave as it is.
+__genv_tell_once() {
+    if [[ " ${__genv_told-} " != *" $1 "* ]]; then
+        __genv_told+=" $1"
+        \builtin printf 'genv: %s is read-only in this shell, and stays as it is\n' "$1" >&2
+    fi
+}
+
 __genv_restore() {
     \builtin local __genv_name __genv_value
     for __genv_name in "${!__genv_saved[@]}"; do
+        if [[ ${!__genv_name@a} == *r* ]]; then
+            \builtin continue
+        fi
         __genv_value=${__genv_saved[$__genv_name]}
         case $__genv_value in
         unset) \builtin unset -v "$__genv_name" ;;
@@ -184,9 +200,9 @@ __genv_show() {
 # by is not as it was at the last look.
 __genv_look() {
     \builtin set -- "$?"
-    \builtin local __genv_file __genv_record
+    \builtin local __genv_record __genv_first
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
-        __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json
+        \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             \builtin mapfile __genv_record <"$__genv_file" || \builtin :
@@ -207,6 +223,13 @@ __genv_look() {
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
+        # The user may have set a trap of their own in its place. Told through the pipe, or file, behind a here-string,
+        # since $(trap) would be a process.
+        {
+            \builtin trap -p EXIT >|/proc/self/fd/9
+            \builtin read -r -N 21 -u 9 __genv_first
+        } 2>/dev/null 9<<<'' || \builtin :
+        [[ $__genv_first == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
@@ -214,12 +237,11 @@ __genv_look() {
 # The record is that from before, so that a change meanwhile is seen at the next look.
 __genv_refresh() {
     \builtin local __genv_pid=$BASHPID __genv_code
-    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})
+    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update)
     \builtin eval "$__genv_code"
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
         __genv_eid=${GENV_ENVIRONMENT_ID-}
-        __genv_trap # the user may have set another one
     fi
 }
 
@@ -254,43 +276,45 @@ __genv_exit() {
     \builtin return "$1"
 }
 
-# In front of the user's own trap, which sees the status: that of a list ends no shell. A subshell is shown the trap of
-# its parent, and so gets none.
+# In front of the user's own trap, which sees the status: that of a list ends no shell.
 __genv_trap() {
-    if [[ $BASH_SUBSHELL == 0 ]]; then
-        __genv_read_trap
-        if [[ $__genv_trap != __genv_exit* ]]; then
-            \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
-        fi
-        \builtin unset -v __genv_trap
+    __genv_read_trap
+    if [[ $__genv_trap != __genv_exit* ]]; then
+        \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
     fi
+    \builtin unset -v __genv_trap
 }
 
 __genv_untrap() {
-    if [[ $BASH_SUBSHELL == 0 ]]; then
-        __genv_read_trap
-        if [[ $__genv_trap == '__genv_exit && \builtin :' ]]; then
-            \builtin trap - EXIT
-        elif [[ $__genv_trap == '__genv_exit && \builtin :'$'\n'* ]]; then
-            \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
-        fi
-        \builtin unset -v __genv_trap
+    __genv_read_trap
+    if [[ $__genv_trap == '__genv_exit && \builtin :' ]]; then
+        \builtin trap - EXIT
+    elif [[ $__genv_trap == '__genv_exit && \builtin :'$'\n'* ]]; then
+        \builtin trap -- "${__genv_trap#*$'\n'}" EXIT
     fi
+    \builtin unset -v __genv_trap
 }
 
+# A subshell is shown the trap of its parent until it sets one; to it, a signal that there is not does as well.
 # shellcheck disable=SC2120 # the arguments are those of set
 __genv_read_trap() {
+    if [[ $BASH_SUBSHELL != 0 ]]; then
+        \builtin trap - none 2>/dev/null || \builtin :
+    fi
     \builtin eval "\\builtin set -- $(\builtin trap -p EXIT)"
     __genv_trap=${3-}
     __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
 }
 
-# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
-# what CUDA_VISIBLE_DEVICES is by us.
+# __genv_watch RECORD WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES
+# is what CUDA_VISIBLE_DEVICES is by us, if that could be set: exported, since a shell within inherits the user's choice.
 __genv_watch() {
-    __genv_witness=$1
-    __genv_sign=$2
-    __genv_given=$3
+    __genv_file=$1
+    __genv_witness=$2
+    __genv_sign=$3
+    if [[ ! ${__genv_told-} ]]; then
+        __genv_variables "GENV_SHELL_DEVICES=$4"
+    fi
 }
 
 # Has the look come last before each prompt, behind what builds prompts and variables. It is a part of a text where it
@@ -390,7 +414,8 @@ __genv_deinit() {
     __genv_unhook
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
         __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
-        __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete __genv_deinit
+        __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete \
+        __genv_tell_once __genv_deinit
 }
 
 # What was registered before stays.

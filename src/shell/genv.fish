@@ -73,6 +73,7 @@ function __genv_clean
         __genv_path keep
     else
         __genv_path out
+        set -eg GENV_SHELL_DEVICES
     end
     if set -qg __genv_prompt
         set -eg __genv_prompt
@@ -84,7 +85,7 @@ function __genv_clean
             set -eg __genv_unwrapped
         end
     end
-    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_file __genv_witness __genv_sign __genv_given
+    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_file __genv_witness __genv_sign
         set -eg $__genv_name
     end
 end
@@ -95,9 +96,12 @@ end
 function __genv_look
     if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
         set -l __genv_record
+        test -n "$__genv_file"; or __genv_guess
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if test -f "$__genv_file" -a -O "$__genv_file"; and not test -L $__genv_file
             read -z __genv_record <$__genv_file
+        else if test "$EUID" = 0 # root, in the environment of a user: genv looks each time
+            set -g __genv_seen
         end
         test -n "$__genv_witness"; and __genv_listen
         test "$GENV_TMPDIR:"@VALUES@"$__genv_record" = "$__genv_seen"; or __genv_refresh
@@ -113,19 +117,17 @@ function __genv_look
     end
 end
 
-# The record is that from before, so that a change meanwhile is seen at the next look.
-function __genv_refresh -S
+# Where the record is, until genv has told.
+function __genv_guess
     set -l __genv_state /var/tmp/genv
     test -n "$GENV_TMPDIR"; and set __genv_state $GENV_TMPDIR
-    if test "$__genv_file" != "$__genv_state/envs/$GENV_ENVIRONMENT_ID.json"
-        # Put together once, which takes as long as half of a look.
-        set -g __genv_file "$__genv_state/envs/$GENV_ENVIRONMENT_ID.json"
-        if test -f "$__genv_file" -a -O "$__genv_file"; and not test -L $__genv_file
-            read -z __genv_record <$__genv_file
-        end
-    end
+    set -g __genv_file "$__genv_state/envs/$GENV_ENVIRONMENT_ID.json"
+end
+
+# The record is that from before, so that a change meanwhile is seen at the next look.
+function __genv_refresh -S
     set -l __genv_code
-    @GENV@ --shell=fish:$fish_pid shell-update $__genv_given | read -z __genv_code
+    @GENV@ --shell=fish:$fish_pid shell-update | read -z __genv_code
     eval $__genv_code
     if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
         set -g __genv_seen "$GENV_TMPDIR:"@VALUES@"$__genv_record"
@@ -159,12 +161,13 @@ function __genv_exit --on-event fish_exit
     end
 end
 
-# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
-# what CUDA_VISIBLE_DEVICES is by us.
+# __genv_watch RECORD WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES
+# is what CUDA_VISIBLE_DEVICES is by us: exported, since a shell within inherits the user's choice.
 function __genv_watch
-    set -g __genv_witness $argv[1]
-    set -g __genv_sign $argv[2]
-    set -g __genv_given $argv[3]
+    set -g __genv_file $argv[1]
+    set -g __genv_witness $argv[2]
+    set -g __genv_sign $argv[3]
+    __genv_variables GENV_SHELL_DEVICES=$argv[4]
 end
 
 # Sets variables, each saved before it is changed for the first time since the shell entered. A universal variable of
@@ -294,7 +297,7 @@ function __genv_deinit
         builtin functions -e __genv_complete
     end
     builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
-        __genv_look __genv_clean __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
+        __genv_look __genv_guess __genv_clean __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
         __genv_next_look __genv_mark __genv_remark __genv_wrap __genv_unwrap __genv_deinit
 end
 

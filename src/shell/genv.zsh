@@ -24,10 +24,10 @@ function genv {
         builtin return
         ;;
     esac
-    builtin local __genv_pid=$$ __genv_code __genv_status=0
-    # Only a subshell needs the module that knows its PID, so that the shell itself never loads it.
-    if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
-        __genv_pid=${sysparams[pid]}:subshell
+    builtin local __genv_pid __genv_code __genv_status=0
+    __genv_identify
+    if [[ $ZSH_SUBSHELL != 0 ]]; then
+        __genv_pid+=:subshell
     elif [[ -o interactive && -n $ZSH_EXECUTION_STRING && $ZSH_EVAL_CONTEXT == file* ]]; then
         __genv_pid=$$:passing
     fi
@@ -49,7 +49,7 @@ function __genv_enter {
     fi
     __genv_show
     __genv_hook
-    __genv_call_at_exit __genv_exit
+    __genv_trap
 }
 
 function __genv_update {
@@ -85,6 +85,7 @@ function __genv_clean {
         __genv_path keep
     else
         __genv_path out
+        builtin unset GENV_SHELL_DEVICES
     fi
     if [[ -n $__genv_prompt ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -93,7 +94,8 @@ function __genv_clean {
             fi
         done
     fi
-    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_witness __genv_sign __genv_given
+    builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
+        __genv_sign __genv_told
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -103,7 +105,10 @@ function __genv_variables {
         __genv_name=${__genv_word%%=*}
         if [[ ${(Pt)__genv_name} == *readonly* ]]; then
             # Touching it would end the function half way.
-            builtin print -ru2 -- "genv: $__genv_name is read-only in this shell"
+            if [[ " $__genv_told " != *" $__genv_name "* ]]; then
+                builtin typeset -g __genv_told="$__genv_told $__genv_name"
+                builtin print -ru2 -- "genv: $__genv_name is read-only in this shell, and stays as it is"
+            fi
             builtin continue
         fi
         if [[ -n $__genv_entered ]] && (( ! ${+__genv_saved[$__genv_name]} )); then
@@ -126,6 +131,9 @@ function __genv_variables {
 function __genv_restore {
     builtin local __genv_name __genv_value
     for __genv_name __genv_value in "${(@kv)__genv_saved}"; do
+        if [[ ${(Pt)__genv_name} == *readonly* ]]; then
+            builtin continue
+        fi
         case $__genv_value in
         (unset) builtin unset $__genv_name ;;
         (exported=*) builtin typeset -gx "$__genv_name=${__genv_value#*=}" ;;
@@ -171,12 +179,16 @@ function __genv_show {
 # ended. A process is started only where the environment's record, one of the variables or what the environment lives
 # by is not as it was at the last look.
 function __genv_look {
-    builtin local __genv_file __genv_record
+    builtin local __genv_record
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
-        __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
+        if [[ -z $__genv_file ]]; then # until genv has told
+            builtin typeset -g __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
+        fi
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             __genv_record=$(<$__genv_file)
+        elif [[ $EUID == 0 ]]; then # root, in the environment of a user: genv looks each time
+            builtin typeset -g __genv_seen=
         fi
         if [[ -n $__genv_witness ]]; then
             __genv_listen
@@ -196,14 +208,12 @@ function __genv_look {
 
 # The record is that from before, so that a change meanwhile is seen at the next look.
 function __genv_refresh {
-    builtin local __genv_pid=$$
-    if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
-        __genv_pid=${sysparams[pid]}
-    fi
-    builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update ${__genv_given+"$__genv_given"})"
+    builtin local __genv_pid
+    __genv_identify
+    builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update)"
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
         builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record" __genv_eid=$GENV_ENVIRONMENT_ID
-        __genv_call_at_exit __genv_exit
+        __genv_trap
     fi
 }
 
@@ -226,12 +236,45 @@ function __genv_listen {
 
 # A shell that ends hands its environment over to what it leaves running, if anything.
 function __genv_exit {
-    builtin local __genv_children=unknown
-    if [[ -r /proc/$$/task/$$/children ]]; then
-        __genv_children=$(</proc/$$/task/$$/children)
+    builtin local __genv_status=$? __genv_pid __genv_children=unknown
+    __genv_identify
+    if [[ -r /proc/$__genv_pid/task/$__genv_pid/children ]]; then
+        __genv_children=$(</proc/$__genv_pid/task/$__genv_pid/children)
     fi
     if [[ -n $GENV_ENVIRONMENT_ID && -n $__genv_children ]]; then
-        @GENV@ "--shell=zsh:$$" shell-exit
+        @GENV@ "--shell=zsh:$__genv_pid" shell-exit
+    fi
+    builtin return $__genv_status
+}
+
+# Sets __genv_pid. Only a subshell needs the module that knows its PID, so that the shell itself never loads it.
+function __genv_identify {
+    __genv_pid=$$
+    if [[ $ZSH_SUBSHELL != 0 ]] && builtin zmodload -F zsh/system p:sysparams; then
+        __genv_pid=${sysparams[pid]}
+    fi
+}
+
+# Has __genv_exit called when the shell ends: a subshell calls no hooks, and so gets a trap, in front of one of its own
+# that was set with posix_traps. (Any other is hidden here, and put back when the function returns.)
+function __genv_trap {
+    builtin local __genv_text __genv_words __genv_own=''
+    if [[ $ZSH_SUBSHELL == 0 ]]; then
+        __genv_call_at_exit __genv_exit
+        builtin return
+    fi
+    # $(trap) would show those of another subshell: none.
+    {
+        builtin trap >|/proc/self/fd/9
+        __genv_text=$(</proc/self/fd/9)
+    } 9<<<'' 2>/dev/null
+    __genv_words=(${(z)__genv_text})
+    if (( ${__genv_words[(I)EXIT]} )); then
+        __genv_own=${(Q)__genv_words[${__genv_words[(I)EXIT]}-1]}
+    fi
+    if [[ $__genv_own != __genv_exit* ]]; then
+        builtin setopt local_options posix_traps # else it would be the trap of this function
+        builtin trap -- $'__genv_exit\n'"$__genv_own" EXIT
     fi
 }
 
@@ -243,10 +286,13 @@ function __genv_call_at_exit {
     fi
 }
 
-# __genv_watch WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES is
-# what CUDA_VISIBLE_DEVICES is by us.
+# __genv_watch RECORD WITNESS SIGN DEVICES: the environment lives as long as the file WITNESS, if any, says SIGN; DEVICES
+# is what CUDA_VISIBLE_DEVICES is by us, if that could be set: exported, since a shell within inherits the user's choice.
 function __genv_watch {
-    builtin typeset -g __genv_witness=$1 __genv_sign=$2 __genv_given=$3
+    builtin typeset -g __genv_file=$1 __genv_witness=$2 __genv_sign=$3
+    if [[ -z $__genv_told ]]; then
+        __genv_variables "GENV_SHELL_DEVICES=$4"
+    fi
 }
 
 # Has the look come last before each prompt, behind what builds prompts and variables.
@@ -316,7 +362,8 @@ function __genv_deinit {
     __genv_unhook
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
         __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen __genv_exit \
-        __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register __genv_before_prompt __genv_complete __genv_deinit
+        __genv_identify __genv_trap __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register \
+        __genv_before_prompt __genv_complete __genv_deinit
 }
 
 __genv_register

@@ -1,14 +1,10 @@
 /* Which shell is it? */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/proc.h"
 #include "shell/shell.h"
-
-#define COMMAND_MAX 64 /* bytes of /proc/PID/comm, and more than enough */
 
 static const char *const kind_names[] = {
     [SHELL_BASH] = "bash",
@@ -66,12 +62,9 @@ int shell_kind_of_program(const char *program, enum shell_kind *ret_kind)
     return -ENOENT;
 }
 
-/* As shell_kind_of_program(), of the program that @pid runs. */
-static int kind_of_process(pid_t pid, enum shell_kind *ret_kind)
+int shell_kind_of_process(pid_t pid, enum shell_kind *ret_kind)
 {
     char path[32], program[4096];
-    cleanup_free char *command = NULL;
-    size_t command_length;
     ssize_t length;
     int r;
 
@@ -84,9 +77,8 @@ static int kind_of_process(pid_t pid, enum shell_kind *ret_kind)
             return r;
     }
     /* The link is not everybody's to read, and under an emulator it names the emulator. */
-    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-    r = file_read_at(AT_FDCWD, path, COMMAND_MAX, &command, &command_length);
-    return r < 0 ? -ENOENT : shell_kind_of_program(command, ret_kind);
+    proc_name(pid, program, sizeof(program));
+    return shell_kind_of_program(program, ret_kind);
 }
 
 int shell_kind_of_caller(enum shell_kind *ret_kind)
@@ -97,7 +89,7 @@ int shell_kind_of_caller(enum shell_kind *ret_kind)
 
     /* Past what may stand in between: sudo, env, time, a debugger. */
     for (pid_t pid = getppid(); pid > 1; pid = stat.parent) {
-        r = kind_of_process(pid, ret_kind);
+        r = shell_kind_of_process(pid, ret_kind);
         if (r != -ENOENT)
             return r;
         if (proc_stat_read(pid, &stat) < 0)

@@ -137,6 +137,8 @@ void shell_add_update(struct text *code, enum shell_kind kind, const struct genv
 void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch)
 {
     text_add(code, "__genv_watch ");
+    add_quoted(code, kind, watch->record);
+    text_add(code, " ");
     add_quoted(code, kind, watch->witness);
     text_add(code, " ");
     add_quoted(code, kind, watch->sign);

@@ -5,9 +5,8 @@
  * captures its standard output, evaluates it and returns its exit status. So such a command prints shell code, its
  * words for the user included (shell_add_words()); errors go to standard error as ever.
  *
- * Before each prompt the shell looks at the environment's record ($GENV_TMPDIR/envs/EID.json), at the variables and at
- * what shell_add_watch() told it. Where something is not as it was at the last look, it has `genv shell-update` say
- * what to do; otherwise it starts no process. */
+ * Before each prompt the shell looks at the variables and at what shell_add_watch() told it. Where something is not as
+ * it was at the last look, it has `genv shell-update` say what to do; otherwise it starts no process. */
 #ifndef SHELL_SHELL_H
 #define SHELL_SHELL_H
 
@@ -23,6 +22,8 @@ const char *shell_kind_name(enum shell_kind kind);
 /* The same for a program, by its name or path: zsh-5.9, -bash, /usr/bin/bash-static. -EINVAL: a shell, but none of
  * the three; -ENOENT: no shell. */
 int shell_kind_of_program(const char *program, enum shell_kind *ret_kind);
+/* The same for what @pid runs. */
+int shell_kind_of_process(pid_t pid, enum shell_kind *ret_kind);
 /* The shell that called this process: its nearest ancestor that is a shell; without any, $SHELL. -EINVAL: none of
  * the three. */
 int shell_kind_of_caller(enum shell_kind *ret_kind);
@@ -45,15 +46,18 @@ void shell_add_deinit(struct text *code, enum shell_kind kind);
 void shell_add_enter(struct text *code, enum shell_kind kind, const struct genv_variable *variables, bool prompt);
 /* Brings the variables, and the shims in PATH, up to date in a shell that is in an environment. */
 void shell_add_update(struct text *code, enum shell_kind kind, const struct genv_variable *variables);
-/* What a shell in an environment looks at before each prompt, beside the environment's record and its own variables:
- * whether that is as it was when genv last told it of the environment. */
+/* What a shell in an environment looks at before each prompt, beside its own variables: whether that is as it was when
+ * genv last told it of the environment. */
 struct shell_watch {
+    const char *record;  /* the environment's, where genv finds it */
     const char *witness; /* a file that the environment lives by; "": the shell itself is a member */
     const char *sign;    /* what is in it as long as it does */
     const char *devices; /* what genv has set CUDA_VISIBLE_DEVICES to: another value is the user's choice */
 };
+/* Has @devices, in the shells and programs within that one as well. */
+#define SHELL_GIVEN_VARIABLE "GENV_SHELL_DEVICES"
 
-/* The environment changed, or the shell has not looked yet: behind shell_add_update(). */
+/* Behind shell_add_enter() and shell_add_update(). */
 void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch);
 /* Leaves: variables, PATH and prompt are as before, changes that others made to PATH and prompt meanwhile stay. */
 void shell_add_leave(struct text *code, enum shell_kind kind);

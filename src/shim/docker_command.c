@@ -32,10 +32,20 @@ bool docker_word_is(const struct docker_word *word, const char *name)
     return word->kind == DOCKER_OPTION && word->option && word->value && strcmp(word->option->name, name) == 0;
 }
 
+/* podman takes "NVIDIA*" for all of its own variables that begin so. */
+static bool is_prefix_of_visible(const char *line, const struct docker_scene *scene)
+{
+    size_t length = strlen(line);
+
+    return scene->is_podman && length && line[length - 1] == '*' && strncmp(line, VISIBLE, length - 1) == 0;
+}
+
 const char *docker_line_visible(const char *line, const struct docker_scene *scene)
 {
     const char *rest = line + sizeof(VISIBLE) - 1;
 
+    if (is_prefix_of_visible(line, scene))
+        return scene->visible_devices;
     if (strncmp(line, VISIBLE, sizeof(VISIBLE) - 1) != 0 || (*rest && *rest != '='))
         return NULL;
     return *rest ? rest + 1 : scene->visible_devices;
@@ -43,7 +53,8 @@ const char *docker_line_visible(const char *line, const struct docker_scene *sce
 
 const char *docker_word_visible(const struct docker_word *word, const struct docker_scene *scene)
 {
-    return docker_word_is(word, "env") ? docker_line_visible(word->value, scene) : NULL;
+    return docker_word_is(word, "env") || docker_word_is(word, "env-merge") ? docker_line_visible(word->value, scene)
+                                                                            : NULL;
 }
 
 /* The node of `--device PATH[:PATH[:rwm]]`. */
@@ -91,13 +102,26 @@ static bool is_genvs(const char *runtime)
     return strcmp(runtime, "genv") == 0 || (slash && strcmp(slash + 1, "genv-container-runtime") == 0);
 }
 
+/* What podman's --env-host gives the container: all that the caller has; NULL: that is off, or nothing. */
+static const char *host_visible(char **options, const struct docker_scene *scene)
+{
+    struct docker_word word;
+    bool is_on = false;
+
+    for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
+        if (word.option && strcmp(word.option->name, "env-host") == 0)
+            is_on = !word.value || !strchr("fF0", *word.value);
+    }
+    return is_on && scene->is_podman ? scene->visible_devices : NULL;
+}
+
 /* Whether `--env` says which devices are visible: it wins over files and images. */
 static bool names_visible(char **options, const struct docker_scene *scene)
 {
     struct docker_word word;
 
     for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
-        if (docker_word_visible(&word, scene))
+        if (docker_word_is(&word, "env") && docker_word_visible(&word, scene))
             return true;
     }
     return false;
@@ -140,9 +164,17 @@ int docker_add_visible(struct argv *target, char **words, const struct docker_wo
 
     text_add(&changed, VISIBLE "=");
     r = docker_translate_visible(docker_word_visible(word, scene), scene->env, &changed, err);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    if (!is_prefix_of_visible(word->value, scene)) {
         add_option(target, words, word, changed.data, changed.length);
-    return r;
+        return 0;
+    }
+    for (size_t i = 0; i < word->word_count; i++) /* for the others that begin so */
+        argv_add(target, words[i]);
+    argv_add(target, "--env");
+    argv_add(target, changed.data);
+    return 0;
 }
 
 int docker_check_node(int node, const struct docker_scene *scene, struct genv_error *err)
@@ -206,10 +238,11 @@ static int add_word(struct argv *target, char **words, const struct docker_word 
 }
 
 /* What an image says of NVIDIA_VISIBLE_DEVICES, mostly "all", would count with NVIDIA's runtime: the environment's
- * devices in its place. The same where a file says it. */
+ * devices in its place. The same where a file says it, or --env-host takes it from the caller. */
 static int add_default_visible(struct argv *target, char **words, char **options, const struct docker_scene *scene,
                                struct genv_error *err)
 {
+    const char *from_host = host_visible(options, scene);
     cleanup_text struct text value = TEXT_INIT;
 
     if (names_visible(options, scene))
@@ -219,6 +252,11 @@ static int add_default_visible(struct argv *target, char **words, char **options
 
         if (r < 0)
             return error_prefix(err, r, "--env-file %s", scene->env_file);
+    } else if (from_host) {
+        int r = docker_translate_visible(from_host, scene->env, &value, err);
+
+        if (r < 0)
+            return error_prefix(err, r, "--env-host");
     } else if (!docker_runtime_is_nvidia(find_runtime(words, options))) {
         return 0;
     } else if (docker_translate_visible("all", scene->env, &value, NULL) < 0) {
@@ -240,7 +278,7 @@ bool docker_needs_devices(char **words, char **options, const struct docker_scen
 {
     struct docker_word word;
 
-    if (scene->env_file || docker_runtime_is_nvidia(find_runtime(words, options)))
+    if (scene->env_file || host_visible(options, scene) || docker_runtime_is_nvidia(find_runtime(words, options)))
         return true;
     for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
         if (asks_for_gpus(&word, scene))

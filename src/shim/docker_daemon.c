@@ -1,4 +1,4 @@
-/* Which machine's daemon docker speaks to. */
+/* Which machine's daemon docker speaks to, or podman. */
 #include "shim/docker_daemon.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,8 @@
 /* What says where the daemon is; all of it borrowed, and NULL where nothing does. */
 struct choice {
     const char *host, *context, *config;
-    bool is_remote; /* podman's --remote */
+    const char *connection; /* podman's --connection: the name of one */
+    bool is_remote;         /* podman's --remote */
 };
 
 static struct choice read_options(char **words)
@@ -34,7 +35,9 @@ static struct choice read_options(char **words)
             choice.context = word.value;
         if (strcmp(name, "config") == 0)
             choice.config = word.value;
-        choice.is_remote = choice.is_remote || strcmp(name, "remote") == 0 || strcmp(name, "connection") == 0;
+        if (strcmp(name, "connection") == 0)
+            choice.connection = word.value;
+        choice.is_remote = choice.is_remote || strcmp(name, "remote") == 0;
     }
     return choice;
 }
@@ -88,14 +91,14 @@ static void add_context(int folder, const char *context, struct text *address)
     }
 }
 
-static void add_address(const struct choice *choice, struct text *address)
+static void add_docker_address(const struct choice *choice, struct text *address)
 {
     const char *host = choice->host, *context = choice->context;
     cleanup_close int folder = -1;
     cleanup_json json_t *config = NULL;
 
     if (!host && !context)
-        host = variable("DOCKER_HOST") ? variable("DOCKER_HOST") : variable("CONTAINER_HOST");
+        host = variable("DOCKER_HOST");
     if (host) {
         text_add(address, host);
         return;
@@ -132,10 +135,33 @@ bool docker_address_is_elsewhere(const char *address)
     return inet_pton(AF_INET, host, &in) != 1 || ntohl(in.s_addr) >> 24 != IN_LOOPBACKNET;
 }
 
-bool docker_is_elsewhere(char **words, struct text *ret_where)
+static bool docker_itself_is_elsewhere(const struct choice *choice, struct text *ret_where)
+{
+    add_docker_address(choice, ret_where);
+    return ret_where->length && docker_address_is_elsewhere(ret_where->data);
+}
+
+/* podman starts containers itself unless it is told of a service. It takes docker's --host and --context for its own,
+ * and none of docker's variables. Where a connection leads is told by files that are podman's to find. */
+static bool podman_is_elsewhere(const struct choice *choice, struct text *ret_where)
+{
+    const char *connection = choice->connection ? choice->connection : choice->context, *host = choice->host;
+
+    if (connection && strcmp(connection, "default") == 0 && !choice->connection)
+        connection = NULL; /* as docker's own is called */
+    if (!host && !connection) {
+        host = variable("CONTAINER_HOST");
+        connection = variable("CONTAINER_CONNECTION");
+    }
+    if (!host)
+        return connection || choice->is_remote;
+    text_add(ret_where, host);
+    return docker_address_is_elsewhere(host);
+}
+
+bool docker_is_elsewhere(bool is_podman, char **words, struct text *ret_where)
 {
     struct choice choice = read_options(words);
 
-    add_address(&choice, ret_where);
-    return ret_where->length ? docker_address_is_elsewhere(ret_where->data) : choice.is_remote;
+    return is_podman ? podman_is_elsewhere(&choice, ret_where) : docker_itself_is_elsewhere(&choice, ret_where);
 }

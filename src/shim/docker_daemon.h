@@ -1,4 +1,4 @@
-/* Which machine's daemon docker speaks to. */
+/* Which machine's daemon docker speaks to, or podman. */
 #ifndef SHIM_DOCKER_DAEMON_H
 #define SHIM_DOCKER_DAEMON_H
 
@@ -6,9 +6,10 @@
 
 #include <stdbool.h>
 
-/* Whether it is another machine's, by the options at @words, docker's global ones, and docker's variables, contexts and
- * configuration; @ret_where, "ssh://gpu2", is its address as far as it is known. podman's are read as well. */
-bool docker_is_elsewhere(char **words, struct text *ret_where);
+/* Whether it is another machine's, by the global options at @words, and what else the engine goes by: docker by its
+ * variables, contexts and configuration, podman by CONTAINER_HOST and CONTAINER_CONNECTION. @ret_where, "ssh://gpu2",
+ * is its address as far as it is known. */
+bool docker_is_elsewhere(bool is_podman, char **words, struct text *ret_where);
 
 /* Whether @address, such as "tcp://10.0.0.1:2375", is another machine's. */
 bool docker_address_is_elsewhere(const char *address);

@@ -70,11 +70,11 @@ static char **find_compose(char **words)
 }
 
 /* What this environment has are devices of this machine. */
-static void say_if_elsewhere(const char *name, char **words, const struct genv_env *env)
+static void say_if_elsewhere(const char *name, bool is_podman, char **words, const struct genv_env *env)
 {
     cleanup_text struct text where = TEXT_INIT, line = TEXT_INIT;
 
-    if (!docker_is_elsewhere(words, &where))
+    if (!docker_is_elsewhere(is_podman, words, &where))
         return;
     text_addf(&line,
               "warning: %s starts containers on another machine%s%s%s, where GPU numbers mean other devices than those "
@@ -115,6 +115,6 @@ int engine_main(const char *name, bool is_podman, int argc, char **argv)
         return ENGINE_FAILED;
     }
     if (grant.env)
-        say_if_elsewhere(name, argv + 1, grant.env);
+        say_if_elsewhere(name, is_podman, argv + 1, grant.env);
     return shim_become_real(&shim, words.items);
 }

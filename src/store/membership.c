@@ -1,19 +1,16 @@
 /* Which environment a process belongs to. */
 #include "store/membership.h"
 
-#include <fcntl.h>
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
 
-#include "base/file.h"
 #include "base/proc.h"
+#include "store/cgroup.h"
 
-#define CGROUPS_MAX   65536
-#define INIT_SCOPE    "/init.scope" /* where systemd goes that runs in a container */
-#define ANCESTORS_MAX 4096          /* /proc is read while it changes: a chain that does not end is none */
+#define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
 
 struct subject {
-    pid_t pid; /* whose environment is looked for */
-    uint64_t pid_namespace;
+    pid_t pid;  /* whose environment is looked for */
     bool named; /* as an entry that names its user too, see struct genv_process */
 };
 
@@ -29,29 +26,110 @@ static bool may_own(const struct genv_env *env, const struct genv_process *proce
     return env->uid == uid && (uid != 0 || process->pid == subject->pid || proc_uid(subject->pid) == 0);
 }
 
-/* The environment in which @pid, the subject or an ancestor, is registered. */
-static const struct genv_env *find_registered(const struct env_list *envs, const struct subject *subject, pid_t pid,
-                                              uint64_t start_time)
+/* Of one process, the entries in the order of their environments. */
+static int compare_entries(const void *left, const void *right)
 {
+    const struct membership_entry *a = left, *b = right;
+
+    if (a->process->pid != b->process->pid)
+        return a->process->pid < b->process->pid ? -1 : 1;
+    return a->env < b->env ? -1 : a->env > b->env;
+}
+
+static int index_containers(struct membership *membership)
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        const struct membership_entry *entry = &membership->entries[i];
+        struct membership_container *grown;
+
+        if (!entry->process->container)
+            continue;
+        grown = reallocarray(membership->containers, membership->container_count + 1, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        membership->containers = grown;
+        grown[membership->container_count] =
+            (struct membership_container){entry->process, entry->env, cgroup_read(entry->process->pid)};
+        if (grown[membership->container_count].cgroup)
+            membership->container_count++;
+    }
+    return 0;
+}
+
+int membership_index(struct membership *ret_membership, const struct env_list *envs)
+{
+    struct membership membership = {.envs = envs, .pid_namespace = proc_pid_namespace()};
+    size_t room = 0;
+
+    for (size_t i = 0; i < envs->count; i++)
+        room += envs->envs[i].process_count;
+    membership.entries = calloc(room + 1, sizeof(*membership.entries));
+    if (!membership.entries)
+        return -ENOMEM;
     for (size_t i = 0; i < envs->count; i++) {
         for (size_t p = 0; p < envs->envs[i].process_count; p++) {
             const struct genv_process *process = &envs->envs[i].processes[p];
 
-            if (process->pid == pid && process->start_time == start_time &&
-                process->pid_namespace == subject->pid_namespace && may_own(&envs->envs[i], process, subject))
-                return &envs->envs[i];
+            if (process->pid_namespace == membership.pid_namespace)
+                membership.entries[membership.count++] = (struct membership_entry){process, &envs->envs[i]};
         }
+    }
+    qsort(membership.entries, membership.count, sizeof(*membership.entries), compare_entries);
+    if (index_containers(&membership) < 0) {
+        membership_release(&membership);
+        return -ENOMEM;
+    }
+    *ret_membership = membership;
+    return 0;
+}
+
+void membership_release(struct membership *membership)
+{
+    for (size_t i = 0; i < membership->container_count; i++)
+        free(membership->containers[i].cgroup);
+    free(membership->containers);
+    free(membership->entries);
+    *membership = (struct membership){.count = 0};
+}
+
+/* The first entry of @pid or a higher one. */
+static size_t find_first(const struct membership *membership, pid_t pid)
+{
+    size_t low = 0, high = membership->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (membership->entries[middle].process->pid < pid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The environment in which @pid, the subject or an ancestor, is registered. */
+static const struct genv_env *find_registered(const struct membership *membership, const struct subject *subject,
+                                              pid_t pid, uint64_t start_time)
+{
+    for (size_t i = find_first(membership, pid); i < membership->count; i++) {
+        const struct membership_entry *entry = &membership->entries[i];
+
+        if (entry->process->pid != pid)
+            break;
+        if (entry->process->start_time == start_time && may_own(entry->env, entry->process, subject))
+            return entry->env;
     }
     return NULL;
 }
 
-static const struct genv_env *find_by_descent(const struct env_list *envs, const struct subject *subject)
+static const struct genv_env *find_by_descent(const struct membership *membership, const struct subject *subject)
 {
     pid_t pid = subject->pid;
     struct proc_stat stat;
 
     for (int i = 0; i < ANCESTORS_MAX && pid > 0 && proc_stat_read(pid, &stat) == 0; i++, pid = stat.parent) {
-        const struct genv_env *env = find_registered(envs, subject, pid, stat.start_time);
+        const struct genv_env *env = find_registered(membership, subject, pid, stat.start_time);
 
         if (env || subject->named)
             return env;
@@ -59,79 +137,19 @@ static const struct genv_env *find_by_descent(const struct env_list *envs, const
     return NULL;
 }
 
-/* Whether @cgroup is that of a container whose first process is in @first, or one below it. */
-static bool is_in_cgroup(const char *cgroup, const char *first)
+/* What enters a container later is nobody's child there. Who is in one is its record's owner's word for the owner's own
+ * processes, and root's for those of all users. */
+static const struct genv_env *find_by_cgroup(const struct membership *membership, pid_t pid)
 {
-    size_t length = strlen(first);
+    cleanup_free char *cgroup = membership->container_count ? cgroup_read(pid) : NULL;
+    uid_t uid = cgroup ? proc_uid(pid) : (uid_t)-1;
 
-    if (length > strlen(INIT_SCOPE) && strcmp(first + length - strlen(INIT_SCOPE), INIT_SCOPE) == 0)
-        length -= strlen(INIT_SCOPE);
-    return strncmp(cgroup, first, length) == 0 && (!cgroup[length] || cgroup[length] == '/');
-}
+    for (size_t i = 0; cgroup && i < membership->container_count; i++) {
+        const struct membership_container *container = &membership->containers[i];
+        bool own = container->env->uid != 0 && container->env->uid == uid;
 
-/* The path in a line of /proc/PID/cgroup, "7:devices:/docker/1573", if it is of the hierarchy @name and not its root:
- * everybody is in that. */
-static const char *path_in(const char *line, const char *name)
-{
-    const char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
-    size_t length = path ? (size_t)(path - controllers - 1) : 0;
-
-    if (!path || path[1] != '/' || !path[2] || length != strlen(name) || strncmp(controllers + 1, name, length) != 0)
-        return NULL;
-    return path + 1;
-}
-
-/* The cgroup of a process as "HIERARCHY:PATH"; free() it. NULL: it is in none. Without cgroup v2 another hierarchy
- * tells, the same for all. */
-static char *read_cgroup(pid_t pid)
-{
-    static const char *const hierarchies[] = {"", "devices", "name=systemd", "pids"};
-    cleanup_free char *text = NULL;
-    char name[32], *found = NULL;
-
-    snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
-    if (file_read_at(AT_FDCWD, name, CGROUPS_MAX, &text, NULL) < 0)
-        return NULL;
-    for (size_t i = 0; i < ARRAY_SIZE(hierarchies); i++) {
-        for (const char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-            const char *path = path_in(line, hierarchies[i]);
-
-            if (path)
-                return asprintf(&found, "%s:%.*s", hierarchies[i], (int)strcspn(path, "\n"), path) < 0 ? NULL : found;
-        }
-    }
-    return NULL;
-}
-
-static bool is_in_container(const char *cgroup, pid_t pid)
-{
-    cleanup_free char *first = read_cgroup(pid);
-
-    return cgroup && first && is_in_cgroup(cgroup, first);
-}
-
-/* Processes that enter a container later are nobody's children. Who they are is the record's owner's word for the
- * owner's own, and root's for those of all users. */
-static const struct genv_env *find_by_cgroup(const struct env_list *envs, const struct subject *subject)
-{
-    cleanup_free char *cgroup = NULL;
-    uid_t uid = (uid_t)-1;
-
-    for (size_t i = 0; i < envs->count; i++) {
-        const struct genv_env *env = &envs->envs[i];
-
-        for (size_t p = 0; p < env->process_count; p++) {
-            const struct genv_process *process = &env->processes[p];
-
-            if (!process->container || process->pid_namespace != subject->pid_namespace)
-                continue;
-            if (!cgroup) {
-                cgroup = read_cgroup(subject->pid);
-                uid = proc_uid(subject->pid);
-            }
-            if ((process->vouched || (env->uid && env->uid == uid)) && is_in_container(cgroup, process->pid))
-                return env;
-        }
+        if ((own || container->first->vouched) && cgroup_is_in(cgroup, container->cgroup))
+            return container->env;
     }
     return NULL;
 }
@@ -147,15 +165,22 @@ static const struct genv_env *find_by_claim(const struct env_list *envs, pid_t p
     return env && env->uid == proc_uid(pid) ? env : NULL;
 }
 
-const struct genv_env *membership_find(const struct env_list *envs, pid_t pid)
+const struct genv_env *membership_look_up(const struct membership *membership, pid_t pid)
 {
-    struct subject subject = {.pid = pid, .pid_namespace = proc_pid_namespace()};
-    const struct genv_env *env = find_by_cgroup(envs, &subject); /* first: a shell that enters one is in another */
+    struct subject subject = {.pid = pid};
+    const struct genv_env *env = find_by_cgroup(membership, pid); /* first: a shell that enters one is in another */
 
     if (!env)
-        env = find_by_descent(envs, &subject);
+        env = find_by_descent(membership, &subject);
     if (!env)
-        env = find_by_claim(envs, pid);
+        env = find_by_claim(membership->envs, pid);
     subject.named = true; /* last, so that it takes nothing from anybody's own environments */
-    return env ? env : find_by_descent(envs, &subject);
+    return env ? env : find_by_descent(membership, &subject);
+}
+
+const struct genv_env *membership_find(const struct env_list *envs, pid_t pid)
+{
+    cleanup_membership struct membership membership = {.count = 0};
+
+    return membership_index(&membership, envs) < 0 ? NULL : membership_look_up(&membership, pid);
 }

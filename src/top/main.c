@@ -73,10 +73,12 @@ static void learn(struct program *program)
 
     if (r == -EAGAIN)
         return;
-    program->failure = r < 0 ? err : (struct genv_error){.code = 0};
-    if (r < 0)
-        return;
     now = clock_monotonic_seconds();
+    program->failure = r < 0 ? err : (struct genv_error){.code = 0};
+    if (r < 0) {
+        program->asked = now; /* as long as an answer, so that it can be read */
+        return;
+    }
     genv_snapshot_free(program->snapshot);
     program->snapshot = snapshot;
     program->answered = now;

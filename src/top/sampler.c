@@ -14,7 +14,7 @@
 #include "base/text.h"
 
 #define ANSWER_MAX ((size_t)256 << 20)
-#define REAP_MS    100 /* for a killed process to end */
+#define REAP_MS    100 /* for a process to end */
 
 /* Ahead of the snapshot's JSON. */
 struct answer {
@@ -45,11 +45,23 @@ int sampler_open(int patience_s, struct sampler **ret_sampler, struct genv_error
     return 0;
 }
 
-/* Waits a moment: a process that hangs in the kernel stays, and is init's. */
-static void stop(struct sampler *sampler)
+/* Whether the process has ended, for which it gets a moment: its descriptors are closed before it can be waited for, and
+ * one that hangs in the kernel stays, and is init's. */
+static bool reap(struct sampler *sampler, int *ret_status)
 {
     const struct timespec millisecond = {.tv_nsec = 1000000};
+    pid_t ended;
 
+    for (int i = 0; (ended = waitpid(sampler->pid, ret_status, WNOHANG)) == 0 && i < REAP_MS; i++)
+        nanosleep(&millisecond, NULL);
+    if (ended == 0)
+        return false;
+    sampler->pid = 0;
+    return ended > 0;
+}
+
+static void stop(struct sampler *sampler)
+{
     if (sampler->fd >= 0)
         close(sampler->fd);
     sampler->fd = -1;
@@ -58,8 +70,7 @@ static void stop(struct sampler *sampler)
     if (!sampler->pid)
         return;
     kill(sampler->pid, SIGKILL);
-    for (int i = 0; i < REAP_MS && waitpid(sampler->pid, NULL, WNOHANG) == 0; i++)
-        nanosleep(&millisecond, NULL);
+    reap(sampler, NULL);
     sampler->pid = 0;
 }
 
@@ -230,12 +241,10 @@ int sampler_fd(const struct sampler *sampler)
 static int explain_end(struct sampler *sampler, struct genv_error *err)
 {
     int status = 0;
-    pid_t ended = waitpid(sampler->pid, &status, WNOHANG);
+    bool ended = reap(sampler, &status);
 
-    if (ended == sampler->pid)
-        sampler->pid = 0;
     stop(sampler);
-    if (ended > 0 && WIFSIGNALED(status))
+    if (ended && WIFSIGNALED(status))
         return error_set(err, EIO, "the process that asks the driver was ended by signal %d (%s)", WTERMSIG(status),
                          strsignal(WTERMSIG(status)));
     return error_set(err, EIO, "the process that asks the driver has ended");

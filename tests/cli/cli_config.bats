@@ -128,6 +128,14 @@ name: x y' genv config
     expect_refusal 'has no room for 12g' genv config gpu-memory 12g --save
     expect 0 4g cat .genv/gpu-memory
     expect 0 4g genv config gpu-memory
+    echo two >.genv/gpus # what it is must not matter to what becomes of the others
+    expect_refusal 'has no room for 12g' genv config gpu-memory 12g --save
+    expect 0 $'4g\ntwo' cat .genv/gpu-memory .genv/gpus
+    expect 0 '' genv config gpu-memory 5g --save
+    expect 0 $'5g\ntwo' cat .genv/gpu-memory .genv/gpus
+    expect_refusal 'device 0' genv config gpu-memory --clear --save
+    expect 0 $'5g\ntwo' cat .genv/gpu-memory .genv/gpus
+    [ "$(ls -A .genv)" = $'gpu-memory\ngpus' ]
 }
 
 @test "--load of what is not saved changes nothing" {

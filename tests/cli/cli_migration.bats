@@ -72,12 +72,16 @@ program() {
 
 @test "doctor finds a Python genv, wherever in PATH it is" {
     program venv '#!/opt/venv/bin/python3' 'import sys' 'from genv.cli.__main__ import main'
-    program deep '#!/bin/sh' "'''exec' /a/path/with blanks/bin/python3.11 \"\$0\" \"\$@\"" "' '''" 'import sys'
+    program deep '#!/bin/sh' "'''exec' /a/path/with blanks/bin/python3.11 \"\$0\" \"\$@\"" "' '''" 'import sys' \
+        'from genv.cli.__main__ import main'
+    program old '#!/usr/bin/python3' "# EASY-INSTALL-ENTRY-SCRIPT: 'genv==1.4.3','console_scripts','genv'"
     program other '#!/bin/sh' 'exec something else'
-    PATH=$PATH:$PWD/other run --separate-stderr genv doctor
+    program ours '#!/opt/venv/bin/python3' 'import os' 'os.execv("/opt/genv/bin/genv", ["genv"])' # Python, and no such
+    PATH=$PATH:$PWD/other:$PWD/ours run --separate-stderr genv doctor
     [[ $output != *'Python genv'* ]]
-    PATH=$PWD/deep:$PATH:$PWD/venv run --separate-stderr "$GENV_BIN" doctor
+    PATH=$PWD/deep:$PATH:$PWD/venv:$PWD/old run --separate-stderr "$GENV_BIN" doctor
     grep -F "warning  Python genv: $PWD/deep/genv is the Python genv, which keeps books of its own" <<<"$output"
     grep -F "warning  Python genv: $PWD/venv/genv is" <<<"$output"
+    grep -F "warning  Python genv: $PWD/old/genv is" <<<"$output"
     [[ $output == *"remove it with 'pip uninstall genv'"* ]]
 }

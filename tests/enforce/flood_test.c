@@ -23,13 +23,18 @@ static struct violation violation_of(const char *username, pid_t pid)
     return violation;
 }
 
-static json_t *entry_of(const char *event, const char *username, const char *message)
+static json_t *entry_of_host(const char *event, const char *host, const char *username, const char *message)
 {
     const struct violation violation = violation_of(username, 0);
-    json_t *entry = journal_entry(event, "", &violation, NULL, message);
+    json_t *entry = journal_entry(event, host, &violation, NULL, message);
 
     assert_non_null(entry);
     return entry;
+}
+
+static json_t *entry_of(const char *event, const char *username, const char *message)
+{
+    return entry_of_host(event, "", username, message);
 }
 
 static struct journal *open_journal(const char *path)
@@ -215,6 +220,35 @@ static void users_who_are_made_up_take_no_memory(void **state)
     tally_release(&tally);
 }
 
+/* What such a host says costs the others nothing: each of their users is told of by name. */
+static void a_host_that_makes_users_up_shares_nothing_with_others(void **state)
+{
+    static const char *const hosts[] = {"hostile", "honest", "honest"}, *const users[] = {NULL, "paul", "mary"};
+    struct tally tally = {0};
+    char username[16];
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        cleanup_json json_t *entry = NULL;
+
+        snprintf(username, sizeof(username), "u%d", i);
+        entry = entry_of_host("found", hosts[0], username, "message");
+        tally_admit(&tally, entry, 0);
+    }
+    for (size_t user = 1; user < ARRAY_SIZE(users); user++) {
+        for (size_t i = 0; i < TALLY_LINES + user; i++) {
+            cleanup_json json_t *entry = entry_of_host("found", hosts[user], users[user], "message");
+
+            assert_int_equal(tally_admit(&tally, entry, 0), i < TALLY_LINES);
+        }
+    }
+    check_sum(&tally, 0, false,
+              "945 more of 'found' about u1999, not listed one by one\n"
+              "1 more of 'found' about paul, not listed one by one\n"
+              "2 more of 'found' about mary, not listed one by one\n");
+    tally_release(&tally);
+}
+
 static void a_user_is_warned_of_as_much_as_he_reads(void **state)
 {
     cleanup_violation_list struct violation_list list = {0}, chosen = {0};
@@ -239,6 +273,7 @@ static const struct CMUnitTest tests[] = {
     TEST(both_logs_read_as_one),
     TEST(many_are_summed_up),
     TEST(users_who_are_made_up_take_no_memory),
+    TEST(a_host_that_makes_users_up_shares_nothing_with_others),
     TEST(a_user_is_warned_of_as_much_as_he_reads),
 };
 

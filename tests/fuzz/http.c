@@ -23,7 +23,8 @@ static void check_host(const char *host)
     cleanup_free char *with_port = NULL, *elsewhere = NULL;
     size_t name = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
 
-    promise(!answer_is_host(host, "gpu-server") || (name == 10 && strncasecmp(host, "gpu-server", name) == 0));
+    promise(!answer_is_host(host, "gpu-server") ||
+            (name >= 10 && name <= 11 && strncasecmp(host, "gpu-server.", name) == 0));
     if (!answer_is_loopback(host) && !answer_is_host(host, "gpu-server"))
         return;
     promise(host[name] == '\0' || host[name] == ':');

@@ -259,7 +259,7 @@ a proxy's, start 'genv monitor' with --allowed-hosts gpu.example.org" ]]
 
 @test "--allowed-hosts: the names of a proxy, and those below a domain" {
     start_monitor --allowed-hosts gpu.example.org,.lab.example
-    for host in gpu.example.org GPU.example.org:8443 lab.example one.lab.example localhost; do
+    for host in gpu.example.org GPU.example.org:8443 gpu.example.org. lab.example one.lab.example localhost; do
         [[ $(status_of -H "Host: $host" "$URL/metrics") == 200 ]]
     done
     for host in evil.example example.org evillab.example gpu.example.org.evil.example; do

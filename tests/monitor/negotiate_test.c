@@ -37,8 +37,8 @@ static void test_openmetrics(void **state)
 
 static void test_loopback(void **state)
 {
-    static const char *const here[] = {"localhost",    "LocalHost:8000", "127.0.0.1",
-                                       "127.3.2.1:80", "[::1]",          "[::1]:8000"};
+    static const char *const here[] = {"localhost", "LocalHost:8000", "127.0.0.1",  "127.3.2.1:80",
+                                       "[::1]",     "[::1]:8000",     "localhost.", "localhost.:80"};
     static const char *const elsewhere[] = {
         "",
         "evil.example",
@@ -54,6 +54,9 @@ static void test_loopback(void **state)
         "0",
         "[127.0.0.1]",
         "localhostx",
+        "localhost..",
+        "[::1].",
+        ".",
         "evil.example:localhost",
         "localhost:80@evil.example",
         "localhost:evil.example",
@@ -76,6 +79,9 @@ static void test_host(void **state)
     (void)state;
     assert_true(answer_is_host("gpu-server", "gpu-server"));
     assert_true(answer_is_host("GPU-Server:8000", "gpu-server"));
+    assert_true(answer_is_host("gpu-server.:8000", "gpu-server"));
+    assert_true(answer_is_host("gpu-server", "GPU-server."));
+    assert_false(answer_is_host("gpu-server..", "gpu-server"));
     assert_false(answer_is_host("gpu-server.evil.example", "gpu-server"));
     assert_false(answer_is_host("gpu-server:evil", "gpu-server"));
     assert_false(answer_is_host("gpu", "gpu-server"));
@@ -86,8 +92,8 @@ static void test_allowed(void **state)
 {
     static const char list[] = "gpu.example.org,.lab.example,[2001:db8::1]";
     static const char *const here[] = {
-        "gpu.example.org", "GPU.Example.Org:8443", "lab.example",       "a.lab.example:80",
-        "a.b.LAB.example", "[2001:db8::1]",        "[2001:db8::1]:443",
+        "gpu.example.org", "GPU.Example.Org:8443", "lab.example",      "a.lab.example:80",    "a.b.LAB.example",
+        "[2001:db8::1]",   "[2001:db8::1]:443",    "gpu.example.org.", "gpu.example.org.:80", "a.lab.example.",
     };
     static const char *const elsewhere[] = {
         "",
@@ -102,6 +108,8 @@ static void test_allowed(void **state)
         "[2001:db8::1]x",
         "lab.example.evil",
         "gpu.example.or",
+        "gpu.example.org..",
+        ".",
         "*",
     };
 
@@ -109,6 +117,7 @@ static void test_allowed(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
         if (!answer_is_allowed(here[i], list))
             fail_msg("not allowed: %s", here[i]);
+        assert_true(answer_is_allowed(here[i], "gpu.example.org.,.lab.example.,[2001:db8::1]"));
         assert_true(answer_is_allowed(here[i], "other,*"));
         assert_false(answer_is_allowed(here[i], "other"));
     }

@@ -129,3 +129,34 @@ END
     run --separate-stderr "${shell[@]}" 'genv activate --gpus 1; echo "<$CUDA_VISIBLE_DEVICES>"'
     [[ $output == *'<0>'* ]]
 }
+
+@test "what a project has left running keeps its devices when the shell goes on to another" {
+    type_into ./hook "$CODE" <<'END'
+cd one
+start "sleep 1000"
+cd ../two
+say $CUDA_VISIBLE_DEVICES
+touch -d 2001-01-01 .envrc
+true
+say $CUDA_VISIBLE_DEVICES
+cd ../one
+say $CUDA_VISIBLE_DEVICES
+END
+    [ "$(cat "$SAID")" = $'2\n2\n2,3' ]
+    heir=$(cat started)
+    grep -q -x -E "genv: .* \($heir\) keeps environment [0-9]+ and GPUs 0,1 until it ends: 'kill $heir' ends it" complaints
+    [ "$(grep -c ' keeps environment ' complaints)" -eq 1 ]
+}
+
+@test "the same project, evaluated again, is the same environment, whatever runs in it" {
+    type_into ./hook "$CODE" <<'END'
+cd one
+start "sleep 1000"
+echo 'use genv --gpus 3' >.envrc
+touch -d 2001-01-01 .envrc; direnv allow
+true
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN envs query --query config.gpus >>$SAID
+END
+    [ "$(cat "$SAID")" = $'0,1,2\n3' ]
+}

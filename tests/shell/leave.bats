@@ -200,3 +200,100 @@ END
         complaints
     [ "$(grep -c 'still uses' complaints)" -eq 1 ]
 }
+
+@test "a trap of the user's that is set later, in a function too, takes nothing away" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for set in "trap 'say mine \$?' EXIT" "own() { trap 'say mine \$?' EXIT; }; own" 'trap - EXIT'; do
+        : >started
+        type_into "$CODE" <<END
+genv activate --id mine --gpus 1
+$set
+start "sleep 1000"
+exit 3
+END
+        [[ $(cat complaints) == *' keeps environment mine and GPU 0 until it ends: '* ]]
+        [[ $set == *-* ]] || said 'mine 3' 1
+        kill -9 "$(heirs)"
+    done
+}
+
+@test "the look at the trap keeps that of the user as it is" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for option in true 'set -o posix' 'set -C' 'set -u' 'set -e'; do
+        type_into "$CODE" <<END
+$option
+genv activate --id mine --gpus 1
+trap 'say "it'\''s"; say 2' EXIT
+true
+true
+genv deactivate
+trap -p EXIT >|trap
+END
+        [ "$(cat trap)" = "trap -- 'say \"it'\\''s\"; say 2' EXIT" ]
+        said $'it\'s\n2'
+    done
+}
+
+@test "a subshell that ends hands over as well, in front of a trap of its own" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    cat >script <<'END'
+trap 'echo outer' EXIT
+. "$CODE"
+[ -z "$ZSH_VERSION" ] || setopt posix_traps # else nobody in a function sees what is there
+(
+    trap 'echo inner $?' EXIT
+    genv activate --id mine --gpus 1
+    sleep 1000 >/dev/null 2>&1 &
+    echo $! >>started
+    exit 4
+)
+echo $?
+(genv activate --id yours --gpus 1; sleep 1000 >/dev/null 2>&1 & echo $! >>started)
+END
+    local shell=(bash)
+    [[ $TEST_SHELL == bash ]] || shell=(zsh -f)
+    run --separate-stderr "${shell[@]}" script 3>&-
+    echo "$output"
+    echo "$stderr"
+    [ "$output" = $'inner 4\n4\nouter' ]
+    [[ $stderr == *' keeps environment mine and GPU 0 until it ends: '* ]]
+    [[ $stderr == *' keeps environment yours and GPU 1 until it ends: '* ]]
+    [[ $(heirs | sort -n) == $(sort -n started) ]]
+}
+
+@test "what copies the shell's output ends with the shell" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+exec > >(tee copy)
+sleep 0.3
+exit
+END
+    said ''
+    is_free
+}
+
+@test "so does what the shell has on a terminal of its own" {
+    [[ $TEST_SHELL == zsh ]] || skip 'zsh only'
+    zsh -f -c 'zmodload zsh/zpty' || skip 'this zsh has no zpty'
+    type_into "$CODE" <<'END'
+zmodload zsh/zpty
+genv activate --id mine --gpus 1
+zpty helper sleep 1000
+sleep 0.3
+exit
+END
+    said ''
+    is_free
+}
+
+@test "a child that has entered another environment is no heir of this one" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+start "sleep 1000"
+$GENV_BIN envs activate --eid other --uid $(id -u) --pid $(tail -n 1 started)
+genv deactivate
+END
+    said ''
+    [[ $("$GENV_BIN" envs query --query eid) == other ]]
+}

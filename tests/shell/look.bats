@@ -385,3 +385,89 @@ say "${precmd_functions[*]}:"
 END
     said $'-1 for each in "${precmd_functions[@]}"; do "$each"; done\n:'
 }
+
+@test "a variable that the user has made read-only stays, with one line, and the shell goes on" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    for option in true 'set -o posix' 'set -e'; do
+        [[ $TEST_SHELL == bash || $option != *posix ]] || continue
+        type_into "$CODE" <<END
+$option
+CUDA_VISIBLE_DEVICES=3
+readonly CUDA_VISIBLE_DEVICES
+genv activate --id mine --gpus 1
+true
+\$GENV_BIN attach --count 2
+\$GENV_BIN config name other
+say "\$GENV_ENVIRONMENT_NAME:\$CUDA_VISIBLE_DEVICES"
+genv deactivate
+say "\$GENV_ENVIRONMENT_ID:\$CUDA_VISIBLE_DEVICES"
+END
+        said $'other:3\n:3' 1
+        grep -q -x 'genv: CUDA_VISIBLE_DEVICES is read-only in this shell, and stays as it is' complaints
+    done
+}
+
+@test "a command, or a shell in the shell, leaves the chosen part of the devices alone, too; attach gives all" {
+    cat >status <<'END'
+genv status
+say $CUDA_VISIBLE_DEVICES
+END
+    [[ $TEST_SHELL == zsh ]] && in=(zsh -f) || in=("$TEST_SHELL")
+    type_into "$CODE" <<END
+genv activate --id mine --gpus 3
+give CUDA_VISIBLE_DEVICES 1; genv status; say \$CUDA_VISIBLE_DEVICES; genv config name other; say \$CUDA_VISIBLE_DEVICES
+cat prelude.$TEST_SHELL "$CODE" status >inner
+${in[*]} inner
+genv attach --refresh; say \$CUDA_VISIBLE_DEVICES
+genv deactivate
+say "\$CUDA_VISIBLE_DEVICES:\$GENV_SHELL_DEVICES:"
+END
+    said $'1\n1\n1\n0,1,2\n::'
+}
+
+@test "an outer environment's choice is there again behind an inner one" {
+    hold outer
+    "$GENV_BIN" devices attach --eid outer --count 2
+    export GENV_ENVIRONMENT_ID=outer CUDA_VISIBLE_DEVICES=0,1
+    type_into "$CODE" <<'END'
+give CUDA_VISIBLE_DEVICES 1
+genv activate --id inner --gpus 1
+say $CUDA_VISIBLE_DEVICES
+genv deactivate
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'2\n1'
+}
+
+@test "the look finds the record where the commands do" {
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+genv deactivate
+give GENV_TMPDIR ./elsewhere
+genv activate --id mine --gpus 1
+$GENV_BIN attach --count 2
+say $CUDA_VISIBLE_DEVICES
+test -e elsewhere/envs/mine.json && say there
+END
+    said $'0,1\nthere'
+}
+
+@test "root's shell in a user's environment follows what happens to it" {
+    [[ $(id -u) == 0 ]] || skip 'needs root'
+    scratch=$(mktemp -d /tmp/genv-look.XXXXXX)
+    chmod 755 "$scratch"
+    export GENV_TMPDIR=$scratch/state
+    "$GENV_BIN" devices >/dev/null
+    setpriv --reuid 60602 --clear-groups sleep 1000 3>&- &
+    holder=$!
+    while [[ $(stat -c %u "/proc/$holder") != 60602 ]]; do sleep 0.05; done
+    "$GENV_BIN" envs activate --eid theirs --uid 60602 --pid "$holder"
+    "$GENV_BIN" devices attach --eid theirs --count 1
+    export GENV_ENVIRONMENT_ID=theirs CUDA_VISIBLE_DEVICES=0
+    type_into "$CODE" <<'END'
+say $CUDA_VISIBLE_DEVICES
+$GENV_BIN devices attach --eid theirs --count 2
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'0\n0,1'
+}

@@ -11,7 +11,7 @@ setup_typed() {
 say() { printf "%s\n" "$*" >>"$SAID"; }
 give() { export "$1=$2"; }
 take() { unset "$1"; }
-start() { eval "$1 &"; echo "$!" >>started; }
+start() { eval "$1 &"; echo "$!" >>"${SAID%/*}/started"; }
 shows() { case $PS1 in *"$1"*) say "shows $1" ;; *) say "shows no $1" ;; esac; }
 me=$$
 PS1="> "
@@ -21,7 +21,7 @@ END
 function say; echo $argv >>$SAID; end
 function give; set -gx $argv; end
 function take; set -e $argv[1]; end
-function start; eval "$argv[1] &"; echo $last_pid >>started; end
+function start; eval "$argv[1] &"; echo $last_pid >>(dirname $SAID)/started; end
 function fish_prompt; echo -n '> '; end
 function shows
     string match -q "*$argv[1]*" -- (fish_prompt); and say "shows $argv[1]"; or say "shows no $argv[1]"

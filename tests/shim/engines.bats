@@ -313,8 +313,43 @@ words_of_options() {
     refuses 'GPU 0 is not attached' podman run --device nvidia.com/gpu=0 image
     refuses 'GPU 0 is not attached' podman run --device /dev/nvidia3 image
     refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run -e NVIDIA_VISIBLE_DEVICES=0 image
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run --env-merge NVIDIA_VISIBLE_DEVICES=0 image
     GENV_BYPASS=1 podman run --gpus all image
     expect_words run --gpus all image
+}
+
+@test "podman: what it takes from the caller's variables" {
+    local given
+    podman run -e 'NVIDIA*' image # it is not set
+    expect_words run "${ENV[@]}" -e 'NVIDIA*' image
+    podman run --env-host image
+    expect_words run "${ENV[@]}" --env-host image
+    export NVIDIA_VISIBLE_DEVICES=all
+    for given in 'NVIDIA*' '*' 'NVIDIA_VISIBLE_DEVICES*'; do
+        podman run -e "$given" image
+        expect_words run "${ENV[@]}" -e "$given" --env NVIDIA_VISIBLE_DEVICES=1,2 image
+    done
+    podman run -ite 'NVIDIA*' --env='N*' image
+    expect_words run "${ENV[@]}" -ite 'NVIDIA*' --env NVIDIA_VISIBLE_DEVICES=1,2 '--env=N*' \
+        --env NVIDIA_VISIBLE_DEVICES=1,2 image
+    for given in 'X*' 'NVIDIA*=all' 'NVIDIA_VISIBLE_DEVICES_*'; do
+        podman run -e "$given" image
+        expect_words run "${ENV[@]}" -e "$given" image
+    done
+    echo 'NVIDIA*' >vars
+    podman run --env-file vars image
+    expect_words run "${ENV[@]}" --env NVIDIA_VISIBLE_DEVICES=1,2 --env-file vars image
+    podman run --env-host image
+    expect_words run "${ENV[@]}" --env NVIDIA_VISIBLE_DEVICES=1,2 --env-host image
+    podman run --env-host=true -e NVIDIA_VISIBLE_DEVICES=1 image
+    expect_words run "${ENV[@]}" --env-host=true -e NVIDIA_VISIBLE_DEVICES=1 image
+    podman run --env-host=false image
+    expect_words run "${ENV[@]}" --env-host=false image
+    docker run -e 'NVIDIA*' image # to docker that is a name
+    expect_words run "${ENV[@]}" -e 'NVIDIA*' image
+    export NVIDIA_VISIBLE_DEVICES=0
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run -e 'NVIDIA*' image
+    refuses '--env-host: NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run --env-host image
 }
 
 @test "every option of podman is known, with its value" {
@@ -390,4 +425,24 @@ elsewhere() {
     CONTAINER_HOST=ssh://paul@gpu2/run/podman.sock elsewhere ' (ssh://paul@gpu2/run/podman.sock)' podman run --gpus all image
     run --separate-stderr podman --remote run --gpus all image
     [ "$stderr" = 'genv: warning: podman starts containers on another machine, where GPU numbers mean other devices than those of environment e' ]
+    CONTAINER_CONNECTION=gpu2 elsewhere '' podman run --gpus all image
+    run --separate-stderr podman --connection gpu2 run --gpus all image
+    [[ $stderr == *'podman starts containers on another machine,'* ]]
+    CONTAINER_HOST=ssh://gpu2 run --separate-stderr podman --url unix:///run/podman.sock run --gpus all image
+    [ -z "$stderr" ]
+}
+
+@test "each engine goes by its own variables, not by the other's" {
+    mkdir "$HOME/.docker"
+    echo '{"currentContext": "gpu2"}' >"$HOME/.docker/config.json"
+    mkdir -p "$HOME/.docker/contexts/meta/0123"
+    echo '{"Name": "gpu2", "Endpoints": {"docker": {"Host": "ssh://paul@gpu2"}}}' \
+        >"$HOME/.docker/contexts/meta/0123/meta.json"
+    DOCKER_HOST=ssh://paul@gpu2 DOCKER_CONTEXT=gpu2 run --separate-stderr podman run --gpus all image
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    rm -r "$HOME/.docker"
+    CONTAINER_HOST=ssh://paul@gpu2 CONTAINER_CONNECTION=gpu2 run --separate-stderr docker run --gpus all image
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
 }

@@ -148,12 +148,13 @@ plant() {
     plant '.processes[0].pid = 1'
     [[ $("$GENV" envs ps --no-header | wc -l) == 1 ]]
     # A parent that never asks for its child's end keeps it as a zombie.
-    bash -c 'sleep 0.2 & echo $!; exec sleep 1000' 3>&- >"$SCRATCH/zombie" &
+    bash -c 'sleep 1000 & echo $!; exec sleep 1000' 3>&- >"$SCRATCH/zombie" &
     MEMBERS+=($!)
     until [[ -s $SCRATCH/zombie ]]; do sleep 0.05; done
     local zombie
     zombie=$(<"$SCRATCH/zombie")
     "$GENV" envs activate --eid zombie --uid "$EUID" --pid "$zombie"
+    kill "$zombie"
     until [[ $(awk '{print $3}' "/proc/$zombie/stat") == Z ]]; do sleep 0.05; done
     [[ -z $("$GENV" envs find --pid "$zombie") ]]
     run --separate-stderr "$GENV" envs activate --eid again --uid "$EUID" --pid "$zombie"
@@ -219,4 +220,28 @@ plant() {
     touch -d '40 days ago' "$ENVS/good.json"
     "$GENV" envs ps >/dev/null
     [[ -z $(find "$ENVS/good.json" -mtime +0) ]]
+}
+
+@test "a state directory whose name is put on another one while it is made" {
+    need_root
+    command -v strace >/dev/null || skip 'strace is missing'
+    local victim=$SCRATCH/victim aside='' i
+    export GENV_TMPDIR=$SCRATCH/open/state
+    mkdir -m 777 "$SCRATCH/open"
+    mkdir -m 700 "$victim"
+    start_member
+    # chmod(2), or on newer architectures fchmodat(2), waits, and what it is about has another name by then.
+    strace -f -qq -o /dev/null -e trace=chmod,fchmodat -e inject=chmod,fchmodat:delay_enter=2000000 \
+        "$GENV" envs activate --eid new --pid "$MEMBER" 3>&- 2>/dev/null &
+    for ((i = 0; i < 1000; i++)); do
+        aside=$(compgen -G "$SCRATCH/open/.aside-*") && break
+        sleep 0.01
+    done
+    [[ -n $aside ]] || skip 'strace cannot hold system calls up here'
+    mv "$aside" "$SCRATCH/moved"
+    ln -s "$victim" "$aside"
+    wait "$!" || true
+    [[ $(stat -c %a "$victim") == 700 ]] || { stat "$victim"; return 1; }
+    [[ $(stat -c %a "$SCRATCH/moved") == 1777 ]]
+    [[ -z $(ls -A "$victim") ]]
 }

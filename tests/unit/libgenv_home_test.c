@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
+
 static void make(const char *directory, const char *name)
 {
     cleanup_free char *path = unit_path(directory, name);
@@ -356,6 +358,23 @@ static void a_directory_in_the_place_of_a_field_is_left_alone(void **state)
     assert_int_equal(unit_count_entries(path), 1);
 }
 
+/* The last of the three cannot be written, so the others are not. */
+static void all_fields_are_saved_or_none(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "home"), *inside = unit_path(*state, "home/gpu-memory/inside");
+    cleanup_free char *gpus = unit_path(*state, "home/gpus"), *text = NULL;
+    struct genv_config config = {.name = "new", .gpus = 5, .gpu_memory = 7};
+
+    make(*state, "home/gpu-memory");
+    unit_write(*state, "home/gpu-memory/inside", "");
+    unit_write(*state, "home/gpus", "two\n"); /* no value, and yet not to be lost */
+    assert_int_equal(genv_home_save(path, &config, GENV_CONFIG_ALL, NULL), -EISDIR);
+    assert_int_equal(file_read_at(AT_FDCWD, gpus, 16, &text, NULL), 0);
+    assert_string_equal(text, "two\n");
+    assert_int_equal(access(inside, F_OK), 0);
+    assert_int_equal(unit_count_entries(path), 2); /* no name, and nothing left aside */
+}
+
 static int save_as_user(void *data)
 {
     struct genv_config config = {.name = "x", .gpus = 1};
@@ -391,6 +410,7 @@ static const struct CMUnitTest tests[] = {
     TREE(only_the_fields_that_are_meant_are_saved),
     TREE(what_could_not_be_loaded_is_not_saved),
     TREE(a_directory_in_the_place_of_a_field_is_left_alone),
+    TREE(all_fields_are_saved_or_none),
     TREE(a_directory_that_is_not_ones_own_can_not_be_saved_to),
 };
 

@@ -243,6 +243,28 @@ static void what_is_refused_creates_nothing(void **state)
     reserve(g, &reservation);
 }
 
+/* In a container most of them: there is room for all that several environments hold, and each counts. */
+static void devices_that_cannot_be_seen_count_for_what_one_may_hold(void **state)
+{
+    cleanup_genv struct genv *g = open_limited(*state, "* devices 41\n");
+    struct genv_reservation reservation = reservation_of("first", 1);
+
+    setenv("GENV_DEVICES", "41", 1);
+    reserve(g, &reservation); /* of device 0 */
+    reservation = reservation_of("a", 20);
+    reserve(g, &reservation);
+    reservation = reservation_of("b", 20);
+    reserve(g, &reservation);
+    assert_int_equal(genv_deactivate(g, "first", reservation.members, NULL), 0);
+    setenv("GENV_DEVICES", "1", 1);
+    unit_write(*state, "limits.conf", "* devices 40\n");
+    reservation = reservation_of("c", 1);
+    refuse(g, &reservation, EDQUOT, "would hold 41 devices, and may hold 40");
+    unit_write(*state, "limits.conf", "* devices 41\n");
+    reserve(g, &reservation);
+    setenv("GENV_DEVICES", "4", 1);
+}
+
 static void what_is_refused_changes_nothing(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
@@ -407,6 +429,7 @@ static const struct CMUnitTest tests[] = {
     TEST(members_come_together),
     TEST(devices_are_attached_where_their_count_is_meant),
     TEST(what_is_refused_creates_nothing),
+    TEST(devices_that_cannot_be_seen_count_for_what_one_may_hold),
     TEST(what_is_refused_changes_nothing),
     TEST(what_can_not_be_saved_changes_nothing),
     TEST(who_enters_even_detached_is_told_why),

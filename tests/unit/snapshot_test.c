@@ -237,6 +237,8 @@ static void what_makes_no_sense_is_refused(void **state)
         SNAPSHOT("1", "", "", "{\"pid\":1,\"usage\":[0]}"),
         SNAPSHOT("1", "", "", "{\"pid\":0,\"usage\":[]}"),
         SNAPSHOT("1", "", "", "{\"pid\":1,\"usage\":[{\"index\":70000}]}"),
+        SNAPSHOT("1", "", "", "{\"pid\":1,\"usage\":[]},{\"pid\":1,\"usage\":[]}"),
+        SNAPSHOT("1", "", "", "{\"pid\":2,\"usage\":[]},{\"pid\":1,\"usage\":[]}"),
     };
     const char *good = SNAPSHOT("1", DEVICE("0", ATTACHMENT("a")), ENV("a", ",\"unheard-of\":1"), "");
     struct genv_snapshot *snapshot = NULL;
