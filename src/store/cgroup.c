@@ -18,7 +18,8 @@ bool cgroup_is_in(const char *cgroup, const char *first)
     return strncmp(cgroup, first, length) == 0 && (!cgroup[length] || cgroup[length] == '/');
 }
 
-/* The path in a line of /proc/PID/cgroup, "7:devices:/docker/1573", if it is of the hierarchy @name and not its root. */
+/* The path in a line of /proc/PID/cgroup, "7:devices:/docker/1573", if it is of the hierarchy @name and not its root.
+ */
 static const char *path_in(const char *line, const char *name)
 {
     const char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;

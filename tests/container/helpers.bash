@@ -44,7 +44,7 @@ container_setup() {
     mkdir "$BUNDLE"
     mkdir -m 1777 "$GENV_TMPDIR" # as an installation makes it
     cp -a "$ROOM/image" "$BUNDLE/rootfs"
-    CONTAINERS=() MEMBERS=()
+    CONTAINERS=() MEMBERS=() CONFIGS=0
 }
 
 container_teardown() {
@@ -84,10 +84,12 @@ runtime() {
     "$WRAPPER" --root "$SCRATCH/run" "$@"
 }
 
+# shellcheck disable=SC2120 # the tests give words
 # The bundle's config.json: runs the words given, with the variables that are given by `variables` before.
 make_config() {
+    local cgroup=/${SCRATCH##*.}-$((++CONFIGS)) # other tests run beside this one
     (cd "$BUNDLE" && rm -f config.json && "$LOWER" spec)
-    edit_config '.process.terminal = false | .root.readonly = false | .process.args = $ARGS.positional |
+    edit_config --arg cgroup "$cgroup" '.linux.cgroupsPath = $cgroup | .process.terminal = false | .root.readonly = false | .process.args = $ARGS.positional |
         .process.capabilities[] += ["CAP_MKNOD"] | .linux.namespaces -= [{type: "network"}]' --args -- "${@:-true}"
 }
 

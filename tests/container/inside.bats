@@ -63,7 +63,6 @@ inside() {
 }
 
 @test "genv lock keeps host and container apart" {
-    local seen
     make_config sh -c 'genv lock sh -c "echo locked; sleep 1000"'
     variables GENV_GPUS=1
     start_container c1

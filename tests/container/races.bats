@@ -63,7 +63,7 @@ teardown() { container_teardown; }
     edit_config --arg root "$BUNDLE/rootfs" '.root.path = $root'
     for ((n = 0; n < count; n++)); do
         mkdir "$SCRATCH/b$n"
-        cp "$BUNDLE/config.json" "$SCRATCH/b$n"
+        jq --arg n "$n" '.linux.cgroupsPath += "-\($n)"' "$BUNDLE/config.json" >"$SCRATCH/b$n/config.json"
         CONTAINERS+=("many-$n")
     done
     for ((n = 0; n < count; n++)); do
