@@ -308,6 +308,10 @@ int docker_translate(struct argv *target, char **words, char **options, const st
         argv_add(target, *front);
     argv_add(target, "--env"); /* first, so that one of the user's own, which comes later, wins */
     argv_addf(target, "GENV_ENVIRONMENT_ID=%s", scene->eid);
+    if (scene->genv_is_default && !*find_runtime(words, options)) {
+        argv_add(target, "--env");
+        argv_add(target, "GENV_ACTIVATE=0");
+    }
     r = add_default_visible(target, words, options, scene, err);
     if (r < 0)
         return r;

@@ -61,6 +61,24 @@ teardown() { container_teardown; }
     with_etc 'mkdir -p /etc/docker; echo "{}" >/etc/docker/daemon.json; ! genv doctor | grep docker:'
 }
 
+@test "the shim docker keeps a container in the shell's environment, also where genv's runtime is the default" {
+    make_env 0 mine 2
+    cat >"$SCRATCH/docker" <<'END'
+#!/bin/sh
+echo "$*"
+END
+    chmod +x "$SCRATCH/docker"
+    export GENV_ENVIRONMENT_ID=mine PATH=$PREFIX/shims:$SCRATCH:$PATH
+    [[ $(docker run --gpus all img) == 'run --env GENV_ENVIRONMENT_ID=mine --gpus "device=0,1" img' ]]
+    with_etc 'mkdir -p /etc/docker; genv docker install --default >/dev/null; docker run --gpus all img; docker run --runtime runc img
+        docker run --runtime genv img' >"$SCRATCH/out"
+    diff "$SCRATCH/out" - <<'END'
+run --env GENV_ENVIRONMENT_ID=mine --env GENV_ACTIVATE=0 --gpus "device=0,1" img
+run --env GENV_ENVIRONMENT_ID=mine --runtime runc img
+run --runtime genv img
+END
+}
+
 @test "cdi describes the machine's devices, and the environment's" {
     use_nodes
     make_env 0 mine 2
