@@ -171,7 +171,10 @@ const struct command command_docker = {
     .summary = "Set docker up for containers that are environments",
     .description =
         "docker starts containers with a runtime. genv's decides which devices a container gets before it is "
-        "created, and leaves containers that ask for none as they are.",
+        "created, and leaves containers that ask for none as they are.\n\n"
+        "genv-docker, a program beside genv, starts containers that are environments. It takes the words of "
+        "docker and, behind 'run' and 'create', options of its own: see 'genv-docker run --help'. "
+        "GENV_DOCKER names another program than docker: podman or nerdctl.",
     .group = GROUP_SETUP,
     .operands = {.synopsis = "install|uninstall", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .subcommands = subcommands,

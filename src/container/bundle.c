@@ -173,7 +173,7 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
     cleanup_close int source = -1, file = -1, target = open_state(bundle, "envs");
     cleanup_free char *folder = NULL, *text = NULL;
     char name[GENV_EID_MAX + sizeof(".json")];
-    struct stat st;
+    struct stat st = {0};
     size_t length;
     int r;
 
@@ -181,7 +181,7 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
         return error_no_memory(err);
     snprintf(name, sizeof(name), "%s.json", eid);
     source = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    r = source < 0 || target < 0 ? -errno : file_open(source, name, O_RDONLY, &file, &st);
+    r = source < 0 ? -errno : target < 0 ? target : file_open(source, name, O_RDONLY, &file, &st);
     if (r == 0)
         r = file_read(file, RECORD_MAX, &text, &length);
     if (r == 0)

@@ -88,22 +88,23 @@ static int join(struct creation *creation, struct genv_reservation *reservation,
 
 /* An environment of the container's own, named as the container. One of that name may live on, by what was registered
  * in it besides; the container that comes again is a new one. */
-static int make_own(struct creation *creation, struct genv_reservation *reservation, struct genv_error *err)
+static int make_own(struct creation *creation, const struct genv_reservation *asked, struct genv_error *err)
 {
     const char *id = creation->line->id;
     char eid[GENV_EID_MAX + 1];
     int r = -EEXIST;
 
     for (int i = 1; r == -EEXIST && i <= OWN_TRIES; i++) {
+        struct genv_reservation reservation = *asked;
         struct genv_env *living = NULL;
 
         snprintf(eid, sizeof(eid), i == 1 ? "%s" : "%s-%d", id, i);
-        reservation->eid = genv_eid_validate(eid, NULL) == 0 ? eid : NULL;
-        if (reservation->eid && genv_env_get(creation->g, eid, &living, NULL) == 0) {
+        reservation.eid = genv_eid_validate(eid, NULL) == 0 ? eid : NULL;
+        if (reservation.eid && genv_env_get(creation->g, eid, &living, NULL) == 0) {
             genv_env_free(living);
             continue;
         }
-        r = genv_reserve(creation->g, reservation, &creation->env, NULL, err);
+        r = genv_reserve(creation->g, &reservation, &creation->env, NULL, err);
     }
     return r;
 }

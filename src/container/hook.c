@@ -91,7 +91,7 @@ static int check(struct genv *g, const char *eid, char **uuids, const json_t *st
 int hook_run(const char *name, const char *eid, char **uuids, int input, struct genv_error *err)
 {
     cleanup_json json_t *state = NULL;
-    struct genv *g;
+    struct genv *g = NULL;
     int r = read_state(input, &state, err);
 
     if (r == 0)

@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     else if (r == 0 && line.command && strcmp(*line.command, "exec") == 0)
         r = enter_container(argv, &line, lower, &err);
     if (r == 0)
-        r = lower_become(lower, argv, &err);
+        lower_become(lower, argv, &err);
     complain(&line, err.message);
     return 1;
 }

@@ -18,8 +18,6 @@ const char *const plan_further_variables[] = {
 
 #define STATE_INSIDE BUNDLE_INSIDE "/state"
 
-extern char **environ;
-
 static void free_mounts(struct plan *plan)
 {
     for (size_t i = 0; i < plan->edit.mount_count; i++) {

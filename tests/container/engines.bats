@@ -181,6 +181,33 @@ END
     rm -rf "$SHORT"
 }
 
+@test "podman: devices by CDI, without the runtime" {
+    SHORT=$(mktemp -d /tmp/gc.XXXXXX)
+    use_nodes
+    setup_podman "$SHORT" overlay 'default_ulimits=["nofile=1024:1024","nproc=4096:4096"]'
+    tar -C "$ROOM/image" -c . | "${PODMAN[@]}" podman import --signature-policy "$SHORT/policy.json" - local/bb:1
+    make_env 0 mine 1
+    cat >"$SCRATCH/session" <<'END'
+for n in 0 1 2 3; do # podman looks for the nodes here, too
+    mknod -m 666 "/dev/nvidia$n" c 195 "$n" 2>/dev/null && made+=("/dev/nvidia$n")
+done
+mkdir -p /etc/cdi
+GENV_ENVIRONMENT_ID=mine genv cdi --output /etc/cdi/genv.json
+"$@" --device genv.dev/gpu=mine local/bb:1 sh -c 'env; for n in 0 1 2 3; do cat /dev/nvidia$n; done' >out 2>&1
+genv devices detach --eid mine --quiet
+"$@" --device genv.dev/gpu=mine local/bb:1 true >refused 2>&1
+((${#made[@]} == 0)) || rm -f "${made[@]}"
+END
+    cd "$SHORT"
+    with_etc "$(declare -p PODMAN); set -- \"\${PODMAN[@]}\" podman run --rm --network none; . '$SCRATCH/session'" || true
+    cat out refused
+    grep -Fx CUDA_VISIBLE_DEVICES=GPU-0 out
+    [[ $(grep -c 'No such device or address' out) == 1 ]]
+    grep 'is not attached to environment mine any more' refused
+    umount "$SHORT/graph/overlay" 2>/dev/null || true
+    cd / && rm -rf "$SHORT"
+}
+
 @test "podman without root: the container's environment is its user's" {
     SHORT=$(mktemp -d /tmp/gr.XXXXXX)
     mkdir "$SHORT/home" "$SHORT/runtime" "$SHORT/bin"

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cleanup_free char *text = input_text(data, size);
     cleanup_json json_t *config = config_parse(text, size, NULL), *before = NULL, *with_cdi = NULL;
     struct container_request request;
-    const json_t *env;
+    const json_t *env, *edits;
 
     check_daemon(text, size);
     if (!config)
@@ -104,7 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)edit_has_own_dev(config);
     with_cdi = json_deep_copy(config);
     (void)cdi_find(config, "GPU-a", 3);
-    (void)cdi_apply(with_cdi, config, NULL); /* as if it were a specification's edits as well */
+    edits = config; /* as if it were a specification's as well */
+    (void)cdi_apply(with_cdi, edits, NULL);
     before = json_deep_copy(config);
     promise(before && with_cdi);
     if (edit_config(config, &plan, NULL) == 0)
