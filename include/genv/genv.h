@@ -186,7 +186,7 @@ int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variabl
  * it is redeemed. @claim has room for GENV_CLAIM_SIZE bytes; nobody else can find it out. */
 int genv_claim_make(struct genv *g, char *claim, struct genv_error *err);
 /* For root: tells whose @claim is. It then is that of @container, an identifier, alone, which may redeem it again when
- * it is started again. -ENOENT: there is no such claim; -EPERM: it is another container's. */
+ * it is started again. -EPERM: nobody made it, or it is another container's; -EINVAL: it is no claim. */
 int genv_claim_redeem(struct genv *g, const char *claim, const char *container, uid_t *ret_uid, struct genv_error *err);
 
 struct genv_lock;

@@ -7,10 +7,9 @@
 #define DAEMON_FILE    "/etc/docker/daemon.json"
 #define DAEMON_RUNTIME "genv"
 
-/* The file's @text with the runtime DAEMON_RUNTIME at @path, also as the default one if @make_default; or without it,
- * where
+/* The file's @text with the runtime DAEMON_RUNTIME at @path, as the default one too if @make_default; without it where
  * @path is NULL. All else stays. An empty text is an empty object. *@ret_text NULL: there is nothing to change; free()
- * it. -EINVAL: it is not JSON (docker reads no comments either), with the line, or has other things where runtimes are.
+ * it. -EINVAL: it is not JSON (docker reads no comments either), with the line, or something else stands for runtimes.
  */
 int daemon_change(const char *text, size_t length, const char *path, bool make_default, char **ret_text,
                   struct genv_error *err);

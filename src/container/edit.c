@@ -48,6 +48,12 @@ static long long number_of(const json_t *rule, const char *name)
     return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
+/* Of a node; one that is not said is 0 to the lower runtime. */
+static long long minor_of(const json_t *node)
+{
+    return json_object_get(node, "minor") ? number_of(node, "minor") : 0;
+}
+
 static const char *text_of(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -107,7 +113,7 @@ static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool p
 {
     for (size_t i = json_array_size(devices); i-- > 0;) {
         const json_t *device = json_array_get(devices, i);
-        long long major = number_of(device, "major"), minor = number_of(device, "minor");
+        long long major = number_of(device, "major"), minor = minor_of(device);
 
         if (is_gpu(major, minor) && !has_node(plan, major, minor) && !privileged)
             return refuse_other(plan, text_of(device, "path"), err);

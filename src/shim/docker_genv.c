@@ -44,16 +44,17 @@ const char docker_genv_help[] =
     "\n"
     "GENV_DOCKER names the program that is run: docker (default), podman or nerdctl.\n";
 
-/* Of those that say yes or no: the variable, and what it is set to where it is not the default. */
+/* Of those that say yes or no: the variable, and what it is set to. An image may have variables of its own: what it
+ * must not decide, whether genv has a say and whether devices are shared, is said in any case. */
 static const struct {
     const char *name, *variable;
-    const char *no, *yes; /* NULL: the default, which need not be said */
+    const char *no, *yes; /* NULL: that need not be said */
 } switches[] = {
-    {"activate", "GENV_ACTIVATE", "0", NULL},
+    {"activate", "GENV_ACTIVATE", "0", "1"},
     {"attach", "GENV_ATTACH", "0", NULL},
     {"shims", "GENV_MOUNT_SHIMS", "0", NULL},
     {"device-locks", "GENV_MOUNT_DEVICE_LOCKS", "0", NULL},
-    {"over-subscribe", "GENV_ALLOW_OVER_SUBSCRIPTION", NULL, "1"},
+    {"over-subscribe", "GENV_ALLOW_OVER_SUBSCRIPTION", "0", "1"},
 };
 
 void docker_genv_release(struct docker_genv *genv)
@@ -195,6 +196,8 @@ int docker_genv_read(char **words, struct docker_genv *ret_genv, struct genv_err
         if (value)
             argv_addf(&genv->variables, "%s=%s", switches[i].variable, value);
     }
+    if (!genv->eid)
+        argv_add(&genv->variables, "GENV_ENVIRONMENT_ID="); /* nor which of the user's environments is entered */
     genv->activate = on[0];
     return r == 0 && (genv->variables.failed || genv->options.failed) ? error_no_memory(err) : r;
 }

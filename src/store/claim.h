@@ -12,7 +12,7 @@
  * for 30 days. @directory is the state directory, @shown its path for sentences. */
 int claim_make(int directory, const char *shown, char *claim, struct genv_error *err);
 
-/* For root: @ret_uid is whose it is, from now on for @container alone. -ENOENT, -EPERM. */
+/* For root: @ret_uid is whose it is, from now on for @container alone. -EPERM, -EINVAL. */
 int claim_redeem(int directory, const char *shown, const char *claim, const char *container, uid_t *ret_uid,
                  struct genv_error *err);
 

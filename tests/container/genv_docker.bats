@@ -28,10 +28,11 @@ teardown() {
     cd / && rm -rf "$SCRATCH"
 }
 
-# Fails unless docker was called with these words, but for the claim.
+# Fails unless docker was called with these words, but for the claim and what is said in any case.
 expect() {
     local words
-    words=$(sed 's/<--env=GENV_CLAIM=[0-9a-f.]*>//' words)
+    words=$(sed 's/<--env=GENV_CLAIM=[0-9a-f.]*>//; s/<--env=GENV_ACTIVATE=1>//; s/<--env=GENV_ALLOW_OVER_SUBSCRIPTION=0>//
+        s/<--env=GENV_ENVIRONMENT_ID=>//' words)
     [[ $words == "$(printf '<%s>' "$@")" ]] || {
         echo "is:     $words"
         printf 'wanted: %s\n' "$(printf '<%s>' "$@")"
@@ -94,6 +95,13 @@ expect() {
     expect run --runtime=genv --env=GENV_GPUS=1 -e "A=it's" img sh -c 'a b'
     run "$TOOL" run --help
     [[ $status == 0 && $output == *'--gpu-memory AMOUNT'* ]]
+}
+
+@test "an image's own variables decide neither whether genv has a say, nor whose environment it is, nor about sharing" {
+    "$TOOL" run img
+    [[ $(<words) == *'<--env=GENV_ACTIVATE=1><--env=GENV_ALLOW_OVER_SUBSCRIPTION=0><--env=GENV_ENVIRONMENT_ID=><img>' ]]
+    "$TOOL" run --no-activate img
+    [[ $(<words) == *'<--env=GENV_ACTIVATE=0>'* ]]
 }
 
 @test "podman and nerdctl are told the runtime's path, podman in front of the command" {

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     promise(genv.run > words && genv.run <= words + count);
     front = (size_t)(genv.run - words);
     docker_genv_write(&target, words, &genv, "genv", false, "claim");
-    promise(!target.failed && target.count <= count + 3 + 8); /* the runtime, the claim, the variables */
+    promise(!target.failed && target.count <= count + 3 + 9); /* the runtime, the claim, the variables */
     for (size_t i = 0; i < front; i++)
         promise(strcmp(target.items[i], words[i]) == 0);
     promise(strcmp(target.items[front], "--runtime=genv") == 0);
