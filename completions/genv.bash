@@ -1,7 +1,7 @@
-# bash completion for genv: genv itself knows what could come next.
+# bash completion for genv: genv itself knows the candidates.
 _genv() {
     local line start genv=(command genv)
-    # The function of `genv shell --init` knows where genv is; PATH need not.
+    # The function of `genv shell --init` knows where genv is, even if PATH does not.
     ! declare -F __genv_deinit >/dev/null || genv=(genv)
     COMPREPLY=()
     while IFS= read -r line; do

@@ -1,9 +1,9 @@
-# fish completion for genv: genv itself knows what could come next.
+# fish completion for genv: genv itself knows the candidates.
 function __genv_complete
     set -l words (commandline -opc)
     set -e words[1]
     set -l current (commandline -ct)
-    # The function of `genv shell --init` knows where genv is; PATH need not.
+    # The function of `genv shell --init` knows where genv is, even if PATH does not.
     set -l candidates
     if functions -q __genv_deinit
         set candidates (genv complete -- $words "$current" 2>/dev/null)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# apt-install.bash PACKAGE...: installs Debian packages, as root, and leaves the system's services as they were: a package
-# that brings one has it neither started nor enabled.
+# apt-install.bash PACKAGE...: installs Debian packages, as root, without starting or enabling any service that they
+# bring.
 set -euo pipefail
 
 POLICY=/usr/sbin/policy-rc.d # see invoke-rc.d(8): 101 forbids; one that is there is the administrator's word

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.bash STAGE PREFIX: puts what `meson install` has left in STAGE in its place, makes the state directory of a
-# system-wide installation, and says what to do next. With PREFIX alone it only says whether that can be done.
+# install.bash STAGE PREFIX: moves what `meson install` left in STAGE into place, makes the state directory of a
+# system-wide installation, and says what to do next. With PREFIX alone it only checks that this is possible.
 set -euo pipefail
 prefix=${*: -1}
 . "$(dirname "${BASH_SOURCE[0]}")/layout.bash"
@@ -11,7 +11,7 @@ fi
 stage=$1$prefix
 umask 022
 
-# Everything but $root is a link there, or for the system; what is in its place already has to be so as well.
+# Everything outside $root is a link into it or a system file, and may only replace such a file.
 list_around() {
     (cd "$stage" && find . -path ./lib/genv -prune -o ! -type d -print0)
 }
@@ -21,14 +21,14 @@ check_around() {
     while IFS= read -r -d '' file; do
         there=$prefix${file#.}
         if [[ -L $stage/$file && -L $there ]]; then
-            [[ $(readlink "$there") == *lib/genv/* ]] || fail "$there is another program's: move it away"
+            [[ $(readlink "$there") == *lib/genv/* ]] || fail "$there belongs to another program: move it away"
         elif [[ -L $stage/$file && -e $there ]]; then
-            fail "$there is another program's: move it away"
+            fail "$there belongs to another program: move it away"
         fi
     done < <(list_around)
 }
 
-# Puts the new folder in the place of the old one, which is whole until then.
+# Replaces the old folder with the new one; the old one stays complete until then.
 place_root() {
     mkdir -p "$prefix/lib"
     new=$(mktemp -d "$prefix/lib/.genv.XXXXXX")
@@ -53,7 +53,7 @@ place_around() {
     done < <(list_around)
 }
 
-# A link that leads nowhere is of a file that this version does not have.
+# A dangling link is for a file that this version does not have.
 remove_stale_links() {
     local link
     while IFS= read -r -d '' link; do
@@ -61,8 +61,8 @@ remove_stale_links() {
     done < <(list_links)
 }
 
-# Makes the directory $1 in a sticky one of root's, where anybody may have been first: a directory becomes root's, with
-# the environments in it, and anything else goes.
+# Makes the directory $1 in a sticky one of root's, where anyone may have created it first: a directory is given to root,
+# with the environments in it, and anything else is removed.
 take_directory() {
     if [[ -L $1 || ! -d $1 ]]; then
         rm -f "$1" || return
@@ -72,7 +72,7 @@ take_directory() {
     chown -h 0:0 "$1" && [[ ! -L $1 && -d $1 ]] && chmod 1777 "$1"
 }
 
-# Root makes the state directory, so that it is no user's, or takes it over from whoever was first.
+# Root makes the state directory, so that no user owns it, or takes it over from the user who made it first.
 make_state_directory() {
     local lock=$state/genv.lock
     take_directory "$state" && take_directory "$state/envs" && take_directory "$state/devices" || return
@@ -95,7 +95,7 @@ place_around
 remove_stale_links
 if is_for_the_system; then
     ldconfig
-    make_state_directory || echo "could not make $state; 'genv doctor' says what is in the way" >&2
+    make_state_directory || echo "cannot make $state; run 'genv doctor' to see why" >&2
 fi
 
 binary=$prefix/bin/genv
@@ -107,14 +107,14 @@ else
     path="export PATH=\"$prefix/bin:\$PATH\""$'\n    '
 fi
 cat <<MESSAGE
-Installed: $("$binary" --version), in $root. To have it in every shell, add to ~/.bashrc (or ~/.zshrc)
+Installed: $("$binary" --version), in $root. To set up your shell, add this to ~/.bashrc or ~/.zshrc:
 
     ${path}eval "\$(genv shell --init)"
 
-or to ~/.config/fish/config.fish
+or this to ~/.config/fish/config.fish:
 
     ${path:+fish_add_path "$prefix/bin"
     }genv shell --init fish | source
 
-then open a new shell and run: genv activate --gpus 1
+Then open a new shell and run: genv activate --gpus 1
 MESSAGE

@@ -1,4 +1,4 @@
-# What install.bash and uninstall.bash know of an installation below $prefix. Read by them, with $prefix set.
+# What install.bash and uninstall.bash know about an installation in $prefix. Read by them, with $prefix set.
 # shellcheck shell=bash disable=SC2034
 
 # All of genv is in this folder, and what else there is are links to it (../meson.build)
@@ -31,7 +31,7 @@ list_links() {
         "$prefix"/share/{zsh/site-functions,fish/vendor_completions.d} -maxdepth 3 -type l -printf '%p\0%l\0' 2>/dev/null)
 }
 
-# Before genv had a folder to itself, its files lay among the others.
+# Before genv had a folder of its own, its files were spread over the prefix.
 is_older_layout() {
     [[ -f $prefix/bin/genv && ! -L $prefix/bin/genv && -d $prefix/libexec/genv/shims ]]
 }
@@ -51,14 +51,14 @@ is_writable() {
     [[ -d ${folder:-/} && -w ${folder:-/} ]]
 }
 
-# Fails where $prefix can't take an installation.
+# Fails if genv cannot be installed in $prefix.
 check_prefix() {
     local file
     for file in bin lib share; do
-        is_writable "$prefix/$file" || fail "$prefix/$file cannot be written: run this as root, or give --prefix DIR"
+        is_writable "$prefix/$file" || fail "$prefix/$file cannot be written: run this as root, or use --prefix DIR"
     done
-    [[ ! -e $root || -e $root/bin/genv ]] || fail "$root is in the way, and not an installation of genv: move it away"
+    [[ ! -e $root || -e $root/bin/genv ]] || fail "$root is not an installation of genv: move it away"
     is_older_layout || [[ ! -e $prefix/bin/genv && ! -L $prefix/bin/genv ]] ||
         [[ $(readlink "$prefix/bin/genv") == ../lib/genv/bin/genv ]] ||
-        fail "$prefix/bin/genv is another program: move it away, or give another --prefix DIR"
+        fail "$prefix/bin/genv is another program: move it away, or use another --prefix DIR"
 }

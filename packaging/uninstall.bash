@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# uninstall.bash PREFIX: removes what ./run install made below PREFIX, and says what it leaves.
+# uninstall.bash PREFIX: removes what ./run install installed in PREFIX, and says what it leaves.
 set -euo pipefail
 prefix=$1
 checkout=$(dirname "${BASH_SOURCE[0]}")/..
 . "$checkout/packaging/layout.bash"
 
-# The environments that live in the state directory, or why that can't be told; nothing if it is not needed any more.
+# Prints who still needs the state directory, or why that is unknown; nothing if nobody does.
 find_use() {
     local genv lives other
     for other in /usr /usr/local; do
@@ -19,43 +19,43 @@ find_use() {
     done
     if [[ -x $genv ]]; then
         if ! lives=$(env -i "GENV_TMPDIR=$state" "$genv" envs --format csv --no-header 2>/dev/null); then
-            echo "'genv envs' fails"
+            echo "'genv envs' failed"
         elif [[ $lives ]]; then
-            echo "environments live in it: $(cut -d , -f 1,2 <<<"$lives" | sed 's/,/ of /' | paste -s -d , | sed 's/,/, /g')"
+            echo "it has live environments: $(cut -d , -f 1,2 <<<"$lives" | sed 's/,/ of /' | paste -s -d , | sed 's/,/, /g')"
         fi
     elif [[ $(find "$state/envs" -name '*.json' -print -quit 2>/dev/null) ]]; then
-        echo 'there are environments in it, and no genv to say whether they live'
+        echo 'it has environments, and there is no genv to tell whether they are alive'
     fi
 }
 
-# Nobody can make an environment while the lock is held, nor in a directory that is gone.
+# Nobody can make an environment while the lock is held, or in a directory that is gone.
 remove_state_directory() {
     local use lock
     if [[ -f $state/genv.lock && ! -L $state/genv.lock ]]; then
         exec {lock}<"$state/genv.lock"
-        flock -w 10 "$lock" || use="somebody holds $state/genv.lock"
+        flock -w 10 "$lock" || use="another process holds $state/genv.lock"
     fi
     : "${use:=$(find_use)}"
     if [[ ! $use ]] && mountpoint -q "$state"; then
-        use='a file system is mounted there'
+        use='a file system is mounted on it'
     fi
     if [[ $use ]]; then
-        echo "Kept $state: $use. Once it is not needed: rm -r $state"
+        echo "Kept $state: $use. When it is no longer needed, remove it with: rm -r $state"
     else
         rm -rf "$state"
         echo "Removed $state"
     fi
 }
 
-# What systemd still has of a unit whose file is gone is its administrator's to end.
+# Only the administrator can stop or disable a unit whose file is gone.
 report_unit() {
     local unit=$1 wanted
     mapfile -t wanted < <(find /etc/systemd/system -name "$unit" -type l 2>/dev/null)
     if [[ -e /sys/fs/cgroup/system.slice/$unit || -e /sys/fs/cgroup/systemd/system.slice/$unit ]]; then
-        echo "$unit is running; to stop it: systemctl stop $unit"
+        echo "$unit is still running; to stop it: systemctl stop $unit"
     fi
     if ((${#wanted[@]})); then
-        echo "$unit is enabled; to disable it: rm ${wanted[*]}; systemctl daemon-reload"
+        echo "$unit is still enabled; to disable it: rm ${wanted[*]}; systemctl daemon-reload"
     fi
 }
 
@@ -74,7 +74,7 @@ remove_system_files() {
     done
 }
 
-# Removes the folders given, below $prefix, that are empty, and those above; what every system has stays.
+# Removes the given folders in $prefix and those above them, if empty, except what every system has.
 remove_empty_folders() {
     local folder
     for folder; do
@@ -94,7 +94,7 @@ is_older_layout && older=yes || older=
 if [[ ! -d $root/shims && ! -L $root && ${#links[@]} == 0 && ! $older ]]; then
     elsewhere=$(genv root 2>/dev/null) || true
     [[ $elsewhere != */lib/genv ]] ||
-        fail "no genv is installed in $prefix, but in $elsewhere: give --prefix ${elsewhere%/lib/genv}"
+        fail "genv is installed in $elsewhere, not in $prefix: use --prefix ${elsewhere%/lib/genv}"
     fail "no genv is installed in $prefix"
 fi
 is_writable "$prefix/lib" || fail "$prefix/lib cannot be written: run this as root"
@@ -104,7 +104,7 @@ if is_for_the_system && [[ -d $state && ! -L $state && -O $state ]]; then
 fi
 if [[ $older ]]; then
     remove_older_layout
-    echo "Removed an older genv, whose files lay among the others in $prefix"
+    echo "Removed an older genv, whose files were spread over $prefix"
 fi
 if [[ -d $root/shims || -L $root ]]; then
     rm -rf "$root"
@@ -121,4 +121,4 @@ fi
 remove_empty_folders "${links[@]%/*}" "$prefix"/{bin,include,lib/pkgconfig,share/man/man1} \
     "$prefix"/share/{bash-completion/completions,zsh/site-functions,fish/vendor_completions.d} \
     "$prefix"/lib/{systemd/system,tmpfiles.d} "$prefix/lib"
-echo "What you added to the start-up files of your shells, such as 'eval \"\$(genv shell --init)\"', is still there."
+echo "Remove the lines that you added to the startup files of your shells, such as 'eval \"\$(genv shell --init)\"'."

@@ -187,9 +187,9 @@ machine() {
 
 # What is needed to make machines; prints why they can't be made.
 matrix_is_possible() {
-    ((EUID == 0)) || { echo 'needs root, to make machines'; return 1; }
+    ((EUID == 0)) || { echo 'needs root to create machines'; return 1; }
     command -v debootstrap >/dev/null || { echo 'debootstrap is not installed'; return 1; }
-    unshare --mount --uts --pid --fork true 2>/dev/null || { echo 'may not make namespaces here'; return 1; }
+    unshare --mount --uts --pid --fork true 2>/dev/null || { echo 'cannot create namespaces here'; return 1; }
 }
 
 # Makes and tries the machines given, as words of MACHINES.

@@ -53,8 +53,8 @@ GENV_PUBLIC int genv_amount_parse(const char *text, uint64_t *ret_bytes, struct 
 
     if (parse(text, &bytes) < 0)
         return error_set(err, EINVAL,
-                         "'%.64s' is not an amount of memory: give a whole number above 0 and an optional unit "
-                         "b, k, m, g, ki, mi or gi, such as 4g or 512mi",
+                         "'%.64s' is not an amount of memory: expected a whole number above 0 with an optional unit b, "
+                         "k, m, g, ki, mi or gi, such as 4g or 512mi",
                          text);
     *ret_bytes = bytes;
     return 0;

@@ -10,7 +10,7 @@
 
 static int refuse(struct genv_error *err, const char *key, const char *expected)
 {
-    return error_set(err, EINVAL, "\"%s\" is not %s", key ? key : "element", expected);
+    return error_set(err, EINVAL, "'%s' is not %s", key ? key : "element", expected);
 }
 
 static size_t array_max(const struct json_field *field)
@@ -28,7 +28,7 @@ static int decode_array(const json_t *value, const struct json_field *field, cha
     if (!json_is_array(value))
         return refuse(err, field->key, "an array");
     if (count > array_max(field))
-        return error_set(err, EINVAL, "\"%s\" has %zu elements, more than %zu", field->key, count, array_max(field));
+        return error_set(err, EINVAL, "'%s' has %zu elements (limit %zu)", field->key, count, array_max(field));
     elements = calloc(count ? count : 1, element->size);
     if (!elements)
         return error_no_memory(err);
@@ -38,7 +38,7 @@ static int decode_array(const json_t *value, const struct json_field *field, cha
         int r = json_decode_some(json_array_get(value, i), element, elements + i * element->size, ret_rest, err);
 
         if (r < 0)
-            return error_prefix(err, r, "\"%s\"[%zu]", field->key, i);
+            return error_prefix(err, r, "%s[%zu]", field->key, i);
     }
     return 0;
 }
@@ -49,9 +49,9 @@ static int decode_text(const json_t *value, const struct json_field *field, char
 
     /* A NUL inside would make two different texts read alike. */
     if (!string || strlen(string) != json_string_length(value) || !utf8_is_printable(string))
-        return refuse(err, field->key, "a text without control characters");
+        return refuse(err, field->key, "text without control characters");
     if (strlen(string) >= field->size)
-        return refuse(err, field->key, "short enough");
+        return error_set(err, EINVAL, "'%s' is too long", field->key ? field->key : "element");
     if (field->kind == JSON_KIND_TEXT) {
         copy_string(object + field->offset, field->size, string);
         return 0;
@@ -77,7 +77,7 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
         return 0;
     case JSON_KIND_I32:
         if (!json_is_integer(value) || number < 0 || number > INT_MAX)
-            return refuse(err, field->key, "a small whole number");
+            return refuse(err, field->key, "a whole number below 2^31");
         *(int *)target = (int)number;
         return 0;
     case JSON_KIND_REAL:
@@ -92,7 +92,7 @@ static int decode_field(const json_t *value, const struct json_field *field, cha
         return 0;
     case JSON_KIND_TIME:
         if (!json_is_string(value) || rfc3339_parse(json_string_value(value), target) < 0)
-            return refuse(err, field->key, "a time in the form of RFC 3339");
+            return refuse(err, field->key, "an RFC 3339 time");
         return 0;
     case JSON_KIND_ARRAY:
         return decode_array(value, field, object, ret_rest, err);
@@ -132,7 +132,7 @@ int json_decode_some(const json_t *json, const struct json_table *table, void *o
             continue;
         }
         if (!value)
-            return error_set(err, EINVAL, "\"%s\" is missing", field->key);
+            return error_set(err, EINVAL, "'%s' is missing", field->key);
         r = decode_field(value, field, object, ret_rest, err);
         if (r < 0)
             return r;
@@ -490,15 +490,15 @@ json_t *json_parse(const char *text, size_t length, struct genv_error *err)
     json_t *json = NULL;
 
     if (is_too_deep(text, length)) {
-        error_set(err, EINVAL, "nested more than %d levels deep", JSON_DEPTH_MAX);
+        error_set(err, EINVAL, "nested too deeply (limit %d levels)", JSON_DEPTH_MAX);
         return NULL;
     }
     if (weigh(text, length) > JSON_WEIGHT_MAX) {
-        error_set(err, EINVAL, "it holds too many values");
+        error_set(err, EINVAL, "too many values");
         return NULL;
     }
     json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);
     if (!json)
-        error_set(err, EINVAL, "not JSON: line %d: %s", reason.line, reason.text);
+        error_set(err, EINVAL, "invalid JSON: line %d: %s", reason.line, reason.text);
     return json;
 }

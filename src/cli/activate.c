@@ -23,14 +23,13 @@ static const struct option options[] = {
      .alias = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Enter the live environment of this identifier or name, otherwise call the new one so; by default the "
-             "shell's PID",
+     .help = "Join this environment if it exists, else create it with this ID (default: the shell's PID)",
      .offset = offsetof(struct values, eid)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     {.name = "no-prompt",
      .type = OPTION_FLAG,
-     .help = "Leave the prompt as it is, without \"(genv)\"; GENV_PROMPT=0 does so for good",
+     .help = "Do not add \"(genv)\" to the prompt; to make this permanent, set GENV_PROMPT=0",
      .offset = offsetof(struct values, no_prompt)},
     OVER_SUBSCRIBE_OPTION,
     {.name = NULL},
@@ -76,20 +75,19 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
     if (count == 1)
         return 1;
     if (count > 1)
-        return error_set(err, EINVAL, "%zu environments are called '%s': choose one by its identifier: %s", count, word,
+        return error_set(err, EINVAL, "%zu environments are named '%s': choose one by its ID: %s", count, word,
                          list.data);
     if (found == -EPERM) /* another user's, whose identifier hides no name of one's own */
         return error_set(err, EPERM, "%s", refusal.message);
     if (joins)
-        return error_set(err, ENOENT,
-                         "no environment of yours has the name or identifier '%s': create one with 'genv activate "
-                         "--name NAME'",
-                         word);
+        return error_set(
+            err, ENOENT,
+            "none of your environments has the name or ID '%s': create one with 'genv activate --name NAME'", word);
     if (strspn(word, "0123456789") == strlen(word))
-        return error_set(err, ENOENT,
-                         "there is no environment %s, and a new one cannot be called by a number: leave --id out, or "
-                         "choose a word",
-                         word);
+        return error_set(
+            err, ENOENT,
+            "there is no environment %s, and the ID of a new one cannot be a number: leave out --id, or choose a word",
+            word);
     return 0;
 }
 
@@ -105,7 +103,7 @@ static int refuse_active(struct cli *cli, struct genv_error *err)
         return 0;
     for (char **each = eids; *each; each++) {
         if (strcmp(*each, eid) == 0)
-            return error_set(err, EEXIST, "this shell is in environment %s already: run 'genv deactivate' first", eid);
+            return error_set(err, EEXIST, "this shell is already in environment %s: run 'genv deactivate' first", eid);
     }
     return 0;
 }
@@ -115,12 +113,12 @@ static int refuse_passing(const struct cli *cli, struct genv_error *err)
 {
     if (getenv("DIRENV_IN_ENVRC"))
         return error_set(err, EPERM,
-                         "direnv runs .envrc in a shell that ends at once: write 'use genv' there in place of "
-                         "'genv activate' (see 'genv shell --help')");
+                         "direnv runs .envrc in a shell that exits at once: write 'use genv' there instead of 'genv "
+                         "activate' (see 'genv shell --help')");
     if (cli->span == SHELL_PASSES)
         return error_set(err, EPERM,
-                         "this shell ends with the one command that it was given, and the environment with it: "
-                         "activate in a shell that stays, or use 'genv run'");
+                         "this shell runs a single command and then exits, which ends the environment: activate it in "
+                         "an interactive shell, or use 'genv run'");
     return 0;
 }
 
@@ -130,7 +128,7 @@ static void tell_of_subshell(const struct genv_env *env)
 
     text_addf(
         &line,
-        "environment %s ends with this subshell: activate outside of parentheses, $() and pipelines to stay in it",
+        "environment %s ends with this subshell: to stay in it, activate it outside parentheses, $() and pipelines",
         env->eid);
     if (!line.failed)
         program_complain(line.data);
@@ -149,7 +147,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
     if (values->eid && arguments->operand_count)
-        return cli_usage_error(cli, error_set(err, EINVAL, "give an identifier or a name, not both"), err);
+        return cli_usage_error(cli, error_set(err, EINVAL, "--id and a name cannot be used together"), err);
     r = refuse_passing(cli, err);
     if (r == 0)
         r = cli_open(cli, err);
@@ -187,11 +185,11 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv activate", "Creates an environment, detached from all devices."},
-    {"genv activate --name training --gpus 2", "And attaches it to two devices."},
-    {"genv activate --gpus 1 --gpu-memory 4g", "Shares a device: 4 GB of it are reserved."},
-    {"genv activate training", "Enters the environment that another terminal has given that name."},
-    {"genv activate --id 1667", "Enters the one of this identifier."},
+    {"genv activate", "Create an environment without devices."},
+    {"genv activate --name training --gpus 2", "Create one and attach two devices to it."},
+    {"genv activate --gpus 1 --gpu-memory 4g", "Share a device: reserve 4 GB of its memory."},
+    {"genv activate training", "Join the environment of that name, as another terminal created it."},
+    {"genv activate --id 1667", "Join the environment with this ID."},
     {NULL, NULL},
 };
 
@@ -199,13 +197,11 @@ const struct command command_activate = {
     .name = "activate",
     .summary = "Create an environment and enter it in this shell",
     .description =
-        "The environment lives until the last shell in it leaves or ends. It starts detached from all devices. The "
-        "saved configuration (see 'genv home') is loaded, and options win over it, field by field. If the number of "
-        "devices is known then, they are attached; if that fails, the reason is shown and the environment is active "
-        "and detached.\n\n"
-        "With the name or identifier of an environment of yours that lives, the shell enters that one: its "
-        "configuration and "
-        "attachments come along, nothing is loaded, and options that are given configure it anew.",
+        "The environment lives until the last shell in it leaves or exits. It starts without devices. The saved "
+        "configuration (see 'genv home') is loaded; options override it field by field. If that gives a device count, "
+        "the devices are attached; if they cannot be, the reason is shown and the environment is active but "
+        "detached.\n\nGiven the name or ID of one of your live environments, the shell joins that one: it keeps its "
+        "configuration and devices, nothing is loaded, and options that you give change its configuration.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,

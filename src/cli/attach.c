@@ -21,14 +21,14 @@ static const struct option options[] = {
      .letter = 'c',
      .type = OPTION_COUNT,
      .argument = "N",
-     .help = "Be attached to exactly so many devices; by default as many as are configured",
+     .help = "Attach exactly N devices (default: the configured count)",
      .offset = offsetof(struct values, count),
      .group = EXCLUSIVE},
     {.name = "index",
      .letter = 'i',
      .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Attach this device too, by index or UUID",
+     .help = "Also attach this device, given by index or UUID",
      .offset = offsetof(struct values, device),
      .group = EXCLUSIVE},
     {.name = "config", /* the default */
@@ -37,7 +37,7 @@ static const struct option options[] = {
      .group = EXCLUSIVE},
     {.name = "refresh",
      .type = OPTION_FLAG,
-     .help = "Only bring the variables of this shell up to date",
+     .help = "Only update the variables of this shell",
      .offset = offsetof(struct values, refresh),
      .group = EXCLUSIVE},
     OVER_SUBSCRIBE_OPTION,
@@ -72,9 +72,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv attach", "Attaches as many devices as are configured."},
-    {"genv attach --count 2", "Attaches devices until there are two, or releases the surplus."},
-    {"genv attach --index 0 -o", "Attaches device 0, even if somebody else has it."},
+    {"genv attach", "Attach the configured number of devices."},
+    {"genv attach --count 2", "Attach devices until there are two, or release the surplus."},
+    {"genv attach --index 0 -o", "Attach device 0, even if someone else holds it."},
     {NULL, NULL},
 };
 
@@ -82,10 +82,10 @@ const struct command command_attach = {
     .name = "attach",
     .summary = "Attach devices to the environment",
     .description =
-        "Finds devices that nobody holds, or, with a configured gpu-memory, devices with so much memory left, and "
-        "reserves them. Devices that are attached already stay; a surplus is released, highest indices first.\n\n"
-        "If so many can't be had, the reason is shown and the environment is left detached from all devices. If the "
-        "device of --index can't be had, nothing changes.",
+        "Finds devices that nobody holds, or, if gpu-memory is configured, devices with that much memory left, and "
+        "reserves them. Devices that are already attached stay; a surplus is released, highest indices first.\n\nIf "
+        "not enough devices are available, the reason is shown and the environment is left detached from all devices. "
+        "If the device given with --index is not available, nothing changes.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,

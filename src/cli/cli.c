@@ -56,7 +56,7 @@ int cli_open_current(struct cli *cli, const char **ret_eid, struct genv_error *e
     int r;
 
     if (!eid)
-        return error_set(err, ENOENT, "no environment is active here: run 'genv activate' first");
+        return error_set(err, ENOENT, "no environment is active: run 'genv activate' first");
     r = genv_eid_validate(eid, err);
     if (r < 0)
         return error_prefix(err, r, "GENV_ENVIRONMENT_ID");
@@ -73,7 +73,7 @@ int cli_explain_end(int r, struct genv_error *err)
     if (r != -ENOENT || !err)
         return r;
     reason = *err;
-    return error_set(err, reason.code, "%s: run 'genv deactivate' and then 'genv activate'", reason.message);
+    return error_set(err, reason.code, "%s: run 'genv deactivate', then 'genv activate'", reason.message);
 }
 
 int cli_own_env(struct cli *cli, const char *eid, struct genv_env **ret_env, struct genv_error *err)
@@ -136,7 +136,7 @@ void cli_add_attachment_line(struct text *text, const struct genv_env *env)
         text_add(text, "Detached from GPUs\n");
     for (size_t i = 0; i < env->attachment_count; i++) {
         if (env->attachments[i].index < 0)
-            text_addf(text, "Attached to device %s, which cannot be seen from here\n", env->attachments[i].device.uuid);
+            text_addf(text, "Attached to device %s, which is not visible here\n", env->attachments[i].device.uuid);
     }
 }
 
@@ -164,12 +164,9 @@ int cli_refuse_without_shell(const struct cli *cli, struct genv_error *err)
 
     if (shell_kind_of_caller(&kind) < 0)
         return error_set(err, EPERM,
-                         "'genv %s' changes the shell that runs it, which only bash, zsh and fish can do, once they "
-                         "are set up: see 'genv shell --help'",
+                         "'genv %s' needs bash, zsh or fish with genv set up in it: see 'genv shell --help'",
                          cli->command->name);
-    return error_set(err, EPERM,
-                     "'genv %s' changes the shell that runs it, and this one is not set up: run '%s' in it, and add "
-                     "that line to %s",
+    return error_set(err, EPERM, "'genv %s' needs genv to be set up in this shell: run '%s', and add that line to %s",
                      cli->command->name, cli_setup_line(kind), cli_setup_file(kind));
 }
 
@@ -194,8 +191,8 @@ int cli_execute(struct cli *cli, char **words, struct genv_error *err)
     error = errno;
     if (error == ENOENT || (error == EACCES && !strchr(words[0], '/') && !is_in_path(words[0]))) {
         cli->failure_status = EXIT_NOT_FOUND;
-        return error_set(err, ENOENT, "can't find the command '%s'", words[0]);
+        return error_set(err, ENOENT, "command not found: '%s'", words[0]);
     }
     cli->failure_status = EXIT_NOT_EXECUTABLE;
-    return error_set_errno(err, error, "can't execute '%s'", words[0]);
+    return error_set_errno(err, error, "cannot execute '%s'", words[0]);
 }

@@ -242,11 +242,10 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 const struct command command_complete = {
     .name = "complete",
-    .summary = "Print what could be typed next",
-    .description =
-        "The words are those of a command line behind \"genv\"; the last one, which may be empty, is the one to "
-        "be completed. A candidate a line, with a tab and a description behind it; or \":command N\": word "
-        "N begins a command line of its own.",
+    .summary = "Print completions for a command line",
+    .description = "The words are those after \"genv\" on the command line; the last one, which may be empty, is "
+                   "completed. Prints one candidate per line, followed by a tab and a description; or \":command N\" "
+                   "if word N starts a command line of its own.",
     .group = GROUP_ABOUT,
     .hidden = true,
     .operands = {.synopsis = "-- [WORD...] WORD", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},

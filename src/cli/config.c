@@ -17,22 +17,22 @@ enum { EXCLUSIVE = 1 };
 static const struct option options[] = {
     {.name = "clear",
      .type = OPTION_FLAG,
-     .help = "Clear the field, or all of them",
+     .help = "Clear FIELD (default: all fields)",
      .offset = offsetof(struct values, clear),
      .group = EXCLUSIVE},
     {.name = "load",
      .type = OPTION_FLAG,
-     .help = "Load the field, or all of them, from the .genv directory",
+     .help = "Load FIELD from the .genv directory (default: all fields)",
      .offset = offsetof(struct values, load),
      .group = EXCLUSIVE},
     {.name = "refresh",
      .type = OPTION_FLAG,
-     .help = "Only bring the variables of this shell up to date",
+     .help = "Only update the variables of this shell",
      .offset = offsetof(struct values, refresh),
      .group = EXCLUSIVE},
     {.name = "save",
      .type = OPTION_FLAG,
-     .help = "Save the field, or all of them, in the .genv directory",
+     .help = "Save FIELD to the .genv directory (default: all fields)",
      .offset = offsetof(struct values, save)},
     {.name = "quiet",
      .letter = 'q',
@@ -56,14 +56,14 @@ static int check(const struct request *request, struct genv_error *err)
     const struct values *values = request->values;
 
     if (request->has_value && (values->clear || values->load || values->refresh))
-        return error_set(err, EINVAL, "a value and --%s exclude each other",
+        return error_set(err, EINVAL, "a value and --%s cannot be used together",
                          values->clear  ? "clear"
                          : values->load ? "load"
                                         : "refresh");
     if (values->refresh && (request->name || values->save))
-        return error_set(err, EINVAL, "--refresh goes with no field and without --save");
+        return error_set(err, EINVAL, "--refresh cannot be used with a field or --save");
     if (values->load && values->save)
-        return error_set(err, EINVAL, "--load and --save exclude each other: give one of them");
+        return error_set(err, EINVAL, "--load and --save cannot be used together");
     return 0;
 }
 
@@ -96,7 +96,7 @@ static int load(struct request *request, const char *home, struct genv_error *er
     request->fields &= saved; /* what is not saved is left alone */
     if (request->fields)
         return 0;
-    return error_set(err, ENOENT, "no %s is saved in %s: save it with 'genv config --save'",
+    return error_set(err, ENOENT, "there is no saved %s in %s: save it with 'genv config --save'",
                      request->name ? request->name : "configuration", home);
 }
 
@@ -149,7 +149,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = change(cli, &request, &env, err);
     if (r == 0 && request.has_value && request.fields == GENV_CONFIG_GPUS && isatty(STDERR_FILENO) &&
         env->config.gpus != (int)env->attachment_count)
-        program_complain("it applies at the next 'genv attach'");
+        program_complain("the new count takes effect at the next 'genv attach'");
     updated = cli_update_shell(cli, env, r < 0 ? NULL : err);
     if (r < 0 || updated < 0)
         return r < 0 ? r : updated;
@@ -161,10 +161,10 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 #define PARAGRAPH(bit, member, kind, name, variable, title, argument, help) "\n\n" name ": " help "."
 
 static const struct example examples[] = {
-    {"genv config", "Shows all that is configured."},
-    {"genv config gpus 2", "Asks for two devices, from the next 'genv attach' on."},
-    {"genv config gpu-memory 4g --save", "Reserves 4 GB of each device, and saves that for next time."},
-    {"genv config name --clear", "Takes the name away."},
+    {"genv config", "Show all configured fields."},
+    {"genv config gpus 2", "Ask for two devices from the next 'genv attach' on."},
+    {"genv config gpu-memory 4g --save", "Reserve 4 GB of each device, and save that for the next activation."},
+    {"genv config name --clear", "Clear the name."},
     {NULL, NULL},
 };
 
@@ -172,12 +172,10 @@ const struct command command_config = {
     .name = "config",
     .summary = "Show or change the configuration of the environment",
     .description =
-        "Without a field, shows all that are configured; with one, its bare value; with a field and a value, "
-        "configures it.\n\n"
-        "Saved configuration is kept in a directory .genv, one file a field, of the current directory, one above it "
-        "or $HOME: see 'genv home'. 'genv activate' loads it.\n\n"
-        "An amount of memory is a whole number and an optional unit b, k, m, g, ki, mi or gi. "
-        "The fields:" GENV_CONFIG_FIELDS(PARAGRAPH),
+        "Without a field, shows all configured fields; with a field, its bare value; with a field and a value, sets "
+        "the field.\n\nThe saved configuration is a directory .genv with one file per field, in the current directory, "
+        "one of its parents or $HOME: see 'genv home'. 'genv activate' loads it.\n\nAn amount of memory is a whole "
+        "number with an optional unit b, k, m, g, ki, mi or gi. The fields:" GENV_CONFIG_FIELDS(PARAGRAPH),
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .values_size = sizeof(struct values),

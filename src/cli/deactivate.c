@@ -26,7 +26,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv deactivate", "Leaves the environment; if no other shell is in it, its devices are free."},
+    {"genv deactivate", "Leave the environment; if no other shell is in it, its devices are released."},
     {NULL, NULL},
 };
 
@@ -34,11 +34,11 @@ const struct command command_deactivate = {
     .name = "deactivate",
     .summary = "Leave the environment of this shell",
     .description =
-        "The shell is as before: its variables, PATH and prompt, without what others changed there meanwhile "
-        "being lost. When the last shell or process has left, the environment ends and its devices are free.\n\n"
-        "What the shell has started in the environment and left running (with &, nohup or disown) stays in it, and the "
-        "environment with its devices as long as that runs; a line says so, and how to end it. The same holds when a "
-        "shell ends. A bash script that sets a trap on EXIT does so before 'genv activate'.",
+        "Restores the shell's variables, PATH and prompt, and keeps what other programs changed there in the meantime. "
+        "When the last shell or process has left, the environment ends and its devices are released.\n\nPrograms that "
+        "the shell started in the environment and left running (with &, nohup or disown) stay in it and keep its "
+        "devices until they exit; a message names them and says how to end them. The same applies when a shell exits. "
+        "A bash script must set its trap on EXIT before 'genv activate'.",
     .group = GROUP_ENVIRONMENT,
     .examples = examples,
     .run = run,

@@ -19,7 +19,7 @@ static const struct option options[] = {
      .letter = 'i',
      .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Release this device, by index or UUID; by default all of them",
+     .help = "Release this device, given by index or UUID (default: all devices)",
      .offset = offsetof(struct values, device)},
     {.name = NULL},
 };
@@ -55,7 +55,8 @@ static void warn_of_users(struct cli *cli, const struct genv_env *env)
 
             if (genv_env_attachment(env, process->usages[u].uuid))
                 continue;
-            text_addf(&line, "process %d (%s) still uses device %u, which others can attach now: 'kill %d' ends it",
+            text_addf(&line,
+                      "process %d (%s) still uses device %u, which others can attach now: to end it, run 'kill %d'",
                       process->pid, process->command, process->usages[u].index, process->pid);
             if (!line.failed)
                 cli_warn(cli, line.data);
@@ -82,17 +83,16 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv detach", "Releases all devices."},
-    {"genv detach --index 2", "Releases device 2 and keeps the others."},
+    {"genv detach", "Release all devices."},
+    {"genv detach --index 2", "Release device 2 and keep the others."},
     {NULL, NULL},
 };
 
 const struct command command_detach = {
     .name = "detach",
     .summary = "Release devices of the environment",
-    .description =
-        "What is released is free for others at once. The environment stays active. Its processes that still use a "
-        "released device are named.",
+    .description = "Released devices are available to others at once. The environment stays active. Processes that "
+                   "still use a released device are listed in a warning.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,

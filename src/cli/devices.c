@@ -80,16 +80,16 @@ static const struct command *const subcommands[] = {
 };
 
 static const struct example examples[] = {
-    {"genv devices", "Lists the devices; one that nobody has is a line with its index alone."},
-    {"genv devices --format json", "All that genv knows about them."},
+    {"genv devices", "List the devices; the line of a free device has only its index."},
+    {"genv devices --format json", "Print everything that genv knows about them."},
     {NULL, NULL},
 };
 
 const struct command command_devices = {
     .name = "devices",
-    .summary = "List the devices of this machine and who has them",
-    .description = "Shows for each device the environments that are attached to it, and since when. A device that is "
-                   "shared has a line for each environment.",
+    .summary = "List the devices of this machine and who holds them",
+    .description =
+        "Shows the environments attached to each device, and since when. A shared device has one line per environment.",
     .group = GROUP_MACHINE,
     .options = long_table_option_rows,
     .values_size = sizeof(struct long_table_options),
@@ -100,7 +100,7 @@ const struct command command_devices = {
 
 const struct command command_devices_ps = {
     .name = "devices ps",
-    .summary = "List the devices of this machine, as 'genv devices' does",
+    .summary = "List the devices of this machine, like 'genv devices'",
     .options = long_table_option_rows,
     .values_size = sizeof(struct long_table_options),
     .run = run,
@@ -125,7 +125,7 @@ static const struct option query_options[] = {
      .alias = "queries",
      .type = OPTION_CHOICES,
      .argument = "FIELD",
-     .help = "The fields: index, eids, total_memory, attachments",
+     .help = "Print these fields: index, eids, total_memory, attachments",
      .offset = offsetof(struct query_values, fields),
      .choices = query_fields,
      .required = true},
@@ -191,10 +191,9 @@ static int run_query(struct cli *cli, const struct arguments *arguments, struct 
 const struct command command_devices_query = {
     .name = "devices query",
     .summary = "Print fields of the devices as csv",
-    .description =
-        "A line for each device, the fields in the order asked for; lists are separated by blanks inside their cell, "
-        "and what is unknown is an empty cell. An attachment is the environment's identifier, its time and, if it has "
-        "one, its capacity, such as 1573/2026-11-20T10:14:12.345Z/4g.",
+    .description = "Prints one line per device, with the fields in the order given. Items of a list are separated by "
+                   "spaces; a cell is empty if its value is unknown. An attachment is the environment's ID, the time "
+                   "and, if set, the capacity, such as 1573/2026-11-20T10:14:12.345Z/4g.",
     .options = query_options,
     .values_size = sizeof(struct query_values),
     .run = run_query,

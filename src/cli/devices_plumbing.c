@@ -18,7 +18,7 @@ enum { EXCLUSIVE = 1 };
 
 #define EID_OPTION                                                                                                     \
     {                                                                                                                  \
-        .name = "eid", .type = OPTION_EID, .argument = "EID", .help = "The environment",                               \
+        .name = "eid", .type = OPTION_EID, .argument = "EID", .help = "Use this environment",                          \
         .offset = offsetof(struct values, eid), .required = true                                                       \
     }
 #define QUIET_OPTION                                                                                                   \
@@ -32,13 +32,13 @@ static const struct option attach_options[] = {
     {.name = "count",
      .type = OPTION_COUNT,
      .argument = "N",
-     .help = "Be attached to exactly so many devices; by default as many as are configured",
+     .help = "Attach exactly N devices (default: the configured count)",
      .offset = offsetof(struct values, count),
      .group = EXCLUSIVE},
     {.name = "index",
      .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Attach this device too, by index or UUID",
+     .help = "Also attach this device, given by index or UUID",
      .offset = offsetof(struct values, device),
      .group = EXCLUSIVE},
     OVER_SUBSCRIBE_OPTION_CALLED("allow-over-subscription", "over-subscribe"),
@@ -51,7 +51,7 @@ static const struct option detach_options[] = {
     {.name = "index",
      .type = OPTION_DEVICE,
      .argument = "I",
-     .help = "Release this device, by index or UUID; by default all of them",
+     .help = "Release this device, given by index or UUID (default: all devices)",
      .offset = offsetof(struct values, device)},
     QUIET_OPTION,
     {.name = NULL},
@@ -126,8 +126,8 @@ static int run_find(struct cli *cli, const struct arguments *arguments, struct g
 
 const struct command command_devices_attach = {
     .name = "devices attach",
-    .summary = "Attach devices to an environment and print the indices of all that it has",
-    .description = "If so many devices can't be had, the environment is left detached from all.",
+    .summary = "Attach devices to an environment and print the indices of all its devices",
+    .description = "If not enough devices are available, the environment is left detached from all devices.",
     .options = attach_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
@@ -136,9 +136,8 @@ const struct command command_devices_attach = {
 
 const struct command command_devices_detach = {
     .name = "devices detach",
-    .summary = "Release devices of an environment and print the indices of those that it keeps",
-    .description =
-        "What is not attached needs no release: nothing happens then, nor where there is no such environment.",
+    .summary = "Release devices of an environment and print the indices of those that remain",
+    .description = "Does nothing if the device is not attached or there is no such environment.",
     .options = detach_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),

@@ -55,7 +55,7 @@ static void check_installation(struct examination *examination)
         snprintf(finding.text, sizeof(finding.text), "%.500s", err.message);
     } else if (access(installation.shims, R_OK | X_OK) < 0) {
         finding.level = GENV_FINDING_ERROR;
-        snprintf(finding.text, sizeof(finding.text), "version %s, but %.400s can't be read", genv_version(),
+        snprintf(finding.text, sizeof(finding.text), "version %s, but %.400s cannot be read", genv_version(),
                  installation.shims);
         copy_string(finding.remedy, sizeof(finding.remedy), "install genv again");
     } else if ((other = find_other(installation.genv))) {
@@ -100,10 +100,10 @@ static void check_python(struct examination *examination)
             continue;
         snprintf(
             finding.text, sizeof(finding.text),
-            "%.200s is the Python genv, which keeps books of its own: it gives away devices that are reserved here",
+            "%.200s is the Python genv, which does not see reservations made here and may give the same devices away",
             path.file);
         copy_string(finding.remedy, sizeof(finding.remedy),
-                    "remove it with 'pip uninstall genv', or see that nobody uses it on this machine");
+                    "remove it with 'pip uninstall genv', or make sure that nobody uses it on this machine");
         report(&finding, examination);
     }
 }
@@ -148,13 +148,13 @@ static void check_shell(struct examination *examination)
         snprintf(finding.text, sizeof(finding.text), "%s is set up", shell_kind_name(cli->shell));
     } else if (shell_kind_of_caller(&kind) < 0) {
         finding.level = GENV_FINDING_WARNING;
-        copy_string(finding.text, sizeof(finding.text), "this is none of bash, zsh and fish");
-        copy_string(finding.remedy, sizeof(finding.remedy), "use 'genv run', which needs no set-up");
+        copy_string(finding.text, sizeof(finding.text), "this shell is not bash, zsh or fish");
+        copy_string(finding.remedy, sizeof(finding.remedy), "use 'genv run', which needs no setup");
     } else {
         finding.level = GENV_FINDING_WARNING;
-        snprintf(finding.text, sizeof(finding.text), "this %s is not set up", shell_kind_name(kind));
-        snprintf(finding.remedy, sizeof(finding.remedy), "run '%s' in it, and add that line to %s",
-                 cli_setup_line(kind), cli_setup_file(kind));
+        snprintf(finding.text, sizeof(finding.text), "genv is not set up in this %s", shell_kind_name(kind));
+        snprintf(finding.remedy, sizeof(finding.remedy), "run '%s', and add that line to %s", cli_setup_line(kind),
+                 cli_setup_file(kind));
     }
     report(&finding, examination);
 }
@@ -176,15 +176,15 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv doctor", "Says what is wrong, and what to do about it."},
+    {"genv doctor", "Show what is wrong, and what to do about it."},
     {NULL, NULL},
 };
 
 const struct command command_doctor = {
     .name = "doctor",
     .summary = "Check the installation, the driver, the state and the shell",
-    .description = "A line for each finding, with the remedy. The exit status is 1 if there is an error; a warning is "
-                   "none.",
+    .description = "Prints one finding per line, with what to do about it. The exit status is 1 if there is an error; "
+                   "warnings do not count.",
     .group = GROUP_SETUP,
     .examples = examples,
     .run = run,

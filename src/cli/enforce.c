@@ -18,32 +18,31 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"sudo genv enforce --dry-run --interval 0 --non-env-processes", "What would be done now, and why."},
-    {"sudo genv enforce --grace 60 --max-devices-per-user 4", "Keeps looking, and warns a minute before it acts."},
-    {"genv enforce --history", "What was found and done."},
+    {"sudo genv enforce --dry-run --interval 0 --non-env-processes", "Show what would be done now, and why."},
+    {"sudo genv enforce --grace 60 --max-devices-per-user 4",
+     "Run until interrupted, and warn users a minute before acting."},
+    {"genv enforce --history", "Show what was found and done."},
     {NULL, NULL},
 };
 
 const struct command command_enforce = {
     .name = "enforce",
-    .summary = "Terminate what breaks the rules of sharing",
+    .summary = "Enforce the rules of sharing on this machine",
     .description =
-        "Looks at devices, environments and the processes that use devices, and mends what breaks a rule: processes "
-        "that use a device outside any environment, or one that is not attached to theirs, or more of its memory than "
-        "their capacity, and users who hold more than their maximum. It looks again when an environment changes, and "
-        "after the interval, since only the driver knows of processes. To mend what others do takes root.\n\n"
-        "A process is told to terminate, and killed if it stays and still breaks the rule. It is identified by PID and "
-        "start time, and looked at again just before: no other one is ever hit.\n\n"
-        "With --grace, a user has that time on a device from when a rule was first broken there, whichever process or "
-        "environment broke it. What is attached again after it was detached is detached again. The journal keeps what "
-        "was "
-        "done to processes in a second file, FILE.processes, and sums up what one user causes much of.\n\n"
-        "A limits file has a line for each maximum: who (a user, @group or *), devices, memory or environments, and "
-        "how "
-        "many, such as 'paul devices 4', '@students memory 40g' or '* devices 2'; 'unlimited' lifts it. A user's own "
-        "line wins "
-        "over those of his groups, of which the most generous counts, and they win over *. 'genv attach' respects "
-        "/etc/genv/limits.conf for everyone, so that users meet a refusal first.",
+        "Checks devices, environments and the processes that use devices, and acts on what breaks a rule: processes "
+        "that use a device outside any environment, a device that is not attached to their environment, or more of its "
+        "memory than their capacity; and users who hold more than their limit. It checks when an environment changes, "
+        "and once per interval, because only the driver knows about processes. Acting on other users' processes needs "
+        "root.\n\nA process gets SIGTERM, and SIGKILL if it is still there and still breaks the rule. It is identified "
+        "by its PID and start time, and checked again just before the signal, so that no other process is ever "
+        "hit.\n\nWith --grace, the time runs from when a rule was first broken on that device, whichever process or "
+        "environment of the user broke it. A device that is attached again after it was detached is detached again. "
+        "The journal keeps actions on processes in a second file, FILE.processes, and summarises frequent "
+        "findings about one user.\n\nA limits file has one limit per line: a user, @group or *; devices, memory or "
+        "environments; and the limit, such as 'paul devices 4', '@students memory 40g' or '* devices 2'; 'unlimited' "
+        "removes a limit. A user's own line overrides those of their groups, of which the most generous counts; both "
+        "override *. 'genv attach' applies /etc/genv/limits.conf to everyone, so that users are refused before "
+        "anything needs to be enforced.",
     .group = GROUP_MACHINE,
     .options = enforcement_option_rows,
     .defaults = &enforcement_defaults,

@@ -16,20 +16,20 @@ struct values {
 static const struct values defaults = {.kill_after_seconds = 5};
 
 static const struct option options[] = {
-    {.name = "warn", .type = OPTION_FLAG, .help = "Only tell the users", .offset = offsetof(struct values, warn)},
+    {.name = "warn", .type = OPTION_FLAG, .help = "Only warn the users", .offset = offsetof(struct values, warn)},
     {.name = "dry-run",
      .type = OPTION_FLAG,
-     .help = "Only say what would be done",
+     .help = "Only print what would be done",
      .offset = offsetof(struct values, dry_run)},
     {.name = "grace",
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "What the users are told",
+     .help = "Send this text to the users",
      .offset = offsetof(struct values, grace_seconds)},
     {.name = "kill-after",
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "As of 'genv enforce'",
+     .help = "See 'genv enforce --help'",
      .offset = offsetof(struct values, kill_after_seconds)},
     {.name = NULL},
 };
@@ -65,8 +65,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 const struct command command_enforce_act = {
     .name = "enforce-act",
-    .summary = "Mend what 'genv remote enforce' has found on this machine",
-    .description = "For genv's own use: prints what it did as JSON, an object a line.",
+    .summary = "Act on what 'genv remote enforce' found on this machine",
+    .description = "For genv's own use: prints what it did as JSON, one object per line.",
     .group = GROUP_MACHINE,
     .hidden = true,
     .options = options,

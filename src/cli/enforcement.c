@@ -21,7 +21,7 @@ const struct option enforcement_option_rows[] = {
      .letter = 'i',
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "How long to wait between two looks, by default 10; 0 looks once",
+     .help = "Check every SECONDS; 0 checks once (default: 10)",
      .offset = offsetof(struct enforcement_options, interval_seconds)},
     {.name = "non-env-processes",
      .type = OPTION_FLAG,
@@ -35,7 +35,7 @@ const struct option enforcement_option_rows[] = {
      .group = GROUP_NON_ENV},
     {.name = "env-devices",
      .type = OPTION_FLAG,
-     .help = "Terminate processes of an environment that use a device which is not attached to it (the default)",
+     .help = "Terminate processes that use a device not attached to their environment (the default)",
      .offset = offsetof(struct enforcement_options, env_devices),
      .group = GROUP_DEVICES},
     {.name = "no-env-devices",
@@ -45,8 +45,8 @@ const struct option enforcement_option_rows[] = {
      .group = GROUP_DEVICES},
     {.name = "env-memory",
      .type = OPTION_FLAG,
-     .help = "Where an environment's processes use more of a device than its capacity, terminate them, largest first, "
-             "until it fits (the default)",
+     .help = "Terminate processes of an environment that uses more of a device than its capacity, largest first, until "
+             "the rest fits (the default)",
      .offset = offsetof(struct enforcement_options, env_memory),
      .group = GROUP_MEMORY},
     {.name = "no-env-memory",
@@ -57,52 +57,52 @@ const struct option enforcement_option_rows[] = {
     {.name = "max-devices-per-user",
      .type = OPTION_COUNT,
      .argument = "N",
-     .help = "Detach the newest devices of users who hold more than so many, and terminate what runs there",
+     .help = "Limit each user to N devices: detach their newest ones, and terminate what runs there",
      .offset = offsetof(struct enforcement_options, max_devices)},
     {.name = "max-devices-for-user",
      .type = OPTION_WORDS,
      .argument = "USER=N",
-     .help = "The maximum of these users, such as john=3 paul=2",
+     .help = "Set the limit of these users, such as john=3 paul=2",
      .offset = offsetof(struct enforcement_options, max_devices_for)},
     {.name = "max-memory-per-user",
      .type = OPTION_AMOUNT,
      .argument = "AMOUNT",
-     .help = "The same for the memory of the devices that are held, each by its capacity",
+     .help = "Limit each user to AMOUNT of device memory, counting the capacity of each device",
      .offset = offsetof(struct enforcement_options, max_memory)},
     {.name = "limits",
      .type = OPTION_TEXT,
      .argument = "FILE",
-     .help = "Maxima of users and groups, by default /etc/genv/limits.conf where it exists",
+     .help = "Read limits of users and groups from FILE (default: /etc/genv/limits.conf, if it exists)",
      .offset = offsetof(struct enforcement_options, limits_file)},
     {.name = "dry-run",
      .letter = 'n',
      .type = OPTION_FLAG,
-     .help = "Say what would be done, and do nothing; so does GENV_TERMINATE_PROCESSES=0",
+     .help = "Only print what would be done, as with GENV_TERMINATE_PROCESSES=0",
      .offset = offsetof(struct enforcement_options, dry_run)},
     {.name = "grace",
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "Tell the user on his terminals first, and act if it still holds so much later; by default at once",
+     .help = "Warn users on their terminals, and act SECONDS later if the rule is still broken (default: act at once)",
      .offset = offsetof(struct enforcement_options, grace_seconds)},
     {.name = "kill-after",
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "Kill a process that is still there so long after it was told to terminate; by default 5",
+     .help = "Send SIGKILL to a process that is still there SECONDS after SIGTERM (default: 5)",
      .offset = offsetof(struct enforcement_options, kill_after_seconds)},
     {.name = "log",
      .type = OPTION_TEXT,
      .argument = "FILE",
-     .help = "The journal; by default, for root, enforcement.log in the state directory",
+     .help = "Keep the journal in FILE (default, for root: enforcement.log in the state directory)",
      .offset = offsetof(struct enforcement_options, log)},
     {.name = "history",
      .type = OPTION_FLAG,
-     .help = "Print the journal, and do nothing else",
+     .help = "Print the journal and exit",
      .offset = offsetof(struct enforcement_options, history)},
     {.name = "format",
      .letter = 'f',
      .type = OPTION_CHOICE,
      .argument = "FORMAT",
-     .help = "Print as text (the default) or as json, an object a line",
+     .help = "Print as text, or as json with one object per line (default: text)",
      .offset = offsetof(struct enforcement_options, format),
      .choices = formats},
     {.name = NULL},
@@ -117,7 +117,7 @@ static int parse_user_maximum(const char *word, struct session_maximum *ret_maxi
     int devices, r;
 
     if (!equals || equals == word || (size_t)(equals - word) >= sizeof(maximum.user))
-        return error_set(err, EINVAL, "--max-devices-for-user: '%s' is not USER=N, such as john=3", word);
+        return error_set(err, EINVAL, "--max-devices-for-user: expected USER=N, such as john=3, not '%s'", word);
     memcpy(maximum.user, word, (size_t)(equals - word));
     r = option_parse_value(&count, equals + 1, &devices, err);
     if (r < 0)
@@ -137,8 +137,7 @@ static int parse_words(const struct option_words *words, struct session_maximum 
             return r;
         for (size_t k = 0; k < i; k++) {
             if (strcmp(ret_maxima[i].user, ret_maxima[k].user) == 0)
-                return error_set(err, EINVAL, "--max-devices-for-user: %s has two maxima: give one",
-                                 ret_maxima[i].user);
+                return error_set(err, EINVAL, "--max-devices-for-user: %s is given twice", ret_maxima[i].user);
         }
     }
     return 0;
@@ -240,5 +239,5 @@ int enforcement_print_history(struct cli *cli, const struct enforcement_options 
         return r;
     path = session_journal_path(genv_state_directory(cli->genv), options->log);
     r = path ? journal_read(path, add_history, &history, err) : error_no_memory(err);
-    return r == -ENOENT ? error_set(err, ENOENT, "there is no journal of enforcement yet: %s", path) : r;
+    return r == -ENOENT ? error_set(err, ENOENT, "there is no enforcement journal yet: %s", path) : r;
 }

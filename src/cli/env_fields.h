@@ -13,7 +13,8 @@ void env_add_pids(struct text *cell, const struct genv_env *env);
 extern const char *const env_query_fields[];
 #define ENV_QUERY_CONFIG(bit, member, ...) "config." #member ", "
 #define ENV_QUERY_HELP                                                                                                 \
-    "The fields: hostname, eid, creation, uid, username, " GENV_CONFIG_FIELDS(ENV_QUERY_CONFIG) "pids, kernel_ids"
+    "Print these fields: hostname, eid, creation, uid, username, " GENV_CONFIG_FIELDS(                                 \
+        ENV_QUERY_CONFIG) "pids, kernel_ids"
 
 struct env_query_row {
     const char *hostname;

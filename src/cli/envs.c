@@ -60,16 +60,16 @@ static const struct command *const subcommands[] = {
 };
 
 static const struct example examples[] = {
-    {"genv envs", "Lists the environments of all users."},
-    {"genv envs --format csv --no-header --timestamp", "The same for a script."},
-    {"genv envs query --query eid config.name", "A csv line for each environment, with these fields."},
+    {"genv envs", "List the environments of all users."},
+    {"genv envs --format csv --no-header --timestamp", "Print the same list for a script."},
+    {"genv envs query --query eid config.name", "Print these fields as csv, one line per environment."},
     {NULL, NULL},
 };
 
 const struct command command_envs = {
     .name = "envs",
     .summary = "List the environments of this machine",
-    .description = "Shows identifier, user, name, age and processes of each environment, of all users.",
+    .description = "Shows ID, user, name, age and processes of each environment, for all users.",
     .group = GROUP_MACHINE,
     .options = long_table_option_rows,
     .values_size = sizeof(struct long_table_options),
@@ -80,7 +80,7 @@ const struct command command_envs = {
 
 const struct command command_envs_ps = {
     .name = "envs ps",
-    .summary = "List the environments of this machine, as 'genv envs' does",
+    .summary = "List the environments of this machine, like 'genv envs'",
     .options = long_table_option_rows,
     .values_size = sizeof(struct long_table_options),
     .run = run,
@@ -95,7 +95,7 @@ static const struct option query_options[] = {
     {.name = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Only this environment",
+     .help = "Print only this environment",
      .offset = offsetof(struct query_values, eid)},
     {.name = "query",
      .alias = "queries",
@@ -138,8 +138,8 @@ const struct command command_envs_query = {
     .name = "envs query",
     .summary = "Print fields of the environments as csv",
     .description =
-        "A line for each environment, the fields in the order asked for; lists are separated by blanks inside "
-        "their cell, and what is not configured is an empty cell. The creation is an RFC 3339 time.",
+        "Prints one line per environment, with the fields in the order given. Items of a list are separated by spaces; "
+        "a cell is empty if its field is not configured. The creation time is in RFC 3339 format.",
     .options = query_options,
     .values_size = sizeof(struct query_values),
     .run = run_query,

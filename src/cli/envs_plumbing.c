@@ -20,12 +20,12 @@ enum { MEMBER = 1 };
     {.name = "pid",                                                                                                    \
      .type = OPTION_PID,                                                                                               \
      .argument = "PID",                                                                                                \
-     .help = "The process",                                                                                            \
+     .help = "Use the process with this PID",                                                                          \
      .offset = offsetof(struct member_values, member.pid),                                                             \
      .group = MEMBER,                                                                                                  \
      .required = true},                                                                                                \
     {                                                                                                                  \
-        .name = "kernel-id", .type = OPTION_TEXT, .argument = "ID", .help = "The Jupyter kernel",                      \
+        .name = "kernel-id", .type = OPTION_TEXT, .argument = "ID", .help = "Use the Jupyter kernel with this ID",     \
         .offset = offsetof(struct member_values, member.kernel_id), .group = MEMBER, .required = true                  \
     }
 
@@ -38,18 +38,18 @@ static const struct option activate_options[] = {
     {.name = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "The environment",
+     .help = "Use this environment",
      .offset = offsetof(struct member_values, eid),
      .required = true},
     {.name = "uid",
      .type = OPTION_UID,
      .argument = "UID",
-     .help = "Its user; by default the caller, and another one only for root",
+     .help = "Create it for this user (default: the caller; other users need root)",
      .offset = offsetof(struct member_values, uid)},
     {.name = "username",
      .type = OPTION_TEXT,
      .argument = "NAME",
-     .help = "Accepted for the sake of older callers; the name that the system knows counts",
+     .help = "Ignored; accepted for older callers",
      .offset = offsetof(struct member_values, username)},
     MEMBER_OPTIONS,
     {.name = NULL},
@@ -67,7 +67,7 @@ static int run_activate(struct cli *cli, const struct arguments *arguments, stru
 
 const struct command command_envs_activate = {
     .name = "envs activate",
-    .summary = "Register a process or a Jupyter kernel in an environment, a new one if need be",
+    .summary = "Register a process or a Jupyter kernel in an environment, which is created if needed",
     .options = activate_options,
     .defaults = &member_defaults,
     .values_size = sizeof(member_defaults),
@@ -94,8 +94,9 @@ static int run_deactivate(struct cli *cli, const struct arguments *arguments, st
 
 const struct command command_envs_deactivate = {
     .name = "envs deactivate",
-    .summary = "Take a process or a Jupyter kernel out of its environment",
-    .description = "An environment that nothing is left in ends. Nothing happens to what is in none.",
+    .summary = "Remove a process or a Jupyter kernel from its environment",
+    .description = "An environment ends when nothing is left in it. Does nothing if the process or kernel is not in "
+                   "any environment.",
     .options = member_options,
     .defaults = &member_defaults,
     .values_size = sizeof(member_defaults),
@@ -119,8 +120,8 @@ static int run_find(struct cli *cli, const struct arguments *arguments, struct g
 
 const struct command command_envs_find = {
     .name = "envs find",
-    .summary = "Print the identifiers of the environments that a process or a Jupyter kernel is registered in",
-    .description = "An identifier a line, nothing if there is none.",
+    .summary = "Print the IDs of the environments that a process or a Jupyter kernel is registered in",
+    .description = "Prints one ID per line, and nothing if there is none.",
     .options = member_options,
     .defaults = &member_defaults,
     .values_size = sizeof(member_defaults),
@@ -152,14 +153,14 @@ static const struct option config_options[] = {
     {.name = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "The environment",
+     .help = "Use this environment",
      .offset = offsetof(struct config_values, eid),
      .required = true},
-    VALUE_OPTION("count", GPUS, "N", "With gpus: the number of devices") /* as older callers say */
-    GENV_CONFIG_FIELDS(FIELD_VALUE_OPTION)                               /* a row each */
+    VALUE_OPTION("count", GPUS, "N", "With gpus: set the number of devices") /* as older callers say */
+    GENV_CONFIG_FIELDS(FIELD_VALUE_OPTION)                                   /* a row each */
     {.name = "clear",
      .type = OPTION_FLAG,
-     .help = "Clear the field, or all of them",
+     .help = "Clear FIELD (default: all fields)",
      .offset = offsetof(struct config_values, clear),
      .group = VALUE},
     {.name = NULL},
@@ -176,7 +177,9 @@ static int run_config(struct cli *cli, const struct arguments *arguments, struct
     if (given && given != fields)
         return cli_usage_error(
             cli,
-            error_set(err, EINVAL, "give the field and its own option, such as gpus --count N or name --name NAME"),
+            error_set(
+                err, EINVAL,
+                "the option does not belong to the field: expected a form such as gpus --count N or name --name NAME"),
             err);
     r = cli_open(cli, err);
     if (r == 0 && (given || values->clear))
@@ -191,7 +194,7 @@ static int run_config(struct cli *cli, const struct arguments *arguments, struct
 const struct command command_envs_config = {
     .name = "envs config",
     .summary = "Show or change the configuration of an environment",
-    .description = "Without a value, shows what is configured, as 'genv config' does.",
+    .description = "Without a value, shows the configuration like 'genv config'.",
     .options = config_options,
     .defaults = &config_defaults,
     .values_size = sizeof(config_defaults),

@@ -11,7 +11,7 @@ struct values {
 static const struct option options[] = {
     {.name = "man",
      .type = OPTION_FLAG,
-     .help = "Print the manual page in its source form, for man(1)",
+     .help = "Print the source of the manual page, for man(1)",
      .offset = offsetof(struct values, man)},
     {.name = NULL},
 };
@@ -25,7 +25,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         command = command_find(command, arguments->operands[i]);
         if (!command)
             return cli_usage_error(
-                cli, error_set(err, EINVAL, "there is no command '%s' to help with", arguments->operands[i]), err);
+                cli, error_set(err, EINVAL, "there is no command '%s': see 'genv help'", arguments->operands[i]), err);
     }
     if (values->man)
         man_add_page(&cli->output, command);
@@ -37,14 +37,14 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv help attach", "Says what 'genv attach --help' says."},
-    {"genv help --man envs | man -l -", "Shows a manual page where none is installed."},
+    {"genv help attach", "Show the same help as 'genv attach --help'."},
+    {"genv help --man envs | man -l -", "Show a manual page that is not installed."},
     {NULL, NULL},
 };
 
 const struct command command_help = {
     .name = "help",
-    .summary = "Show help about genv or a command",
+    .summary = "Show help for genv or a command",
     .group = GROUP_ABOUT,
     .options = options,
     .values_size = sizeof(struct values),

@@ -11,7 +11,7 @@ static const struct option options[] = {
     {.name = "quiet",
      .letter = 'q',
      .type = OPTION_FLAG,
-     .help = "Where there is none, say nothing; the exit status tells",
+     .help = "Print no error if there is none; only set the exit status",
      .offset = offsetof(struct values, quiet)},
     {.name = NULL},
 };
@@ -32,16 +32,16 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"mkdir -p .genv", "Makes this directory, and all below it, a project whose configuration can be saved."},
-    {"genv home", "Shows which directory 'genv config --save' and --load use."},
+    {"mkdir -p .genv", "Let this directory, and everything below it, have a saved configuration."},
+    {"genv home", "Show the directory that 'genv config --save' and --load use."},
     {NULL, NULL},
 };
 
 const struct command command_home = {
     .name = "home",
     .summary = "Show the directory of the saved configuration",
-    .description = "It is called .genv and is looked for in the current directory, then in those above it, then in "
-                   "$HOME. One that belongs to somebody else, other than root, is ignored.",
+    .description = "This is a directory .genv in the current directory, one of its parents or $HOME, whichever comes "
+                   "first. One that belongs to another user is ignored, unless that is root.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .values_size = sizeof(struct values),

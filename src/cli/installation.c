@@ -39,7 +39,7 @@ int installation_find(struct installation *ret_installation, struct genv_error *
     ssize_t length = readlink("/proc/self/exe", in->genv, sizeof(in->genv) - 1);
 
     if (length < 0)
-        return error_set_errno(err, errno, "can't tell where genv is installed: /proc/self/exe");
+        return error_set_errno(err, errno, "cannot find out where genv is installed: /proc/self/exe");
     in->genv[length] = '\0';
     strip_deleted(in->genv);
     memcpy(in->root, in->genv, sizeof(in->root));
@@ -55,10 +55,8 @@ int installation_find(struct installation *ret_installation, struct genv_error *
     if (in->root[0] == '\0')
         copy_string(in->root, sizeof(in->root), "/");
     if (trust_is_everybodys(in->root))
-        return error_set(
-            err, EPERM,
-            "anybody can put programs of genv into %s, where this one is: install it in a directory of its "
-            "own",
-            in->root);
+        return error_set(err, EPERM,
+                         "genv is installed in %s, where anyone can write: install it in a directory of its own",
+                         in->root);
     return 0;
 }

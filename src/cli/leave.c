@@ -33,13 +33,14 @@ static void tell_of_heirs(struct cli *cli, const char *eid, const pid_t *heirs)
     add_heirs(&line, heirs, count);
     text_addf(&line, " keep%s environment %s", count == 1 ? "s" : "", eid);
     if (genv_env_get(cli->genv, eid, &env, NULL) == 0 && env->attachment_count) {
-        text_addf(&line, " and GPU%s ", env->attachment_count == 1 ? "" : "s");
+        text_addf(&line, " and device%s ", env->attachment_count == 1 ? "" : "s");
         cli_add_indices(&line, env);
     }
-    text_addf(&line, " until %s: 'kill", count == 1 ? "it ends" : "they end");
+    text_addf(&line, " until %s: to end %s, run 'kill", count == 1 ? "it exits" : "they exit",
+              count == 1 ? "it" : "them");
     for (size_t i = 0; i < count; i++)
         text_addf(&line, " %d", heirs[i]);
-    text_addf(&line, "' ends %s", count == 1 ? "it" : "them");
+    text_add(&line, "'");
     if (!line.failed)
         program_complain(line.data);
 }

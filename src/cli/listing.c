@@ -4,7 +4,7 @@
 void listing_warn_of_reset(struct cli *cli, const struct table_options *options)
 {
     if (options->reset)
-        cli_warn(cli, "--reset does nothing: what has ended holds no device, and nobody ends what others run");
+        cli_warn(cli, "--reset does nothing: an environment that has ended holds no devices");
 }
 
 int listing_take(struct cli *cli, enum genv_depth depth, struct genv_snapshot **ret_snapshot, struct genv_error *err)

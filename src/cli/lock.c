@@ -27,7 +27,7 @@ static const struct option options[] = {
      .letter = 'w',
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "Wait so long at most; fractions are allowed",
+     .help = "Give up after SECONDS, which may be a fraction",
      .offset = offsetof(struct values, seconds),
      .group = EXCLUSIVE},
     {.name = NULL},
@@ -79,8 +79,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv lock python train.py", "Waits for the devices, then trains."},
-    {"genv lock -w 60 python train.py", "Gives up after a minute."},
+    {"genv lock python train.py", "Wait for the devices, then train."},
+    {"genv lock -w 60 python train.py", "Give up after a minute."},
     {NULL, NULL},
 };
 
@@ -88,9 +88,9 @@ const struct command command_lock = {
     .name = "lock",
     .summary = "Run a command with exclusive access to the attached devices",
     .description =
-        "Works like flock(1): waits until no other 'genv lock' holds one of the devices, and runs the command; when it "
-        "ends, others may go on. It needs everybody's cooperation: a program that is started without it is not held "
-        "back. Where no environment is active, or it is detached, the command just runs.",
+        "Works like flock(1): waits until no other 'genv lock' holds any of the devices, then runs the command and "
+        "releases them when it exits. The lock is advisory: programs that are started without 'genv lock' are not held "
+        "back. If no environment is active, or it is detached, the command just runs.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,

@@ -219,5 +219,5 @@ int login_become_shell(const struct login_request *request, struct genv_error *e
     if (r < 0)
         return r;
     execv(shell, (char **)login.words);
-    return error_set_errno(err, errno, "can't start the login shell %s", shell);
+    return error_set_errno(err, errno, "cannot start the login shell %s", shell);
 }

@@ -38,8 +38,8 @@ static int parse_shell(struct cli *cli, const char *text, struct genv_error *err
         span++;
     if (!colon || shell_kind_parse(name, &cli->shell) < 0 || span == ARRAY_SIZE(spans) ||
         option_parse_value(&pid, number, &cli->shell_pid, NULL) < 0)
-        return cli_usage_error(cli, error_set(err, EINVAL, "--shell: '%s' is not KIND:PID of bash, zsh or fish", text),
-                               err);
+        return cli_usage_error(
+            cli, error_set(err, EINVAL, "--shell: expected KIND:PID with KIND bash, zsh or fish, not '%s'", text), err);
     cli->span = (enum shell_span)span;
     cli->in_shell = true;
     return 0;
@@ -82,6 +82,19 @@ static const char *find_misplaced(const struct command *command, const struct co
     return NULL;
 }
 
+/* "option -H goes before 'envs': genv remote -H HOSTS envs", for "-H", "-Hone", "--host" and "--host=one" alike. */
+static int refuse_misplaced(const struct command *command, const char *word, const char *subcommand,
+                            struct genv_error *err)
+{
+    const struct option *option = option_find_word(command->options, word);
+    bool short_form = word[1] != '-' && option->letter == word[1];
+    int length = short_form ? 2 : (int)strcspn(word, "=");
+
+    return error_set(err, EINVAL, "option %.*s goes before '%s': genv %s %.*s%s%s %s", length, word, subcommand,
+                     command->name, length, word, option->argument ? " " : "", option->argument ? option->argument : "",
+                     subcommand);
+}
+
 /* The subcommand that the first of @words names; its options are behind it. */
 static int run_subcommand(struct cli *cli, const struct command *command, const void *above, char **words, int count,
                           struct genv_error *err)
@@ -96,8 +109,7 @@ static int run_subcommand(struct cli *cli, const struct command *command, const 
                     : NULL;
     if (misplaced) {
         cli->command = command;
-        error_set(err, EINVAL, "%s belongs in front of '%s'", misplaced, words[0]);
-        return cli_usage_error(cli, -EINVAL, err);
+        return cli_usage_error(cli, refuse_misplaced(command, misplaced, words[0], err), err);
     }
     return run_command(cli, subcommand, above, words + 1, count - 1, err);
 }
@@ -118,7 +130,7 @@ static int become_program(struct cli *cli, const struct command *command, struct
     execv(path, words);
     if (errno == ENOENT)
         return error_set(err, ENOENT, "'genv %s' is not installed: %s is missing", command->name, path);
-    return error_set_errno(err, errno, "can't execute %s", path);
+    return error_set_errno(err, errno, "cannot execute %s", path);
 }
 
 static int run_command(struct cli *cli, const struct command *command, const void *above, char **words, int count,
@@ -174,7 +186,7 @@ static int decode(struct cli *cli, char **words, struct genv_error *err)
 {
     for (; *words; words++) {
         if (word_decode(*words) < 0)
-            return cli_usage_error(cli, error_set(err, EINVAL, "--encoded: not an encoded word"), err);
+            return cli_usage_error(cli, error_set(err, EINVAL, "--encoded: invalid data"), err);
     }
     return 0;
 }
@@ -226,7 +238,7 @@ static int print(struct cli *cli, struct genv_error *err)
         return 0;
     sigaction(SIGPIPE, &ignore, NULL); /* a closed pipe is an error like others */
     r = file_write(STDOUT_FILENO, text->data, text->length);
-    return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot write to standard output") : 0;
 }
 
 static int finish(struct cli *cli, int result, struct genv_error *err)

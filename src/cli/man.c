@@ -13,14 +13,13 @@ static const struct help_style roff = {.bold = "\\fB", .italic = "\\fI", .plain 
 static const struct {
     const char *status, *meaning;
 } exit_statuses[] = {
-    {"0", "Done."},
-    {"1", "Refused or failed; one line on standard error says what and why."},
-    {"2", "The command line is not understood; one line on standard error says what is accepted."},
+    {"0", "Success."},
+    {"1", "The command was refused or failed; one line on standard error says why."},
+    {"2", "The command line is invalid; one line on standard error says what is accepted."},
 };
 
-static const char own_status[] =
-    "Once the command runs, the exit status is its own: 128+N when signal N ended it, 127 when it can't be found, 126 "
-    "when it can't be executed.";
+static const char own_status[] = "Once the command has started, the exit status is the command's: 128+N if signal N "
+                                 "ended it, 127 if it was not found, 126 if it could not be executed.";
 
 static void add_line(struct text *text, const char *string)
 {
@@ -122,8 +121,8 @@ static void add_tail(struct text *text, const struct command *command)
     add_variables(text, help_variables_set);
     text_add(text, ".SH FILES\n");
     add_item(text, roff.italic, "/var/tmp/genv",
-             "The state, a record for each environment, unless GENV_TMPDIR says otherwise.");
-    add_item(text, roff.italic, ".genv", "The saved configuration of a project, a file for each field.");
+             "The state, with one record per environment; GENV_TMPDIR sets another directory.");
+    add_item(text, roff.italic, ".genv", "The saved configuration of a project, with one file per field.");
 }
 
 static void add_subcommand(struct text *text, const struct command *command)
@@ -172,20 +171,20 @@ static void add_command_page(struct text *text, const struct command *command)
 static void add_main_page(struct text *text)
 {
     static const struct example examples[] = {
-        {"eval \"$(genv shell --init)\"", "Sets up this shell; in fish: genv shell --init fish | source."},
-        {"genv activate --gpus 2", "Reserves two GPUs for this shell."},
-        {"genv run --gpus 1 -- python train.py", "Reserves a GPU for one command."},
+        {"eval \"$(genv shell --init)\"", "Set up this shell; in fish: genv shell --init fish | source."},
+        {"genv activate --gpus 2", "Reserve two devices for this shell."},
+        {"genv run --gpus 1 -- python train.py", "Reserve a device for one command."},
         {NULL, NULL},
     };
 
     add_head(text, NULL, "GPU environments");
     text_add(text, ".SH SYNOPSIS\n\\fBgenv\\fR \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n");
-    add_paragraphs(text,
-                   "genv shares the GPUs of a machine among people and projects without containers, schedulers or "
-                   "root.\n\nA GPU environment is activated in a shell; it is told how many GPUs, and how much of "
-                   "their memory, it needs, and attached. genv finds GPUs that nobody holds, reserves them for as "
-                   "long as the environment lives, and makes the programs that are started there see those GPUs "
-                   "only. An environment lives as long as one of its processes.");
+    add_paragraphs(
+        text,
+        "genv shares the GPUs of a machine among people and projects without containers, schedulers or root.\n\nYou "
+        "activate a GPU environment in a shell, say how many GPUs (devices) and how much of their memory it needs, and "
+        "attach them. genv finds devices that nobody holds, reserves them for as long as the environment lives, and "
+        "shows only them to the programs that you start there. An environment lives as long as one of its processes.");
     text_add(text, ".SH COMMANDS\n");
     for (int group = 0; group < GROUP_COUNT; group++) {
         text_addf(text, ".SS ");

@@ -53,7 +53,7 @@ const struct option remote_table_option_rows[] = {
     TABLE_OPTION_ROWS,
     {.name = "no-summary",
      .type = OPTION_FLAG,
-     .help = "Leave out the line about all hosts together",
+     .help = "Leave out the summary line",
      .offset = offsetof(struct remote_table_options, no_summary)},
     {.name = NULL},
 };
@@ -100,23 +100,23 @@ static const struct command *const subcommands[] = {
 };
 
 static const struct example examples[] = {
-    {"genv remote -H gpu-server-1,gpu-server-2 devices", "How many devices these hosts have, and how many are free."},
+    {"genv remote -H gpu-server-1,gpu-server-2 devices",
+     "Show how many devices these hosts have, and how many are available."},
     {"genv remote --hostfile hostfile.txt activate --gpus 2",
-     "Opens a shell on a host that has two devices free, with these."},
-    {"genv remote run --gpus 1 -- python train.py", "Runs a command on such a host of the host file in force."},
+     "Open a shell with two devices, on a host where they are available."},
+    {"genv remote run --gpus 1 -- python train.py", "Run a command on such a host from the default host file."},
     {NULL, NULL},
 };
 
 const struct command command_remote = {
     .name = "remote",
-    .summary = "Work with the GPUs of many machines",
+    .summary = "Work with the devices of many hosts",
     .description =
         "Hosts are reached with your own ssh and its configuration (keys, ports, jump hosts), and never with a "
-        "password: where 'ssh HOST true' works without one, so does this. Nothing but genv is needed there.\n\n"
-        "A host file has a host a line, as [USER@]HOST, and behind it genv=PATH if genv is not in the PATH of commands "
-        "that ssh runs; '#' begins a comment. A host that is named twice counts once.\n\n"
-        "A host that fails is reported on standard error, and the others are served. Options stand in front of the "
-        "command.",
+        "password: if 'ssh HOST true' works without one, so does this. The hosts need nothing but genv.\n\nA host file "
+        "has one host per line, as [USER@]HOST, followed by genv=PATH if genv is not in the PATH of commands that ssh "
+        "runs; '#' starts a comment. A host that is listed twice counts once.\n\nA host that fails is reported on "
+        "standard error, and the command continues with the others. Options go before the command.",
     .group = GROUP_MACHINES,
     .options = remote_option_rows,
     .defaults = &remote_defaults,

@@ -29,8 +29,7 @@ static const char *const policies[] = {[PACK] = "pack", [SPREAD] = "spread", NUL
     SAVED_OPTIONS,                                                                                                     \
     {                                                                                                                  \
         .name = "host-policy", .type = OPTION_CHOICE, .argument = "POLICY",                                            \
-        .help = "Of the hosts that have enough, take the one with the least (pack, the default) or the most (spread) " \
-                "devices left over",                                                                                   \
+        .help = "Choose the host with the fewest (pack, the default) or the most (spread) devices left afterwards",    \
         .offset = offsetof(struct values, policy), .choices = policies                                                 \
     }
 
@@ -38,7 +37,7 @@ static const struct option activate_options[] = {
     REQUEST_ROWS,
     {.name = "no-prompt",
      .type = OPTION_FLAG,
-     .help = "Leave the prompt as it is, without \"(genv)\"",
+     .help = "Do not add \"(genv)\" to the prompt",
      .offset = offsetof(struct values, no_prompt)},
     {.name = NULL},
 };
@@ -47,12 +46,12 @@ static const struct option run_options[] = {
     REQUEST_ROWS,
     {.name = "tty",
      .type = OPTION_FLAG,
-     .help = "Run the command on a terminal, as is done when all standard streams here are one",
+     .help = "Run the command on a terminal (the default if all standard streams are a terminal)",
      .offset = offsetof(struct values, terminal),
      .group = 1},
     {.name = "no-tty",
      .type = OPTION_FLAG,
-     .help = "Run it without one",
+     .help = "Run it without a terminal",
      .offset = offsetof(struct values, no_terminal),
      .group = 1},
     {.name = NULL},
@@ -112,8 +111,7 @@ static int run_activate(struct cli *cli, const struct arguments *arguments, stru
 
     if (!isatty(STDIN_FILENO))
         return error_set(err, ENOTTY,
-                         "'genv remote activate' opens a shell, which needs a terminal: use 'genv remote "
-                         "run' for one command");
+                         "'genv remote activate' needs a terminal: to run a single command, use 'genv remote run'");
     return run(cli, arguments, &request, err);
 }
 
@@ -130,18 +128,20 @@ static int run_run(struct cli *cli, const struct arguments *arguments, struct ge
 }
 
 static const struct example activate_examples[] = {
-    {"genv remote --hostfile hostfile.txt activate --gpus 2", "A shell with two devices, wherever they are free."},
-    {"genv remote activate --gpus 1 --gpu-memory 8g --host-policy spread", "A part of a device, on the emptiest host."},
+    {"genv remote --hostfile hostfile.txt activate --gpus 2",
+     "Open a shell with two devices, wherever they are available."},
+    {"genv remote activate --gpus 1 --gpu-memory 8g --host-policy spread",
+     "Reserve part of a device, on the emptiest host."},
     {NULL, NULL},
 };
 
 const struct command command_remote_activate = {
     .name = "remote activate",
-    .summary = "Open a shell in an environment on a host with enough available",
+    .summary = "Open a shell on a host that has the requested devices available",
     .description =
-        "Finds a host that has the devices, and the memory on each, available, reserves them there, and opens your "
-        "login shell in that environment; where somebody else was faster, the next host is asked. The environment ends "
-        "with the connection, unless the shell has left something running that outlives it (nohup).",
+        "Finds a host where the devices, and the memory on each, are available, reserves them there, and opens your "
+        "login shell in that environment; if someone else was faster, it tries the next host. The environment ends "
+        "with the connection, unless the shell left programs running that outlive it (nohup).",
     .options = activate_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
@@ -150,18 +150,18 @@ const struct command command_remote_activate = {
 };
 
 static const struct example run_examples[] = {
-    {"genv remote run --gpus 1 -- python train.py", "Trains on whichever host has a device free."},
-    {"genv remote run --gpus 1 -- sh -c 'nvidia-smi | wc -l'", "Arguments arrive exactly as they are typed."},
+    {"genv remote run --gpus 1 -- python train.py", "Train on any host with an available device."},
+    {"genv remote run --gpus 1 -- sh -c 'nvidia-smi | wc -l'", "Arguments arrive exactly as you type them."},
     {NULL, NULL},
 };
 
 const struct command command_remote_run = {
     .name = "remote run",
-    .summary = "Run a command in an environment on a host with enough available",
-    .description =
-        "As 'genv remote activate', for one command in your home directory there. Its arguments arrive as they are; "
-        "standard input, output and error and the exit status are the command's. It ends with the connection. 255 is "
-        "the status of a connection that was lost. The configuration that is saved here is loaded.",
+    .summary = "Run a command on a host that has the requested devices available",
+    .description = "Like 'genv remote activate', but runs one command in your home directory there. Its arguments "
+                   "arrive unchanged; its standard input, output and error are connected to yours, and its exit status "
+                   "is returned. The command ends with the connection; if the connection is lost, the exit status is "
+                   "255. The configuration saved on this machine is loaded.",
     .options = run_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),

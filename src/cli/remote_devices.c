@@ -66,6 +66,6 @@ static int run_snapshot(struct cli *cli, const struct arguments *arguments, stru
 const struct command command_remote_snapshot = {
     .name = "remote snapshot",
     .summary = "Print the state of all hosts as JSON",
-    .description = "An array with what 'genv snapshot' prints on each host, and the host's name here as \"host\".",
+    .description = "Prints an array with the output of 'genv snapshot' on each host, with the host's name as \"host\".",
     .run = run_snapshot,
 };

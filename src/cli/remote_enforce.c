@@ -36,18 +36,17 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv remote -l root enforce --max-devices-per-user 4", "No more than four devices each, on all hosts together."},
+    {"genv remote -l root enforce --max-devices-per-user 4", "Limit each user to four devices on all hosts together."},
     {NULL, NULL},
 };
 
 const struct command command_remote_enforce = {
     .name = "remote enforce",
-    .summary = "Terminate what breaks the rules of sharing, on all hosts",
-    .description =
-        "As 'genv enforce', which see: a user's maximum counts over all hosts together; the limits file, and who is in "
-        "which group, are those of this machine. Each host looks again for itself, just before it acts. To mend what "
-        "others do there takes root (-l root). A host that does not answer "
-        "is named, and the others are served.",
+    .summary = "Enforce the rules of sharing on all hosts",
+    .description = "Works like 'genv enforce' (see 'genv enforce --help'). A user's limit counts over all hosts "
+                   "together; the limits file and group membership are those of this machine. Each host checks again "
+                   "just before it acts. Acting on other users' processes needs root there (-l root). A host that does "
+                   "not respond is reported, and the command continues with the others.",
     .options = enforcement_option_rows,
     .defaults = &enforcement_defaults,
     .values_size = sizeof(struct enforcement_options),

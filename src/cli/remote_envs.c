@@ -48,7 +48,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 const struct command command_remote_envs = {
     .name = "remote envs",
     .summary = "List the environments of the hosts",
-    .description = "Shows host, identifier, user, name and age of each environment, of all users.",
+    .description = "Shows host, ID, user, name and age of each environment, for all users.",
     .options = remote_table_option_rows,
     .values_size = sizeof(struct remote_table_options),
     .run = run,
@@ -63,7 +63,7 @@ static const struct option query_options[] = {
     {.name = "name",
      .type = OPTION_NAME,
      .argument = "NAME",
-     .help = "Only environments of this name",
+     .help = "Print only environments with this name",
      .offset = offsetof(struct query_values, name)},
     {.name = "query",
      .alias = "queries",
@@ -99,8 +99,8 @@ static int run_query(struct cli *cli, const struct arguments *arguments, struct 
 const struct command command_remote_query = {
     .name = "remote query",
     .summary = "Print fields of the hosts' environments as csv",
-    .description = "A line for each environment, the fields in the order asked for, as 'genv envs query' prints them; "
-                   "hostname is the host's name here.",
+    .description =
+        "Prints one line per environment like 'genv envs query'; hostname is the host's name in the host list.",
     .options = query_options,
     .values_size = sizeof(struct query_values),
     .run = run_query,

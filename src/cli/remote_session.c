@@ -23,16 +23,16 @@ static const struct option options[] = {
     {.name = "nonce",
      .type = OPTION_TEXT,
      .argument = "WORD",
-     .help = "What the caller knows our answer by",
+     .help = "Mark the answer with this word",
      .offset = offsetof(struct values, nonce),
      .required = true},
     {.name = "shell",
      .type = OPTION_FLAG,
-     .help = "Start the user's login shell, set up for genv",
+     .help = "Start the user's login shell, with genv set up in it",
      .offset = offsetof(struct values, shell)},
     {.name = "no-prompt",
      .type = OPTION_FLAG,
-     .help = "Leave its prompt as it is, without \"(genv)\"",
+     .help = "Do not add \"(genv)\" to its prompt",
      .offset = offsetof(struct values, no_prompt)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     {.name = NULL},
@@ -119,6 +119,20 @@ struct ending {
     pid_t child;
 };
 
+/* A shell hands over by itself when it ends. But a terminal that goes away shows it the end of its input, too: where that
+ * came first, SIGHUP would end it in the midst of handing over. */
+static void hand_over(void *data)
+{
+    const struct ending *ending = data;
+    const struct genv_member shell = {.pid = ending->child};
+    cleanup_free char **eids = NULL;
+
+    if (cli_open(ending->cli, NULL) < 0 || genv_find(ending->cli->genv, &shell, &eids, NULL) < 0)
+        return;
+    for (char **eid = eids; *eid; eid++)
+        genv_hand_over(ending->cli->genv, *eid, shell.pid, NULL, NULL);
+}
+
 /* What the child is registered in ends now, whether or not it has obeyed. */
 static void end(void *data)
 {
@@ -139,7 +153,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     int r;
 
     if (values->shell == (arguments->operand_count > 0))
-        return cli_usage_error(cli, error_set(err, EINVAL, "give a command, or --shell"), err);
+        return cli_usage_error(cli, error_set(err, EINVAL, "missing argument: COMMAND, or --shell"), err);
     r = supervise_fork(&supervision, err);
     if (r < 0) {
         announce(values->nonce, r, err);
@@ -152,14 +166,14 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return begin(cli, values, arguments->operands, &origin, err);
     ending.child = supervision.child;
     supervision.shell = values->shell;
-    return supervise_wait(&supervision, end, &ending);
+    return supervise_wait(&supervision, &(struct supervise_actions){hand_over, end, &ending});
 }
 
 const struct command command_remote_session = {
     .name = "remote-session",
     .summary = "Run the shell or the command of 'genv remote' on this host",
-    .description = "For 'genv remote activate' and 'genv remote run' of another host. The environment lives no longer "
-                   "than the connection, unless a shell has left something running there.",
+    .description = "For 'genv remote activate' and 'genv remote run' on another host. The environment ends with the "
+                   "connection, unless a shell left programs running.",
     .group = GROUP_PROGRAMS,
     .hidden = true,
     .options = options,

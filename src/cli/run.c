@@ -57,19 +57,18 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv run --gpus 1 -- python train.py", "Trains on a GPU that is nobody else's meanwhile."},
-    {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Shares two GPUs."},
+    {"genv run --gpus 1 -- python train.py", "Train on a device that nobody else holds."},
+    {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Share two devices."},
     {NULL, NULL},
 };
 
 const struct command command_run = {
     .name = "run",
     .summary = "Run a command in an environment of its own",
-    .description =
-        "Needs no set-up of the shell: the environment is made, the devices are attached, the command runs, "
-        "and when it ends, in whatever way, everything is free again. If the devices can't be had, the "
-        "command is not started. The saved configuration (see 'genv home') is loaded, and options win over it, field "
-        "by field; without a number of devices it has none.",
+    .description = "Needs no setup in the shell: genv creates an environment, attaches the devices, runs the command, "
+                   "and releases everything when the command ends in any way. If the devices are not available, the "
+                   "command is not started. The saved configuration (see 'genv home') is loaded; options override it "
+                   "field by field. Without a device count, the command has no devices.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,

@@ -36,7 +36,7 @@ int saved_load(struct cli *cli, const struct genv_config *given, struct genv_con
     if (r < 0 && r != -ENOENT) /* most projects have none */
         return r;
     if (r == 0 && genv_home_load(home, &config, &saved, &reason) < 0)
-        return error_set(err, reason.code, "%s: correct it, or go without with --no-load", reason.message);
+        return error_set(err, reason.code, "%s: fix it, or use --no-load", reason.message);
     loaded = saved & ~genv_config_given(given);
     genv_config_copy(&config, given, genv_config_given(given));
     if (loaded)

@@ -15,12 +15,12 @@ enum { EXCLUSIVE = 1 };
 static const struct option options[] = {
     {.name = "init",
      .type = OPTION_FLAG,
-     .help = "Print the code that sets up the shell, by default the one that calls",
+     .help = "Print code that sets up the shell (default: the calling shell)",
      .offset = offsetof(struct values, init),
      .group = EXCLUSIVE},
     {.name = "deinit",
      .type = OPTION_FLAG,
-     .help = "Undo it",
+     .help = "Print code that undoes it",
      .offset = offsetof(struct values, deinit),
      .group = EXCLUSIVE},
     {.name = NULL},
@@ -41,7 +41,7 @@ static int find_kind(const struct cli *cli, const char *name, enum shell_kind *r
     }
     r = shell_kind_of_caller(ret_kind);
     if (r < 0)
-        return error_set(err, EINVAL, "can't tell which shell this is: name it, as in 'genv shell --init bash'");
+        return error_set(err, EINVAL, "cannot tell which shell this is: name it, as in 'genv shell --init bash'");
     return 0;
 }
 
@@ -82,7 +82,11 @@ static int add_direnv(struct cli *cli, bool undo, struct genv_error *err)
     int r = installation_find(&installation, err);
 
     if (undo)
-        return cli_usage_error(cli, error_set(err, EINVAL, "remove the file in ~/.config/direnv/lib instead"), err);
+        return cli_usage_error(
+            cli,
+            error_set(err, EINVAL,
+                      "cannot undo 'genv shell --init direnv': remove the file in ~/.config/direnv/lib instead"),
+            err);
     if (r == 0)
         shell_add_direnv(&cli->output, installation.genv);
     return r;
@@ -93,13 +97,14 @@ static int add_advice(struct cli *cli, struct genv_error *err)
     enum shell_kind kind;
 
     if (cli->in_shell) {
-        text_addf(&cli->output, "This shell (%s) is set up.\n", shell_kind_name(cli->shell));
+        text_addf(&cli->output, "genv is set up in this shell (%s).\n", shell_kind_name(cli->shell));
         return 0;
     }
     if (shell_kind_of_caller(&kind) < 0)
-        return error_set(err, EINVAL, "this is none of the shells that genv can set up: bash, zsh and fish");
+        return error_set(err, EINVAL, "genv cannot be set up in this shell: use bash, zsh or fish");
     text_addf(&cli->output,
-              "This shell (%s) is not set up. Set it up with\n\n    %s\n\nand add that line to %s for those to come.\n",
+              "genv is not set up in this shell (%s). To set it up, run\n\n    %s\n\nand add that line to %s for new "
+              "shells.\n",
               shell_kind_name(kind), cli_setup_line(kind), cli_setup_file(kind));
     return 0;
 }
@@ -110,7 +115,8 @@ static int run_shell(struct cli *cli, const struct arguments *arguments, struct 
     const char *name = arguments->operand_count ? arguments->operands[0] : NULL;
 
     if (name && !values->init && !values->deinit)
-        return cli_usage_error(cli, error_set(err, EINVAL, "give --init %s or --deinit %s", name, name), err);
+        return cli_usage_error(cli, error_set(err, EINVAL, "missing option: --init %s or --deinit %s", name, name),
+                               err);
     if (name && strcmp(name, "direnv") == 0)
         return add_direnv(cli, values->deinit, err);
     if (values->init)
@@ -119,20 +125,20 @@ static int run_shell(struct cli *cli, const struct arguments *arguments, struct 
 }
 
 static const struct example shell_examples[] = {
-    {"eval \"$(genv shell --init)\"", "Sets up this bash or zsh."},
-    {"genv shell --init fish | source", "Sets up this fish."},
+    {"eval \"$(genv shell --init)\"", "Set up this bash or zsh."},
+    {"genv shell --init fish | source", "Set up this fish."},
     {"genv shell --init direnv >~/.config/direnv/lib/genv.sh",
-     "Lets a project's .envrc say 'use genv --gpus 1': whoever is in its directory has that environment."},
-    {"genv shell", "Says whether this shell is set up."},
+     "Allow 'use genv --gpus 1' in a project's .envrc: a shell in that directory is in that environment."},
+    {"genv shell", "Show whether genv is set up in this shell."},
     {NULL, NULL},
 };
 
 const struct command command_shell = {
     .name = "shell",
-    .summary = "Set up the shell, so that environments can be activated in it",
-    .description = "Prints code for the shell to evaluate: a function genv, for the commands that change the shell "
-                   "itself, and the completions. Add the line to the file that the shell reads at its start: "
-                   "~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish.",
+    .summary = "Set up the shell for environments",
+    .description =
+        "Prints code for the shell to evaluate: a function genv, for the commands that change the shell itself, and "
+        "completions. Add the line to the shell's startup file: ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish.",
     .group = GROUP_SETUP,
     .options = options,
     .values_size = sizeof(struct values),
@@ -158,14 +164,14 @@ static int run_init(struct cli *cli, const struct arguments *arguments, struct g
 static const char *const init_choices[] = {"-", NULL};
 
 static const struct example init_examples[] = {
-    {"eval \"$(genv init -)\"", "Sets up this shell, as \"genv shell --init\" does."},
+    {"eval \"$(genv init -)\"", "Set up this shell, like \"genv shell --init\"."},
     {NULL, NULL},
 };
 
 const struct command command_init = {
     .name = "init",
     .summary = "Set up the shell: the older form of 'genv shell --init'",
-    .description = "With -, prints the code that sets up the shell; without it, says how to.",
+    .description = "With -, prints code that sets up the shell; without it, says how to set it up.",
     .group = GROUP_SETUP,
     .operands = {.synopsis = "[- [bash|zsh|fish]]", .kind = OPERAND_CHOICE, .max = 2, .choices = init_choices},
     .examples = init_examples,

@@ -157,9 +157,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (cli_current_eid() && cli_current_env(cli, &env, NULL) == 0)
         return 0; /* whoever has activated it goes on with it */
     if (!holder)
-        return error_set(err, EPERM,
-                         "cannot tell which shell direnv runs this for, and so which one is to hold the environment: "
-                         "use 'genv activate' there");
+        return error_set(err, EPERM, "cannot tell which shell direnv runs this for: use 'genv activate' in that shell");
     r = reserve(cli, arguments->values, direnv, holder, &env, err);
     if (r == 0)
         r = genv_variables(env, false, &variables, err);
@@ -170,8 +168,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 const struct command command_shell_direnv = {
     .name = "shell-direnv",
-    .summary = "Reserve for the shell that direnv works for",
-    .description = "For 'use genv' in .envrc, which is defined by the code of 'genv shell --init direnv'.",
+    .summary = "Create an environment for the shell that direnv runs for",
+    .description = "For 'use genv' in .envrc, which 'genv shell --init direnv' defines.",
     .group = GROUP_SETUP,
     .hidden = true,
     .options = options,

@@ -39,7 +39,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r == -ENOENT || r == -EPERM || r == -EINVAL || r == -ENOTSUP || r == -ELOOP) {
         cleanup_text struct text line = TEXT_INIT;
 
-        text_addf(&line, "%s: this shell has left it", err->message);
+        text_addf(&line, "%s: leaving it", err->message);
         if (!line.failed)
             program_complain(line.data);
         shell_add_leave(&cli->code, cli->shell);
@@ -50,7 +50,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 const struct command command_shell_update = {
     .name = "shell-update",
-    .summary = "Bring a shell up to date before its prompt",
+    .summary = "Update the variables of a shell before its prompt",
     .description = "For the code of 'genv shell --init'.",
     .group = GROUP_SETUP,
     .hidden = true,

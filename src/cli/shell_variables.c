@@ -46,8 +46,8 @@ static void respect_choice(const struct genv_env *env, const char *given, struct
     if (!is_choice(env, value)) {
         cleanup_text struct text line = TEXT_INIT;
 
-        text_addf(&line, DEVICES_VARIABLE "=%s is not what environment %s is attached to: it is %s again", value,
-                  env->eid, devices);
+        text_addf(&line, DEVICES_VARIABLE "=%s names devices that are not attached to environment %s: setting it to %s",
+                  value, env->eid, devices);
         if (!line.failed) {
             utf8_make_printable(line.data);
             program_complain(line.data);

@@ -11,15 +11,15 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv snapshot | jq '.devices[].used_memory'", "The memory that is used of each device, in bytes."},
+    {"genv snapshot | jq '.devices[].used_memory'", "Print the used memory of each device, in bytes."},
     {NULL, NULL},
 };
 
 const struct command command_snapshot = {
     .name = "snapshot",
     .summary = "Print the state of this machine as JSON",
-    .description = "Devices with their live figures and attachments, environments, and the processes that use devices. "
-                   "Memory is in bytes, times are as in RFC 3339, and what is unknown is null.",
+    .description = "Includes devices with their current figures and attachments, environments, and the processes that "
+                   "use devices. Memory is in bytes, times are in RFC 3339 format, and unknown values are null.",
     .group = GROUP_MACHINE,
     .examples = examples,
     .run = run,
@@ -27,7 +27,7 @@ const struct command command_snapshot = {
 
 static const struct command command_usage_snapshot = {
     .name = "usage snapshot",
-    .summary = "Print the state of this machine as JSON, as 'genv snapshot' does",
+    .summary = "Print the state of this machine as JSON, like 'genv snapshot'",
     .run = run,
 };
 

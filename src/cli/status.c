@@ -49,17 +49,15 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv status", "Shows the identifier, the attached devices and the configuration."},
+    {"genv status", "Show the ID, the attached devices and the configuration."},
     {NULL, NULL},
 };
 
 const struct command command_status = {
     .name = "status",
     .summary = "Show the environment of this shell",
-    .description =
-        "Shows its identifier, the devices that it is attached to and its configuration, and brings the "
-        "variables of this shell up to date, for the case that another shell changed something. A device that "
-        "somebody has attached beyond what it has (-o) is named.",
+    .description = "Shows its ID, attached devices and configuration, and updates the variables of this shell in case "
+                   "another shell changed something. Devices that are over-subscribed (-o) are listed in a warning.",
     .group = GROUP_ENVIRONMENT,
     .examples = examples,
     .run = run,

@@ -31,7 +31,7 @@ const struct option long_table_option_rows[] = {
     {.name = "long",
      .letter = 'l',
      .type = OPTION_FLAG,
-     .help = "Show more columns in a table for people, as is done on a wide terminal",
+     .help = "Show more columns in the table (the default on a wide terminal)",
      .offset = offsetof(struct long_table_options, more)},
     OLDER_ROWS,
     {.name = NULL},

@@ -26,16 +26,16 @@ struct table_options {
      .letter = 'f',                                                                                                    \
      .type = OPTION_CHOICE,                                                                                            \
      .argument = "FORMAT",                                                                                             \
-     .help = "Print as tui (a table for people, the default), csv or json",                                            \
+     .help = "Print as tui (a table), csv or json (default: tui)",                                                     \
      .offset = offsetof(struct table_options, format),                                                                 \
      .choices = table_formats},                                                                                        \
         {.name = "no-header",                                                                                          \
          .type = OPTION_FLAG,                                                                                          \
-         .help = "Leave out the line of titles",                                                                       \
+         .help = "Leave out the header line",                                                                          \
          .offset = offsetof(struct table_options, no_header)},                                                         \
     {                                                                                                                  \
         .name = "timestamp", .type = OPTION_FLAG,                                                                      \
-        .help = "Show points in time, DD/MM/YYYY HH:MM:SS, instead of how long ago",                                   \
+        .help = "Show times as DD/MM/YYYY HH:MM:SS instead of relative ones",                                          \
         .offset = offsetof(struct table_options, timestamp)                                                            \
     }
 

@@ -10,8 +10,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv version", "Prints the bare number, for scripts."},
-    {"genv --version", "Prints the name in front of it; so does -V."},
+    {"genv version", "Print the bare number, for scripts."},
+    {"genv --version", "Print the name and the number; -V does the same."},
     {NULL, NULL},
 };
 

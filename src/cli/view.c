@@ -37,29 +37,27 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r == 0)
         r = view_use(installation.view, err);
     if (r < 0)
-        return error_prefix(err, r, "there is no view here, and without it the command would see all GPUs");
+        return error_prefix(err, r, "the view is not available, and without it the command would see all devices");
     r = name_by_uuid(cli, err);
     return r < 0 ? r : cli_execute(cli, arguments->operands, err);
 }
 
 static const struct example examples[] = {
-    {"genv view -- nvtop", "Watches the GPUs of this environment."},
-    {"genv view -- python -m gpustat", "Works for whatever asks NVIDIA's management library."},
+    {"genv view -- nvtop", "Watch the devices of this environment."},
+    {"genv view -- python -m gpustat", "Works for any program that uses NVIDIA's management library."},
     {NULL, NULL},
 };
 
 const struct command command_view = {
     .name = "view",
-    .summary = "Run a command that sees the GPUs of this environment only",
+    .summary = "Run a command that sees only the devices of this environment",
     .description =
-        "For programs that learn about GPUs from NVIDIA's management library (NVML), such as nvtop, gpustat and "
-        "nvitop: "
-        "they see the devices of the environment, its processes, the memory that these use, and the environment's "
-        "capacity as the total. In an environment nvidia-smi does so by itself. Where no environment is active, the "
-        "command just runs. It is done with LD_LIBRARY_PATH, which programs with rights of their own (set-uid) "
-        "disregard. CUDA_VISIBLE_DEVICES names devices by UUID where one's index is not below their number, which "
-        "PyTorch would not find by it; GENV_VISIBLE_DEVICES=index leaves the indices to programs that take nothing "
-        "else.",
+        "For programs that use NVIDIA's management library (NVML), such as nvtop, gpustat and nvitop: they see the "
+        "environment's devices, its processes, the memory that these use, and the environment's capacity as the total. "
+        "nvidia-smi does so in an environment without this command. If no environment is active, the command just "
+        "runs. The view works through LD_LIBRARY_PATH, which set-uid programs ignore. CUDA_VISIBLE_DEVICES has UUIDs "
+        "if an index is not below the number of devices, because PyTorch would not find that device by its index; "
+        "GENV_VISIBLE_DEVICES=index keeps the indices for programs that accept nothing else.",
     .group = GROUP_PROGRAMS,
     .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .examples = examples,

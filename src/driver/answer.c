@@ -70,8 +70,7 @@ static int take_gaps(struct driver *driver, const struct genv_device *device, st
     if (!driver->ops->knows_processes || driver->ops->knows_processes(driver, device))
         return 0;
     error_set(&reason, EOPNOTSUPP,
-              "the driver tells of no processes on device %u, as in WSL2: who uses it, and how much, cannot be known, "
-              "shown or enforced",
+              "the driver does not report processes on device %u (as in WSL2): who uses it cannot be shown or enforced",
               device->index);
     return complain(answer, &reason);
 }
@@ -91,7 +90,7 @@ static int take_device(struct driver *driver, unsigned what, struct genv_device 
     r = driver->ops->add_processes(driver, device, &answer->processes, &answer->process_count, &reason);
     if (r == 0 || r == -ENOMEM)
         return r;
-    error_prefix(&reason, r, "the processes on device %u are unknown", device->index);
+    error_prefix(&reason, r, "cannot list the processes on device %u", device->index);
     return complain(answer, &reason);
 }
 
@@ -247,7 +246,7 @@ int answer_decode(const char *bytes, size_t length, struct driver_answer *ret_an
     if (length >= sizeof(head.layout) && head.layout != LAYOUT)
         return error_set(err, ESTALE, "genv was upgraded: restart this program");
     if (length < sizeof(head) || head.length != length || head.result < -ERRNO_MAX)
-        return error_set(err, EIO, "the driver ended the process that asked it");
+        return error_set(err, EIO, "the driver worker died: see dmesg, and try again");
     if (head.result < 0) {
         end_text(head.err.message, sizeof(head.err.message));
         head.err.code = -head.result;
@@ -256,7 +255,7 @@ int answer_decode(const char *bytes, size_t length, struct driver_answer *ret_an
         return head.result;
     }
     if (read_arrays(&head, bytes + sizeof(head), length - sizeof(head), &answer) < 0)
-        return error_set(err, EIO, "the process that asked the driver answered with nonsense");
+        return error_set(err, EIO, "unexpected output from the driver worker: install genv again");
     *ret_answer = answer;
     answer = (struct driver_answer){.parts = NULL};
     return 0;

@@ -76,17 +76,17 @@ static int open_program(struct driver_gate *gate, struct genv_error *err)
         return 0;
     r = find_own_file(root);
     if (r < 0)
-        return error_set(err, EIO, "cannot tell where genv is installed: /proc/self/maps: %s", strerror(-r));
+        return error_set(err, EIO, "cannot find out where genv is installed: /proc/self/maps: %s", strerror(-r));
     cut_to_root(root);
     if (trust_is_everybodys(root))
-        return error_set(err, EIO,
-                         "the driver is not asked by a program in %s, where anybody may have put it: install genv in a "
-                         "directory of its own",
-                         root);
+        return error_set(
+            err, EIO,
+            "cannot run the driver worker from %s, where anyone can write: install genv in a directory of its own",
+            root);
     snprintf(path, sizeof(path), "%s/" PROGRAM, root);
     fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return error_set(err, EIO, "the program that asks the driver, %s, is missing: install genv again", path);
+        return error_set(err, EIO, "the driver worker %s is missing: install genv again", path);
     gate->program = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
     return gate->program < 0 ? error_set(err, EIO, "cannot open %s: %s", path, strerror(errno)) : 0;
 }
@@ -143,7 +143,7 @@ static int start(const struct driver_gate *gate, unsigned what, int timeout_ms, 
         return 0;
     cleanup_closep(&answer[0]);
     cleanup_closep(&life[0]);
-    return error_set(err, EIO, "cannot start the process that asks the driver: %s", strerror(error));
+    return error_set(err, EIO, "cannot start the driver worker: %s", strerror(error));
 }
 
 /* Reads on until the message is whole or ends. */
@@ -229,11 +229,11 @@ static int explain(int r, int timeout_ms, struct genv_error *err)
     if (r == -ENOMEM)
         return error_no_memory(err);
     if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT,
-                         "the driver did not answer within %g second%s: dmesg may say why, and GENV_DRIVER_TIMEOUT=N "
-                         "waits N seconds",
-                         timeout_ms / 1e3, timeout_ms == 1000 ? "" : "s");
-    return error_set(err, -r, r == -ECANCELED ? "interrupted while the driver was asked" : "cannot ask the driver");
+        return error_set(
+            err, ETIMEDOUT,
+            "the driver did not respond within %g second%s: see dmesg, or set GENV_DRIVER_TIMEOUT to wait longer",
+            timeout_ms / 1e3, timeout_ms == 1000 ? "" : "s");
+    return error_set(err, -r, r == -ECANCELED ? "interrupted while waiting for the driver" : "cannot query the driver");
 }
 
 static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, struct driver_answer *ret_answer,
@@ -245,7 +245,7 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
     int r;
 
     if (still_hangs(gate))
-        return error_set(err, ETIMEDOUT, "the driver hangs, and so does the process that asked it: dmesg may say why");
+        return error_set(err, ETIMEDOUT, "the driver hangs, and so does the driver worker: see dmesg");
     if (timeout_ms <= gate->silence.limit_ms && clock_monotonic_ms() < gate->silence.until_ms)
         return explain(-ETIMEDOUT, gate->silence.limit_ms, err);
     r = open_program(gate, err);

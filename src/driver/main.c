@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 
     if (argc != 3 || text_to_u64(argv[1], UINT_MAX, &what) < 0 ||
         text_to_u64(argv[2], INT_MAX - SLACK_MS, &timeout_ms) < 0 || isatty(STDOUT_FILENO)) {
-        fputs("genv: genv-driver is part of genv: run 'genv devices'\n", stderr);
+        fputs("genv: genv-driver is an internal program: run 'genv devices'\n", stderr);
         return 2;
     }
     detach();
@@ -123,6 +123,6 @@ int main(int argc, char **argv)
     if (worker > 0)
         supervise(worker, (int)timeout_ms + SLACK_MS);
     else
-        tell(error_set(&err, EIO, "cannot start the process that asks the driver: %s", strerror(errno)), &err, NULL);
+        tell(error_set(&err, EIO, "cannot start the driver worker: %s", strerror(errno)), &err, NULL);
     _exit(EXIT_SUCCESS);
 }

@@ -19,11 +19,11 @@ const struct driver_words nvidia_words = {
     .order_variable = "CUDA_DEVICE_ORDER",
     .order = "PCI_BUS_ID",
     .remedies = {[GENV_DEVICE_OK] = "",
-                 [GENV_DEVICE_LOST] = "reset it (nvidia-smi --gpu-reset -i N) or reboot; dmesg says why",
+                 [GENV_DEVICE_LOST] = "reset it (nvidia-smi --gpu-reset -i N) or reboot; dmesg may say why",
                  [GENV_DEVICE_FORBIDDEN] = "ask for read and write permission on /dev/nvidia* (in WSL2: /dev/dxg)",
-                 [GENV_DEVICE_FAILED] = "see what nvidia-smi and dmesg say"},
-    .no_device = "see whether nvidia-smi -L lists any",
-    .divided = "nvidia-smi -mig 0 turns MIG off",
+                 [GENV_DEVICE_FAILED] = "see the output of nvidia-smi and dmesg"},
+    .no_device = "check whether nvidia-smi -L lists any",
+    .divided = "turn MIG off with nvidia-smi -mig 0",
 };
 
 /* Adds up the names of the folders in @name, and of those in them down to @depth: the order says nothing. */

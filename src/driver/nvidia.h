@@ -20,7 +20,7 @@ bool nvidia_is_counted_otherwise(const struct genv_device *devices, size_t count
 /* WSL2 has the GPUs of its Windows host: no kernel module, one node for all of them, and the libraries are Windows'. */
 #define NVIDIA_WSL_NODE    "/dev/dxg"
 #define NVIDIA_WSL_LIBRARY "/usr/lib/wsl/lib/libnvidia-ml.so.1"
-#define NVIDIA_WSL_ABSENT  "Windows has no NVIDIA driver: install it there, and run 'wsl --shutdown'"
+#define NVIDIA_WSL_ABSENT  "Windows has no NVIDIA driver: install it there, then run 'wsl --shutdown'"
 
 /* The same there, from the node and the library. */
 int nvidia_wsl_fingerprint(const char *node, const char *library, uint64_t *ret_fingerprint);

@@ -49,15 +49,16 @@ static int driver_error(const struct nvml_library *library, nvmlReturn_t result,
     case NVML_ERROR_LIBRARY_NOT_FOUND:
         if (nvidia_is_wsl())
             return error_set(err, ENODEV, NVIDIA_WSL_ABSENT);
-        return error_set(
-            err, ENODEV,
-            "the NVIDIA driver is not loaded: load it (modprobe nvidia) or install it, or simulate GPUs by "
-            "setting GENV_DEVICES=4");
+        return error_set(err, ENODEV,
+                         "the NVIDIA driver is not loaded: load it (modprobe nvidia) or install it, or simulate "
+                         "devices with GENV_DEVICES=4");
     case NVML_ERROR_LIB_RM_VERSION_MISMATCH:
         return error_set(
-            err, EIO, "the NVIDIA driver's library and kernel module differ in version: reload the module or reboot");
+            err, EIO,
+            "the NVIDIA driver's library and kernel module have different versions: reload the module or reboot");
     case NVML_ERROR_NO_PERMISSION:
-        return error_set(err, EACCES, "no permission to use the NVIDIA driver: check the access to /dev/nvidiactl");
+        return error_set(err, EACCES,
+                         "no permission to use the NVIDIA driver: check the permissions of /dev/nvidiactl");
     case NVML_ERROR_MEMORY:
         return error_no_memory(err);
     default:
@@ -284,8 +285,7 @@ static int nvml_processes(struct driver *driver, const struct genv_device *devic
     if (result == NVML_SUCCESS)
         return 0;
     code = is_lost(result) ? ENODEV : result == NVML_ERROR_NO_PERMISSION ? EACCES : EIO;
-    return error_set(err, code, "can't read the processes on GPU %u: %s", device->index,
-                     nvml_library_reason(&nvml->library, result));
+    return error_set(err, code, "%s", nvml_library_reason(&nvml->library, result));
 }
 
 static bool nvml_knows_processes(struct driver *driver, const struct genv_device *device)

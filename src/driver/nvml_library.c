@@ -62,13 +62,12 @@ int nvml_library_open(struct nvml_library *ret_library, struct genv_error *err)
         return error_set(err, ENODEV, NVIDIA_WSL_ABSENT);
     if (!library.handle)
         return error_set(err, ENODEV,
-                         "no NVIDIA driver was found (%s): install it, or simulate GPUs by setting GENV_DEVICES=4",
-                         dlerror());
+                         "no NVIDIA driver found (%s): install it, or simulate devices with GENV_DEVICES=4", dlerror());
     for (size_t i = 0; i < ARRAY_SIZE(bindings); i++)
         bind(&library, &bindings[i]);
     if (!library.init || !library.shutdown || !library.device_count || !library.handle_by_index || !library.uuid) {
         dlclose(library.handle);
-        return error_set(err, EIO, "%s is not the NVIDIA driver's: it lacks functions; reinstall the driver",
+        return error_set(err, EIO, "%s is not the NVIDIA driver's library, or an incomplete one: reinstall the driver",
                          NVML_LIBRARY);
     }
     *ret_library = library;

@@ -34,8 +34,9 @@ static int read_count(unsigned *ret_count, struct genv_error *err)
     if (!value)
         return 0;
     if (text_to_u64(value, COUNT_MAX, &count) < 0)
-        return error_set(err, EINVAL, "%s is \"%.32s\": set it to a number of simulated GPUs from 0 to %d, or unset it",
-                         name, utf8_is_printable(value) ? value : "?", COUNT_MAX);
+        return error_set(err, EINVAL,
+                         "%s is '%.32s': set it to a number of simulated devices from 0 to %d, or unset it", name,
+                         utf8_is_printable(value) ? value : "?", COUNT_MAX);
     *ret_count = (unsigned)count;
     return 1;
 }

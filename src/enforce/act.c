@@ -15,6 +15,8 @@
 #define AT_ONCE       64   /* processes held at once: each takes a descriptor */
 #define LOOK_RETRY_MS 1000 /* after a look that failed */
 
+/* The driver counts processes as the host does. In a container the same number is some other process, and nothing maps
+ * one to the other, so that nobody is terminated there. */
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCU /* PROC_PID_INIT_INO: that of the host */
 
 /* A process that was told to end, and has not yet. */
@@ -173,7 +175,7 @@ static int check_process(const struct task *task, const struct genv_snapshot *sn
     if (has_ended(task->pidfd))
         return -ESRCH;
     if (!task->violation->start_time)
-        return error_set(err, ENOTSUP, "/proc hides when it was started, and so whether it is the same");
+        return error_set(err, ENOTSUP, "cannot verify the process: /proc hides its start time (hidepid)");
     return violation_holds(task->violation, snapshot) ? 0 : -ESRCH;
 }
 
@@ -188,7 +190,7 @@ static void leave_alone(const struct acts *acts, struct task *task, const struct
         act_tell(&acts->options, task->violation, ACT_GONE);
         return;
     }
-    error_set(&err, EPERM, "in a PID namespace the driver's PIDs may be those of the host: run on the host");
+    error_set(&err, EPERM, "cannot match the driver's PIDs in a PID namespace: run genv on the host");
     act_tell_failure(&acts->options, task->violation, -EPERM, &err);
 }
 
@@ -257,7 +259,11 @@ static bool was_settled(const struct task *tasks, const struct task *task)
     return false;
 }
 
-/* A look in which what is about to end uses nothing any more. */
+/* A look in which what is about to end uses nothing any more.
+ *
+ * A process that has SIGTERM takes a while to free its memory. While new ones are chosen it counts as gone: otherwise a
+ * memory rule would end one more process at each look, until nothing of the environment is left. When its own turn for
+ * SIGKILL has come, it counts as it is, since it may have stopped breaking the rule. */
 static int take_look(const struct acts *acts, const struct task *tasks, size_t done,
                      struct genv_snapshot **ret_snapshot, struct genv_error *err)
 {
@@ -274,7 +280,12 @@ static int take_look(const struct acts *acts, const struct task *tasks, size_t d
     return r;
 }
 
-/* Carries out tasks[first] to tasks[end - 1]; those before were. */
+/* Carries out tasks[first] to tasks[end - 1]; those before were.
+ *
+ * The order is what makes sure that no other process is hit. The process that broke the rule may have ended since, and
+ * its PID belong to another one. So it is held by a pidfd first, then looked at again, and gets the signal only if that
+ * look shows the same PID and start time, still breaking the rule. What ends in between cannot be replaced unseen: a
+ * pidfd stays with its process, and the signal of a process that has ended reaches nobody. */
 static int carry_out(struct acts *acts, struct task *tasks, size_t first, size_t end, struct genv_error *err)
 {
     struct genv_snapshot *snapshot = NULL;

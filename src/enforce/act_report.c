@@ -25,9 +25,9 @@ void act_tell_failure(const struct act_options *options, const struct violation 
         return;
     }
     if (!err->code && forbidden && geteuid())
-        error_set(err, -r, "run as root");
+        error_set(err, -r, "run genv as root");
     else if (!err->code)
-        error_set_errno(err, -r, "no signal can be sent");
+        error_set_errno(err, -r, "cannot send a signal");
     report.outcome = forbidden ? ACT_FORBIDDEN : ACT_FAILED;
     report.err = *err;
     options->report(&report, options->data);
@@ -38,7 +38,7 @@ static void describe_subject(const struct violation *violation, struct text *tex
     char command[81];
 
     if (violation->remedy == REMEDY_DETACH) {
-        text_addf(text, "GPU %u from environment %s", violation->index, violation->eid);
+        text_addf(text, "device %u from environment %s", violation->index, violation->eid);
     } else {
         copy_string(command, sizeof(command), violation->command);
         text_addf(text, "process %d", (int)violation->pid);
@@ -53,9 +53,9 @@ static void describe_gone(const struct violation *violation, struct text *text)
     const char *user = *violation->username ? violation->username : "an unknown user";
 
     if (violation->remedy == REMEDY_DETACH)
-        text_addf(text, "Environment %s of %s no longer holds GPU %u", violation->eid, user, violation->index);
+        text_addf(text, "Environment %s of %s no longer holds device %u", violation->eid, user, violation->index);
     else
-        text_addf(text, "Process %d of %s has ended, or breaks the rule no more", (int)violation->pid, user);
+        text_addf(text, "Process %d of %s has ended, or no longer breaks the rule", (int)violation->pid, user);
 }
 
 void act_report_describe(const struct act_report *report, struct text *text)
@@ -88,7 +88,7 @@ void act_report_describe(const struct act_report *report, struct text *text)
     }
     describe_subject(report->violation, text);
     if (report->outcome == ACT_KILLED)
-        text_add(text, ", which did not end when told to");
+        text_add(text, ", which did not exit on SIGTERM");
     if (*report->err.message)
         text_addf(text, ": %s", report->err.message);
 }

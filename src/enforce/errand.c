@@ -45,8 +45,7 @@ static int read_violations(char **words, const struct genv_snapshot *snapshot, s
         struct violation violation;
 
         if (is_of_earlier_version(*words))
-            return error_set(err, EPROTO,
-                             "genv is too old on the machine that runs 'genv remote enforce': update it there");
+            return error_set(err, EPROTO, "genv on the machine that runs 'genv remote enforce' is too old: update it");
         if (violation_from_json(*words, &violation, err) < 0)
             return error_prefix(err, -EINVAL, "'%s' is not a violation", *words);
         violation_complete(&violation, snapshot);

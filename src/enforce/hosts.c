@@ -165,7 +165,7 @@ static int look(struct course *course, int *ret_signal, struct genv_error *err)
         rounds_not_done(&course->session.rounds, &due);
     session_sum_up(&course->session);
     if (r == 0 && course->session.options->interval_seconds <= 0 && survey_count_answers(&survey) == 0)
-        return error_set(err, EIO, "none of the hosts answered");
+        return error_set(err, EIO, "no host responded");
     return r;
 }
 

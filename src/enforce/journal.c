@@ -102,8 +102,8 @@ json_t *journal_entry_of_more(const json_t *last, uint64_t count)
             json_object_set(entry, shared[i], json_object_get(last, shared[i]));
     }
     add_number(entry, "count", count);
-    text_addf(&sentence, "%llu more of '%s' about %s, not listed one by one", (unsigned long long)count,
-              event ? event : "", user ? user : "an unknown user");
+    text_addf(&sentence, "%llu more '%s' entries about %s", (unsigned long long)count, event ? event : "",
+              user ? user : "an unknown user");
     add_text(entry, "message", sentence.data);
     return entry;
 }

@@ -91,7 +91,7 @@ static int watcher_open(struct watcher *watcher, struct genv *g, const char *sta
     sigprocmask(SIG_BLOCK, &set, NULL);
     watcher->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (watcher->signals < 0)
-        return error_set_errno(err, errno, "cannot watch signals");
+        return error_set_errno(err, errno, "cannot handle signals");
     genv_set_cancel(g, watcher->signals);
     return watch_open(state, &watcher->changes, err);
 }

@@ -104,7 +104,7 @@ static int read_limits(struct session *session, struct genv_error *err)
     if (limits.unknown_line) {
         struct genv_error unknown = {0};
 
-        error_set(&unknown, EINVAL, "ignoring line %u of %s: '%s' is not known to this version", limits.unknown_line,
+        error_set(&unknown, EINVAL, "ignoring line %u of %s: unknown word '%s'", limits.unknown_line,
                   limits_path(session), limits.unknown);
         session->options->complain(unknown.message, false, session->options->data);
     }
@@ -128,7 +128,7 @@ static void follow_limits(struct session *session)
         now.st_mtim.tv_sec == before->st_mtim.tv_sec && now.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
         return;
     if (read_limits(session, &err) < 0) {
-        error_prefix(&err, -EINVAL, "the limits are as before");
+        error_prefix(&err, -EINVAL, "keeping the previous limits");
         session->options->complain(err.message, false, session->options->data);
     }
 }

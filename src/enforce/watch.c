@@ -68,10 +68,10 @@ int watch_open(const char *path, int *ret_fd, struct genv_error *err)
     int r = fd < 0 ? -errno : arm(fd, path);
 
     if (r == -EMFILE || r == -ENOSPC)
-        return error_set(err, -r, "can't watch %s: too much is watched already (fs.inotify.max_user_%s)", path,
+        return error_set(err, -r, "cannot watch %s: the inotify limit is reached (raise fs.inotify.max_user_%s)", path,
                          r == -EMFILE ? "instances" : "watches");
     if (r < 0)
-        return error_set_errno(err, -r, "can't watch %s", path);
+        return error_set_errno(err, -r, "cannot watch %s", path);
     *ret_fd = steal_fd(&fd);
     return 0;
 }

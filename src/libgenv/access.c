@@ -140,7 +140,7 @@ static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_at
             return 0;
         }
     }
-    return error_set(err, EBUSY, "the lock of device %s is replaced again and again", device);
+    return error_set(err, EBUSY, "the lock file of device %s keeps being replaced: try again", device);
 }
 
 /* Everyone locks in the order of the UUIDs, which is the same wherever the devices are seen from. */
@@ -172,8 +172,7 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
         name_device(attachment, device);
         if (holds_later(held, attachment->device.uuid)) /* waiting now could be a deadlock */
             return error_set(err, EDEADLK,
-                             "cannot lock device %s inside a lock of one that comes after it: lock them together",
-                             device);
+                             "cannot lock device %s while holding the lock of a later one: lock them together", device);
         r = take_one(g, lock, attachment, timeout_seconds, start_ms, err);
     }
     return r;

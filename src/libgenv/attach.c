@@ -84,12 +84,12 @@ static void warn_of_stranger(const struct genv *g, unsigned index, pid_t pid)
     uid_t uid = proc_uid(pid);
 
     if (uid == (uid_t)-1) { /* gone, hidden, or of another PID namespace */
-        handle_warn(g, "device %u is used by a process that cannot be seen from here (PID %d)", index, pid);
+        handle_warn(g, "device %u is used by a process that is not visible here (PID %d)", index, pid);
         return;
     }
     proc_command(pid, command, sizeof(command));
     user_name(uid, user, sizeof(user));
-    handle_warn(g, "device %u is used by process %d%s%s%s of %s, which belongs to no environment", index, pid,
+    handle_warn(g, "device %u is used by process %d%s%s%s of %s, which is outside any environment", index, pid,
                 *command ? " (" : "", command, *command ? ")" : "", user);
 }
 
@@ -122,10 +122,10 @@ static int decide(const struct select_view *view, const struct genv_attach_reque
     if (count < 0)
         count = view->self->config.gpus;
     if (count < 0)
-        return error_set(err, EINVAL,
-                         "environment %s has no device count: configure one (genv config gpus N), or name one "
-                         "(genv attach --count N)",
-                         view->self->eid);
+        return error_set(
+            err, EINVAL,
+            "environment %s has no device count: set one (genv config gpus N), or give one (genv attach --count N)",
+            view->self->eid);
     return select_count(view, count, request->over_subscribe, ret_selection, err);
 }
 
@@ -224,9 +224,9 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     if (!result)
         return error_no_memory(err);
     if (request->count < -1 || request->count > DEVICE_COUNT_MAX)
-        return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
+        return error_set(err, EINVAL, "the device count must be from 0 to %d", DEVICE_COUNT_MAX);
     if (request->count >= 0 && request->device)
-        return error_set(err, EINVAL, "a device count and a device cannot be asked for together");
+        return error_set(err, EINVAL, "a device count and a device cannot be used together");
     supply_take(g, true, &supply);
     /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
     r = supply.users.process_count ? handle_begin(g, STORE_WRITE, &envs, err)

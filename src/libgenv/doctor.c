@@ -8,6 +8,8 @@
 #include "base/user.h"
 #include "libgenv/handle.h"
 
+#define REMEDY_SIZE sizeof(((struct genv_finding *)NULL)->remedy)
+
 struct doctor {
     void (*report)(const struct genv_finding *finding, void *data);
     void *data;
@@ -35,8 +37,8 @@ static void check_device(const struct doctor *doctor, const struct driver_words 
     static const char *const states[] = {
         [GENV_DEVICE_OK] = "",
         [GENV_DEVICE_LOST] = "is lost",
-        [GENV_DEVICE_FORBIDDEN] = "is not yours to open",
-        [GENV_DEVICE_FAILED] = "does not answer the driver",
+        [GENV_DEVICE_FORBIDDEN] = "cannot be opened: permission denied",
+        [GENV_DEVICE_FAILED] = "does not respond to the driver",
     };
 
     if (device->state != GENV_DEVICE_OK)
@@ -44,11 +46,10 @@ static void check_device(const struct doctor *doctor, const struct driver_words 
              states[device->state]);
     else if (device->mig)
         tell(doctor, GENV_FINDING_WARNING, "device", words->divided,
-             "device %u is in MIG mode: genv shares it as a whole, not its instances", device->index);
+             "device %u is in MIG mode: genv shares the whole device, not its instances", device->index);
     else if (device->unified_memory)
         tell(doctor, GENV_FINDING_OK, "device", "",
-             "device %u shares the machine's memory: a capacity is a part of that, which other programs use too",
-             device->index);
+             "device %u shares the machine's memory, which other programs use too", device->index);
 }
 
 /* A driver and its devices. */
@@ -93,7 +94,7 @@ static void check_drivers(const struct doctor *doctor, struct genv *g)
 /* Everyone must be able to write here, and nobody to touch what is another's: mode 1777, owner root or oneself. */
 static void check_directory(const struct doctor *doctor, const struct genv *g, const char *path)
 {
-    char owner[GENV_USERNAME_SIZE];
+    char owner[GENV_USERNAME_SIZE], open_up[REMEDY_SIZE], take_over[REMEDY_SIZE];
     struct stat st;
 
     if (lstat(path, &st) < 0) {
@@ -101,21 +102,22 @@ static void check_directory(const struct doctor *doctor, const struct genv *g, c
         return;
     }
     user_name(st.st_uid, owner, sizeof(owner));
+    snprintf(open_up, sizeof(open_up), "as %s, run 'chmod 1777 %s'", owner, path);
+    snprintf(take_over, sizeof(take_over), "as root, run 'chown root %s' and 'chmod 1777 %s'", path, path);
     if (!S_ISDIR(st.st_mode))
         tell(doctor, GENV_FINDING_ERROR, "state directory", "remove it, or set GENV_TMPDIR", "%s is not a directory",
              path);
     else if (st.st_mode & 0002 && !(st.st_mode & S_ISVTX))
-        tell(doctor, GENV_FINDING_ERROR, "state directory", "have its owner run chmod 1777 on it",
-             "%s is not sticky: anybody can remove anybody's environments", path);
+        tell(doctor, GENV_FINDING_ERROR, "state directory", open_up,
+             "%s is not sticky: anyone can remove anyone's environments", path);
     else if (st.st_uid != 0 && st.st_uid != g->uid)
-        tell(doctor, GENV_FINDING_WARNING, "state directory",
-             "have root make it: see packaging/genv.tmpfiles.conf in genv's sources",
-             "%s belongs to %s, who could remove anybody's environments", path, owner);
+        tell(doctor, GENV_FINDING_WARNING, "state directory", take_over,
+             "%s belongs to %s, who can remove anyone's environments", path, owner);
     else if (!(st.st_mode & 0002))
-        tell(doctor, GENV_FINDING_WARNING, "state directory", "for a shared machine run chmod 1777 on it",
-             "%s is for %s alone: environments of others can't be made there", path, owner);
+        tell(doctor, GENV_FINDING_WARNING, "state directory", open_up,
+             "%s is not shared: only %s can create environments there", path, owner);
     else
-        tell(doctor, GENV_FINDING_OK, "state directory", "", "%s: shared, sticky, of %s", path, owner);
+        tell(doctor, GENV_FINDING_OK, "state directory", "", "%s: shared, sticky, owned by %s", path, owner);
 }
 
 static void check_store(const struct doctor *doctor, struct genv *g)
@@ -126,7 +128,8 @@ static void check_store(const struct doctor *doctor, struct genv *g)
     cleanup_free char *envs = NULL;
 
     if (access(path, F_OK) < 0 && errno == ENOENT) {
-        tell(doctor, GENV_FINDING_OK, "state directory", "", "%s: not there yet; the first activation makes it", path);
+        tell(doctor, GENV_FINDING_OK, "state directory", "", "%s: does not exist yet; the first activation creates it",
+             path);
         return;
     }
     check_directory(doctor, g, path);

@@ -57,7 +57,7 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
     copy_string(kernel.id, sizeof(kernel.id), id);
     if ((size_t)snprintf(path, sizeof(path), "%s/kernel-%s.json", directory, id) >= sizeof(path) ||
         !utf8_is_printable(path))
-        return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long, or has control characters", id);
+        return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long or has control characters", id);
     if (access(path, F_OK) < 0 && errno != EACCES)
         return error_set_errno(err, errno, "there is no kernel %s: %s", id, path);
     return env_add_kernel(env, &kernel) < 0 ? error_no_memory(err) : 0;
@@ -94,7 +94,7 @@ int environment_register(struct genv *g, struct genv_env *env, const struct genv
     if (member->kernel_id)
         return register_kernel(g, env, member->kernel_id, err);
     if (member->pid <= 0)
-        return error_set(err, EINVAL, "a PID is a whole number above 0");
+        return error_set(err, EINVAL, "the PID must be above 0");
     return register_process(g, env, member->pid, member->container, err);
 }
 
@@ -162,8 +162,8 @@ GENV_PUBLIC int genv_deactivate(struct genv *g, const char *eid, const struct ge
     if (r < 0 || found)
         return r;
     if (member->kernel_id)
-        return error_set(err, ENOENT, "kernel %s is in no environment of yours", member->kernel_id);
-    return error_set(err, ENOENT, "process %d is in no environment of yours", member->pid);
+        return error_set(err, ENOENT, "kernel %s is not in any of your environments", member->kernel_id);
+    return error_set(err, ENOENT, "process %d is not in any of your environments", member->pid);
 }
 
 int environment_configure(struct genv *g, const struct env_list *envs, struct genv_env *env,

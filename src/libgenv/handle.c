@@ -34,7 +34,7 @@ static int read_timeout(const char *name, unsigned *ret_seconds, struct genv_err
     if (!value || !*value)
         return 0;
     if (text_to_u64(value, TIMEOUT_MAX_S, &seconds) < 0)
-        return error_set(err, EINVAL, "%s is \"%.32s\": set it to a number of seconds from 0 to %d, or unset it", name,
+        return error_set(err, EINVAL, "%s is '%.32s': set it to a number of seconds from 0 to %d, or unset it", name,
                          utf8_is_printable(value) ? value : "?", TIMEOUT_MAX_S);
     *ret_seconds = (unsigned)seconds;
     return 1;
@@ -165,9 +165,9 @@ int handle_devices(struct genv *g, struct genv_device **ret_devices, size_t *ret
 void handle_warn_of_indices(const struct genv *g, const struct genv_error *reason)
 {
     if (reason->code == ETIMEDOUT) /* its sentence is for those who could wait longer */
-        handle_warn(g, "the driver does not answer: the indices of attached devices are those that were last known");
+        handle_warn(g, "the driver does not respond: device indices may be out of date");
     else if (reason->code != ENODEV && reason->code != ECANCELED)
-        handle_warn(g, "the indices of attached devices are those that were last known: %s", reason->message);
+        handle_warn(g, "device indices may be out of date: %s", reason->message);
 }
 
 int handle_indices(struct genv *g, struct genv_device **ret_devices, size_t *ret_count)

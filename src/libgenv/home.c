@@ -57,8 +57,8 @@ GENV_PUBLIC int genv_home_find(struct genv *g, char **ret_path, struct genv_erro
     if (user_home && *user_home && is_home(g, user_home, ret_path))
         return 0;
     return error_set(err, ENOENT,
-                     "there is no " HOME_NAME " directory here, above, or in your home directory: make one with "
-                     "mkdir " HOME_NAME);
+                     "there is no " HOME_NAME
+                     " directory here, in a parent, or in your home directory: create one with 'mkdir " HOME_NAME "'");
 }
 
 /* Reads the field's first line. Returns whether there is such a field. */
@@ -85,7 +85,7 @@ static int open_home(const char *path, int *ret_fd, struct genv_error *err)
 
     if (r == -EPERM) {
         user_name(stranger, owner, sizeof(owner));
-        return error_set(err, EPERM, "%s belongs to %s: set your configuration in a directory of your own", path,
+        return error_set(err, EPERM, "%s belongs to %s: save your configuration in a directory of your own", path,
                          owner);
     }
     return r < 0 ? error_set_errno(err, -r, "cannot open %s", path) : 0;

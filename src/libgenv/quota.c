@@ -46,20 +46,18 @@ static int add_unseen(const struct env_list *envs, uid_t uid, struct genv_device
 static int refuse(const struct genv *g, const char *username, enum limit_kind kind, uint64_t wanted, uint64_t maximum,
                   struct genv_error *err)
 {
-    char had[GENV_AMOUNT_SIZE], allowed[GENV_AMOUNT_SIZE] = "none";
+    char had[GENV_AMOUNT_SIZE], allowed[GENV_AMOUNT_SIZE];
 
     if (kind == LIMIT_DEVICES)
         return error_set(err, EDQUOT,
-                         "%s would hold %llu devices, and may hold %llu: detach some, or ask the administrator (%s)",
+                         "%s would hold %llu devices; the limit is %llu: detach some, or ask the administrator (%s)",
                          username, (unsigned long long)wanted, (unsigned long long)maximum, g->limits_file);
     genv_amount_format(wanted, had);
-    if (maximum)
-        genv_amount_format(maximum, allowed);
-    return error_set(
-        err, EDQUOT,
-        "%s would hold %s of device memory, and may hold %s: detach some, ask for less with gpu-memory, or "
-        "ask the administrator (%s)",
-        username, had, allowed, g->limits_file);
+    genv_amount_format(maximum, allowed);
+    return error_set(err, EDQUOT,
+                     "%s would hold %s of device memory; the limit is %s: detach devices, lower gpu-memory, or ask the "
+                     "administrator (%s)",
+                     username, had, allowed, g->limits_file);
 }
 
 int quota_check(const struct genv *g, const struct env_list *envs, const struct genv_env *self,
@@ -75,7 +73,7 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
     int r = limits_load(g->limits_file, &limits, err);
 
     if (r == 0 && limits.unknown_line)
-        handle_warn(g, "ignoring line %u of %s: '%s' is not known to this version", limits.unknown_line, g->limits_file,
+        handle_warn(g, "ignoring line %u of %s: unknown word '%s'", limits.unknown_line, g->limits_file,
                     limits.unknown);
     if (r < 0 || limits.count == 0)
         return r;
@@ -120,6 +118,6 @@ int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error 
     if (count < maximum)
         return 0;
     return error_set(err, EDQUOT,
-                     "%s has %llu environments, and may have %llu: end some, or ask the administrator (%s)", username,
+                     "%s has %llu environments; the limit is %llu: end some, or ask the administrator (%s)", username,
                      (unsigned long long)count, (unsigned long long)maximum, g->limits_file);
 }

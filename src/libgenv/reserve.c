@@ -30,7 +30,7 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
     while (store_is_taken(g->store, ret_eid)) {
         number++;
         if (number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
-            return error_set(err, EEXIST, "all identifiers like %s are taken: choose one with --id", base);
+            return error_set(err, EEXIST, "all IDs like %s are taken: choose one with --id", base);
         snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%u", base, number);
     }
     return 0;
@@ -38,10 +38,9 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
 
 static int refuse_taken(const struct genv *g, const char *eid, struct genv_error *err)
 {
-    return error_set(
-        err, EEXIST,
-        "identifier %s is taken by %s/envs/%s.json, which is not a live environment of yours: choose another", eid,
-        store_path(g->store), eid);
+    return error_set(err, EEXIST,
+                     "ID %s is taken by %s/envs/%s.json, which is not a live environment of yours: choose another", eid,
+                     store_path(g->store), eid);
 }
 
 /* Adds it to @envs. */
@@ -53,7 +52,7 @@ static int create(struct genv *g, const struct genv_reservation *reservation, st
     int r;
 
     if (!handle_may_change(g, uid))
-        return error_set(err, EPERM, "only root can create environments of others");
+        return error_set(err, EPERM, "only root can create environments for other users");
     if (reservation->eid)
         copy_string(env.eid, sizeof(env.eid), reservation->eid);
     else if ((r = choose_eid(g, &reservation->members[0], env.eid, err)) < 0)
@@ -120,7 +119,7 @@ static int validate(const struct genv_reservation *reservation, struct genv_erro
     if (r == 0)
         r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);
     if (r == 0 && reservation->member_count == 0) /* it would have ended at once */
-        return error_set(err, EINVAL, "an environment needs a process or a Jupyter kernel that keeps it alive");
+        return error_set(err, EINVAL, "an environment needs a process or a Jupyter kernel to keep it alive");
     return r;
 }
 

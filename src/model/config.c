@@ -135,7 +135,7 @@ GENV_PUBLIC int genv_config_parse(struct genv_config *config, enum genv_config_f
         break;
     case CONFIG_KIND_COUNT:
         if (text_to_u64(text, DEVICE_COUNT_MAX, &number) < 0)
-            return error_set(err, EINVAL, "'%.64s' is not a device count: give a whole number from 0 to %d", text,
+            return error_set(err, EINVAL, "'%.64s' is not a device count: expected a whole number from 0 to %d", text,
                              DEVICE_COUNT_MAX);
         *value.count = (int)number;
         break;
@@ -177,12 +177,12 @@ static int validate_field(const struct config_field *field, const struct genv_co
         return *value.name ? genv_name_validate(value.name, err) : 0;
     case CONFIG_KIND_COUNT:
         if (*value.count < -1 || *value.count > DEVICE_COUNT_MAX)
-            return error_set(err, EINVAL, "a device count is a number from 0 to %d", DEVICE_COUNT_MAX);
+            return error_set(err, EINVAL, "the device count must be from 0 to %d", DEVICE_COUNT_MAX);
         return 0;
     case CONFIG_KIND_AMOUNT:
         break;
     }
-    return *value.amount > INT64_MAX ? error_set(err, EINVAL, "a capacity is less than 2^63 bytes") : 0;
+    return *value.amount > INT64_MAX ? error_set(err, EINVAL, "the memory capacity must be less than 2^63 bytes") : 0;
 }
 
 int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err)

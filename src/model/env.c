@@ -31,17 +31,17 @@ GENV_PUBLIC int genv_eid_validate(const char *eid, struct genv_error *err)
 {
     if (is_identifier(eid, GENV_EID_MAX))
         return 0;
-    return error_set(err, EINVAL,
-                     "not an environment identifier: give up to %d letters, digits, '.', '_' and '-', "
-                     "a letter or digit first",
-                     GENV_EID_MAX);
+    return error_set(
+        err, EINVAL,
+        "invalid environment ID: expected up to %d letters, digits, '.', '_' and '-', starting with a letter or digit",
+        GENV_EID_MAX);
 }
 
 GENV_PUBLIC int genv_name_validate(const char *name, struct genv_error *err)
 {
     if (*name && strnlen(name, GENV_NAME_MAX + 1) <= GENV_NAME_MAX && utf8_is_printable(name))
         return 0;
-    return error_set(err, EINVAL, "not a name: give up to %d bytes of UTF-8 text without control characters",
+    return error_set(err, EINVAL, "invalid name: expected up to %d bytes of UTF-8 text without control characters",
                      GENV_NAME_MAX);
 }
 
@@ -49,7 +49,7 @@ int kernel_id_validate(const char *id, struct genv_error *err)
 {
     if (is_identifier(id, GENV_KERNEL_ID_MAX))
         return 0;
-    return error_set(err, EINVAL, "not a Jupyter kernel identifier: give the X of kernel-X.json");
+    return error_set(err, EINVAL, "invalid Jupyter kernel ID: expected the X of kernel-X.json");
 }
 
 /* NULL: out of memory, unless there is nothing to copy. */

@@ -104,20 +104,19 @@ static int validate(struct line *line, struct genv_error *err)
     struct genv_event *event = &line->event;
 
     if (kind < 0 || reason < 0)
-        return error_set(err, EINVAL, "the event \"%s\" for the reason \"%s\" is not known here", line->kind,
-                         line->reason);
+        return error_set(err, EINVAL, "unknown event '%s' with reason '%s'", line->kind, line->reason);
     event->kind = kind;
     event->reason = reason;
     if (line->uid >= (uid_t)-1 || line->by >= (uid_t)-1)
-        return error_set(err, EINVAL, "no user has that number");
+        return error_set(err, EINVAL, "invalid user ID");
     event->uid = (uid_t)line->uid;
     event->by = (uid_t)line->by;
     if (config_validate(&event->config, GENV_CONFIG_ALL, NULL) < 0 || event->attachment.index > DEVICE_COUNT_MAX)
-        return error_set(err, EINVAL, "no machine has that many devices");
+        return error_set(err, EINVAL, "invalid device index or device count");
     if (is_about_device(event->kind) != (*event->attachment.device.uuid != '\0'))
-        return error_set(err, EINVAL, "\"uuid\" does not go with \"%s\"", line->kind);
+        return error_set(err, EINVAL, "'uuid' does not match the event '%s'", line->kind);
     if (is_about_member(event->kind) != (event->process.pid != 0 || *event->kernel_id))
-        return error_set(err, EINVAL, "\"pid\" or \"kernel\" does not go with \"%s\"", line->kind);
+        return error_set(err, EINVAL, "'pid' or 'kernel' does not match the event '%s'", line->kind);
     return genv_eid_validate(event->eid, err);
 }
 

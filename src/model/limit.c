@@ -83,9 +83,9 @@ static enum limit_kind find_kind(const char *word)
 static int parse_words(char *const words[WORDS], struct limit *limit, struct genv_error *err)
 {
     if (parse_subject(words[0], limit) < 0)
-        return error_set(err, EINVAL, "'%s' is no user, @group or *", words[0]);
+        return error_set(err, EINVAL, "expected a user, @group or *, not '%s'", words[0]);
     if (parse_maximum(words[2], limit) < 0)
-        return error_set(err, EINVAL, "'%s' is no maximum of %s: give %s, or unlimited", words[2], words[1],
+        return error_set(err, EINVAL, "'%s' is not a limit on %s: expected %s, or unlimited", words[2], words[1],
                          limit->kind == LIMIT_MEMORY ? "an amount such as 40g" : "a number such as 4");
     return 0;
 }
@@ -122,13 +122,14 @@ static int parse_line(char *line, unsigned number, struct limits *limits, struct
         return 0;
     }
     if (count != WORDS || limit.kind == LIMIT_KIND_COUNT)
-        return error_set(err, EINVAL, "a line has three words: who, devices, memory or environments, and the maximum");
+        return error_set(err, EINVAL,
+                         "expected three words: a user, @group or *; devices, memory or environments; and the limit");
     r = parse_words(words, &limit, err);
     if (r < 0)
         return r;
     there = find(limits, limit.subject, limit.name, limit.kind);
     if (there)
-        return error_set(err, EINVAL, "line %u has said that already", there->line);
+        return error_set(err, EINVAL, "duplicate of line %u", there->line);
     return limits_set(limits, &limit, err);
 }
 

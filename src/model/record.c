@@ -105,7 +105,7 @@ static int validate_attachments(struct genv_env *env, struct genv_error *err)
 
     for (size_t i = 0; i < env->attachment_count; i++) {
         if (!*attachments[i].device.uuid || attachments[i].index > DEVICE_COUNT_MAX)
-            return error_set(err, EINVAL, "attachment %zu names no device", i);
+            return error_set(err, EINVAL, "attachment %zu has no valid device", i);
     }
     if (env->attachment_count)
         qsort(attachments, env->attachment_count, sizeof(*attachments), compare_uuid);
@@ -122,10 +122,10 @@ static int validate(struct record *record, struct genv_error *err)
     struct genv_env *env = &record->env;
 
     if (record->version < 1)
-        return error_set(err, EINVAL, "version %d is not known here", record->version);
+        return error_set(err, EINVAL, "unknown version %d", record->version);
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
         if (config_validate(&env->config, config_fields[i].bit, NULL) < 0)
-            return error_set(err, EINVAL, "\"%s\" is too large", config_fields[i].key);
+            return error_set(err, EINVAL, "'%s' is too large", config_fields[i].key);
     }
     for (size_t i = 0; i < env->process_count; i++) {
         if (env->processes[i].pid == 0)
@@ -187,10 +187,10 @@ int record_set_machine(struct genv_env *env, const char *machine)
 int record_check_changeable(const struct genv_env *env, struct genv_error *err)
 {
     static const char *const reasons[] = {
-        [RECORD_LATER] = "a later version of genv made it: use that one",
-        [RECORD_INVALID] = "its record is not valid: remove that, once the environment has ended",
+        [RECORD_LATER] = "it was created by a newer version of genv: use that version",
+        [RECORD_INVALID] = "its record is not valid: remove the record once the environment has ended",
         [RECORD_ELSEWHERE] = "it is on another machine: change it there",
-        [RECORD_DOUBTFUL] = "others can write its record, or it has other names: remove that",
+        [RECORD_DOUBTFUL] = "its record can be written by others, or has more than one hard link: remove the record",
     };
     enum record_origin origin = record_origin(env);
 

@@ -300,7 +300,7 @@ static int convert_device(struct device_entry *entry, struct genv_device *device
     while (state < ARRAY_SIZE(states) && strcmp(states[state], entry->state) != 0)
         state++;
     if (entry->index > DEVICE_COUNT_MAX || !(entry->power < INT32_MAX))
-        return error_set(err, EINVAL, "device %d makes no sense", entry->index);
+        return error_set(err, EINVAL, "device %d: invalid data", entry->index);
     *device = entry->device;
     device->index = (unsigned)entry->index;
     device->minor = -1;
@@ -342,7 +342,7 @@ static int convert_devices(struct snapshot_entry *entry, struct genv_snapshot *s
         if (r < 0)
             return r;
         if (i && snapshot->devices[i].index <= snapshot->devices[i - 1].index)
-            return error_set(err, EINVAL, "the devices are not in the order of their indices");
+            return error_set(err, EINVAL, "the devices are not sorted by index");
     }
     snapshot->device_count = entry->device_count;
     return check_uuids(snapshot, err);
@@ -428,7 +428,8 @@ static int convert_attachments(struct snapshot_entry *entry, struct genv_snapsho
             copy_string(wanted.eid, sizeof(wanted.eid), attachment->eid);
             found = bsearch(&key, sorted, snapshot->env_count, sizeof(struct genv_env *), compare_eids);
             if (!found || !*device->device.id.uuid)
-                return error_set(err, EINVAL, "device %d is attached to nothing that is listed", device->index);
+                return error_set(err, EINVAL, "device %d is attached to an environment that is not listed",
+                                 device->index);
             r = add_attachment(*found, &added, err);
         }
     }
@@ -466,9 +467,9 @@ static int check_process(const struct genv_gpu_process *process, pid_t before, s
     for (size_t i = 0; i < process->usage_count; i++)
         sensible = sensible && process->usages[i].index <= DEVICE_COUNT_MAX;
     if (!sensible)
-        return error_set(err, EINVAL, "process %d makes no sense", (int)process->pid);
+        return error_set(err, EINVAL, "process %d: invalid data", (int)process->pid);
     if (process->pid <= before)
-        return error_set(err, EINVAL, "the processes are not in the order of their PIDs");
+        return error_set(err, EINVAL, "the processes are not sorted by PID");
     return 0;
 }
 
@@ -505,7 +506,7 @@ static int convert(struct snapshot_entry *entry, struct genv_snapshot *snapshot,
     int r;
 
     if (entry->version < 1)
-        return error_set(err, EINVAL, "version %d is not known here", entry->version);
+        return error_set(err, EINVAL, "unknown version %d", entry->version);
     *snapshot = entry->snapshot;
     r = convert_devices(entry, snapshot, err);
     if (r == 0)

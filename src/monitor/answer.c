@@ -85,7 +85,7 @@ enum MHD_Result answer_body(struct MHD_Connection *connection, const char *metho
 {
     if (!is_served(method))
         return refuse_method(connection);
-    return say(connection, MHD_HTTP_CONTENT_TOO_LARGE, "requests have no body here\n", "Connection", "close");
+    return say(connection, MHD_HTTP_CONTENT_TOO_LARGE, "requests must not have a body\n", "Connection", "close");
 }
 
 static enum MHD_Result refuse(struct MHD_Connection *connection, bool json, const char *message)
@@ -230,7 +230,7 @@ static enum MHD_Result answer_path(struct answers *answers, struct MHD_Connectio
         if (strcmp(file->path, path) == 0)
             return answer_file(connection, file);
     }
-    return say(connection, MHD_HTTP_NOT_FOUND, "there is nothing here: try / or /metrics\n", NULL, NULL);
+    return say(connection, MHD_HTTP_NOT_FOUND, "not found: try / or /metrics\n", NULL, NULL);
 }
 
 static bool is_for_us(const struct answers *answers, const char *host)
@@ -246,10 +246,10 @@ static enum MHD_Result refuse_host(struct MHD_Connection *connection, const char
     cleanup_text struct text line = TEXT_INIT;
 
     if (length == 0 || (host[length] && host[length] != ':'))
-        text_add(&line, "this monitor does not have the name that you asked for\n");
+        text_add(&line, "this monitor does not serve the host name of the request\n");
     else
         text_addf(&line,
-                  "this monitor does not have the name '%.*s': if it is a proxy's, start 'genv monitor' with "
+                  "this monitor does not serve the host name '%.*s': if a proxy uses it, start 'genv monitor' with "
                   "--allowed-hosts %.*s\n",
                   (int)length, host, (int)length, host);
     return say(connection, MHD_HTTP_MISDIRECTED_REQUEST, line.data ? line.data : "", NULL, NULL);

@@ -56,10 +56,10 @@ static int fill_places(const struct config_options *options, int directory, stru
     snprintf(link, sizeof(link), "/proc/self/fd/%d", directory);
     length = readlink(link, places->directory, sizeof(places->directory) - 1);
     if (length < 0)
-        return error_set_errno(err, errno, "can't tell where the directory is");
+        return error_set_errno(err, errno, "cannot find the path of the configuration directory");
     places->directory[length] = '\0';
     if (!utf8_is_printable(places->directory))
-        return error_set(err, EINVAL, "%s: the files have to name it, and its name is not plain text",
+        return error_set(err, EINVAL, "%s: the path is not plain text, so the configuration cannot refer to it",
                          places->directory);
     add_target(places->target, sizeof(places->target), options->address, options->port);
     milliseconds = (long)(options->interval_seconds * 1000 + 0.5);
@@ -137,7 +137,7 @@ static int write_file(int directory, const struct config_file *file, const struc
         return error_no_memory(err);
     if (r == 0)
         r = file_replace(parent, name, text.data, text.length, 0644, (uid_t)-1, false);
-    return r < 0 ? error_set_errno(err, -r, "can't write %s/%s", places->directory, file->path) : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot write %s/%s", places->directory, file->path) : 0;
 }
 
 /* Like mkdir -p. */
@@ -154,10 +154,10 @@ static int open_given(const char *path, int *ret_fd, struct genv_error *err)
         *slash = '/';
     }
     if (mkdir(copy, DIRECTORY_MODE) < 0 && errno != EEXIST)
-        return error_set_errno(err, errno, "can't make the directory %s", path);
+        return error_set_errno(err, errno, "cannot create the directory %s", path);
     fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return error_set_errno(err, errno, "can't open the directory %s", path);
+        return error_set_errno(err, errno, "cannot open the directory %s", path);
     *ret_fd = fd;
     return 0;
 }
@@ -176,18 +176,18 @@ static int open_default(int *ret_fd, struct genv_error *err)
     if (r < 0)
         return r;
     if (trust_resolve(path, &resolved) < 0)
-        return error_set(err, EPERM,
-                         "others could replace %s/metrics: give another directory with --config-dir, or have root make "
-                         "%s",
-                         path, path);
+        return error_set(
+            err, EPERM,
+            "others can replace %s/metrics: use another directory with --config-dir, or have root create %s", path,
+            path);
     r = enter(state, "metrics", &fd);
     if (r < 0)
-        return error_set_errno(err, -r, "can't make the directory %s/metrics", path);
+        return error_set_errno(err, -r, "cannot create the directory %s/metrics", path);
     if (fstat(fd, &stat) < 0)
-        return error_set_errno(err, errno, "can't look at %s/metrics", path);
+        return error_set_errno(err, errno, "cannot check %s/metrics", path);
     user_name(stat.st_uid, owner, sizeof(owner));
     if (stat.st_uid != geteuid())
-        return error_set(err, EPERM, "%s/metrics belongs to %s: give another directory with --config-dir", path, owner);
+        return error_set(err, EPERM, "%s/metrics belongs to %s: use another directory with --config-dir", path, owner);
     if (!trust_is_own(&stat))
         return error_set(err, EPERM, "others can write %s/metrics: run 'chmod go-w' on it", path);
     *ret_fd = steal_fd(&fd);

@@ -38,7 +38,7 @@ static int parse(char **words, int count, struct options *options)
         return program_parse(&command_monitor, words, count, &options->monitor, &arguments);
     status = program_parse(&remote, words + 1, count - 1, &options->remote, &arguments);
     if (status < 0 && strcmp(arguments.operands[0], "monitor") != 0) {
-        program_complain("genv-monitor is part of genv: run 'genv monitor'");
+        program_complain("genv-monitor is an internal program: run 'genv monitor'");
         return EXIT_USAGE;
     }
     if (status >= 0)

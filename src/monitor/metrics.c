@@ -202,35 +202,35 @@ static double user_used(const struct user_figures *user)
 
 /* clang-format off */
 #define METRICS(X) \
-    X("genv_build_info", INFO, "Version of the genv that monitors.", .monitor = one) \
-    X("genv_snapshot_duration_seconds", GAUGE, "Time that the latest look at what is monitored took.", .monitor = duration) \
-    X("genv_host_up", GAUGE, "Whether the host answered (1) or not (0).", .host = host_up) \
-    X("genv_is_installed", GAUGE, "Whether the host has genv (1) or only devices (0).", .host = host_has_genv) \
+    X("genv_build_info", INFO, "Version of genv that runs the monitor.", .monitor = one) \
+    X("genv_snapshot_duration_seconds", GAUGE, "Duration of the latest snapshot.", .monitor = duration) \
+    X("genv_host_up", GAUGE, "Whether the host responded (1) or not (0).", .host = host_up) \
+    X("genv_is_installed", GAUGE, "Whether genv is installed on the host (1) or only devices are known (0).", .host = host_has_genv) \
     X("genv_environments_total", UNTYPED, "Active environments.", .host = host_envs) \
     X("genv_processes_total", UNTYPED, "Processes that use devices.", .host = host_processes) \
-    X("genv_attached_devices_total", UNTYPED, "Devices that environments are attached to.", .host = host_attached) \
+    X("genv_attached_devices_total", UNTYPED, "Devices attached to environments.", .host = host_attached) \
     X("genv_users_total", UNTYPED, "Users with active environments.", .host = host_users) \
     X("genv_device_info", INFO, "Identity of the device.", .device = device_one) \
     X("genv_device_temperature", GAUGE, "Temperature of the device in degrees Celsius.", .device = device_temperature) \
     X("genv_device_utilization", GAUGE, "Utilization of the device in percent.", .device = device_utilization) \
-    X("genv_device_power_watts", GAUGE, "Power that the device draws.", .device = device_power) \
-    X("genv_device_memory_used_bytes", GAUGE, "Memory of the device that is in use.", .device = device_used) \
-    X("genv_device_memory_total_bytes", GAUGE, "Memory of the device.", .device = device_total) \
+    X("genv_device_power_watts", GAUGE, "Power draw of the device.", .device = device_power) \
+    X("genv_device_memory_used_bytes", GAUGE, "Used memory of the device.", .device = device_used) \
+    X("genv_device_memory_total_bytes", GAUGE, "Total memory of the device.", .device = device_total) \
     X("genv_device_attached", GAUGE, "Whether environments are attached to the device (1) or not (0).", .device = device_attached) \
     X("genv_environment_info", INFO, "Name and user of the environment.", .env = env_one) \
     X("genv_environment_processes_total", UNTYPED, "Processes of the environment that use devices.", .env = env_processes) \
-    X("genv_environment_attached_devices_total", UNTYPED, "Devices that the environment is attached to.", .env = env_attached) \
-    X("genv_environment_memory_held_bytes", GAUGE, "Memory that the environment holds: its capacity on each attached device, or all of it.", .env = env_held) \
-    X("genv_environment_device_memory_held_bytes", GAUGE, "Memory of the device that the environment holds.", .attachment = attachment_held) \
-    X("genv_environment_memory_used_bytes", GAUGE, "Memory of devices that the environment's processes use.", .env = env_used) \
-    X("genv_environment_idle_seconds", GAUGE, "Time that the environment has been attached without using its devices; 0 while it uses them or is detached.", .env = env_idle) \
-    X("genv_process_devices_total", UNTYPED, "Devices that the process uses.", .process = process_devices) \
-    X("genv_process_used_gpu_memory_bytes", GAUGE, "Memory of the device that the process uses.", .usage = usage_memory) \
+    X("genv_environment_attached_devices_total", UNTYPED, "Devices attached to the environment.", .env = env_attached) \
+    X("genv_environment_memory_held_bytes", GAUGE, "Memory held by the environment: its capacity on each attached device, or the whole device.", .env = env_held) \
+    X("genv_environment_device_memory_held_bytes", GAUGE, "Memory of the device held by the environment.", .attachment = attachment_held) \
+    X("genv_environment_memory_used_bytes", GAUGE, "Device memory used by the environment's processes.", .env = env_used) \
+    X("genv_environment_idle_seconds", GAUGE, "Time since the attached environment last used its devices; 0 while it uses them or is detached.", .env = env_idle) \
+    X("genv_process_devices_total", UNTYPED, "Devices used by the process.", .process = process_devices) \
+    X("genv_process_used_gpu_memory_bytes", GAUGE, "Memory of the device used by the process.", .usage = usage_memory) \
     X("genv_user_environments_total", UNTYPED, "Active environments of the user.", .user = user_envs) \
     X("genv_user_processes_total", UNTYPED, "Processes of the user's environments that use devices.", .user = user_processes) \
-    X("genv_user_attached_devices_total", UNTYPED, "Devices that the user's environments are attached to.", .user = user_attached) \
-    X("genv_user_memory_held_bytes", GAUGE, "Memory that the user's environments hold.", .user = user_held) \
-    X("genv_user_memory_used_bytes", GAUGE, "Memory of devices that processes of the user's environments use.", .user = user_used)
+    X("genv_user_attached_devices_total", UNTYPED, "Devices attached to the user's environments.", .user = user_attached) \
+    X("genv_user_memory_held_bytes", GAUGE, "Memory held by the user's environments.", .user = user_held) \
+    X("genv_user_memory_used_bytes", GAUGE, "Device memory used by processes of the user's environments.", .user = user_used)
 /* clang-format on */
 
 #define ROW(metric_name, metric_type, metric_help, ...)                                                                \

@@ -149,11 +149,10 @@ int answer_check_allowed(const char *list, struct genv_error *err)
         size_t length = strcspn(name, ",");
 
         if (!is_name(name, length))
-            return error_set(
-                err, EINVAL,
-                "--allowed-hosts: '%.*s' is not a name: give one such as gpu.example.org, without scheme and "
-                "port, .example.org or *",
-                (int)length, name);
+            return error_set(err, EINVAL,
+                             "--allowed-hosts: '%.*s' is not a host name: expected one such as gpu.example.org "
+                             "(without scheme or port), .example.org or *",
+                             (int)length, name);
         name += length;
         if (!*name)
             return 0;

@@ -117,11 +117,11 @@ static bool is_stale(const struct observer *observer, double time)
 static int refuse(const struct observer *observer, double time, struct genv_error *err)
 {
     if (is_stale(observer, time))
-        return error_set(err, EAGAIN, "the look that began %.0f seconds ago has not ended: the driver may hang",
+        return error_set(err, EAGAIN, "the snapshot that started %.0f seconds ago is not complete: the driver may hang",
                          time - observer->started);
     if (observer->err.code)
         return error_set(err, EAGAIN, "%s", observer->err.message);
-    return error_set(err, EAGAIN, "the first look has not ended yet: ask again");
+    return error_set(err, EAGAIN, "the first snapshot is not complete yet: try again");
 }
 
 int observer_begin(struct observer *observer, struct observed *ret_observed, struct genv_error *err)

@@ -103,7 +103,7 @@ static int listen_at(const struct addrinfo *info, const struct server_options *o
     const int on = 1, off = 0, defer_seconds = IDLE_SECONDS;
 
     if (fd < 0)
-        return error_set_errno(err, errno, "can't make a socket for %s", options->address);
+        return error_set_errno(err, errno, "cannot create a socket for %s", options->address);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (info->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
@@ -115,14 +115,14 @@ static int listen_at(const struct addrinfo *info, const struct server_options *o
         return 0;
     }
     if (errno == EADDRINUSE)
-        return error_set(err, EADDRINUSE, "port %u of %s is in use by another program: give another one with --port",
+        return error_set(err, EADDRINUSE, "port %u of %s is in use by another program: choose another with --port",
                          options->port, options->address);
     if (errno == EACCES)
-        return error_set(err, EACCES, "port %u is for root alone: give one from 1024 on with --port", options->port);
+        return error_set(err, EACCES, "port %u needs root: choose one above 1023 with --port", options->port);
     if (errno == EADDRNOTAVAIL)
-        return error_set(err, EADDRNOTAVAIL, "this machine has no address %s: give one of its own with --host",
+        return error_set(err, EADDRNOTAVAIL, "this machine has no address %s: choose one of its own with --host",
                          options->address);
-    return error_set_errno(err, errno, "can't listen at port %u of %s", options->port, options->address);
+    return error_set_errno(err, errno, "cannot listen on port %u of %s", options->port, options->address);
 }
 
 static int open_socket(struct server *server, const struct server_options *options, int *ret_fd, struct genv_error *err)
@@ -141,7 +141,7 @@ static int open_socket(struct server *server, const struct server_options *optio
     snprintf(port, sizeof(port), "%u", options->port);
     r = getaddrinfo(options->address, port, &hints, &info);
     if (r != 0)
-        return error_set(err, EADDRNOTAVAIL, "'%s' is no address of this machine (%s): give one with --host",
+        return error_set(err, EADDRNOTAVAIL, "'%s' is not an address of this machine (%s): choose another with --host",
                          options->address, gai_strerror(r));
     r = listen_at(info, options, ret_fd, err);
     freeaddrinfo(info);
@@ -164,7 +164,7 @@ static int start_daemon(struct server *server, int *fd, struct genv_error *err)
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_BYTES, MHD_OPTION_NOTIFY_CONNECTION, connection_changed,
         server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
     if (!server->daemon)
-        return error_set(err, EIO, "can't start the HTTP server");
+        return error_set(err, EIO, "cannot start the HTTP server");
     *fd = -1; /* the library's now */
     return 0;
 }

@@ -60,7 +60,8 @@ int source_open_local(struct source **ret_source, struct genv_error *err)
         return error_no_memory(err);
     local->source = (struct source){.observe = observe, .cancel = cancel_local, .close = close_local};
     local->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    r = local->cancel < 0 ? error_set_errno(err, errno, "cannot open an eventfd") : genv_open(NULL, &local->genv, err);
+    r = local->cancel < 0 ? error_set_errno(err, errno, "cannot create an eventfd")
+                          : genv_open(NULL, &local->genv, err);
     if (r < 0) {
         cleanup_closep(&local->cancel);
         free(local);

@@ -217,7 +217,7 @@ static void collect(struct remote *remote, struct observed_host *hosts)
             describe(&hosts[i], station, remote->late.snapshots[late], &remote->late.questions[late].err);
             remote->late.snapshots[late] = NULL;
         } else {
-            describe(&hosts[i], station, NULL, &(struct genv_error){.message = "no answer yet"});
+            describe(&hosts[i], station, NULL, &(struct genv_error){.message = "no response yet"});
         }
     }
 }

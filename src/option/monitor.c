@@ -9,47 +9,47 @@ static const struct option options[] = {
     {.name = "config-dir",
      .type = OPTION_TEXT,
      .argument = "DIR",
-     .help = "Where the configuration of Prometheus and Grafana is written, by default $GENV_TMPDIR/metrics",
+     .help = "Write the configuration for Prometheus and Grafana to DIR (default: $GENV_TMPDIR/metrics)",
      .offset = offsetof(struct monitor_options, config_dir),
      .filled = true},
     {.name = "port",
      .letter = 'p',
      .type = OPTION_PORT,
      .argument = "PORT",
-     .help = "The port that is served, by default 8000; 0 is any that is free",
+     .help = "Listen on this port; 0 picks a free one (default: 8000)",
      .offset = offsetof(struct monitor_options, port)},
     {.name = "host",
      .type = OPTION_TEXT,
      .argument = "ADDR",
-     .help = "The address that is served, by default 127.0.0.1: this machine alone. 0.0.0.0 and :: are all networks, "
+     .help = "Listen on this address (default: 127.0.0.1, this machine only). 0.0.0.0 and :: listen on all networks, "
              "without a password",
      .offset = offsetof(struct monitor_options, host),
      .filled = true},
     {.name = "allowed-hosts",
      .type = OPTION_TEXT,
      .argument = "NAME,...",
-     .help = "Names that it answers to beside its own, such as that of a proxy in front of it: gpu.example.org, "
-             ".example.org with all below it, or *. Where it is served to networks it answers to any name, unless this "
-             "is given",
+     .help = "Also answer requests for these host names, such as that of a proxy in front of it: gpu.example.org, "
+             ".example.org for all its subdomains, or * for any. On a network address, any name is answered unless "
+             "this option is given",
      .offset = offsetof(struct monitor_options, allowed_hosts),
      .filled = true},
     {.name = "interval",
      .letter = 'i',
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "How old what is served may be, by default 10",
+     .help = "Refresh what is served after SECONDS (default: 10)",
      .offset = offsetof(struct monitor_options, interval_seconds),
      .least_seconds = 0.1},
     {.name = NULL},
 };
 
 static const struct example examples[] = {
-    {"genv monitor", "Serves a dashboard at http://127.0.0.1:8000/, for this machine's users."},
-    {"genv monitor --host 0.0.0.0 --port 9400", "Serves it to the network: to everyone who reaches this machine."},
+    {"genv monitor", "Serve a dashboard at http://127.0.0.1:8000/, for users of this machine."},
+    {"genv monitor --host 0.0.0.0 --port 9400", "Serve it on the network, to everyone who can reach this machine."},
     {"genv monitor --allowed-hosts gpu.example.org",
-     "Serves it behind a proxy, which asks who may read, and which the world knows by that name."},
+     "Serve it behind a proxy of that name, which handles authentication."},
     {"prometheus --config.file=/var/tmp/genv/metrics/prometheus/prometheus.yml",
-     "Collects what is served, with the configuration that 'genv monitor' wrote."},
+     "Collect the metrics, with the configuration that 'genv monitor' wrote."},
     {NULL, NULL},
 };
 
@@ -57,13 +57,12 @@ const struct command command_monitor = {
     .name = "monitor",
     .summary = "Serve metrics and a dashboard",
     .description =
-        "Serves a page that shows devices, environments and processes as they change (/), metrics for Prometheus "
-        "(/metrics), and the same as JSON (/api/v1/snapshot), until it is told to end. This machine is looked at when "
-        "somebody asks, at most once an interval, and now and then when nobody does.\n\n"
-        "It also writes configuration for Prometheus and Grafana, ready to run, with alerts and a dashboard. These "
-        "files are written again at each start: to change them, copy them first.\n\n"
-        "Whoever reaches the address may read, without a password: names of users and environments, and what they "
-        "use. Nothing can be changed through it.",
+        "Serves a live page of devices, environments and processes (/), metrics for Prometheus (/metrics), and the "
+        "same data as JSON (/api/v1/snapshot), until it is interrupted. The machine is sampled on request, no more "
+        "than once per interval, and occasionally in between.\n\nIt also writes ready-to-use configuration for "
+        "Prometheus and Grafana, with alerts and a dashboard. These files are overwritten at each start: copy them "
+        "before you change them.\n\nAnyone who can reach the address can see, without a password, the names of users "
+        "and environments and what they use. Nothing can be changed through it.",
     .group = GROUP_MACHINE,
     .options = options,
     .defaults = &defaults,
@@ -73,17 +72,16 @@ const struct command command_monitor = {
 };
 
 static const struct example remote_examples[] = {
-    {"genv remote --hostfile hostfile.txt monitor", "Serves a dashboard of all hosts at http://127.0.0.1:8000/."},
+    {"genv remote --hostfile hostfile.txt monitor", "Serve a dashboard of all hosts at http://127.0.0.1:8000/."},
     {NULL, NULL},
 };
 
 const struct command command_remote_monitor = {
     .name = "remote monitor",
     .summary = "Serve metrics and a dashboard of all hosts",
-    .description =
-        "As 'genv monitor', which see; every metric carries the label hostname. A host without genv tells its devices "
-        "through its nvidia-smi; one that does not answer is genv_host_up 0, and one that is slow is waited for apart "
-        "from the others.",
+    .description = "Works like 'genv monitor' (see 'genv monitor --help'); every metric has the label hostname. The "
+                   "devices of a host without genv are read from its nvidia-smi. A host that does not respond has "
+                   "genv_host_up 0, and a slow host does not delay the others.",
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(struct monitor_options),

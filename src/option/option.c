@@ -55,7 +55,7 @@ static int parse_number(const char *text, const char *what, uint64_t min, uint64
                         struct genv_error *err)
 {
     if (text_to_u64(text, max, ret_number) < 0 || *ret_number < min)
-        return error_set(err, EINVAL, "'%s' is not %s: give a whole number from %llu to %llu", text, what,
+        return error_set(err, EINVAL, "'%s' is not %s: expected a whole number from %llu to %llu", text, what,
                          (unsigned long long)min, (unsigned long long)max);
     return 0;
 }
@@ -69,9 +69,9 @@ static int parse_seconds(const char *text, double least, double *ret_seconds, st
     if (*text && text[strspn(text, "0123456789.")] == '\0')
         seconds = strtod(text, &end);
     if (!end || end == text || *end || seconds < 0 || seconds > 1e9)
-        return error_set(err, EINVAL, "'%s' is not a time: give seconds, such as 10 or 0.5", text);
+        return error_set(err, EINVAL, "'%s' is not a number of seconds: expected a number such as 10 or 0.5", text);
     if (seconds < least)
-        return error_set(err, EINVAL, "give %g seconds or more", least);
+        return error_set(err, EINVAL, "must be %g seconds or more", least);
     *ret_seconds = seconds;
     return 0;
 }
@@ -99,7 +99,7 @@ static int parse_choices(const char *const *choices, const char *text, struct op
         int r;
 
         if (list->count == OPTION_CHOICES_MAX)
-            return error_set(err, EINVAL, "more than %d words", OPTION_CHOICES_MAX);
+            return error_set(err, EINVAL, "too many values (limit %d)", OPTION_CHOICES_MAX);
         r = parse_choice(choices, text, length, &list->items[list->count], err);
         if (r < 0)
             return r;
@@ -113,7 +113,7 @@ static int parse_choices(const char *const *choices, const char *text, struct op
 static int parse_word(const char *text, struct option_words *list, struct genv_error *err)
 {
     if (list->count == OPTION_CHOICES_MAX)
-        return error_set(err, EINVAL, "more than %d words", OPTION_CHOICES_MAX);
+        return error_set(err, EINVAL, "too many values (limit %d)", OPTION_CHOICES_MAX);
     list->items[list->count++] = text;
     return 0;
 }
@@ -148,17 +148,17 @@ int option_parse_value(const struct option *option, const char *text, void *targ
         return r;
     case OPTION_DEVICE:
         if (!is_uuid(text) && text_to_u64(text, OPTION_NUMBER_MAX, &number) < 0)
-            return error_set(err, EINVAL, "'%s' is not a device's index: give a whole number from 0 to %d, or a UUID",
-                             text, OPTION_NUMBER_MAX);
+            return error_set(err, EINVAL, "'%s' is not a device: expected an index from 0 to %d, or a UUID", text,
+                             OPTION_NUMBER_MAX);
         *(const char **)target = text;
         return 0;
     case OPTION_PID:
-        r = parse_number(text, "a process identifier", 1, INT_MAX, &number, err);
+        r = parse_number(text, "a PID", 1, INT_MAX, &number, err);
         if (r == 0)
             *(pid_t *)target = (pid_t)number;
         return r;
     case OPTION_UID:
-        r = parse_number(text, "a user identifier", 0, UINT32_MAX - 1, &number, err);
+        r = parse_number(text, "a user ID", 0, UINT32_MAX - 1, &number, err);
         if (r == 0)
             *(uid_t *)target = (uid_t)number;
         return r;
@@ -181,8 +181,6 @@ int option_parse_value(const struct option *option, const char *text, void *targ
         r = genv_name_validate(text, err);
         break;
     case OPTION_TEXT:
-        r = option->filled && !*text ? error_set(err, EINVAL, "give something") : 0;
-        break;
     case OPTION_FLAG:
         break;
     }
@@ -210,8 +208,8 @@ int option_refuse(const struct option *options, const char *dashes, const char *
     if (guess_is_closer(&guess, "help"))
         best = "help";
     if (best)
-        return error_set(err, EINVAL, "unknown option %s%.*s: did you mean '--%s'?", dashes, (int)length, name, best);
-    return error_set(err, EINVAL, "unknown option %s%.*s", dashes, (int)length, name);
+        return error_set(err, EINVAL, "unknown option '%s%.*s': did you mean '--%s'?", dashes, (int)length, name, best);
+    return error_set(err, EINVAL, "unknown option '%s%.*s'", dashes, (int)length, name);
 }
 
 static int check_group(const struct parser *parser, const struct option *option, struct genv_error *err)
@@ -220,8 +218,7 @@ static int check_group(const struct parser *parser, const struct option *option,
         const struct option *other = &parser->options[i];
 
         if (other != option && other->group == option->group && parser->seen >> i & 1)
-            return error_set(err, EINVAL, "--%s and --%s exclude each other: give one of them", other->name,
-                             option->name);
+            return error_set(err, EINVAL, "--%s and --%s cannot be used together", other->name, option->name);
     }
     return 0;
 }
@@ -240,10 +237,10 @@ static int take(struct parser *parser, const struct option *option, const char *
         *(bool *)target = true;
         return 0;
     }
-    if (!value && parser->next == parser->count)
-        return error_set(err, EINVAL, "--%s needs a value: --%s %s", option->name, option->name, option->argument);
-    if (!value)
+    if (!value && parser->next < parser->count)
         value = parser->words[parser->next++];
+    if (!value || (option->filled && !*value))
+        return error_set(err, EINVAL, "--%s needs a value: --%s %s", option->name, option->name, option->argument);
     r = option_parse_value(option, value, target, err);
     while (r == 0 && takes_more(option) && parser->next < parser->count && parser->words[parser->next][0] != '-')
         r = option_parse_value(option, parser->words[parser->next++], target, err);
@@ -304,19 +301,27 @@ static int check_required(const struct parser *parser, struct genv_error *err)
             text_addf(&forms, " or --%s %s", parser->options[k].name, parser->options[k].argument);
         }
         if (!given)
-            return error_set(err, EINVAL, "give %s", forms.data ? forms.data : "the required options");
+            return error_set(err, EINVAL, "missing option: %s", forms.data ? forms.data : "the required options");
     }
     return 0;
+}
+
+/* Names the first word of the synopsis that is one: "COMMAND" of "[--] COMMAND [ARGUMENT...]". */
+static int refuse_missing(const char *synopsis, struct genv_error *err)
+{
+    const char *name = strncmp(synopsis, "[--] ", 5) == 0 ? synopsis + 5 : synopsis;
+
+    return error_set(err, EINVAL, "missing argument: %.*s", (int)strcspn(name, " "), name);
 }
 
 static int check_operands(const struct operands *operands, const struct arguments *arguments, struct genv_error *err)
 {
     int max = operands->synopsis ? operands->max : 0, choice;
 
-    if (arguments->operand_count < operands->min)
-        return error_set(err, EINVAL, "something is missing: give %s", operands->synopsis);
+    if (operands->synopsis && arguments->operand_count < operands->min)
+        return refuse_missing(operands->synopsis, err);
     if (arguments->operand_count > max)
-        return error_set(err, EINVAL, "'%s' is one word too many", arguments->operands[max]);
+        return error_set(err, EINVAL, "unexpected argument '%s'", arguments->operands[max]);
     if (operands->kind == OPERAND_CHOICE && arguments->operand_count)
         return parse_choice(operands->choices, arguments->operands[0], strlen(arguments->operands[0]), &choice, err);
     return 0;

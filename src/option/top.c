@@ -10,47 +10,47 @@ static const struct option options[] = {
      .letter = 'i',
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "Time between two looks at the devices, by default 2",
+     .help = "Update every SECONDS (default: 2)",
      .offset = offsetof(struct top_options, interval_seconds),
      .least_seconds = 0.1},
     {.name = "user",
      .letter = 'u',
      .type = OPTION_TEXT,
      .argument = "USER",
-     .help = "Show what belongs to users whose name has USER in it only",
+     .help = "Show only users whose name contains USER",
      .offset = offsetof(struct top_options, user)},
     {.name = "env",
      .letter = 'e',
      .type = OPTION_TEXT,
      .argument = "ENVIRONMENT",
-     .help = "Show environments whose identifier or name has ENVIRONMENT in it only",
+     .help = "Show only environments whose ID or name contains ENVIRONMENT",
      .offset = offsetof(struct top_options, env)},
     {.name = "once",
      .type = OPTION_FLAG,
-     .help = "Print all of it once, as text, also without a terminal",
+     .help = "Print everything once as text; needs no terminal",
      .offset = offsetof(struct top_options, once)},
     {.name = "no-color",
      .type = OPTION_FLAG,
-     .help = "Use no colours",
+     .help = "Do not use colours",
      .offset = offsetof(struct top_options, no_color)},
     {.name = NULL},
 };
 
 static const struct example examples[] = {
-    {"genv top", "Shows the devices, the environments and the processes until q is pressed; ? explains the keys."},
-    {"genv top --user paul", "Begins with what belongs to paul."},
-    {"genv top --once", "Prints the state of the machine as text, for a mail or a log."},
+    {"genv top", "Show devices, environments and processes until you press q; ? lists the keys."},
+    {"genv top --user paul", "Start with only what belongs to paul."},
+    {"genv top --once", "Print the state of the machine as text, for a mail or a log."},
     {NULL, NULL},
 };
 
 const struct command command_top = {
     .name = "top",
     .summary = "Watch devices, environments and processes",
-    .description = "A live view for a terminal: how much of each device is used and who holds it, how utilisation went "
-                   "in the last minutes, the environments, and the processes that use devices. They can be sorted, and "
-                   "filtered by user or environment; the key ? explains the keys.\n\n"
-                   "A driver that does not answer stops nothing but the figures, whose age is shown then; without any, "
-                   "the environments are shown after 5 seconds, with --once after 30.",
+    .description =
+        "A live view for a terminal: how much of each device is used and who holds it, its utilisation over the last "
+        "minutes, the environments, and the processes that use devices. Lists can be sorted, and filtered by user or "
+        "environment; press ? for the keys.\n\nIf the driver does not respond, the last figures stay on screen with "
+        "their age; if there are none yet, the environments are shown without them after 5 seconds (30 with --once).",
     .group = GROUP_MACHINE,
     .options = options,
     .defaults = &defaults,

@@ -120,7 +120,7 @@ static int refuse_missing(const struct select_view *view, int count, size_t usab
     if (view->device_count == 0)
         return error_set(err, ENODEV, "cannot attach %d device%s: this machine has none", count, plural);
     if (broken)
-        return error_set(err, ENODEV, "cannot attach %d device%s: this machine has %zu, of which %zu do%s not work",
+        return error_set(err, ENODEV, "cannot attach %d device%s: this machine has %zu, and %zu of them do%s not work",
                          count, plural, view->device_count, broken, broken == 1 ? "es" : "");
     return error_set(err, ENODEV, "cannot attach %d device%s: this machine has %zu", count, plural, view->device_count);
 }
@@ -139,7 +139,7 @@ static int refuse_count(const struct select_view *view, const struct candidate *
     }
     genv_amount_format(capacity, amount);
     if (largest == 0 && capacity)
-        return error_set(err, EBUSY, "cannot attach %d device%s with %s: no device tells how much memory it has", count,
+        return error_set(err, EBUSY, "cannot attach %d device%s with %s: no device reports its memory size", count,
                          count == 1 ? "" : "s", amount);
     if (capacity > largest) {
         genv_amount_format(largest, size);
@@ -236,10 +236,10 @@ static const struct genv_attachment *find_unseen(const struct select_view *view)
 
 static int refuse_unseen(const struct select_view *view, const struct genv_attachment *unseen, struct genv_error *err)
 {
-    return error_set(err, ENXIO,
-                     "environment %s is attached to device %s, which cannot be seen from here: detach it first (genv "
-                     "detach --index %s)",
-                     view->self->eid, unseen->device.uuid, unseen->device.uuid);
+    return error_set(
+        err, ENXIO,
+        "environment %s is attached to device %s, which is not visible here: detach it first (genv detach --index %s)",
+        view->self->eid, unseen->device.uuid, unseen->device.uuid);
 }
 
 int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
@@ -266,25 +266,30 @@ int select_count(const struct select_view *view, int count, bool over_subscribe,
 static int refuse_device(const struct select_view *view, const struct candidate *candidate, struct genv_error *err)
 {
     static const char *const states[] = {
-        [GENV_DEVICE_OK] = "has no identity",
+        [GENV_DEVICE_OK] = "has no UUID",
         [GENV_DEVICE_LOST] = "is lost: it fell off the bus or needs a reset",
-        [GENV_DEVICE_FORBIDDEN] = "is not yours to open",
-        [GENV_DEVICE_FAILED] = "does not answer the driver",
+        [GENV_DEVICE_FORBIDDEN] = "cannot be opened: permission denied",
+        [GENV_DEVICE_FAILED] = "does not respond to the driver",
     };
     uint64_t capacity = view->self->config.gpu_memory;
-    char holder[ENV_DESCRIPTION_SIZE], amount[GENV_AMOUNT_SIZE], room[GENV_AMOUNT_SIZE];
+    uint64_t total = candidate->device->total_memory;
+    char holder[ENV_DESCRIPTION_SIZE], amount[GENV_AMOUNT_SIZE], held[GENV_AMOUNT_SIZE], size[GENV_AMOUNT_SIZE];
     unsigned index = candidate->device->index;
 
     if (!candidate->usable)
         return error_set(err, ENODEV, "device %u %s", index, states[candidate->device->state]);
+    if (capacity && total == 0)
+        return error_set(err, EBUSY, "device %u does not report its memory size: attach it without a capacity", index);
     if (capacity) {
         genv_amount_format(capacity, amount);
-        genv_amount_format(candidate->room, room);
-        return error_set(err, EBUSY, "device %u has no room for %s: %s %s left; pick another, wait, or share it (-o)",
-                         index, amount, candidate->room ? room : "nothing", candidate->room ? "are" : "is");
+        genv_amount_format(total - candidate->room, held);
+        genv_amount_format(total, size);
+        return error_set(err, EBUSY,
+                         "device %u holds %s of %s; %s are needed: pick another device, wait, or share it (-o)", index,
+                         held, size, amount);
     }
     env_describe(candidate->first, holder);
-    return error_set(err, EBUSY, "device %u is held by %s; pick another, wait, or share it (-o)", index, holder);
+    return error_set(err, EBUSY, "device %u is held by %s: pick another device, wait, or share it (-o)", index, holder);
 }
 
 static int copy_attachments(const struct genv_env *env, struct selection *ret)
@@ -307,10 +312,10 @@ int select_device(const struct select_view *view, const char *name, bool over_su
     struct candidate candidate;
 
     if (view->device_count == 0)
-        return error_set(err, ENODEV, "there is no device %s: this machine has none", name);
+        return error_set(err, ENODEV, "there is no device %s: this machine has no devices", name);
     if (!device)
-        return error_set(err, ENODEV, "there is no device %s: this machine has %u to %u", name, view->devices[0].index,
-                         view->devices[view->device_count - 1].index);
+        return error_set(err, ENODEV, "there is no device %s: this machine has devices %u to %u", name,
+                         view->devices[0].index, view->devices[view->device_count - 1].index);
     candidate = examine(view, (size_t)(device - view->devices), view->self->config.gpu_memory);
     if (!candidate.attached && !(candidate.available || (candidate.usable && over_subscribe)))
         return refuse_device(view, &candidate, err);
@@ -351,7 +356,8 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
         if (capacity)
             genv_amount_format(capacity, amount);
         genv_amount_format(candidate.room, room);
-        return error_set(err, EBUSY, "device %u, which is attached, has no room for %s: others leave %s; detach first",
+        return error_set(err, EBUSY,
+                         "cannot raise the capacity on device %u to %s: others leave %s of it; detach the device first",
                          candidate.device->index, amount, candidate.room ? room : "nothing");
     }
     if (copy_attachments(view->self, ret) < 0)

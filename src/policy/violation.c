@@ -65,15 +65,15 @@ static void describe_maximum(const struct violation *violation, struct text *tex
         describe_process(violation, text);
     else
         text_addf(text, "Environment %s of %s", violation->eid, user_of(violation));
-    text_addf(text, " %s GPU %u, and %s", violation->pid ? "uses" : "holds", violation->index, user_of(violation));
+    text_addf(text, " %s device %u, and %s", violation->pid ? "uses" : "holds", violation->index, user_of(violation));
     if (violation->rule == RULE_MAX_DEVICES) {
-        text_addf(text, " holds %llu device%s, of at most %llu", (unsigned long long)violation->used,
+        text_addf(text, " holds %llu device%s (limit %llu)", (unsigned long long)violation->used,
                   violation->used == 1 ? "" : "s", (unsigned long long)violation->allowed);
         return;
     }
     genv_amount_format(violation->used, used);
     genv_amount_format(violation->allowed, allowed);
-    text_addf(text, " holds %s of device memory, of at most %s", used, violation->allowed ? allowed : "none");
+    text_addf(text, " holds %s of device memory (limit %s)", used, allowed);
 }
 
 void violation_describe(const struct violation *violation, struct text *text)
@@ -83,17 +83,17 @@ void violation_describe(const struct violation *violation, struct text *text)
     switch (violation->rule) {
     case RULE_NON_ENV_PROCESSES:
         describe_process(violation, text);
-        text_addf(text, " uses GPU %u outside any environment", violation->index);
+        text_addf(text, " uses device %u outside any environment", violation->index);
         return;
     case RULE_ENV_DEVICES:
         describe_process(violation, text);
-        text_addf(text, " uses GPU %u, which is not attached to it", violation->index);
+        text_addf(text, " uses device %u, which is not attached to its environment", violation->index);
         return;
     case RULE_ENV_MEMORY:
         genv_amount_format(violation->used, used);
         genv_amount_format(violation->allowed, allowed);
         describe_process(violation, text);
-        text_addf(text, " is one of those that use %s of GPU %u, of at most %s", used, violation->index, allowed);
+        text_addf(text, " is among the processes that use %s on device %u (limit %s)", used, violation->index, allowed);
         return;
     case RULE_MAX_DEVICES:
     case RULE_MAX_MEMORY:

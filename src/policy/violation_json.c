@@ -69,13 +69,13 @@ static int validate(struct entry *entry, struct genv_error *err)
     if (rule_from_name(entry->rule, &violation->rule) < 0)
         return error_set(err, EINVAL, "unknown rule");
     if (*violation->eid && genv_eid_validate(violation->eid, err) < 0)
-        return error_prefix(err, -EINVAL, "\"eid\"");
+        return error_prefix(err, -EINVAL, "'eid'");
     if (!uuid_is_plain(violation->uuid))
-        return error_set(err, EINVAL, "\"uuid\" is not the UUID of a device");
+        return error_set(err, EINVAL, "'uuid' is not a device UUID");
     if (entry->device > DEVICE_COUNT_MAX)
-        return error_set(err, EINVAL, "\"device\" is not the index of a device");
+        return error_set(err, EINVAL, "'device' is not a device index");
     if (entry->pid == 0 && violation->rule != RULE_MAX_DEVICES && violation->rule != RULE_MAX_MEMORY)
-        return error_set(err, EINVAL, "\"pid\" is missing");
+        return error_set(err, EINVAL, "'pid' is missing");
     violation->pid = (pid_t)entry->pid;
     violation->index = (unsigned)entry->device;
     violation->remedy = entry->pid ? REMEDY_TERMINATE : REMEDY_DETACH;

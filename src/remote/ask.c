@@ -35,8 +35,8 @@ static int explain_timeout(const struct course *course, struct genv_error *err)
 {
     double seconds = course->options->timeout_seconds;
 
-    return error_set(err, ETIMEDOUT, "no answer within %g second%s: it is down, slow, or behind a firewall", seconds,
-                     seconds == 1 ? "" : "s");
+    return error_set(err, ETIMEDOUT, "no response within %g second%s: the host is down, slow or behind a firewall",
+                     seconds, seconds == 1 ? "" : "s");
 }
 
 static bool runs_again(struct course *course, size_t index, const struct fanout_job *job)
@@ -83,10 +83,9 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
     if (job->timed_out)
         return explain_timeout(course, err);
     if (job->too_long)
-        return error_set(err, EPROTO, "what answers there is not this genv: it printed more than %d MiB",
-                         OUTPUT_MAX >> 20);
+        return error_set(err, EPROTO, "unexpected output from genv on that host: more than %d MiB", OUTPUT_MAX >> 20);
     if (job->status < 0)
-        return error_set(err, ECANCELED, "not waited for");
+        return error_set(err, ECANCELED, "no response needed");
     if (job->out.failed || job->err.failed)
         return error_no_memory(err);
     if (job->status == 0 && r < 0)
@@ -176,7 +175,7 @@ int ask_hosts(struct question *questions, size_t count, const struct ask_options
     if (!jobs.list || !progress)
         return error_no_memory(err);
     for (size_t i = 0; i < count; i++)
-        error_set(&questions[i].err, ECANCELED, "not waited for");
+        error_set(&questions[i].err, ECANCELED, "no response needed");
     r = frame_make_nonce(course.nonce, err);
     if (r == 0)
         r = ssh_prepare(&config, err);

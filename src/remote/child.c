@@ -29,7 +29,7 @@ static _Noreturn void execute(char **argv, int out, int err, pid_t parent)
     if (open("/dev/null", O_RDONLY) != STDIN_FILENO)
         _exit(127);
     execvp(argv[0], argv);
-    dprintf(STDERR_FILENO, "can't run %s: %s\n", argv[0], strerror(errno));
+    dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 

@@ -24,7 +24,7 @@ static int watch_signals(struct connection *connection, struct genv_error *err)
     sigaddset(&set, SIGCHLD);
     connection->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (connection->signals < 0)
-        return error_set_errno(err, errno, "can't watch signals");
+        return error_set_errno(err, errno, "cannot handle signals");
     sigaction(SIGPIPE, &ignore, &connection->pipe_action);
     sigaction(SIGCHLD, &plain, &connection->child_action);
     sigprocmask(SIG_BLOCK, &set, &connection->mask);
@@ -57,7 +57,7 @@ static int make_pipe(int *ret_read, int *ret_write, struct genv_error *err)
     int pair[2];
 
     if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_set_errno(err, errno, "can't start ssh");
+        return error_set_errno(err, errno, "cannot start ssh");
     *ret_read = pair[0];
     *ret_write = pair[1];
     return 0;
@@ -77,7 +77,7 @@ int connection_start(struct connection *connection, char **argv, bool input, str
     if (r == 0) {
         connection->pid = fork();
         if (connection->pid < 0)
-            r = error_set_errno(err, errno, "can't start ssh");
+            r = error_set_errno(err, errno, "cannot start ssh");
         if (connection->pid == 0)
             become_ssh(argv, connection, parent, standard);
     }

@@ -91,7 +91,7 @@ static int say_line(const char *output, int code, const char *what, struct genv_
     cleanup_free char *line = find_last_line(output);
 
     if (!line)
-        return error_set(err, code, "%s without saying why", what);
+        return error_set(err, code, "%s without an error message", what);
     return error_set(err, code, "%s: %s", what, line);
 }
 
@@ -106,10 +106,10 @@ static int explain_denied(const struct host *host, const char *output, struct ge
     named = line && strchr(line, '@') && strlen(line) > strlen(": ");
     if (named)
         line[strlen(line) - strlen(": ")] = '\0';
-    return error_set(err, EACCES,
-                     "ssh does not let %s in without a password: put your key there (ssh-copy-id %s), or load it with "
-                     "ssh-add",
-                     named ? line : "you", host->destination);
+    return error_set(
+        err, EACCES,
+        "ssh cannot log in%s%s without a password: install your key there (ssh-copy-id %s), or load it with ssh-add",
+        named ? " as " : "", named ? line : "", host->destination);
 }
 
 /* "Offending ED25519 key in /home/paul/.ssh/known_hosts:3" is the line to remove. */
@@ -119,13 +119,13 @@ static int explain_host_key(const struct host *host, const char *output, struct 
     const char *place = line ? strstr(line, " key in ") : NULL;
 
     if (has(output, "REVOKED"))
-        return error_set(err, EKEYREJECTED, "its host key has been revoked: ask who runs it");
+        return error_set(err, EKEYREJECTED, "the host key is revoked: ask the host's administrator");
     if (has(output, "HAS CHANGED"))
         return error_set(err, EKEYREJECTED,
-                         "its host key has changed: it was installed anew, or somebody is in between; if you know that "
-                         "it is right, remove the old key (%s)",
+                         "the host key has changed: the host was reinstalled, or the connection is being intercepted; "
+                         "if you trust it, remove the old key (%s)",
                          place ? place + strlen(" key in ") : "ssh-keygen -R");
-    return error_set(err, EKEYREJECTED, "its host key is not known yet: connect once with 'ssh %s' and compare it",
+    return error_set(err, EKEYREJECTED, "the host key is not known yet: run 'ssh %s' once and compare the key",
                      host->destination);
 }
 
@@ -134,17 +134,15 @@ static const struct reason {
     int code;
     const char *sentence;
 } reasons[] = {
-    {"Could not resolve hostname", EHOSTUNREACH,
-     "its name can't be resolved: neither the network nor ~/.ssh/config knows it"},
-    {"Connection refused", ECONNREFUSED, "it refuses the connection: no sshd listens there on that port"},
-    {"No route to host", EHOSTUNREACH, "it can't be reached: no route to host"},
-    {"Network is unreachable", EHOSTUNREACH, "it can't be reached: the network is unreachable"},
-    {"Host is down", EHOSTUNREACH, "it can't be reached: the host is down"},
-    {"timed out", ETIMEDOUT, "it does not answer: it is down, slow, or behind a firewall"},
-    {"Timeout, server", ETIMEDOUT, "it stopped answering"},
+    {"Could not resolve hostname", EHOSTUNREACH, "cannot resolve the host name: check it, or add it to ~/.ssh/config"},
+    {"Connection refused", ECONNREFUSED, "connection refused: no sshd listens on that port"},
+    {"No route to host", EHOSTUNREACH, "cannot reach the host: no route to host"},
+    {"Network is unreachable", EHOSTUNREACH, "cannot reach the host: the network is unreachable"},
+    {"Host is down", EHOSTUNREACH, "cannot reach the host: the host is down"},
+    {"timed out", ETIMEDOUT, "no response: the host is down, slow or behind a firewall"},
+    {"Timeout, server", ETIMEDOUT, "the host stopped responding"},
     {"Too many authentication failures", EACCES,
-     "your ssh offers it more keys than it wants to see: name the right one in ~/.ssh/config (IdentityFile and "
-     "IdentitiesOnly yes)"},
+     "ssh offered too many keys: choose one in ~/.ssh/config (IdentityFile and IdentitiesOnly yes)"},
 };
 
 static bool is_host_key(const char *output)
@@ -186,20 +184,21 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
     }
     if (ssh_may_fare_better(SSH_FAILED, output) && has_any(output, turned_away, ARRAY_SIZE(turned_away)))
         return error_set(err, ECONNRESET,
-                         "it closed the connection before it let you in: too many connect at once (MaxStartups of its "
-                         "sshd), or it turns you or this address away, perhaps for a while (PerSourcePenalties)");
+                         "the host closed the connection before login: too many connections at once (MaxStartups in "
+                         "its sshd), or it is refusing this address for a while (PerSourcePenalties)");
     if (is_silent(output)) /* as where the other side tells of a signal */
-        return error_set(err, EIO, "ssh failed and said nothing: most likely a signal has ended what ran there");
+        return error_set(err, EIO,
+                         "ssh failed without an error message: a signal may have ended the program on that host");
     return say_line(output, EIO, "ssh failed", err);
 }
 
 static int explain_missing(const struct host *host, struct genv_error *err)
 {
     if (strcmp(host->genv, "genv") != 0)
-        return error_set(err, ENOENT, "there is no %s: is that the path of genv there?", host->genv);
+        return error_set(err, ENOENT, "there is no %s on that host: check the path of genv there", host->genv);
     return error_set(err, ENOENT,
-                     "there is no genv in the PATH of commands that ssh runs there: install it, or say where it is "
-                     "(genv=PATH in the host file, or --genv PATH)");
+                     "genv is not in the PATH of commands that ssh runs there: install it, or set its path (genv=PATH "
+                     "in the host file, or --genv PATH)");
 }
 
 /* genv's own sentence, if that is what the program there wrote. */
@@ -211,12 +210,12 @@ static int explain_program(int status, const char *output, struct genv_error *er
     bool is_genvs = line && strncmp(line, prefix, strlen(prefix)) == 0 && line[strlen(prefix)];
 
     if (has(output, "invalid choice") || (is_genvs && status == USAGE_ERROR))
-        return error_set(err, EPROTO, "genv there is too old for this: update it there");
+        return error_set(err, EPROTO, "genv on that host is too old for this: update it");
     if (is_genvs)
         return error_set(err, EREMOTEIO, "%s", line + strlen(prefix));
     if (line || *output)
-        return say_line(output, EREMOTEIO, "genv failed there", err);
-    return error_set(err, EREMOTEIO, "genv there ended with status %d and said nothing", status);
+        return say_line(output, EREMOTEIO, "genv failed on that host", err);
+    return error_set(err, EREMOTEIO, "genv on that host exited with status %d without an error message", status);
 }
 
 int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err)
@@ -226,16 +225,19 @@ int ssh_explain(const struct host *host, int status, const char *output, struct 
     if (status == SSH_FAILED)
         return explain_ssh(host, output, err);
     if (status > SIGNALLED)
-        return error_set(err, EINTR, "signal %d ended it", status - SIGNALLED);
+        return error_set(err, EINTR, "ended by signal %d", status - SIGNALLED);
     /* tcsh ends with 1 where a command does not exist. */
     if (status == NOT_FOUND || (status == 1 && has(output, "Command not found")))
         return explain_missing(host, err);
     if (status == NOT_EXECUTABLE)
-        return error_set(err, ENOEXEC,
-                         "genv can't be executed there: %s is no program, or not for that machine or user", host->genv);
+        return error_set(
+            err, ENOEXEC,
+            "cannot execute %s on that host: it is not a program for that machine, or the user has no permission",
+            host->genv);
     if (has(output, "account is currently not available"))
-        return error_set(err, EACCES,
-                         "the account there runs no commands, its shell is nologin: log in as another user (-l USER)");
+        return error_set(
+            err, EACCES,
+            "the account on that host cannot run commands (its shell is nologin): log in as another user (-l USER)");
     return explain_program(status, output, err);
 }
 

@@ -364,7 +364,7 @@ static int loop(struct fanout *fanout, struct genv_error *err)
             attend(fanout, i, clock_monotonic_ms());
     }
     if (r < 0)
-        return error_set_errno(err, -r, "can't start %s", fanout->jobs[0].argv[0]);
+        return error_set_errno(err, -r, "cannot start %s", fanout->jobs[0].argv[0]);
     return 0;
 }
 
@@ -391,7 +391,7 @@ static int run(struct fanout *fanout, struct genv_error *err)
 
     fanout->signals = take_signals(&before);
     if (fanout->signals < 0)
-        return error_set_errno(err, -fanout->signals, "can't wait for signals");
+        return error_set_errno(err, -fanout->signals, "cannot handle signals");
     sigaction(SIGCHLD, &plain, &before_child); /* where it is ignored no child can be waited for */
     r = loop(fanout, err);
     sigaction(SIGCHLD, &before_child, NULL);

@@ -95,13 +95,15 @@ int frame_unwrap(struct text *output, const char *nonce, struct genv_error *err)
         return 0;
     if (r < 0 || find_words(output, 0, nonce, "begin", &begin) < 0) {
         keep(output, 0, 0);
-        return error_set(err, EPROTO, "the first line of its answer is not the one that genv asked for");
+        return error_set(err, EPROTO, "unexpected output from genv on that host: wrong first line");
     }
     if (find_words(output, begin.end, nonce, "begin", &line) == 0) {
         keep(output, 0, 0);
-        return error_set(err, EPROTO, "it answered twice: do start-up files there repeat commands?");
+        return error_set(err, EPROTO,
+                         "unexpected output from genv on that host: two answers; check whether startup files there run "
+                         "commands twice");
     }
     r = find_words(output, begin.end, nonce, "end", &end);
     keep(output, begin.end, r < 0 ? output->length : end.begin);
-    return r < 0 ? error_set(err, EPROTO, "its answer is cut off") : 0;
+    return r < 0 ? error_set(err, EPROTO, "incomplete output from genv on that host") : 0;
 }

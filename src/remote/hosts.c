@@ -50,18 +50,17 @@ static bool consists_of(const char *word, const char *characters)
 static int check_name(const char *entry, const char *name, struct genv_error *err)
 {
     if (*name == '-' || strlen(name) > NAME_MAX_BYTES || !consists_of(name, LETTERS "._:%-"))
-        return error_set(
-            err, EINVAL,
-            "\"%s\" is not a host: [USER@]NAME, in the name letters, digits and . _ : %% - (other settings, "
-            "such as a port, belong in ~/.ssh/config)",
-            entry);
+        return error_set(err, EINVAL,
+                         "'%s' is not a host: expected [USER@]NAME, with letters, digits and . _ : %% - in the name "
+                         "(put a port and other settings in ~/.ssh/config)",
+                         entry);
     return 0;
 }
 
 static int check_user(const char *user, struct genv_error *err)
 {
     if (*user == '-' || strlen(user) > NAME_MAX_BYTES || !consists_of(user, LETTERS "._+@-"))
-        return error_set(err, EINVAL, "\"%s\" is not a user's name: letters, digits and . _ + @ -", user);
+        return error_set(err, EINVAL, "'%s' is not a user name: expected letters, digits and . _ + @ -", user);
     return 0;
 }
 
@@ -71,7 +70,7 @@ static int check_program(const char *program, struct genv_error *err)
 
     if (*rest == '-' || strlen(program) > PATH_MAX || !consists_of(rest, LETTERS "._+/,@-"))
         return error_set(err, EINVAL,
-                         "\"%s\" is not a path of genv on a host: letters, digits and . _ + / , @ -, and ~/ in front",
+                         "'%s' is not a path: expected letters, digits and . _ + / , @ -, optionally after ~/",
                          program);
     return 0;
 }
@@ -123,7 +122,7 @@ static int add_entry(struct builder *builder, const char *entry, const char *pro
     if (r < 0 || tfind(name, &builder->names, compare_names))
         return r;
     if (builder->list.count == HOST_MAX)
-        return error_set(err, E2BIG, "more than %d hosts", HOST_MAX);
+        return error_set(err, E2BIG, "too many hosts (limit %d)", HOST_MAX);
     return add_host(builder, user, name, program, err);
 }
 
@@ -175,7 +174,8 @@ static int add_line(struct builder *builder, char *line, struct genv_error *err)
         if (!*word)
             continue;
         if (strncmp(word, key, strlen(key)) != 0)
-            return error_set(err, EINVAL, "\"%s\" is not genv=PATH; ports and the like belong in ~/.ssh/config", word);
+            return error_set(err, EINVAL,
+                             "expected genv=PATH, not '%s' (put a port and other settings in ~/.ssh/config)", word);
         program = word + strlen(key);
     }
     return add_entry(builder, entry, program, err);
@@ -199,7 +199,7 @@ int hosts_parse_file(const char *path, char *text, size_t length, const struct h
             return error_prefix(err, r, "%s:%zu", path, number);
     }
     if (!builder.list.count)
-        return error_set(err, EINVAL, "%s names no host: it takes one a line", path);
+        return error_set(err, EINVAL, "%s has no hosts: add them, one per line", path);
     *ret_list = builder.list;
     builder.list = (struct host_list){0};
     return 0;
@@ -214,10 +214,10 @@ int hosts_read(const char *path, const struct host_defaults *defaults, struct ho
     int r;
 
     if (fd < 0)
-        return error_set_errno(err, errno, "can't read the host file %s", path);
+        return error_set_errno(err, errno, "cannot read the host file %s", path);
     r = file_read(fd, FILE_MAX, &text, &length);
     if (r < 0)
-        return error_set_errno(err, -r, "can't read the host file %s", path);
+        return error_set_errno(err, -r, "cannot read the host file %s", path);
     return hosts_parse_file(path, text, length, defaults, ret_list, err);
 }
 
@@ -242,8 +242,9 @@ int hosts_find_file(char **ret_path, struct genv_error *err)
     if (!path)
         return error_no_memory(err);
     if (access(path, F_OK) < 0)
-        return error_set(err, ENOENT,
-                         "no hosts: name them with -H HOST,HOST… or list them, one a line, in ~/.config/genv/hostfile");
+        return error_set(
+            err, ENOENT,
+            "no hosts: give them with -H HOST,HOST… or list them, one per line, in ~/.config/genv/hostfile");
     *ret_path = STEAL_POINTER(path);
     return 0;
 }

@@ -86,7 +86,7 @@ static int read_greeting(struct greeting *greeting, struct genv_error *err)
         return error_no_memory(err);
     r = session_read_answer(&greeting->out, greeting->nonce, &greeting->line, err);
     if (r == -EAGAIN && greeting->out.length >= GREETING_MAX)
-        return error_set(err, EPROTO, "its start-up files print too much: genv waits for its own answer");
+        return error_set(err, EPROTO, "no answer from genv on that host: its startup files print too much");
     return r;
 }
 
@@ -112,7 +112,7 @@ static int await_greeting(struct connection *connection, struct greeting *greeti
         if (n == 0 && connection->exited)
             return -ECONNRESET;
         if (n == 0)
-            return error_set(err, ETIMEDOUT, "no answer within %g second%s", timeout_seconds,
+            return error_set(err, ETIMEDOUT, "no response within %g second%s", timeout_seconds,
                              timeout_seconds == 1 ? "" : "s");
         if (fds[2].revents)
             gather(&connection->err, &greeting->err);
@@ -238,7 +238,7 @@ static int explain(struct connection *connection, const struct host *host, const
     struct text *said = &greeting->err;
 
     if (status == 0)
-        return error_set(err, EPROTO, "what is called genv there does not answer as genv does");
+        return error_set(err, EPROTO, "unexpected output from genv on that host");
     if (is_on_terminal(request) && status != SSH_FAILED) {
         ssh_drop_farewell(said);
         if (greeting->out.data)

@@ -102,7 +102,7 @@ static int make_config(struct text *config, const char *directory, struct genv_e
 {
     int r;
 
-    text_add(config, "# Made by genv, and made anew when it changes.\n");
+    text_add(config, "# Written by genv, and rewritten when it changes.\n");
     r = add_user_include(config, err);
     text_add(config, "Include /etc/ssh/ssh_config\n");
     text_addf(config,
@@ -150,7 +150,7 @@ int ssh_prepare(char **ret_config, struct genv_error *err)
     if (file_read_at(fd, CONFIG_NAME, CONFIG_MAX, &old, NULL) < 0 || strcmp(old, config.data) != 0) {
         r = file_replace(fd, CONFIG_NAME, config.data, config.length, 0600, (uid_t)-1, false);
         if (r < 0)
-            return error_set_errno(err, -r, "can't write %s", path);
+            return error_set_errno(err, -r, "cannot write %s", path);
     }
     *ret_config = STEAL_POINTER(path);
     return 0;
@@ -202,8 +202,8 @@ static int add_command(struct text *command, const struct host *host, const char
             text_add(command, words[i]);
         if (command->length > COMMAND_MAX)
             return error_set(err, E2BIG,
-                             "the command is too long to be sent: at most %d KiB, with 3 bytes for each that is not a "
-                             "letter or digit; put it into a file there",
+                             "the command is too long (limit %d KiB, where a byte that is not a letter or digit counts "
+                             "as 3): put it into a file on the host",
                              COMMAND_MAX / 1024);
     }
     return command->failed ? error_no_memory(err) : 0;

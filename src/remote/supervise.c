@@ -31,7 +31,7 @@ static int block_signals(struct supervision *supervision, struct genv_error *err
         sigaddset(&set, told[i]);
     supervision->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (supervision->signals < 0)
-        return error_set_errno(err, errno, "can't watch signals");
+        return error_set_errno(err, errno, "cannot handle signals");
     for (size_t i = 0; i < ARRAY_SIZE(held); i++)
         sigaddset(&set, held[i]);
     sigprocmask(SIG_BLOCK, &set, &supervision->mask);
@@ -60,7 +60,7 @@ int supervise_fork(struct supervision *ret_supervision, struct genv_error *err)
         return r;
     supervision.child = fork();
     if (supervision.child < 0) {
-        r = error_set_errno(err, errno, "can't start a process");
+        r = error_set_errno(err, errno, "cannot start a process");
         close(supervision.signals);
         sigprocmask(SIG_SETMASK, &supervision.mask, NULL);
         return r;
@@ -268,13 +268,15 @@ static int reap(pid_t child)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int supervise_wait(struct supervision *supervision, void (*ended)(void *data), void *data)
+int supervise_wait(struct supervision *supervision, const struct supervise_actions *actions)
 {
     bool lost = wait_for_end(supervision);
 
-    if (lost && supervision->shell)
+    if (lost && supervision->shell) {
+        actions->lost(actions->data);
         end_shell(supervision);
-    ended(data);
+    }
+    actions->ended(actions->data);
     if (lost && !supervision->shell)
         end_session(supervision);
     if (supervision->terminal)

@@ -16,7 +16,10 @@ struct course {
     struct survey_answer *answers;
 };
 
-/* A host that answers with a command of its own may print something around the snapshot, and no lines of ours. */
+/* A host that answers with a command of its own may print something around the snapshot, and no lines of ours.
+ *
+ * What is printed may have braces too, so each line that begins with one is tried, up to the last line that ends one.
+ * Every try reads to that end: without a bound on tries and bytes a host could keep this machine busy with braces. */
 static int parse_within(const char *text, size_t length, struct genv_snapshot **ret_snapshot)
 {
     const char *end = text + length, *start = text, *line = text;
@@ -43,7 +46,7 @@ int survey_parse(const struct text *answer, struct genv_snapshot **ret_snapshot,
     if (genv_snapshot_from_json(text, answer->length, ret_snapshot, &reason) == 0 ||
         parse_within(text, answer->length, ret_snapshot) == 0)
         return 0;
-    return error_set(err, EPROTO, "what answers there is not this genv: it printed no snapshot: %s", reason.message);
+    return error_set(err, EPROTO, "unexpected output from genv on that host: no snapshot: %s", reason.message);
 }
 
 static int take(size_t index, const struct text *output, void *data, struct genv_error *err)
@@ -110,7 +113,7 @@ int survey_check(const struct survey *survey, bool strict, struct genv_error *er
             return error_set(err, answer->err.code, "%s: %s", answer->host->name, answer->err.message);
     }
     if (survey->count && survey_count_answers(survey) == 0)
-        return error_set(err, EIO, "none of the hosts answered");
+        return error_set(err, EIO, "no host responded");
     return 0;
 }
 

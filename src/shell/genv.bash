@@ -108,7 +108,7 @@ __genv_clean() {
         done
     fi
     \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
-        __genv_sign __genv_told
+        __genv_sign __genv_told __genv_own_hup
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -142,7 +142,7 @@ __genv_variables() {
 __genv_tell_once() {
     if [[ " ${__genv_told-} " != *" $1 "* ]]; then
         __genv_told+=" $1"
-        \builtin printf 'genv: %s is read-only in this shell, and stays as it is\n' "$1" >&2
+        \builtin printf 'genv: %s is read-only in this shell: leaving it unchanged\n' "$1" >&2
     fi
 }
 
@@ -200,7 +200,7 @@ __genv_show() {
 # by is not as it was at the last look.
 __genv_look() {
     \builtin set -- "$?"
-    \builtin local __genv_record __genv_first
+    \builtin local __genv_record __genv_traps
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
@@ -223,13 +223,15 @@ __genv_look() {
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
-        # The user may have set a trap of their own in its place. Told through the pipe, or file, behind a here-string,
-        # since $(trap) would be a process.
+        # The user may have set a trap of their own in its place, or one of SIGHUP. Told through the pipe, or file, behind a
+        # here-string, since $(trap) would be a process.
         {
-            \builtin trap -p EXIT >|/proc/self/fd/9
-            \builtin read -r -N 21 -u 9 __genv_first
+            \builtin trap -p EXIT HUP >|/proc/self/fd/9
+            \builtin mapfile -u 9 __genv_traps
         } 2>/dev/null 9<<<'' || \builtin :
-        [[ $__genv_first == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
+        [[ ${__genv_traps[*]-} == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
+        __genv_own_hup=
+        [[ ${__genv_traps[*]-} != *HUP$'\n' ]] || __genv_own_hup=1
     fi
     \builtin return "$1"
 }
@@ -263,9 +265,11 @@ __genv_listen() {
     fi
 }
 
-# A shell that ends hands its environment over to what it leaves running, if anything.
+# A shell that ends hands its environment over to what it leaves running, if anything. A terminal that goes away shows it
+# the end of its input, and sends SIGHUP as well, which would end it in the midst of this: that comes into effect behind.
 __genv_exit() {
     \builtin set -- "$?"
+    [[ $- != *i* || ${__genv_own_hup-} ]] || \builtin trap '__genv_hung_up=1' HUP
     \builtin local __genv_pid=$BASHPID __genv_children=unknown
     if [[ -r /proc/$__genv_pid/task/$__genv_pid/children ]]; then
         \builtin mapfile __genv_children <"/proc/$__genv_pid/task/$__genv_pid/children" || \builtin :
@@ -273,6 +277,8 @@ __genv_exit() {
     if [[ ${GENV_ENVIRONMENT_ID-} && ${__genv_children-} ]]; then
         @GENV@ "--shell=bash:$__genv_pid" shell-exit || \builtin :
     fi
+    [[ $- != *i* || ${__genv_own_hup-} ]] || \builtin trap - HUP
+    [[ ! ${__genv_hung_up-} ]] || \builtin kill -HUP "$__genv_pid"
     \builtin return "$1"
 }
 

@@ -107,7 +107,7 @@ function __genv_variables {
             # Touching it would end the function half way.
             if [[ " $__genv_told " != *" $__genv_name "* ]]; then
                 builtin typeset -g __genv_told="$__genv_told $__genv_name"
-                builtin print -ru2 -- "genv: $__genv_name is read-only in this shell, and stays as it is"
+                builtin print -ru2 -- "genv: $__genv_name is read-only in this shell: leaving it unchanged"
             fi
             builtin continue
         fi
@@ -234,9 +234,12 @@ function __genv_listen {
     fi
 }
 
-# A shell that ends hands its environment over to what it leaves running, if anything.
+# A shell that ends hands its environment over to what it leaves running, if anything. A terminal that goes away shows it
+# the end of its input, and sends SIGHUP as well, which would end it in the midst of this; its jobs have had theirs.
 function __genv_exit {
     builtin local __genv_status=$? __genv_pid __genv_children=unknown
+    builtin setopt local_options local_traps
+    builtin trap '' HUP
     __genv_identify
     if [[ -r /proc/$__genv_pid/task/$__genv_pid/children ]]; then
         __genv_children=$(</proc/$__genv_pid/task/$__genv_pid/children)

@@ -136,8 +136,8 @@ static int pass_unknown(struct argv *target, char **words, const struct docker_s
 
         if (asks_for_gpus(&read, scene))
             return error_set(err, EINVAL,
-                             "genv does not know docker's option %s, and so not whose option %s is: write it as "
-                             "OPTION=VALUE, or behind the GPUs",
+                             "unknown docker option %s, so genv cannot tell whether %s is its value: write it as "
+                             "OPTION=VALUE, or put it last",
                              *words, *word);
     }
     argv_add_all(target, words);
@@ -180,7 +180,7 @@ int docker_add_visible(struct argv *target, char **words, const struct docker_wo
 int docker_check_node(int node, const struct docker_scene *scene, struct genv_error *err)
 {
     if (node == DOCKER_ALL_NODES)
-        return error_set(err, EPERM, "it holds the GPUs of all: name those of this environment");
+        return error_set(err, EPERM, "it gives access to all devices: name the devices of this environment");
     for (size_t i = 0; i < scene->machine->device_count; i++) {
         char index[16];
 
@@ -189,7 +189,7 @@ int docker_check_node(int node, const struct docker_scene *scene, struct genv_er
         snprintf(index, sizeof(index), "%u", scene->machine->devices[i].index);
         return docker_check_device(index, scene->env, err);
     }
-    return error_set(err, EPERM, "genv cannot tell which GPU that is: use --gpus");
+    return error_set(err, EPERM, "cannot tell which device that is: use --gpus");
 }
 
 /* --gpus and --device with CDI's names. */

@@ -67,16 +67,16 @@ static int sort_field(struct request *request, const char *field, struct genv_er
 
     if ((count || device) && (request->count.data || request->device.data))
         return error_set(err, EINVAL,
-                         "it gives a number and devices, or one of them twice: several devices are "
-                         "written '\"device=0,1\"', with both kinds of quotes");
+                         "expected one count or one device list: write several devices as '\"device=0,1\"', with both "
+                         "kinds of quotes");
     if (device)
         text_add(&request->device, strchr(field, '=') + 1);
     else if (count)
         text_add(&request->count, starts_with(field, "count=") ? strchr(field, '=') + 1 : field);
     else if (starts_with(field, "driver=") && strcmp(field, "driver=nvidia") != 0)
-        return error_set(err, EINVAL, "genv gives out NVIDIA's GPUs, by the driver 'nvidia' alone");
+        return error_set(err, EINVAL, "unsupported driver: genv supports only driver=nvidia");
     else if (!starts_with(field, "driver=") && !starts_with(field, "capabilities=") && !starts_with(field, "options="))
-        return error_set(err, EINVAL, "genv does not know '%s' there", field);
+        return error_set(err, EINVAL, "unknown field '%s'", field);
     else {
         text_add(&request->others, ",");
         add_quoted(&request->others, field);
@@ -89,13 +89,13 @@ static int parse(const char *value, struct request *request, struct genv_error *
     bool more = true;
 
     if (strpbrk(value, "\r\n"))
-        return error_set(err, EINVAL, "it has more than one line");
+        return error_set(err, EINVAL, "must be a single line");
     while (more) {
         cleanup_text struct text field = TEXT_INIT;
         int r = read_field(&value, &field, &more);
 
         if (r < 0)
-            return error_set(err, EINVAL, "its quotes do not match");
+            return error_set(err, EINVAL, "unmatched quotes");
         if (field.failed)
             return error_no_memory(err);
         r = sort_field(request, field.data, err);
@@ -135,9 +135,9 @@ static int check_count(long count, const struct genv_env *env, struct genv_error
     size_t attached = count_attached(env);
 
     if (attached == 0 && count != 0)
-        return error_set(err, EBUSY, "environment %s is attached to no GPU: run 'genv attach' first", env->eid);
+        return error_set(err, EBUSY, "environment %s has no devices: run 'genv attach' first", env->eid);
     if (count > 0 && (size_t)count > attached)
-        return error_set(err, EBUSY, "environment %s is attached to %zu GPU%s: run 'genv attach --count %ld' first",
+        return error_set(err, EBUSY, "environment %s has only %zu device%s: run 'genv attach --count %ld' first",
                          env->eid, attached, attached == 1 ? "" : "s", count);
     return 0;
 }
@@ -166,9 +166,9 @@ int docker_check_device(const char *name, const struct genv_env *env, struct gen
     if (count_attached(env) == 0)
         return check_count(-1, env, err);
     if (name[digits] != '\0' && strncasecmp(name, "GPU-", 4) != 0)
-        return error_set(err, EINVAL, "'%s' is neither the index nor the UUID of a whole GPU", name);
+        return error_set(err, EINVAL, "'%s' is not the index or UUID of a whole device", name);
     add_devices(&indices, env, -1, "");
-    return error_set(err, EPERM, "GPU %s is not attached to environment %s, which has %s", name, env->eid,
+    return error_set(err, EPERM, "device %s is not attached to environment %s, which has %s", name, env->eid,
                      indices.failed ? "others" : indices.data);
 }
 
@@ -199,7 +199,7 @@ static int parse_count(const char *text, long *ret_count, struct genv_error *err
     if (text[strspn(text, "+-0123456789")] == '\0' && *text)
         *ret_count = strtol(text, &end, 10);
     if (!end || end == text || *end || errno || *ret_count > INT_MAX)
-        return error_set(err, EINVAL, "'%s' is neither \"all\" nor a number", text);
+        return error_set(err, EINVAL, "'%s' is not a count: expected a number or 'all'", text);
     return 0;
 }
 
@@ -306,7 +306,7 @@ int docker_translate_device(const char *value, const struct genv_env *env, struc
     int r;
 
     if (!starts_with(value, "nvidia.com/gpu=") && !starts_with(value, "runtime.nvidia.com/gpu="))
-        r = error_set(err, EINVAL, "genv gives out whole GPUs, as nvidia.com/gpu=INDEX, =UUID or =all");
+        r = error_set(err, EINVAL, "expected nvidia.com/gpu=INDEX, =UUID or =all: genv supports only whole devices");
     else
         r = strcmp(name, "all") == 0 ? check_count(-1, env, err) : docker_check_device(name, env, err);
     if (r < 0)

@@ -16,7 +16,7 @@ static int check_all(const struct docker_scene *scene, struct genv_error *err)
 
     for (size_t i = 0; r == 0 && i < scene->machine->device_count; i++)
         r = docker_check_device(scene->machine->devices[i].id.uuid, scene->env, err);
-    return r == -EPERM ? error_prefix(err, r, "those are all GPUs") : r;
+    return r == -EPERM ? error_prefix(err, r, "it asks for all devices") : r;
 }
 
 /* What would be translated on a command line stays here as it is: where it would be another, it asks for all. */
@@ -132,15 +132,17 @@ static int check_service(const char *name, json_t *service, const struct docker_
         {check_requests, member(service, reserved), "device_ids: ['${CUDA_VISIBLE_DEVICES}']"},
         {check_requests, json_object_get(service, "gpus"), "device_ids: ['${CUDA_VISIBLE_DEVICES}']"},
         {check_visible, service, "NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}"},
-        {check_devices, json_object_get(service, "devices"), "nodes of these devices alone"},
+        {check_devices, json_object_get(service, "devices"), "only the nodes of the environment's devices"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
         struct genv_error reason = {0};
 
         if (checks[i].check(checks[i].part, scene, &reason) < 0)
-            return error_set(err, reason.code, "service '%s' asks for more: %s; in the compose file, say %s", name,
-                             reason.message, checks[i].remedy);
+            return error_set(
+                err, reason.code,
+                "service '%s' asks for more devices than the environment has: %s; in the compose file, use %s", name,
+                reason.message, checks[i].remedy);
     }
     return 0;
 }

@@ -95,8 +95,8 @@ static void say_if_elsewhere(const char *name, bool is_podman, char **words, con
     if (!docker_is_elsewhere(is_podman, words, &where))
         return;
     text_addf(&line,
-              "warning: %s starts containers on another machine%s%s%s, where GPU numbers mean other devices than those "
-              "of environment %s",
+              "warning: %s starts containers on another machine%s%s%s, where device numbers do not refer to the "
+              "devices of environment %s",
               name, where.length ? " (" : "", where.length ? where.data : "", where.length ? ")" : "", env->eid);
     if (!line.failed)
         shim_complain(line.data);

@@ -57,7 +57,7 @@ static int check_model(const char *text, size_t length, struct docker_scene *sce
         return 0; /* it has no such command */
     model = json_loadb(text, length, 0, &reason);
     if (!model)
-        return error_set(err, EINVAL, "genv cannot read what 'docker compose config' says: %s", reason.text);
+        return error_set(err, EINVAL, "unexpected output from 'docker compose config': %s", reason.text);
     if (!docker_model_needs_devices(model, scene))
         return 0;
     r = grant_read_machine(grant, err);
@@ -114,8 +114,8 @@ static int rewrite_command(const struct docker_option *table, char **words, stru
     for (char **rest = words; !*ret_known && *rest; rest++) {
         if (strstr(*rest, "NVIDIA_VISIBLE_DEVICES"))
             return error_set(err, EINVAL,
-                             "genv does not know docker compose's option %s, and so not whose %s is: write it as "
-                             "OPTION=VALUE",
+                             "unknown docker compose option %s, so genv cannot tell whether %s is its value: write it "
+                             "as OPTION=VALUE",
                              *words, *rest);
     }
     argv_add_all(target, words);
@@ -156,7 +156,7 @@ int engine_rewrite_compose(const char *program, struct argv *target, char **argv
         return 0;
     }
     if (from_stdin)
-        return error_set(err, EINVAL, "genv cannot look at a compose file on standard input: give the name of a file");
+        return error_set(err, EINVAL, "cannot check a compose file on standard input: use -f FILE");
     while (argv <= command)
         argv_add(target, *argv++);
     r = rewrite_command(options_of(*command), command + 1, target, &services, &known, scene, grant, err);
@@ -173,7 +173,7 @@ int engine_rewrite_compose(const char *program, struct argv *target, char **argv
     r = run_config(program, config.items, &model, &length, &reason);
     if (r == 0)
         return check_model(model, length, scene, grant, err);
-    error_prefix(&reason, r, "warning: cannot tell which GPUs the services ask for");
+    error_prefix(&reason, r, "warning: cannot tell which devices the services ask for");
     shim_complain(reason.message); /* where there is no compose, or its file is wrong, docker says more */
     return 0;
 }

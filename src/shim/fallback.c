@@ -111,7 +111,10 @@ static int refuse(const char *subcommand)
 {
     struct genv_error err = {0};
 
-    error_set(&err, EPERM, "nvidia-smi %s would show all devices: GENV_BYPASS=1 nvidia-smi does so", subcommand);
+    error_set(
+        &err, EPERM,
+        "nvidia-smi %s would show the devices of other environments: to run it anyway, use GENV_BYPASS=1 nvidia-smi",
+        subcommand);
     shim_complain(err.message);
     return EXIT_FAILURE;
 }
@@ -120,8 +123,10 @@ static void say(const char *reason)
 {
     struct genv_error err = {0};
 
-    error_set(&err, ENOENT,
-              "nvidia-smi shows this environment's devices by --id, and everybody's processes on them: %s", reason);
+    error_set(
+        &err, ENOENT,
+        "the view is not available, so nvidia-smi also shows processes of other environments on these devices: %s",
+        reason);
     shim_complain(err.message);
 }
 

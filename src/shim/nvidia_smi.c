@@ -25,12 +25,12 @@ static int use_view(const struct shim *shim, const char *program, struct genv_er
     const char *slash = strrchr(shim->folder, '/');
 
     if (!slash)
-        return error_set(err, ENOENT, "/proc does not tell where genv is installed");
+        return error_set(err, ENOENT, "cannot find out where genv is installed: /proc/self/exe");
     if (view_is_ignored_by(program))
-        return error_set(err, EPERM, "%s has rights of its own", program);
+        return error_set(err, EPERM, "%s is set-uid or has file capabilities", program);
     snprintf(folder, sizeof(folder), "%.*s", (int)(slash - shim->folder), shim->folder);
     if (trust_is_everybodys(folder))
-        return error_set(err, EPERM, "anybody can put a view into %s", folder);
+        return error_set(err, EPERM, "anyone can write to %s", folder);
     snprintf(folder, sizeof(folder), "%.*s/view", (int)(slash - shim->folder), shim->folder);
     return view_use(folder, err);
 }

@@ -104,7 +104,7 @@ static int print(struct report *report)
 
     if (r == 0)
         return EXIT_SUCCESS;
-    error_set_errno(&err, -r, "can't write to standard output");
+    error_set_errno(&err, -r, "cannot write to standard output");
     shim_complain(err.message);
     return EXIT_FAILURE;
 }
@@ -156,7 +156,7 @@ static int print_table(struct report *report)
 
     if (report->count == 0)
         return report_no_devices();
-    text_addf(&title, "genv %s: simulated GPUs of environment %s", genv_version(), report->env->eid);
+    text_addf(&title, "genv %s: simulated devices of environment %s", genv_version(), report->env->eid);
     text_addf(text, LINE_WHOLE "| %-68.68s |\n" LINE_SINGLE, title.failed ? "" : title.data);
     text_addf(text, "| GPU | %-34s | %25s |\n" LINE_DOUBLE, "Name", "Memory-Usage");
     for (size_t i = 0; i < report->count; i++) {
@@ -328,8 +328,7 @@ static int parse_fields(const char *list, const struct query *ret_fields[static 
                 found = &queries[i];
         }
         if (!found || *ret_count == FIELDS_MAX) {
-            error_set(&err, EINVAL, "for simulated GPUs nvidia-smi is genv's own, and can't tell '%.*s'", (int)length,
-                      list);
+            error_set(&err, EINVAL, "nvidia-smi for simulated devices has no field '%.*s'", (int)length, list);
             shim_complain(err.message);
             return -1;
         }
@@ -413,9 +412,9 @@ int report_simulated(char **words)
     }
     if (unknown || (query && list) || (query != NULL) != formatted || formatted != format.csv) {
         error_set(&err, EINVAL,
-                  "for simulated GPUs nvidia-smi is genv's own%s%s%s: it has a table, -L and --query-gpu=FIELD,... "
-                  "--format=csv[,noheader][,nounits]",
-                  unknown ? ", and does not know '" : "", unknown ? unknown : "", unknown ? "'" : "");
+                  "nvidia-smi for simulated devices does not support %s%s%s: use it without options, with -L, or with "
+                  "--query-gpu=FIELD,... --format=csv[,noheader][,nounits]",
+                  unknown ? "'" : "", unknown ? unknown : "this combination of options", unknown ? "'" : "");
         shim_complain(err.message);
         return USAGE;
     }

@@ -157,9 +157,9 @@ int shim_environment(struct genv_env **ret_env, struct genv_error *err)
     genv_close(g);
     if (r < 0)
         return error_set(err, reason.code, "%s%s", reason.message,
-                         r == -ENOENT ? ": run 'genv deactivate' and then 'genv activate'" : "");
+                         r == -ENOENT ? ": run 'genv deactivate', then 'genv activate'" : "");
     if (!shim_may_see(env->uid))
-        return error_set(err, EPERM, "environment %s is another user's: run 'genv deactivate'", eid);
+        return error_set(err, EPERM, "environment %s belongs to another user: run 'genv deactivate'", eid);
     *ret_env = STEAL_POINTER(env);
     return 0;
 }

@@ -23,7 +23,7 @@ int view_use(const char *folder, struct genv_error *err)
     if (access(library.data, R_OK) < 0)
         return error_set_errno(err, errno, "%s", library.data);
     if (strpbrk(folder, SEPARATORS "$"))
-        return error_set(err, EINVAL, "%s can't stand in " VARIABLE, folder);
+        return error_set(err, EINVAL, "the path %s cannot be used in " VARIABLE, folder);
     /* Set to nothing it counts as not set; an empty entry is the current directory. */
     path_put_first(&changed, folder, path && *path ? path : NULL, SEPARATORS);
     if (changed.failed || setenv(VARIABLE, changed.data, 1) < 0)

@@ -84,7 +84,7 @@ int budget_admit(struct budget *budget, const struct stat *st, struct genv_error
     struct budget_owner *owner;
 
     if (st->st_size > RECORD_SIZE_MAX)
-        return error_set(err, EFBIG, "it is larger than any record");
+        return error_set(err, EFBIG, "it is too large for a record");
     if (st->st_uid == budget->reader)
         return 0;
     owner = find_or_add(budget, st->st_uid, has_mode_of_record(st));
@@ -96,7 +96,7 @@ int budget_admit(struct budget *budget, const struct stat *st, struct genv_error
         ask_for_more(budget, owner);
     if (!is_spent(owner))
         return 0;
-    return error_set(err, EDQUOT, "their owner has more than %llu environments, or has filled them",
+    return error_set(err, EDQUOT, "their owner has more than %llu environments, or has made them too large",
                      (unsigned long long)owner->maximum);
 }
 

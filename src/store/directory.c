@@ -104,8 +104,8 @@ static int make_lock(int directory, const char *name)
 static int refuse(int code, const char *verb, const char *shown, struct genv_error *err)
 {
     if (code == -ENOTDIR || code == -ELOOP)
-        return error_set(err, ENOTDIR,
-                         "%s is not a directory of its own (a link, or a file): remove it, or set GENV_TMPDIR", shown);
+        return error_set(err, ENOTDIR, "%s is not a directory, or is a symbolic link: remove it, or set GENV_TMPDIR",
+                         shown);
     return error_set_errno(err, -code, "cannot %s %s", verb, shown);
 }
 
@@ -150,7 +150,7 @@ static int refuse_closed(int directory, const char *name, const char *shown, str
     if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set_errno(err, EACCES, "cannot open %s/%s", shown, name);
     user_name(st.st_uid, owner, sizeof(owner));
-    return error_set(err, EACCES, "cannot open %s/%s: it belongs to %s, who has closed it to others", shown, name,
+    return error_set(err, EACCES, "cannot open %s/%s: it belongs to %s and is not readable by others", shown, name,
                      owner);
 }
 
@@ -177,9 +177,7 @@ int directory_open_lock(int directory, const char *name, bool create, const char
         r = file_open(directory, name, O_RDONLY, ret_fd, NULL);
     }
     if (r == -ELOOP || r == -ENOTSUP)
-        return error_set(err, -r,
-                         "%s/%s is not a regular file: somebody put it there; ask an administrator to remove it", shown,
-                         name);
+        return error_set(err, -r, "%s/%s is not a regular file: ask an administrator to remove it", shown, name);
     if (r == -EACCES)
         return refuse_closed(directory, name, shown, err);
     return r < 0 ? error_set_errno(err, -r, "cannot open %s/%s", shown, name) : 0;

@@ -81,7 +81,7 @@ int inventory_decode(const char *text, size_t length, const char *key, struct ge
     int r = json ? json_decode(json, &inventory_table, &inventory, err) : -EINVAL;
 
     if (r == 0 && (inventory.version != INVENTORY_VERSION || strcmp(inventory.key, key) != 0))
-        r = error_set(err, EINVAL, "an inventory of something else");
+        r = error_set(err, EINVAL, "the inventory is of other devices");
     if (r < 0) {
         free(inventory.devices);
         return r;

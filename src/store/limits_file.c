@@ -24,11 +24,11 @@ static int read_file(const char *path, char **ret_text, struct genv_error *err)
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return 0;
     if (fd < 0 || fstat(fd, &st) < 0)
-        return error_set_errno(err, errno, "can't read the limits file %s", path);
+        return error_set_errno(err, errno, "cannot read the limits file %s", path);
     if (!S_ISREG(st.st_mode))
-        return error_set(err, EINVAL, "the limits file %s is no file", path);
+        return error_set(err, EINVAL, "the limits file %s is not a regular file", path);
     r = file_read(fd, LIMITS_SIZE_MAX, ret_text, &length);
-    return r < 0 ? error_set_errno(err, -r, "can't read the limits file %s", path) : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot read the limits file %s", path) : 0;
 }
 
 int limits_load(const char *path, struct limits *ret_limits, struct genv_error *err)
@@ -108,7 +108,7 @@ void limits_check_subjects(const struct limits *limits, const char *path, bool u
             continue;
         if (user ? user_exists(limit->name) : group_exists(limit->name))
             continue;
-        error_set(&warning, EINVAL, "there is no %s %s here: check the name", user ? "user" : "group", limit->name);
+        error_set(&warning, EINVAL, "there is no %s '%s' here: check the name", user ? "user" : "group", limit->name);
         if (limit->line)
             error_prefix(&warning, -EINVAL, "%s: line %u", path, limit->line);
         complain(warning.message, data);

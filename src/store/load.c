@@ -80,7 +80,7 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
     if (r == -ELOOP || r == -ENOTSUP)
         return error_set(err, -r, "not a regular file");
     if (r == -EXDEV)
-        return error_set(err, -r, "something is mounted there");
+        return error_set(err, -r, "a file system is mounted on it");
     if (r < 0)
         return error_set_errno(err, -r, "cannot read it");
     return 0;
@@ -91,8 +91,8 @@ static int read_record(struct store *store, const char *name, char **ret_text, s
 static const char *find_doubt(const struct stat *st)
 {
     if (st->st_nlink != 1)
-        return "it has other names";
-    return is_written_by_owner_alone(st) ? NULL : "others can write it, so it need not be its owner's word";
+        return "it has more than one hard link";
+    return is_written_by_owner_alone(st) ? NULL : "others can write it, so it cannot be trusted";
 }
 
 /* It may be genuine all the same, as where a file system gives all files one mode: its devices are not given away, and
@@ -197,10 +197,11 @@ static void tell_complaint(const struct store *store, const struct complaint *co
         return;
     user_name(complaint->owner, owner, sizeof(owner));
     if (complaint->counting)
-        snprintf(counting, sizeof(counting), ", but for the devices of %zu", complaint->counting);
+        snprintf(counting, sizeof(counting), ", except the devices of %zu", complaint->counting);
     if (complaint->count == 1)
-        snprintf(line, sizeof(line), "ignoring %s%s/%s of %s: %s", complaint->counting ? "all but the devices of " : "",
-                 store->envs_path, complaint->example, owner, complaint->reason.message);
+        snprintf(line, sizeof(line), "ignoring %s%s/%s of %s: %s",
+                 complaint->counting ? "everything but the devices of " : "", store->envs_path, complaint->example,
+                 owner, complaint->reason.message);
     else
         snprintf(line, sizeof(line), "ignoring %zu records in %s%s, such as %s of %s: %s", complaint->count,
                  store->envs_path, counting, complaint->example, owner, complaint->reason.message);
@@ -248,8 +249,8 @@ static void refuse(struct store *store, const char *name, const struct stat *st,
     complain(&loading->complaint, name, now.st_uid, counts, reason);
     if (now.st_uid == 0 && S_ISREG(now.st_mode) && has_mode_of_record(&now) && now.st_nlink == 1 && !counts &&
         !store->unknown.code)
-        error_set(&store->unknown, EIO, "%s/%s of root cannot be read: %s; repair or remove it", store->envs_path, name,
-                  reason->message);
+        error_set(&store->unknown, EIO, "cannot read root's record %s/%s: %s; repair or remove it", store->envs_path,
+                  name, reason->message);
 }
 
 /* Removes the record of an environment that has ended: who does so tells of the end. -ESTALE, or -ENOMEM: it stays. */

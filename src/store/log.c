@@ -46,16 +46,16 @@ DEFINE_CLEANUP(struct log *, cleanup_logp, log_close)
 static int check_owner(const char *path, const struct stat *st, struct genv_error *err)
 {
     if (st->st_uid != 0 && st->st_uid != geteuid())
-        return error_set(err, EPERM, "%s belongs to somebody else: remove it, or name another file", path);
+        return error_set(err, EPERM, "%s belongs to another user: remove it, or use another file", path);
     if (st->st_nlink > 1)
-        return error_set(err, EPERM, "%s has a second name: remove it, or name another file", path);
+        return error_set(err, EPERM, "%s has more than one hard link: remove it, or use another file", path);
     return 0;
 }
 
 static int refuse(const char *path, int r, struct genv_error *err)
 {
     if (r == -ELOOP || r == -ENOTSUP || r == -EISDIR)
-        return error_set(err, EPERM, "%s is not a regular file: remove it, or name another file", path);
+        return error_set(err, EPERM, "%s is not a regular file: remove it, or use another file", path);
     return error_set_errno(err, -r, "cannot open the log %s", path);
 }
 
@@ -104,11 +104,11 @@ static int split_path(struct log *log, const char *path, struct genv_error *err)
     if (!folder || !log->path)
         return error_no_memory(err);
     if (!*name || strlen(name) + sizeof(".1") > sizeof(log->name))
-        return error_set(err, EINVAL, "'%s' is not the name of a file", path);
+        return error_set(err, EINVAL, "'%s' is not a valid file name for a log", path);
     copy_string(log->name, sizeof(log->name), name);
     snprintf(log->rotated, sizeof(log->rotated), "%.*s.1", NAME_MAX - 2, name);
     log->directory = open_folder(folder);
-    return log->directory < 0 ? error_set_errno(err, -log->directory, "cannot open %s for the log", folder) : 0;
+    return log->directory < 0 ? error_set_errno(err, -log->directory, "cannot open the log's directory %s", folder) : 0;
 }
 
 static int create(struct log *log)
@@ -155,7 +155,7 @@ static int open_current(struct log *log, struct genv_error *err)
         if (r == -EEXIST)
             r = -EPERM; /* planted again */
         else if (r < 0)
-            error_set_errno(&reason, -r, "cannot make the log %s", log->path);
+            error_set_errno(&reason, -r, "cannot create the log %s", log->path);
     }
     if (r < 0 && r != -ENOENT && err)
         *err = reason;
@@ -213,7 +213,7 @@ static int enter(struct log *log, struct genv_error *err)
             if (r == -EEXIST)
                 continue;
             if (r < 0)
-                return error_set_errno(err, -r, "cannot make the log %s", log->path);
+                return error_set_errno(err, -r, "cannot create the log %s", log->path);
         }
         if (r < 0)
             return r;
@@ -222,7 +222,7 @@ static int enter(struct log *log, struct genv_error *err)
             return 0;
         close(steal_fd(&log->fd)); /* rotated, or removed, by another */
     }
-    return error_set(err, EBUSY, "something keeps replacing the log %s: stop it, or name another file", log->path);
+    return error_set(err, EBUSY, "another program keeps replacing the log %s: stop it, or use another file", log->path);
 }
 
 static void leave(struct log *log)
@@ -285,10 +285,10 @@ static int append(const struct log *log, const char *line, size_t length, struct
     if (n == (ssize_t)length)
         return 0;
     if (n < 0)
-        return error_set_errno(err, errno, "cannot write the log %s", log->path);
+        return error_set_errno(err, errno, "cannot write to the log %s", log->path);
     if (!log->contested && ftruncate(log->fd, before) < 0)
-        return error_set_errno(err, errno, "cannot remove half a line from the log %s", log->path);
-    return error_set(err, ENOSPC, "cannot write the log %s: the disk is full", log->path);
+        return error_set_errno(err, errno, "cannot remove an incomplete line from the log %s", log->path);
+    return error_set(err, ENOSPC, "cannot write to the log %s: the disk is full", log->path);
 }
 
 int log_write(struct log *log, const json_t *entry, struct genv_error *err)
@@ -300,7 +300,7 @@ int log_write(struct log *log, const json_t *entry, struct genv_error *err)
     if (!json)
         return error_no_memory(err);
     if (strlen(json) >= LOG_LINE_SIZE)
-        return error_set(err, EFBIG, "cannot write the log %s: an entry is too long", log->path);
+        return error_set(err, EFBIG, "cannot write to the log %s: the entry is too long", log->path);
     r = enter(log, err);
     if (r < 0)
         return r;

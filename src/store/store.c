@@ -64,7 +64,7 @@ int store_new(const char *path, store_warn warn, void *warn_data, struct store *
     r = proc_boot_id(store->boot_id);
     if (r < 0) {
         store_free(store);
-        return error_set_errno(err, -r, "cannot tell this boot from others: is /proc mounted?");
+        return error_set_errno(err, -r, "cannot read the boot ID (is /proc mounted?)");
     }
     proc_machine(store->machine);
     store->pid_namespace = proc_pid_namespace();
@@ -126,7 +126,7 @@ static int open_lock(struct store *store, bool create, int *ret_fd, struct genv_
     struct stat st;
 
     if (file_stat_here(store->root_fd, LOCK_NAME, &st) == -EXDEV)
-        return error_set(err, EXDEV, "something is mounted on %s/" LOCK_NAME ": ask an administrator to unmount it",
+        return error_set(err, EXDEV, "a file system is mounted on %s/" LOCK_NAME ": ask an administrator to unmount it",
                          store->path);
     return directory_open_lock(store->root_fd, LOCK_NAME, create, store->path, ret_fd, err);
 }
@@ -251,8 +251,8 @@ static int check_saved(struct store *store, const struct genv_env *env, const ch
         return 0;
     unlinkat(dirfd(store->envs), name, 0);
     return error_set(err, ENOTSUP,
-                     "cannot save environment %s: the file system of %s lets others write every file; set GENV_TMPDIR "
-                     "to a directory on another one",
+                     "cannot save environment %s: the file system of %s lets others write to every file; set "
+                     "GENV_TMPDIR to a directory on another one",
                      env->eid, store->envs_path);
 }
 
@@ -341,7 +341,7 @@ int store_open_device_lock(struct store *store, const char *uuid, int *ret_fd, s
     int r;
 
     if (!uuid_is_plain(uuid))
-        return error_set(err, EINVAL, "the UUID '%s' of a device holds characters that none has", uuid);
+        return error_set(err, EINVAL, "'%s' is not a valid device UUID", uuid);
     device_lock_name(uuid, name);
     snprintf(shown, sizeof(shown), "%s/devices", store->path);
     r = open_devices(store, shown, &devices, err);

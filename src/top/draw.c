@@ -121,12 +121,12 @@ static const char *nothing(const struct canvas *canvas, enum pane pane)
     static const char *const none[PANE_COUNT] = {"There are no devices.", "There are no environments.",
                                                  "No process uses a device."};
     static const char *const unknown[PANE_COUNT] = {"The devices are unknown.", "There are no environments.",
-                                                    "The processes on devices are unknown."};
+                                                    "The processes that use devices are unknown."};
 
     if (!canvas->picture->snapshot)
-        return pane == PANE_DEVICES && !canvas->picture->failure ? "Asking the driver ..." : "";
+        return pane == PANE_DEVICES && !canvas->picture->failure ? "Waiting for the driver ..." : "";
     if (canvas->rows->totals[pane])
-        return "None that the filter lets through.";
+        return "None match the filter.";
     return canvas->picture->blind ? unknown[pane] : none[pane];
 }
 

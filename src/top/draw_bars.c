@@ -32,12 +32,13 @@ static void draw_machine(struct canvas *canvas)
     if (!snapshot)
         return;
     if (picture->age_seconds > 0) {
-        snprintf(text, sizeof(text), picture->failure ? "as of %.0f s ago" : "no answer from the driver for %.0f s",
+        snprintf(text, sizeof(text), picture->failure ? "as of %.0f s ago" : "no response from the driver for %.0f s",
                  picture->age_seconds);
         column = append(canvas, 0, column, end, STYLE_BAD, text);
     }
     column = append(canvas, 0, column, end, STYLE_PLAIN, snapshot->hostname);
-    snprintf(text, sizeof(text), "%zu of %zu GPUs free", genv_snapshot_available(snapshot, 0), snapshot->device_count);
+    snprintf(text, sizeof(text), "%zu of %zu devices free", genv_snapshot_available(snapshot, 0),
+             snapshot->device_count);
     if (snapshot->device_count || !picture->blind)
         column = append(canvas, 0, column, end, STYLE_GOOD, text);
     snprintf(text, sizeof(text), "driver %s", snapshot->driver);
@@ -151,8 +152,8 @@ void draw_footer(struct canvas *canvas)
 {
     static const struct key browse[] = {{"q", "Quit"},    {"?", "Help"}, {"Tab", "Next list"}, {"s", "Sort"},
                                         {"r", "Reverse"}, {"u", "User"}, {"e", "Environment"}, {NULL, NULL}};
-    static const struct key typing[] = {{"Enter", "keeps it"}, {"Esc", "shows all"}, {NULL, NULL}};
-    static const struct key help[] = {{"Any key", "goes back"}, {NULL, NULL}};
+    static const struct key typing[] = {{"Enter", "Keep"}, {"Esc", "Show all"}, {NULL, NULL}};
+    static const struct key help[] = {{"Any key", "Close"}, {NULL, NULL}};
     const struct choice *choice = canvas->picture->choice;
     int row = canvas->layout->footer, width = canvas->frame->width, column;
 
@@ -171,19 +172,19 @@ void draw_footer(struct canvas *canvas)
 }
 
 static const struct key help_keys[] = {
-    {"Tab, 1 2 3", "go to the next list; to devices, environments, processes"},
-    {"Up Down, PgUp PgDn", "move in it; also j k, Home End"},
-    {"s S, Left Right", "sort by the next or the previous column"},
+    {"Tab, 1 2 3", "go to the next list, or to devices, environments, processes"},
+    {"Up Down, PgUp PgDn", "move in the list (also j k, Home End)"},
+    {"s S, Left Right", "sort by the next or previous column"},
     {"r", "reverse the order"},
-    {"u", "show one user's only: type a part of the name"},
-    {"e", "show one environment's only: type a part of its ID or name"},
-    {"Enter", "show the environment of the selected row only"},
-    {"Esc", "show all again"},
-    {"Ctrl-L", "draw the screen anew"},
+    {"u", "show only one user: type part of the name"},
+    {"e", "show only one environment: type part of its ID or name"},
+    {"Enter", "show only the environment of the selected row"},
+    {"Esc", "clear the filters"},
+    {"Ctrl-L", "redraw the screen"},
     {"q, Ctrl-C", "quit"},
     {"", ""},
-    {"free, in use", "nobody holds it, but processes outside environments use it"},
-    {"none", "a process that belongs to no environment"},
+    {"free, in use", "not held, but used by processes outside environments"},
+    {"none", "a process outside any environment"},
     {"2!", "a process uses a device that its environment does not hold"},
     {"5.0Gi!", "an environment uses more of a device than its capacity"},
     {NULL, NULL},

@@ -92,9 +92,9 @@ static void draw_holders(struct canvas *canvas, int row, int column, int width, 
 
 static const char *const states[] = {
     [GENV_DEVICE_OK] = "",
-    [GENV_DEVICE_LOST] = "lost: it needs a reset",
-    [GENV_DEVICE_FORBIDDEN] = "not yours to open",
-    [GENV_DEVICE_FAILED] = "does not answer",
+    [GENV_DEVICE_LOST] = "lost: needs a reset",
+    [GENV_DEVICE_FORBIDDEN] = "permission denied",
+    [GENV_DEVICE_FAILED] = "does not respond",
 };
 
 static void draw_figures(struct canvas *canvas, int row, int column, const struct span *spans,

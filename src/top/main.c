@@ -193,7 +193,7 @@ static int watch(struct program *program, struct genv_error *err)
     sigprocmask(SIG_BLOCK, &set, NULL);
     program->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (program->signals < 0)
-        return error_set_errno(err, errno, "can't watch signals");
+        return error_set_errno(err, errno, "cannot handle signals");
     r = terminal_open(!program->options->plain, &program->terminal, err);
     if (r == 0)
         r = loop(program, err);
@@ -226,7 +226,7 @@ static int wait_for_snapshot(struct program *program, struct genv_error *err)
         *err = program->failure;
         return -err->code;
     }
-    return program->snapshot ? 0 : error_set(err, ETIMEDOUT, "there is no answer: see 'genv doctor'");
+    return program->snapshot ? 0 : error_set(err, ETIMEDOUT, "no response from the driver: see 'genv doctor'");
 }
 
 static int print_once(struct program *program, struct genv_error *err)
@@ -243,7 +243,7 @@ static int print_once(struct program *program, struct genv_error *err)
     if (draw_whole(&picture, width_of_output(), &frame) < 0 || !(text = frame_to_text(frame, colours)))
         return error_no_memory(err);
     r = file_write(STDOUT_FILENO, text, strlen(text));
-    return r < 0 ? error_set_errno(err, -r, "can't write to standard output") : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot write to standard output") : 0;
 }
 
 /* Returns as program_parse() does. */

@@ -45,8 +45,8 @@ int sampler_open(int patience_s, struct sampler **ret_sampler, struct genv_error
     return 0;
 }
 
-/* Whether the process has ended, for which it gets a moment: its descriptors are closed before it can be waited for, and
- * one that hangs in the kernel stays, and is init's. */
+/* Whether the process has ended, for which it gets a moment: its descriptors are closed before it can be waited for,
+ * and one that hangs in the kernel stays, and is init's. */
 static bool reap(struct sampler *sampler, int *ret_status)
 {
     const struct timespec millisecond = {.tv_nsec = 1000000};
@@ -119,7 +119,7 @@ static int take(struct worker *worker, struct genv_snapshot **ret_snapshot)
     answer->blind = true;
     if (r == -ECANCELED)
         snprintf(answer->warning, sizeof(answer->warning),
-                 "the driver has not answered for %d seconds: see 'genv doctor'", worker->patience_s);
+                 "the driver has not responded for %d seconds: see 'genv doctor'", worker->patience_s);
     else
         copy_string(answer->warning, sizeof(answer->warning), answer->err.message);
     return genv_snapshot_take(worker->genv, GENV_DEPTH_ENVS, ret_snapshot, &answer->err);
@@ -193,7 +193,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        return error_set_errno(err, errno, "can't ask for a snapshot");
+        return error_set_errno(err, errno, "cannot request a snapshot");
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
@@ -202,7 +202,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);
-        return error_set_errno(err, errno, "can't start a process that takes snapshots");
+        return error_set_errno(err, errno, "cannot start the snapshot worker");
     }
     sampler->pid = pid;
     sampler->fd = fds[0];
@@ -221,7 +221,7 @@ int sampler_ask(struct sampler *sampler, struct genv_error *err)
         return r;
     if (send(sampler->fd, "", 1, MSG_NOSIGNAL) != 1) {
         stop(sampler);
-        return error_set(err, EIO, "the process that takes snapshots has ended");
+        return error_set(err, EIO, "the snapshot worker died");
     }
     sampler->busy = true;
     return 0;
@@ -245,9 +245,9 @@ static int explain_end(struct sampler *sampler, struct genv_error *err)
 
     stop(sampler);
     if (ended && WIFSIGNALED(status))
-        return error_set(err, EIO, "the process that asks the driver was ended by signal %d (%s)", WTERMSIG(status),
+        return error_set(err, EIO, "the snapshot worker was ended by signal %d (%s)", WTERMSIG(status),
                          strsignal(WTERMSIG(status)));
-    return error_set(err, EIO, "the process that asks the driver has ended");
+    return error_set(err, EIO, "the snapshot worker died");
 }
 
 /* All that has come; -EAGAIN when nothing more has. */

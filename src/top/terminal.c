@@ -49,17 +49,16 @@ static int check_terminal(struct genv_error *err)
     int known;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-        return error_set(err, ENOTTY, "there is no terminal here to show it on: 'genv top --once' prints it once");
+        return error_set(err, ENOTTY, "'genv top' needs a terminal: to print once, use 'genv top --once'");
     if (!name || !*name || setupterm(name, STDOUT_FILENO, &known) == ERR)
-        return error_set(err, ENOTSUP,
-                         "nothing is known here of the terminal '%s' (TERM): 'genv top --once' prints it once",
+        return error_set(err, ENOTSUP, "unknown terminal type '%s' (TERM): to print once, use 'genv top --once'",
                          name ? name : "");
     places_cursor = tigetstr("cup");
     del_curterm(cur_term);
     return places_cursor
                ? 0
-               : error_set(err, ENOTSUP, "the terminal '%s' can't place its cursor: 'genv top --once' prints it once",
-                           name);
+               : error_set(err, ENOTSUP,
+                           "terminal type '%s' cannot move the cursor: to print once, use 'genv top --once'", name);
 }
 
 int terminal_open(bool colours, struct terminal **ret_terminal, struct genv_error *err)
@@ -73,7 +72,8 @@ int terminal_open(bool colours, struct terminal **ret_terminal, struct genv_erro
         return error_no_memory(err);
     terminal->screen = newterm(NULL, stdout, stdin);
     if (!terminal->screen)
-        return error_set(err, ENOTSUP, "can't use the terminal '%s': 'genv top --once' prints it once", getenv("TERM"));
+        return error_set(err, ENOTSUP, "cannot use terminal type '%s': to print once, use 'genv top --once'",
+                         getenv("TERM"));
     set_term(terminal->screen);
     set_escdelay(ESCAPE_MS);
     cbreak();

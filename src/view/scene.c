@@ -44,8 +44,7 @@ uint64_t scene_pid_namespace(void)
     return atomic_load(&known);
 }
 
-/* The record that was read last, for the next call: whoever does not get the lock at once reads for himself, also in a
- * child of fork(2) in which nobody is left to unlock it. */
+/* The record that was read last, for the next call; a thread that does not get the lock at once reads it anew. */
 static struct {
     pthread_mutex_t lock;
     char *path;
@@ -95,7 +94,10 @@ static bool is_alive(void)
     return liveness_prune(&kept.list.envs[0], scene_pid_namespace());
 }
 
-/* Makes @kept the record as it stands now. */
+/* Makes @kept the record as it stands now.
+ *
+ * The stamp is taken before the record is read. If it is replaced in between, what is kept is newer than its stamp, and
+ * the next call reads it once more; the other way round an old record would be shown until the next change. */
 static void refresh(const char *directory, const char *eid)
 {
     cleanup_free char *path = NULL;
@@ -134,6 +136,8 @@ struct scene scene_begin(void)
         return scene;
     if (!directory)
         directory = STATE_DIRECTORY_DEFAULT;
+    /* Never waits: the caller may be a signal handler of the thread that holds the lock, or a child of fork(2) in which
+     * nobody will ever let go of it. Reading the record again is slower, and always right. */
     scene.borrows_kept = pthread_mutex_trylock(&kept.lock) == 0;
     if (scene.borrows_kept) {
         refresh(directory, eid);
@@ -142,6 +146,7 @@ struct scene scene_begin(void)
         load(directory, eid, &scene.own);
         scene.env = scene.own.envs;
     }
+    /* Anybody can put another user's ID into the variable; that must not show them that user's processes. */
     if (scene.env && uid != 0 && scene.env->uid != uid)
         scene.env = NULL;
     return scene;

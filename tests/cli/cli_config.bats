@@ -43,7 +43,7 @@ name: it's \$(date)" genv config
 }
 
 @test "without an environment" {
-    expect_refusal "no environment is active here: run 'genv activate' first" genv config
+    expect_refusal "no environment is active: run 'genv activate' first" genv config
     GENV_ENVIRONMENT_ID=gone expect_refusal 'there is no environment gone: ' genv config gpus 1
     GENV_ENVIRONMENT_ID=../a expect_refusal 'GENV_ENVIRONMENT_ID: ' genv config
 }
@@ -125,11 +125,11 @@ name: x y' genv config
     make_env other
     genv envs config --eid other gpu-memory --gpu-memory 10g
     genv devices attach --eid other --index 0
-    expect_refusal 'has no room for 12g' genv config gpu-memory 12g --save
+    expect_refusal 'cannot raise the capacity on device 0 to 12g' genv config gpu-memory 12g --save
     expect 0 4g cat .genv/gpu-memory
     expect 0 4g genv config gpu-memory
     echo two >.genv/gpus # what it is must not matter to what becomes of the others
-    expect_refusal 'has no room for 12g' genv config gpu-memory 12g --save
+    expect_refusal 'cannot raise the capacity on device 0 to 12g' genv config gpu-memory 12g --save
     expect 0 $'4g\ntwo' cat .genv/gpu-memory .genv/gpus
     expect 0 '' genv config gpu-memory 5g --save
     expect 0 $'5g\ntwo' cat .genv/gpu-memory .genv/gpus
@@ -143,9 +143,9 @@ name: x y' genv config
     genv config name kept
     expect_refusal 'mkdir' genv config --load
     mkdir .genv
-    expect_refusal 'no configuration is saved in' genv config --load
+    expect_refusal 'there is no saved configuration in' genv config --load
     echo 2 >.genv/gpus
-    expect_refusal 'no gpu-memory is saved in' genv config gpu-memory --load
+    expect_refusal 'there is no saved gpu-memory in' genv config gpu-memory --load
     expect 0 '' genv config gpus --load
     expect 0 'gpus: 2
 name: kept' genv config

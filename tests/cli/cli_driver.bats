@@ -109,7 +109,7 @@ end_while_asking() {
     # shellcheck disable=SC2046 # two PIDs
     kill -STOP $(askers)
     until_so "has_ended ${members[-1]}"
-    grep -q '^genv: the driver did not answer within 5 seconds' "$BATS_TEST_TMPDIR/out"
+    grep -q '^genv: the driver did not respond within 5 seconds' "$BATS_TEST_TMPDIR/out"
     until_so '[[ ! $(askers) ]]'
 }
 
@@ -117,20 +117,20 @@ end_while_asking() {
     export GENV_DRIVER_TIMEOUT=1
     make_env e
     hang
-    expect_refusal 'the driver did not answer within 1 second: dmesg may say why' genv devices
+    expect_refusal 'the driver did not respond within 1 second: see dmesg' genv devices
     [[ $stderr == *GENV_DRIVER_TIMEOUT* ]]
-    expect_refusal 'the driver did not answer' genv devices attach --eid e --count 1
+    expect_refusal 'the driver did not respond' genv devices attach --eid e --count 1
     run --separate-stderr genv snapshot
     [ "$status" -eq 0 ]
-    [[ $stderr == 'genv: warning: the driver did not answer within 1 second: '* ]]
+    [[ $stderr == 'genv: warning: the driver did not respond within 1 second: '* ]]
     [ "$(jq -c '[.devices, [.envs[].eid]]' <<<"$output")" = '[[],["e"]]' ]
     run -1 --separate-stderr genv doctor
-    [[ $output == *'error    driver: the driver did not answer within 1 second: '* ]]
-    expect_refusal 'the driver did not answer' genv enforce --interval 0
+    [[ $output == *'error    driver: the driver did not respond within 1 second: '* ]]
+    expect_refusal 'the driver did not respond' genv enforce --interval 0
     become '{"init_delay_ms": 100, "devices": [{"uuid": "GPU-a"}]}'
     GENV_DRIVER_TIMEOUT=60 run -0 genv devices find --eid e
-    GENV_DRIVER_TIMEOUT=-1 expect_refusal 'GENV_DRIVER_TIMEOUT is "-1": set it to a number of seconds' genv devices
-    GENV_DRIVER_TIMEOUT=1.5 expect_refusal 'GENV_DRIVER_TIMEOUT is "1.5"' genv devices
+    GENV_DRIVER_TIMEOUT=-1 expect_refusal "GENV_DRIVER_TIMEOUT is '-1': set it to a number of seconds" genv devices
+    GENV_DRIVER_TIMEOUT=1.5 expect_refusal "GENV_DRIVER_TIMEOUT is '1.5'" genv devices
     [ -z "$(askers)" ]
 }
 
@@ -149,7 +149,7 @@ make_library() {
 }
 
 @test "what needs to know where devices are, and no more, does not wait long for a driver that hangs" {
-    local warning='genv: warning: the driver does not answer: the indices of attached devices are those that were last known'
+    local warning='genv: warning: the driver does not respond: device indices may be out of date'
     make_env e name
     genv devices attach --eid e --count 2 --quiet
     hang
@@ -188,9 +188,9 @@ make_library() {
 
 @test "a driver that ends the process that asks it costs a sentence" {
     make_library 'raise(SIGKILL); return 0;'
-    expect_refusal 'the driver ended the process that asked it' genv devices
+    expect_refusal 'the driver worker died: see dmesg, and try again' genv devices
     run -0 --separate-stderr genv snapshot
-    [ "$stderr" = 'genv: warning: the driver ended the process that asked it' ]
+    [ "$stderr" = 'genv: warning: the driver worker died: see dmesg, and try again' ]
 }
 
 @test "a library that prints, reads and changes signals disturbs nobody" {
@@ -207,7 +207,7 @@ make_library() {
     sleep 1.5 # some looks
     [ "$(askers | wc -l)" -eq 1 ]
     kill -KILL "$(askers)"
-    until_so '[[ $(grep -c "the driver did not answer" "$BATS_TEST_TMPDIR/out") -ge 2 ]]'
+    until_so '[[ $(grep -c "the driver did not respond" "$BATS_TEST_TMPDIR/out") -ge 2 ]]'
     kill "${members[-1]}"
     wait "${members[-1]}"
     kill -KILL "$(askers)"
@@ -222,28 +222,28 @@ make_library() {
 @test "an installation without the program that asks says so" {
     mkdir -p "$BATS_TEST_TMPDIR/moved/bin"
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/bin/genv"
-    expect_refusal "the program that asks the driver, $BATS_TEST_TMPDIR/moved/libexec/genv-driver, is missing: install" \
+    expect_refusal "the driver worker $BATS_TEST_TMPDIR/moved/libexec/genv-driver is missing: install" \
         "$BATS_TEST_TMPDIR/moved/bin/genv" devices
     # What is beside the folder that a program was put into belongs to somebody else perhaps.
     mkdir -p "$BATS_TEST_TMPDIR/moved/deeper/bin"
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/deeper/bin/genv"
     mkdir "$BATS_TEST_TMPDIR/moved/libexec"
     cp "$(dirname "$GENV_BIN")/../libexec/genv-driver" "$BATS_TEST_TMPDIR/moved/libexec"
-    expect_refusal "$BATS_TEST_TMPDIR/moved/deeper/libexec/genv-driver, is missing" \
+    expect_refusal "$BATS_TEST_TMPDIR/moved/deeper/libexec/genv-driver is missing" \
         "$BATS_TEST_TMPDIR/moved/deeper/bin/genv" devices
     run -0 "$BATS_TEST_TMPDIR/moved/bin/genv" devices
     # Nor is one used where anybody can put it.
     chmod 1777 "$BATS_TEST_TMPDIR/moved"
-    expect_refusal "in $BATS_TEST_TMPDIR/moved, where anybody may have put it: install genv in a directory of its own" \
+    expect_refusal "cannot run the driver worker from $BATS_TEST_TMPDIR/moved, where anyone can write: install genv in a directory of its own" \
         "$BATS_TEST_TMPDIR/moved/bin/genv" devices
-    expect_refusal "anybody can put programs of genv into $BATS_TEST_TMPDIR/moved, where this one is: " \
+    expect_refusal "genv is installed in $BATS_TEST_TMPDIR/moved, where anyone can write: " \
         "$BATS_TEST_TMPDIR/moved/bin/genv" root
 }
 
 @test "the program that asks is nothing for people" {
     expect 2 '' "$(dirname "$GENV_BIN")/../libexec/genv-driver"
-    [ "$stderr" = "genv: genv-driver is part of genv: run 'genv devices'" ]
+    [ "$stderr" = "genv: genv-driver is an internal program: run 'genv devices'" ]
     command -v script >/dev/null || skip 'script is not installed'
     run -2 script -qec "exec '$(dirname "$GENV_BIN")/../libexec/genv-driver' 0 10000" /dev/null
-    [ "${output%$'\r'}" = "genv: genv-driver is part of genv: run 'genv devices'" ]
+    [ "${output%$'\r'}" = "genv: genv-driver is an internal program: run 'genv devices'" ]
 }

@@ -83,29 +83,29 @@ all_commands() {
 
 Attach devices to the environment.
 
-Finds devices that nobody holds, or, with a configured gpu-memory, devices with
-so much memory left, and reserves them. Devices that are attached already stay;
-a surplus is released, highest indices first.
+Finds devices that nobody holds, or, if gpu-memory is configured, devices with
+that much memory left, and reserves them. Devices that are already attached
+stay; a surplus is released, highest indices first.
 
-If so many can'"'"'t be had, the reason is shown and the environment is left
-detached from all devices. If the device of --index can'"'"'t be had, nothing
-changes.
+If not enough devices are available, the reason is shown and the environment is
+left detached from all devices. If the device given with --index is not
+available, nothing changes.
 
 Options:
-  -c, --count N             Be attached to exactly so many devices; by default
-                            as many as are configured
-  -i, --index I             Attach this device too, by index or UUID
-      --refresh             Only bring the variables of this shell up to date
-  -o, --over-subscribe      Attach devices that are not available too
+  -c, --count N             Attach exactly N devices (default: the configured
+                            count)
+  -i, --index I             Also attach this device, given by index or UUID
+      --refresh             Only update the variables of this shell
+  -o, --over-subscribe      Also attach devices that others hold
   -h, --help                Show this help
 
 Examples:
   genv attach
-      Attaches as many devices as are configured.
+      Attach the configured number of devices.
   genv attach --count 2
-      Attaches devices until there are two, or releases the surplus.
+      Attach devices until there are two, or release the surplus.
   genv attach --index 0 -o
-      Attaches device 0, even if somebody else has it.' genv attach --help
+      Attach device 0, even if someone else holds it.' genv attach --help
 }
 
 @test "help about what does not exist" {

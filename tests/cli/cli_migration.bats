@@ -12,7 +12,7 @@ load cli_helpers
     export GENV_ENVIRONMENT_ID=mine
     genv config gpus 2
     expect 0 'Attached to GPUs at indices 0,1' genv attach --config
-    expect_usage_error '--config and --count exclude each other' genv attach --config --count 1
+    expect_usage_error '--config and --count cannot be used together' genv attach --config --count 1
     start_member
     unset GENV_ENVIRONMENT_ID
     genv "--shell=bash:$member" activate --eid theirs >/dev/null
@@ -38,15 +38,15 @@ load cli_helpers
 
 @test "genv remote -hostfile, -host, --username" {
     echo '# no host' >hosts
-    expect_refusal 'hosts names no host' genv remote -hostfile hosts devices
-    expect_refusal 'hosts names no host' genv remote -hostfile=hosts --username paul devices
-    expect_refusal '"-x" is not a host' genv remote -host -x devices
-    expect_usage_error '-hostfile belongs in front of' genv remote devices -hostfile hosts
+    expect_refusal 'hosts has no hosts' genv remote -hostfile hosts devices
+    expect_refusal 'hosts has no hosts' genv remote -hostfile=hosts --username paul devices
+    expect_refusal "'-x' is not a host" genv remote -host -x devices
+    expect_usage_error "option -hostfile goes before 'devices': genv remote -hostfile FILE devices" genv remote devices -hostfile hosts
 }
 
 @test "an -h among other letters asks for no help" {
-    expect_usage_error 'unknown option -hx' genv attach -hx
-    expect_usage_error 'unknown option -hosts' genv attach -hosts
+    expect_usage_error "unknown option '-hx'" genv attach -hx
+    expect_usage_error "unknown option '-hosts'" genv attach -hosts
     expect 0 "$(genv attach --help)" genv attach -oh
 }
 
@@ -80,7 +80,7 @@ program() {
     PATH=$PATH:$PWD/other:$PWD/ours run --separate-stderr genv doctor
     [[ $output != *'Python genv'* ]]
     PATH=$PWD/deep:$PATH:$PWD/venv:$PWD/old run --separate-stderr "$GENV_BIN" doctor
-    grep -F "warning  Python genv: $PWD/deep/genv is the Python genv, which keeps books of its own" <<<"$output"
+    grep -F "warning  Python genv: $PWD/deep/genv is the Python genv, which does not see reservations made here" <<<"$output"
     grep -F "warning  Python genv: $PWD/venv/genv is" <<<"$output"
     grep -F "warning  Python genv: $PWD/old/genv is" <<<"$output"
     [[ $output == *"remove it with 'pip uninstall genv'"* ]]

@@ -16,29 +16,29 @@ load cli_helpers
 }
 
 @test "an unknown option, anywhere" {
-    expect_usage_error 'unknown option --frobnicate' genv --frobnicate
-    expect_usage_error 'unknown option -x' genv -x
+    expect_usage_error "unknown option '--frobnicate'" genv --frobnicate
+    expect_usage_error "unknown option '-x'" genv -x
     local command
     for command in activate deactivate status config home attach detach run lock view envs devices snapshot shell init root \
         doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
         'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query'; do
         # shellcheck disable=SC2086
-        expect_usage_error 'unknown option --frobnicate' genv $command --frobnicate
+        expect_usage_error "unknown option '--frobnicate'" genv $command --frobnicate
         # shellcheck disable=SC2086
-        expect_usage_error 'unknown option -Z' genv $command -Z
+        expect_usage_error "unknown option '-Z'" genv $command -Z
         [[ $stderr == *"(try 'genv $command --help')" ]]
     done
 }
 
 @test "a mistyped option comes with a guess" {
-    expect_usage_error "unknown option --cuont: did you mean '--count'?" genv attach --cuont=1
-    expect_usage_error "unknown option --gpu: did you mean '--gpus'?" genv run --gpu 1 true
-    expect_usage_error "unknown option --hlep: did you mean '--help'?" genv status --hlep
-    expect_usage_error "unknown option --verison: did you mean '--version'?" genv --verison
-    expect_usage_error "unknown option -hostfil: did you mean '--hostfile'?" genv remote -hostfil x devices
-    expect_usage_error "unknown option --allowed-host: did you mean '--allowed-hosts'?" genv monitor --allowed-host x
+    expect_usage_error "unknown option '--cuont': did you mean '--count'?" genv attach --cuont=1
+    expect_usage_error "unknown option '--gpu': did you mean '--gpus'?" genv run --gpu 1 true
+    expect_usage_error "unknown option '--hlep': did you mean '--help'?" genv status --hlep
+    expect_usage_error "unknown option '--verison': did you mean '--version'?" genv --verison
+    expect_usage_error "unknown option '-hostfil': did you mean '--hostfile'?" genv remote -hostfil x devices
+    expect_usage_error "unknown option '--allowed-host': did you mean '--allowed-hosts'?" genv monitor --allowed-host x
     # What is understood for the sake of old scripts is recommended to nobody.
-    expect_usage_error 'unknown option --confi' genv attach --confi
+    expect_usage_error "unknown option '--confi'" genv attach --confi
     [[ $stderr != *'did you mean'* ]]
 }
 
@@ -55,9 +55,9 @@ load cli_helpers
     local command
     for command in activate\ name deactivate status home attach detach envs\ ps devices\ ps snapshot root doctor version; do
         # shellcheck disable=SC2086
-        expect_usage_error "'word' is one word too many" genv $command word
+        expect_usage_error "unexpected argument 'word'" genv $command word
     done
-    expect_usage_error "'word' is one word too many" genv config name value word
+    expect_usage_error "unexpected argument 'word'" genv config name value word
 }
 
 @test "a value is missing" {
@@ -74,11 +74,11 @@ load cli_helpers
 @test "a number of devices is a whole number that is not too large" {
     local wrong
     for wrong in -1 +1 1.5 x '' ' 1' '1 ' 0x10 65536 99999999999999999999 1e3; do
-        expect_usage_error "--count: '$wrong' is not a number of devices: give a whole number from 0 to 65535" \
+        expect_usage_error "--count: '$wrong' is not a number of devices: expected a whole number from 0 to 65535" \
             genv attach "--count=$wrong"
         expect_usage_error "--gpus: '$wrong'" genv run --gpus "$wrong" true
         expect_usage_error "gpus: '$wrong'" genv config gpus "$wrong"
-        expect_usage_error "--index: '$wrong' is not a device's index" genv detach --index "$wrong"
+        expect_usage_error "--index: '$wrong' is not a device: expected an index from 0 to" genv detach --index "$wrong"
     done
 }
 
@@ -94,15 +94,15 @@ load cli_helpers
 @test "a number of seconds" {
     local wrong
     for wrong in -1 x inf nan 1e3 0x1 1.2.3 '' .; do
-        expect_usage_error "--timeout: '$wrong' is not a time" genv lock -w "$wrong" true
+        expect_usage_error "--timeout: '$wrong' is not a number of seconds: expected" genv lock -w "$wrong" true
     done
 }
 
 @test "a process, a user" {
-    expect_usage_error "--pid: '0' is not a process identifier" genv envs find --pid 0
-    expect_usage_error "--pid: '-5' is not a process identifier" genv envs find --pid -5
-    expect_usage_error "--uid: 'root' is not a user identifier" genv envs activate --eid a --uid root --pid 1
-    expect_usage_error "--uid: '4294967295' is not a user identifier" genv envs activate --eid a --uid 4294967295 --pid 1
+    expect_usage_error "--pid: '0' is not a PID" genv envs find --pid 0
+    expect_usage_error "--pid: '-5' is not a PID" genv envs find --pid -5
+    expect_usage_error "--uid: 'root' is not a user ID" genv envs activate --eid a --uid root --pid 1
+    expect_usage_error "--uid: '4294967295' is not a user ID" genv envs activate --eid a --uid 4294967295 --pid 1
 }
 
 @test "an identifier can't lead out of the state directory" {
@@ -129,24 +129,24 @@ load cli_helpers
 }
 
 @test "options that exclude each other" {
-    expect_usage_error '--count and --index exclude each other' genv attach --count 1 --index 0
-    expect_usage_error '--index and --refresh exclude each other' genv attach --index 0 --refresh
-    expect_usage_error '--pid and --kernel-id exclude each other' genv envs find --pid 1 --kernel-id x
-    expect_usage_error '--nonblock and --timeout exclude each other' genv lock -n -w 1 true
-    expect_usage_error '--clear and --load exclude each other' genv config --clear --load
-    expect_usage_error '--load and --save exclude each other' genv config --load --save
-    expect_usage_error 'a value and --clear exclude each other' genv config gpus 1 --clear
-    expect_usage_error '--refresh goes with no field' genv config gpus --refresh
-    expect_usage_error '--init and --deinit exclude each other' genv shell --init --deinit
+    expect_usage_error '--count and --index cannot be used together' genv attach --count 1 --index 0
+    expect_usage_error '--index and --refresh cannot be used together' genv attach --index 0 --refresh
+    expect_usage_error '--pid and --kernel-id cannot be used together' genv envs find --pid 1 --kernel-id x
+    expect_usage_error '--nonblock and --timeout cannot be used together' genv lock -n -w 1 true
+    expect_usage_error '--clear and --load cannot be used together' genv config --clear --load
+    expect_usage_error '--load and --save cannot be used together' genv config --load --save
+    expect_usage_error 'a value and --clear cannot be used together' genv config gpus 1 --clear
+    expect_usage_error '--refresh cannot be used with a field or --save' genv config gpus --refresh
+    expect_usage_error '--init and --deinit cannot be used together' genv shell --init --deinit
 }
 
 @test "what has to be given" {
-    expect_usage_error 'give --eid EID' genv envs activate --pid 1
-    expect_usage_error 'give --pid PID or --kernel-id ID' genv envs activate --eid a
-    expect_usage_error 'give --query FIELD' genv envs query
-    expect_usage_error 'give --eid EID' genv devices attach --count 1
-    expect_usage_error 'give COMMAND' genv lock -n
-    expect_usage_error 'give [--] COMMAND' genv run --gpus 1 --
+    expect_usage_error 'missing option: --eid EID' genv envs activate --pid 1
+    expect_usage_error 'missing option: --pid PID or --kernel-id ID' genv envs activate --eid a
+    expect_usage_error 'missing option: --query FIELD' genv envs query
+    expect_usage_error 'missing option: --eid EID' genv devices attach --count 1
+    expect_usage_error 'missing argument: COMMAND' genv lock -n
+    expect_usage_error 'missing argument: COMMAND' genv run --gpus 1 --
 }
 
 @test "what harms a terminal is not repeated" {
@@ -158,7 +158,7 @@ load cli_helpers
 }
 
 @test "a usage error changes nothing" {
-    expect_usage_error 'one word too many' genv envs activate --eid a --pid $$ word
+    expect_usage_error "unexpected argument 'word'" genv envs activate --eid a --pid $$ word
     [ ! -e "$GENV_TMPDIR" ]
 }
 

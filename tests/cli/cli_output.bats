@@ -10,14 +10,14 @@ load cli_helpers
     for command in '' version help envs devices snapshot 'help --man' status root 'shell --init bash'; do
         run --separate-stderr bash -c "genv $command >/dev/full"
         [ "$status" -eq 1 ]
-        [ "$stderr" = "genv: can't write to standard output: No space left on device" ]
+        [ "$stderr" = "genv: cannot write to standard output: No space left on device" ]
     done
 }
 
 @test "a closed standard output" {
     run --separate-stderr bash -c 'genv version >&-'
     [ "$status" -eq 1 ]
-    [ "$stderr" = "genv: can't write to standard output: Bad file descriptor" ]
+    [ "$stderr" = "genv: cannot write to standard output: Bad file descriptor" ]
 }
 
 @test "a closed standard output is not taken for a file of the state" {
@@ -40,7 +40,7 @@ load cli_helpers
     # The reader is gone before anything is written.
     run --separate-stderr bash -c 'exec 9<>pipe 8>pipe 9>&-; genv devices >&8'
     [ "$status" -eq 1 ]
-    [ "$stderr" = "genv: can't write to standard output: Broken pipe" ]
+    [ "$stderr" = "genv: cannot write to standard output: Broken pipe" ]
 }
 
 @test "a command that is executed gets its signals as they were" {

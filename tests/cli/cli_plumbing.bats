@@ -80,7 +80,7 @@ name: x y' genv envs config --eid a
     make_env a
     expect_usage_error 'gpus --count N' genv envs config --eid a name --count 2
     expect_usage_error 'gpus --count N' genv envs config --eid a --count 2
-    expect_usage_error '--count and --clear exclude each other' genv envs config --eid a gpus --count 2 --clear
+    expect_usage_error '--count and --clear cannot be used together' genv envs config --eid a gpus --count 2 --clear
     expect 0 '' genv envs config --eid a
 }
 
@@ -156,7 +156,7 @@ name: x y' genv envs config --eid a
     expect 0 'x,60601,60601' genv envs query --query eid uid username
     expect 0 "x,60601,$!" bash -c 'genv envs --format csv --no-header | cut -d, -f1,2,5'
     expect_refusal 'environment x belongs to 60601' setpriv --reuid 60602 --clear-groups "$GENV_BIN" devices detach --eid x
-    expect_refusal 'is in no environment of yours' \
+    expect_refusal 'is not in any of your environments' \
         setpriv --reuid 60602 --clear-groups "$GENV_BIN" envs deactivate --pid "$!"
     rm -r "$GENV_TMPDIR"
 }
@@ -177,7 +177,7 @@ attach_used_by() {
     make_env e
     start_member
     attach_used_by "$member"
-    [ "$stderr" = "genv: warning: device 0 is used by process $member (sleep 600) of $(id -un), which belongs to no environment" ]
+    [ "$stderr" = "genv: warning: device 0 is used by process $member (sleep 600) of $(id -un), which is outside any environment" ]
     attach_used_by 4194305 # no kernel has such a PID
-    [ "$stderr" = 'genv: warning: device 0 is used by a process that cannot be seen from here (PID 4194305)' ]
+    [ "$stderr" = 'genv: warning: device 0 is used by a process that is not visible here (PID 4194305)' ]
 }

@@ -62,10 +62,10 @@ load cli_helpers
 
 @test "run: a command that can't be started" {
     expect 127 '' genv run --gpus 4 no-such-command
-    [ "$stderr" = "genv: can't find the command 'no-such-command'" ]
+    [ "$stderr" = "genv: command not found: 'no-such-command'" ]
     touch plain
     expect 126 '' genv run --gpus 4 ./plain
-    [ "$stderr" = "genv: can't execute './plain': Permission denied" ]
+    [ "$stderr" = "genv: cannot execute './plain': Permission denied" ]
     expect 126 '' genv run --gpus 4 /
     expect 0 0,1,2,3 genv run --gpus 4 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'
 }

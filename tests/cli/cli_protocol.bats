@@ -16,6 +16,8 @@ protocol() {
         __genv_update() { printf 'update\n'; printf '  %s\n' "$@"; }
         # shellcheck disable=SC2317
         __genv_leave() { printf 'leave\n'; }
+        # shellcheck disable=SC2317
+        __genv_watch() { :; } # tests/shell says what it looks at
         eval "$code"
     )
     return "$status_"
@@ -31,9 +33,9 @@ activate() {
 @test "who calls" {
     local wrong
     for wrong in '' bash bash: :1 ksh:1 bash:0 bash:-1 bash:x bash:1x; do
-        expect_usage_error "--shell: '$wrong' is not KIND:PID" genv "--shell=$wrong" status
+        expect_usage_error "--shell: expected KIND:PID with KIND bash, zsh or fish, not '$wrong'" genv "--shell=$wrong" status
     done
-    expect_usage_error "unknown option --shell" genv status --shell=bash:1
+    expect_usage_error "unknown option '--shell'" genv status --shell=bash:1
 }
 
 @test "activate, detached" {
@@ -88,7 +90,7 @@ activate() {
     echo -2 >.genv/gpus
     start_member
     expect_refusal ".genv/gpus: '-2' is not a device count" protocol activate
-    [[ $stderr == *': correct it, or go without with --no-load' ]]
+    [[ $stderr == *': fix it, or use --no-load' ]]
     expect 0 '' genv envs query --query eid
     expect 0 '' genv envs find --pid "$member"
 }
@@ -109,7 +111,7 @@ activate() {
 
 @test "activate in an active shell is refused" {
     activate
-    expect_refusal "this shell is in environment $member already: run 'genv deactivate' first" protocol activate
+    expect_refusal "this shell is already in environment $member: run 'genv deactivate' first" protocol activate
 }
 
 @test "activate where an environment has ended, or is another shell's" {
@@ -159,11 +161,11 @@ activate() {
     start_member
     run protocol activate second
     [[ $output == *'GENV_ENVIRONMENT_ID=second'* ]]
-    expect_refusal "no environment of yours has the name or identifier 'none': create one with" protocol activate none
+    expect_refusal "none of your environments has the name or ID 'none': create one with" protocol activate none
     make_env third plain
-    expect_refusal "2 environments are called 'plain': choose one by its identifier: second, third" protocol activate plain
-    expect_refusal "2 environments are called 'plain': " protocol activate --id plain
-    expect_usage_error 'not both' genv "--shell=bash:$member" activate --id first second
+    expect_refusal "2 environments are named 'plain': choose one by its ID: second, third" protocol activate plain
+    expect_refusal "2 environments are named 'plain': " protocol activate --id plain
+    expect_usage_error '--id and a name cannot be used together' genv "--shell=bash:$member" activate --id first second
     expect 0 'first
 second
 third' genv envs query --query eid
@@ -171,7 +173,7 @@ third' genv envs query --query eid
 
 @test "activate --id of a number that is no environment" {
     start_member
-    expect_refusal 'there is no environment 4711, and a new one cannot be called by a number' protocol activate --id 4711
+    expect_refusal 'there is no environment 4711, and the ID of a new one cannot be a number' protocol activate --id 4711
     expect 0 '' genv envs query --query eid
 }
 
@@ -183,7 +185,7 @@ third' genv envs query --query eid
     genv devices attach --eid first --index 0
     genv devices attach --eid second --index 0
     start_member
-    expect_refusal 'device 0, which is attached, has no room for 12g' \
+    expect_refusal 'cannot raise the capacity on device 0 to 12g' \
         protocol activate --id first --name new --gpu-memory 12g
     expect 0 '' genv envs find --pid "$member"
     expect 0 'gpu-memory: 10g' genv envs config --eid first
@@ -271,7 +273,7 @@ mine" protocol config name
 
 @test "shell: set up; --init is shown, --deinit is done" {
     start_member
-    expect 0 'This shell (bash) is set up.' protocol shell
+    expect 0 'genv is set up in this shell (bash).' protocol shell
     expect 0 "$(genv shell --init bash)" protocol shell --init
     expect 0 "$(genv shell --init zsh)" protocol shell --init zsh
     expect 0 "$(genv shell --deinit bash)" genv "--shell=bash:$member" shell --deinit

@@ -18,7 +18,7 @@ load cli_helpers
     kill "$member"
     wait "$member" || true
     GENV_ENVIRONMENT_ID=ended expect 0 'Environment is not active' genv status
-    [[ $stderr == "genv: environment ended has ended: run 'genv deactivate' and then 'genv activate'" ]]
+    [[ $stderr == "genv: environment ended has ended: run 'genv deactivate', then 'genv activate'" ]]
     GENV_ENVIRONMENT_ID=../gone expect 0 'Environment is not active' genv status
     [ "${#stderr_lines[@]}" -eq 1 ]
 }
@@ -109,7 +109,7 @@ Configuration
         if command -v fish >/dev/null; then
             expect_refusal 'genv shell --init fish | source' fish --no-config -c "genv $command; exit \$status"
         fi
-        expect_refusal 'only bash, zsh and fish' dash -c "genv $command; exit \$?"
+        expect_refusal 'needs bash, zsh or fish with genv set up in it' dash -c "genv $command; exit \$?"
     done
     [ ! -e "$GENV_TMPDIR" ]
 }
@@ -117,7 +117,7 @@ Configuration
 @test "shell says how to set up" {
     run bash --norc -c 'genv shell; exit $?'
     [ "$status" -eq 0 ]
-    [[ $output == 'This shell (bash) is not set up.'*'eval "$(genv shell --init)"'*'~/.bashrc'* ]]
+    [[ $output == 'genv is not set up in this shell (bash).'*'eval "$(genv shell --init)"'*'~/.bashrc'* ]]
     local advice=$output
     expect 0 "$advice" bash --norc -c 'genv init; exit $?'
 }
@@ -133,7 +133,7 @@ Configuration
     expect 0 "$(genv shell --init bash)" bash --norc -c 'genv shell --init; exit $?'
     expect 0 "$(genv shell --init bash)" bash --norc -c 'genv init -; exit $?'
     [ -n "$(genv shell --deinit fish)" ]
-    expect_usage_error 'give --init bash or --deinit bash' genv shell bash
+    expect_usage_error 'missing option: --init bash or --deinit bash' genv shell bash
 }
 
 @test "root is the folder above that of the binary, if it has the folder of the shims" {
@@ -145,7 +145,7 @@ Configuration
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/bin/genv"
     # People delete what it prints, and this could be all of /usr/local.
     expect 1 '' "$BATS_TEST_TMPDIR/moved/bin/genv" root
-    [ "$stderr" = "genv: $BATS_TEST_TMPDIR/moved/bin/genv is not in an installation of genv: $BATS_TEST_TMPDIR/moved/shims is missing" ]
+    [ "$stderr" = "genv: $BATS_TEST_TMPDIR/moved/bin/genv is not part of a genv installation: $BATS_TEST_TMPDIR/moved/shims is missing" ]
     mkdir "$BATS_TEST_TMPDIR/moved/shims"
     expect 0 "$BATS_TEST_TMPDIR/moved" "$BATS_TEST_TMPDIR/moved/bin/genv" root
 }
@@ -155,7 +155,7 @@ Configuration
     [ "$status" -eq 0 ]
     [[ ${lines[0]} == 'ok       installation: version '* ]]
     [[ $output == *$'\nok       driver: '* ]]
-    [[ $output == *$'\nwarning  shell: this bash is not set up; run '* ]]
+    [[ $output == *$'\nwarning  shell: genv is not set up in this bash; run '* ]]
     if grep -v -E '^(ok      |warning |error   ) [a-z ]+: ' <<<"$output"; then return 1; fi
 }
 
@@ -171,7 +171,7 @@ Configuration
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/bin/genv"
     run "$BATS_TEST_TMPDIR/moved/bin/genv" doctor
     [ "$status" -eq 1 ]
-    [[ ${lines[0]} == "error    installation: "*"$BATS_TEST_TMPDIR/moved/shims can't be read; install genv again" ]]
+    [[ ${lines[0]} == "error    installation: "*"$BATS_TEST_TMPDIR/moved/shims cannot be read; install genv again" ]]
     printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/other/genv"
     chmod +x "$BATS_TEST_TMPDIR/other/genv"
     PATH=$BATS_TEST_TMPDIR/other:$PATH run "$GENV_BIN" doctor

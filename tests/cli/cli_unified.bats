@@ -45,11 +45,11 @@ make_env_with() {
     [ "$(genv devices --format json | jq -c 'map([.total_memory, .unified_memory])')" = '[[null,false],[null,false],[null,false]]' ]
     make_env_with one 1gi
     run -1 --separate-stderr genv devices attach --eid one --count 1
-    [ "$stderr" = 'genv: cannot attach 1 device with 1gi: no device tells how much memory it has' ]
+    [ "$stderr" = 'genv: cannot attach 1 device with 1gi: no device reports its memory size' ]
 }
 
 @test "a list of processes that one may not read is no list that is not there" {
     machine '{"uuid": "GPU-a", "results": {"nvmlDeviceGetComputeRunningProcesses_v3": "no_permission"}}'
     run genv doctor
-    [[ $output == *'nvml 550.163.01: 1 devices'* && $output != *'tells of no processes'* ]]
+    [[ $output == *'nvml 550.163.01: 1 devices'* && $output != *'does not report processes'* ]]
 }

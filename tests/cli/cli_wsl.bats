@@ -48,7 +48,7 @@ END
 @test "WSL2: doctor says what cannot be known there" {
     in_wsl 'genv doctor || true'
     [[ $output == *'nvml 581.57: 1 devices'* ]]
-    [[ $output == *'warning  driver: the driver tells of no processes on device 0, as in WSL2: who uses it, and how much, cannot be known'* ]]
+    [[ $output == *'warning  driver: the driver does not report processes on device 0 (as in WSL2): who uses it cannot be shown or enforced'* ]]
 }
 
 @test "WSL2: the view shows the environment" {

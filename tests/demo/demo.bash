@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does genv's main job for real, in a few bash shells at once: demo.bash GENV. Status 0: all was as it should be.
+# Shows genv sharing GPUs between a few bash shells: demo.bash GENV. Status 0: every check passed.
 set -euo pipefail
 
 binary=$(readlink -f "${1:?usage: demo.bash GENV}")
@@ -32,7 +32,7 @@ wrong() {
     failures=$((failures + 1))
 }
 
-# Opens the terminal $1: a bash that is set up as a ~/.bashrc would.
+# Opens terminal $1: a bash that is set up as by ~/.bashrc.
 open_terminal() {
     local name=$1 to from
     mkfifo "$work/$name.in" "$work/$name.out"
@@ -43,7 +43,7 @@ open_terminal() {
     type_in "$name" 'eval "$(genv shell --init bash)"'
 }
 
-# Types the command $2 in terminal $1, and shows it and what it prints, which is left in $output_text.
+# Types the command $2 in terminal $1 and shows its output, which is left in $output_text.
 # Returns the command's status.
 type_in() {
     local name=$1 command=$2 line end="--end-$RANDOM$RANDOM--"
@@ -59,12 +59,12 @@ type_in() {
     return "${line#"$end "}"
 }
 
-# The same, where failing would be wrong.
+# The same, for a command that has to succeed.
 ok() {
     type_in "$@" || wrong "it ended with status $?"
 }
 
-# The same, where genv has to refuse.
+# The same, for a command that genv has to refuse.
 refused() {
     if type_in "$@"; then
         wrong 'it should have been refused'
@@ -81,7 +81,7 @@ sees() {
         wrong "it should see $2 devices"
 }
 
-# The devices, and those that nobody holds.
+# Print the number of devices, and of those that nobody holds.
 count_devices() {
     genv devices ps --format csv --no-header | sort -t , -k 1,1 -u | grep -c . || true
 }
@@ -90,9 +90,9 @@ count_free() {
     genv devices ps --format csv --no-header | awk -F , '$2 == ""' | grep -c . || true
 }
 
-# Close the window of terminal $1: nobody says deactivate.
+# Closes the window of terminal $1, without deactivate.
 close_terminal() {
-    printf '\n# Terminal %s is closed.\n' "$1"
+    printf '\n# Terminal %s closes.\n' "$1"
     kill -KILL "${process[$1]}"
     wait "${process[$1]}" 2>/dev/null || true
     unset "process[$1]"
@@ -100,18 +100,18 @@ close_terminal() {
 
 simulate() {
     export GENV_DEVICES=4 GENV_TMPDIR=$work/state
-    say "$1: simulating four of 16 GiB (GENV_DEVICES=4)."
+    say "$1: simulating four with 16 GiB each (GENV_DEVICES=4)."
 }
 
 choose_devices() {
     if [[ -n ${GENV_DEVICES-} ]]; then
         simulate 'GENV_DEVICES is set'
     elif ! all=$(genv devices ps --format csv --no-header 2>/dev/null) || [[ -z $all ]]; then
-        simulate 'This machine has no GPU that the driver finds'
+        simulate 'The driver finds no GPU on this machine'
     elif [[ $(count_free) -eq 0 ]]; then
-        simulate 'Every GPU of this machine is held by somebody'
+        simulate 'Every GPU on this machine is in use'
     else
-        say "This machine has $(count_devices) GPUs, $(count_free) of them free: using those."
+        say "This machine has $(count_devices) GPUs, $(count_free) of them free: using them."
     fi
 }
 
@@ -120,7 +120,7 @@ main() {
     choose_devices
     free=$(count_free)
 
-    say 'Three terminals, each set up by the line that stands in a ~/.bashrc.'
+    say 'Three terminals, each set up with the line for ~/.bashrc.'
     open_terminal 1
     open_terminal 2
     open_terminal 3
@@ -142,24 +142,24 @@ main() {
 
     rest=$(count_free)
     if ((rest > 0)); then
-        say "One command in an environment of its own, with the $rest GPUs that are left."
+        say "One command in its own environment, with the remaining GPUs ($rest)."
         ok 3 "genv run --name sweep --gpus $rest -- sh -c 'echo I see \$CUDA_VISIBLE_DEVICES'"
-        say 'Terminal 1 takes them too.'
+        say 'Terminal 1 attaches them too.'
         ok 1 "genv attach --count $((rest + 1))"
         sees 1 $((rest + 1))
     fi
 
-    say 'Who has what.'
+    say 'Who has what:'
     ok 1 'genv envs'
     ok 1 'genv devices'
 
-    say 'Nothing is left for a fourth terminal.'
+    say 'No GPU is left for a fourth terminal.'
     open_terminal 4
     refused 4 'genv activate --name late --gpus 1'
     ok 4 'genv status'
     ok 4 'genv deactivate'
 
-    say 'Leaving frees the GPUs; closing a terminal does as well.'
+    say 'Leaving an environment frees its GPUs, and so does closing its terminal.'
     ((free == 1)) || ok 1 'genv deactivate'
     ok 2 'genv deactivate'
     close_terminal 3
@@ -169,10 +169,10 @@ main() {
 
     echo
     if ((failures)); then
-        echo "# $failures things were not as they should be."
+        echo "# $failures checks failed."
         exit 1
     fi
-    echo '# All as it should be: each GPU was held by those who asked first, and is free again.'
+    echo '# All checks passed: each GPU went to the environments that asked first, and is free again.'
 }
 
 main

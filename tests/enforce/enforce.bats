@@ -24,7 +24,7 @@ make_env() {
     run enforce --non-env-processes
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 2 ]]
-    [[ ${lines[0]} == "Process $alice (sleep 1000) of 60601 uses GPU 0 outside any environment" ]]
+    [[ ${lines[0]} == "Process $alice (sleep 1000) of 60601 uses device 0 outside any environment" ]]
     [[ ${lines[1]} == "Terminated process $alice (sleep 1000) of 60601" ]]
     run ! lives "$alice"
 }
@@ -36,7 +36,7 @@ make_env() {
     world "$alice:1" "$alice:1"
     run enforce
     echo "$output"
-    [[ ${lines[0]} == "Process $alice (sleep 1000) of environment mine of 60601 uses GPU 0, which is not attached to it" ]]
+    [[ ${lines[0]} == "Process $alice (sleep 1000) of environment mine of 60601 uses device 0, which is not attached to its environment" ]]
     [[ ${lines[1]} == "Terminated process $alice (sleep 1000) of 60601" && ${#lines[@]} == 2 ]]
     run ! lives "$alice"
     world "$alice:1" ''
@@ -54,7 +54,7 @@ make_env() {
     run enforce
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 2 ]]
-    [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 60601 is one of those that use 9g of GPU 0, of at most 6g" ]]
+    [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 60601 is among the processes that use 9g on device 0 (limit 6g)" ]]
     [[ ${lines[1]} == "Terminated process $second (sleep 1000) of 60601" ]]
     lives "$first"
     lives "$third"
@@ -78,10 +78,10 @@ make_env() {
     run enforce --max-devices-per-user 1
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 4 ]]
-    [[ ${lines[0]} == "Environment new of 60601 holds GPU 1, and 60601 holds 2 devices, of at most 1" ]]
-    [[ ${lines[1]} == "Process $new (sleep 1000) of environment new of 60601 uses GPU 1, and 60601 holds 2 devices, of at most 1" ]]
+    [[ ${lines[0]} == "Environment new of 60601 holds device 1, and 60601 holds 2 devices (limit 1)" ]]
+    [[ ${lines[1]} == "Process $new (sleep 1000) of environment new of 60601 uses device 1, and 60601 holds 2 devices (limit 1)" ]]
     [[ ${lines[2]} == "Terminated process $new (sleep 1000) of 60601" ]]
-    [[ ${lines[3]} == "Detached GPU 1 from environment new of 60601" ]]
+    [[ ${lines[3]} == "Detached device 1 from environment new of 60601" ]]
     lives "$old"
     run ! lives "$new"
     [[ $("$GENV" devices find --eid old) == 0 ]]
@@ -94,10 +94,10 @@ make_env() {
     run --separate-stderr enforce --max-devices-per-user 1 --max-devices-for-user nobody-of-that-name=1 \
         --limits "$SCRATCH/limits"
     echo "$output$stderr"
-    [[ $status == 0 && $output == *'Detached GPU 1 from environment old of 60601'* ]]
+    [[ $status == 0 && $output == *'Detached device 1 from environment old of 60601'* ]]
     [[ ${#stderr_lines[@]} == 3 ]]
-    for warning in "$SCRATCH/limits: line 1: there is no group no-such-group here" \
-        "$SCRATCH/limits: line 2: there is no user no-such-user here" 'there is no user nobody-of-that-name here'; do
+    for warning in "$SCRATCH/limits: line 1: there is no group 'no-such-group' here" \
+        "$SCRATCH/limits: line 2: there is no user 'no-such-user' here" "there is no user 'nobody-of-that-name' here"; do
         [[ $stderr == *"genv: warning: $warning: check the name"* ]]
     done
 }
@@ -113,8 +113,8 @@ plant() {
     run --separate-stderr enforce --max-devices-per-user 0
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 4 ]]
-    [[ ${lines[2]} == 'Detached GPU 1 from environment hog of 60601' ]]
-    [[ ${lines[3]} == 'Detached GPU 0 from environment hog of 60601' ]]
+    [[ ${lines[2]} == 'Detached device 1 from environment hog of 60601' ]]
+    [[ ${lines[3]} == 'Detached device 0 from environment hog of 60601' ]]
     [[ ! -e $ENVS/hog.json ]]
     run jq -c 'select(.event == "detached") | [.uuid, .reason]' "$GENV_TMPDIR/enforcement.log"
     [[ $output == $'["GPU-b","asked"]\n["GPU-a","asked"]' ]]
@@ -125,15 +125,15 @@ plant() {
 
 @test "a record that genv here cannot change stays, and enforcement says that it failed" {
     local boot=00000000-0000-0000-0000-000000000000 row record owner reason
-    for row in '{"version":2}|60601|a later version of genv made it: use that one' \
+    for row in '{"version":2}|60601|it was created by a newer version of genv: use that version' \
         '{"version":1,"machine":"m","boot_id":"'$boot'"}|60601|it is on another machine: change it there' \
-        '{}|0|its record is not valid: remove that, once the environment has ended'; do
+        '{}|0|its record is not valid: remove the record once the environment has ended'; do
         IFS='|' read -r record owner reason <<<"$row"
         plant hog "$record" "$owner"
         run --separate-stderr enforce --max-devices-per-user 1
         echo "$output"
         [[ $status == 1 && ${#lines[@]} == 2 ]]
-        [[ ${lines[1]} == "Cannot detach GPU 1 from environment hog of "*": cannot change environment hog: $reason" ]]
+        [[ ${lines[1]} == "Cannot detach device 1 from environment hog of "*": cannot change environment hog: $reason" ]]
         [[ -e $ENVS/hog.json ]]
     done
 }
@@ -144,12 +144,12 @@ plant() {
     run enforce --dry-run --max-devices-per-user 0 --max-devices-for-user root=2
     [[ -z $output ]]
     run enforce --dry-run --max-devices-per-user 5 --max-devices-for-user root=0 daemon=1
-    [[ $output == *'root holds '*' device'*', of at most 0'* ]]
+    [[ $output == *'root holds '*' device'*' (limit 0)'* ]]
     run enforce --dry-run --max-memory-per-user 12g
     [[ -z $output ]]
     run enforce --dry-run --max-memory-per-user 11g
     echo "$output"
-    [[ $output == *'root holds 12g of device memory, of at most 11g'* ]]
+    [[ $output == *'root holds 12g of device memory (limit 11g)'* ]]
 }
 
 @test "a limits file: users, groups, unlimited; attach respects it" {
@@ -159,7 +159,7 @@ plant() {
     [[ -z $output ]]
     printf '* devices 1\nroot devices 0\n' >"$SCRATCH/limits"
     run enforce --dry-run --limits "$SCRATCH/limits"
-    [[ $output == *'Would detach GPU 0 from environment a of root'* ]]
+    [[ $output == *'Would detach device 0 from environment a of root'* ]]
     printf '* devices 0\nroot devices unlimited\n' >"$SCRATCH/limits"
     run enforce --dry-run --limits "$SCRATCH/limits"
     [[ -z $output ]]
@@ -175,7 +175,7 @@ plant() {
         "$1" devices find --eid a' sh "$GENV" "$SCRATCH/etc/limits.conf"
     [[ $status != 77 && $output != unshare:* ]] || skip 'no overlay of /etc can be mounted here'
     echo "$output"
-    [[ ${lines[0]} == 'genv: root would hold 2 devices, and may hold 1: detach some, or ask the administrator (/etc/genv/limits.conf)' ]]
+    [[ ${lines[0]} == 'genv: root would hold 2 devices; the limit is 1: detach some, or ask the administrator (/etc/genv/limits.conf)' ]]
     [[ ${lines[1]} == 'status 1' ]]
 }
 
@@ -195,7 +195,7 @@ plant() {
     world "$MEMBER:1" ''
     run enforce --non-env-processes
     echo "$output"
-    [[ ${lines[0]} == "Process $MEMBER (sleep 1000) of 60601 uses GPU 0 outside any environment" ]]
+    [[ ${lines[0]} == "Process $MEMBER (sleep 1000) of 60601 uses device 0 outside any environment" ]]
     run ! lives "$MEMBER"
 }
 
@@ -207,7 +207,7 @@ plant() {
     world "$stubborn:1" ''
     run enforce --non-env-processes --kill-after 0.3
     echo "$output"
-    [[ $status == 0 && ${#lines[@]} == 3 && ${lines[2]} == "Killed process $stubborn "*', which did not end when told to' ]]
+    [[ $status == 0 && ${#lines[@]} == 3 && ${lines[2]} == "Killed process $stubborn "*', which did not exit on SIGTERM' ]]
     run ! lives "$stubborn"
 }
 
@@ -218,7 +218,7 @@ plant() {
     world "$bob:1 $MEMBER:1" ''
     run as_alice "$GENV" enforce --interval 0 --non-env-processes
     echo "$output"
-    [[ $status == 1 && $output == *"Cannot terminate process $bob (sleep 1000) of 60602: run as root"* ]]
+    [[ $status == 1 && $output == *"Cannot terminate process $bob (sleep 1000) of 60602: run genv as root"* ]]
     [[ $output == *"Terminated process $MEMBER (sleep 1000) of 60601"* ]]
     lives "$bob"
     run ! lives "$MEMBER"
@@ -296,7 +296,7 @@ END
     start_enforcer --interval 600 --max-devices-per-user 1
     make_env a root 1
     make_env b root 1
-    wait_for 'grep -q "^Detached GPU 1 from environment b of root" "$SCRATCH/log"'
+    wait_for 'grep -q "^Detached device 1 from environment b of root" "$SCRATCH/log"'
     end_enforcer
     start_member alice
     start_enforcer --interval 0.3 --non-env-processes

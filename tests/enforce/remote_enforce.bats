@@ -89,7 +89,7 @@ lives() {
     run enforce --non-env-processes
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 2 ]]
-    [[ ${lines[0]} == "[two] Process $stranger (sleep 1000) of $BOB uses GPU 0 outside any environment" ]]
+    [[ ${lines[0]} == "[two] Process $stranger (sleep 1000) of $BOB uses device 0 outside any environment" ]]
     [[ ${lines[1]} == "[two] Terminated process $stranger (sleep 1000) of $BOB" ]]
     run ! lives "$stranger"
 }
@@ -105,13 +105,13 @@ lives() {
     run enforce --max-devices-per-user 4
     [[ $status == 0 && -z $output ]]
     run enforce --max-devices-per-user 2 --dry-run
-    [[ $output == *"[two] Would detach GPU 0 from environment third of $BOB"* ]]
+    [[ $output == *"[two] Would detach device 0 from environment third of $BOB"* ]]
     run enforce --max-devices-per-user 2
     echo "$output"
     [[ $status == 0 ]]
-    [[ $output == *"[two] Environment third of $BOB holds GPU 1, and $BOB holds 4 devices, of at most 2"* ]]
-    [[ $output == *"[two] Detached GPU 0 from environment third of $BOB"* ]]
-    [[ $output == *"[two] Detached GPU 1 from environment third of $BOB"* ]]
+    [[ $output == *"[two] Environment third of $BOB holds device 1, and $BOB holds 4 devices (limit 2)"* ]]
+    [[ $output == *"[two] Detached device 0 from environment third of $BOB"* ]]
+    [[ $output == *"[two] Detached device 1 from environment third of $BOB"* ]]
     [[ $output == *"[two] Terminated process $third (sleep 1000) of $BOB"* ]]
     [[ $(there one devices find --eid second) == 0 && $(there three devices find --eid first) == 0 ]]
 }
@@ -122,7 +122,7 @@ lives() {
     world three "$member:1"
     run --separate-stderr as_alice genv remote -H dark,three -l root -t 2 enforce --interval 0 --non-env-processes
     echo "$output $stderr"
-    [[ $status == 0 && $stderr == 'genv: dark: no answer within 2 seconds'* && ${#stderr_lines[@]} == 1 ]]
+    [[ $status == 0 && $stderr == 'genv: dark: no response within 2 seconds'* && ${#stderr_lines[@]} == 1 ]]
     run ! lives "$member"
 }
 
@@ -131,7 +131,7 @@ lives() {
     world one "$member:1"
     run as_alice genv remote -H one enforce --interval 0 --non-env-processes
     echo "$output"
-    [[ $status == 1 && $output == *"[one] Cannot terminate process $member (sleep 1000) of $BOB: run as root"* ]]
+    [[ $status == 1 && $output == *"[one] Cannot terminate process $member (sleep 1000) of $BOB: run genv as root"* ]]
     lives "$member"
 }
 
@@ -159,7 +159,7 @@ lives() {
     [[ $status == 2 ]]
     # Of the first version, whose user is shown the sentence unless the status is 2.
     run there one enforce-act 'max-devices-per-user:0:0:0:late:2020-01-01T00:00:00Z/1/0'
-    [[ $status == 1 && $output == "genv: genv is too old on the machine that runs 'genv remote enforce': update it there" ]]
+    [[ $status == 1 && $output == "genv: genv on the machine that runs 'genv remote enforce' is too old: update it" ]]
 }
 
 @test "more than a command line holds, and what a host says is harmless" {
@@ -189,7 +189,7 @@ END
     as_alice genv remote -H one -l root enforce --interval 0.5 --max-devices-per-user 0 >"$HOSTS/log" 2>&1 3>&- &
     local service=$! i
     for ((i = 1; i <= 3; i++)); do
-        hosts_wait_for '[[ $(grep -c "^\[one\] Detached GPU 0 from environment back" "$HOSTS/log" 2>/dev/null) -ge '"$i"' ]]'
+        hosts_wait_for '[[ $(grep -c "^\[one\] Detached device 0 from environment back" "$HOSTS/log" 2>/dev/null) -ge '"$i"' ]]'
         cp -p "$HOSTS/record" "$HOSTS/again"
         mv "$HOSTS/again" "$HOSTS/one/state/envs/back.json"
     done

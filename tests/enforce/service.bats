@@ -39,10 +39,10 @@ teardown() { enforce_teardown; }
     start_enforcer --interval 0.3 --limits "$SCRATCH/limits"
     sleep 0.5
     echo '* devices nonsense' >"$SCRATCH/limits"
-    wait_for 'grep -q "the limits are as before: .*line 1" "$SCRATCH/log"'
+    wait_for 'grep -q "keeping the previous limits: .*line 1" "$SCRATCH/log"'
     [[ $("$GENV" devices find --eid a) == 0,1 ]]
     echo '* devices 1' >"$SCRATCH/limits"
-    wait_for 'grep -q "^Detached GPU 1 from environment a" "$SCRATCH/log"'
+    wait_for 'grep -q "^Detached device 1 from environment a" "$SCRATCH/log"'
     [[ $("$GENV" devices find --eid a) == 0 ]]
 }
 
@@ -57,7 +57,7 @@ teardown() { enforce_teardown; }
         sleep 0.3
     done
     cat "$SCRATCH/log"
-    grep '^Detached GPU 1 from environment a' "$SCRATCH/log"
+    grep '^Detached device 1 from environment a' "$SCRATCH/log"
 }
 
 @test "half a look is acted on by nobody" {
@@ -65,7 +65,7 @@ teardown() { enforce_teardown; }
     "$GENV" devices attach --eid a --count 2 >/dev/null
     echo '{"init_delay_ms":3600000,"devices":[{"uuid":"GPU-a"},{"uuid":"GPU-b"}]}' >"$GENV_SIMULATOR"
     GENV_DRIVER_TIMEOUT=1 run -1 enforce --max-devices-per-user 1
-    [[ $output == 'genv: the driver did not answer within 1 second: '* ]]
+    [[ $output == 'genv: the driver did not respond within 1 second: '* ]]
     world '' ''
     [[ $("$GENV" devices find --eid a) == 0,1 ]]
     run -0 enforce --max-devices-per-user 1

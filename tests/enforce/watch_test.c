@@ -142,7 +142,7 @@ static void what_cannot_be_watched_is_said(void **state)
 
     unit_write(*state, "state", "a file");
     assert_true(watch_open(path, &fd, &err) < 0);
-    assert_non_null(strstr(err.message, "can't watch"));
+    assert_non_null(strstr(err.message, "cannot watch"));
     assert_int_equal(fd, -2);
 }
 

@@ -115,7 +115,7 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     start_monitor
     [[ $(status_of "$URL/metrics") == 503 ]]
     [[ $(status_of "$URL/healthz") == 503 ]]
-    [[ $(curl -s "$URL/api/v1/overview" | jq -r .error) == 'the first look has not ended yet: ask again' ]]
+    [[ $(curl -s "$URL/api/v1/overview" | jq -r .error) == 'the first snapshot is not complete yet: try again' ]]
     [[ $(status_of "$URL/") == 200 ]]
     until_so '[[ $(status_of "$URL/metrics") == 200 ]]'
     [[ $(curl -s "$URL/healthz") == ok ]]
@@ -133,7 +133,7 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
     world '{"init_delay_ms": 3600000, "devices": [{"uuid": "GPU-0"}]}'
     GENV_DRIVER_TIMEOUT=1 start_monitor --interval 0.1
     until_so 'metrics | grep -qxF "genv_host_up 0"'
-    curl -s "$URL/api/v1/overview" | jq -e '.hosts[0].reason | startswith("the driver did not answer within 1 second: ")'
+    curl -s "$URL/api/v1/overview" | jq -e '.hosts[0].reason | startswith("the driver did not respond within 1 second: ")'
     world '{"devices": [{"uuid": "GPU-0"}]}'
     until_so 'metrics | grep -qxF "genv_host_up 1"'
 }
@@ -249,11 +249,11 @@ status_of() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 
 @test "a name that is not the monitor's is named, with the remedy" {
     start_monitor
-    [[ $(curl -s -H 'Host: gpu.example.org:8443' "$URL/") == "this monitor does not have the name 'gpu.example.org': if it is \
-a proxy's, start 'genv monitor' with --allowed-hosts gpu.example.org" ]]
+    [[ $(curl -s -H 'Host: gpu.example.org:8443' "$URL/") == "this monitor does not serve the host name 'gpu.example.org': if \
+a proxy uses it, start 'genv monitor' with --allowed-hosts gpu.example.org" ]]
     # shellcheck disable=SC2016 # no expansions
     for host in '<script>alert(1)</script>' '$(id)' 'a b' ':80'; do
-        [[ $(curl -s -H "Host: $host" "$URL/") == 'this monitor does not have the name that you asked for' ]]
+        [[ $(curl -s -H "Host: $host" "$URL/") == 'this monitor does not serve the host name of the request' ]]
     done
 }
 
@@ -297,7 +297,7 @@ a proxy's, start 'genv monitor' with --allowed-hosts gpu.example.org" ]]
     start_monitor
     run -1 --separate-stderr "$GENV" monitor --port "${URL##*:}"
     [[ -z $output && ${#stderr_lines[@]} == 1 ]]
-    [[ $stderr == "genv: port ${URL##*:} of 127.0.0.1 is in use by another program: give another one with --port" ]]
+    [[ $stderr == "genv: port ${URL##*:} of 127.0.0.1 is in use by another program: choose another with --port" ]]
 }
 
 @test "an address that is not this machine's is one sentence" {
@@ -344,7 +344,7 @@ a proxy's, start 'genv monitor' with --allowed-hosts gpu.example.org" ]]
         [[ -z $output && $stderr == "${expected/genv monitor/genv remote monitor}" ]]
     done
     run --separate-stderr -2 "$program" remote -H nowhere.invalid serve
-    [[ $stderr == "genv: genv-monitor is part of genv: run 'genv monitor'" ]]
+    [[ $stderr == "genv: genv-monitor is an internal program: run 'genv monitor'" ]]
     [[ $("$program" --help) == "$("$GENV" monitor --help)" ]]
     [[ $("$program" remote monitor --help) == "$("$GENV" remote monitor --help)" ]]
 }
@@ -395,7 +395,7 @@ END
     rm -r "$dir/prometheus"
     ln -s "$SCRATCH/elsewhere" "$dir/prometheus"
     run -1 "$GENV" monitor --port 0 --config-dir "$dir"
-    [[ $output == *"can't write $dir/prometheus/alerts.yml"* || $output == *"can't write $dir/prometheus/prometheus.yml"* ]]
+    [[ $output == *"cannot write $dir/prometheus/alerts.yml"* || $output == *"cannot write $dir/prometheus/prometheus.yml"* ]]
     [[ -z $(ls -A "$SCRATCH/elsewhere") ]]
 }
 
@@ -405,7 +405,7 @@ END
     install -d -o 60601 "$GENV_TMPDIR/metrics"
     start_monitor
     [[ $(status_of "$URL/metrics") == 200 ]]
-    [[ $(<"$SCRATCH/err") == "genv: $GENV_TMPDIR/metrics belongs to 60601: give another directory with --config-dir" ]]
+    [[ $(<"$SCRATCH/err") == "genv: $GENV_TMPDIR/metrics belongs to 60601: use another directory with --config-dir" ]]
     [[ -z $(ls -A "$GENV_TMPDIR/metrics") ]]
 }
 
@@ -420,7 +420,7 @@ END
     chown 60601 "$GENV_TMPDIR"
     start_monitor
     [[ $(status_of "$URL/metrics") == 200 ]]
-    [[ $(<"$SCRATCH/err") == "genv: others could replace $GENV_TMPDIR/metrics: "* ]]
+    [[ $(<"$SCRATCH/err") == "genv: others can replace $GENV_TMPDIR/metrics: "* ]]
     [[ ! -e $GENV_TMPDIR/metrics ]]
 }
 

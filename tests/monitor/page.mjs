@@ -62,12 +62,12 @@ const cases = {
             /alpha\s+1 of 4 free\s+Device 0: NVIDIA H200, 141 GiB\s+Device 2: 81 GiB left to share/,
         );
         assert.match(await text(page, '#troubles'), /beta is down: cannot connect: No route to host/);
-        assert.match(await text(page, '#troubles'), /device 2: environment 2048 uses more than its 40 GiB/);
-        assert.match(await text(page, '#troubles'), /device 0: 1 process of no environment/);
+        assert.match(await text(page, '#troubles'), /device 2: environment 2048 uses more than its capacity of 40 GiB/);
+        assert.match(await text(page, '#troubles'), /device 0: 1 process outside any environment/);
         const held = await text(page, '.device >> nth=1');
         for (const part of [
             'Held',
-            '87 %',
+            '87%',
             '120 of 141 GiB',
             '71 °C · 612 W',
             'paul · training (1573)',
@@ -76,7 +76,7 @@ const cases = {
             assert.ok(held.includes(part), `${part} is not in ${held}`);
         assert.match(
             await text(page, '.device >> nth=2'),
-            /maria · 2048\s+45 GiB in use of its 40 GiB, for 25 minutes, idle for 2 hours/,
+            /maria · 2048\s+45 of 40 GiB in use, for 25 minutes, idle for 2 hours/,
         );
         assert.match(
             await text(page, '#troubles'),
@@ -98,9 +98,9 @@ const cases = {
         world.hosts[1] = stub.host('beta', [stub.device(0)]);
         await nextUpdate(page, server);
         assert.match(await text(page, '#free'), /1\s+of 5 devices is free, 2 of 2 hosts are up/);
-        assert.match(await text(page, '.device >> nth=0'), /Held[^]*64 %[^]*maria · 2048/);
+        assert.match(await text(page, '.device >> nth=0'), /Held[^]*64%[^]*maria · 2048/);
         const news = await page.locator('#news').textContent();
-        assert.match(news, /beta is up again\..*Device 0 of alpha is now held, by maria\./);
+        assert.match(news, /beta is up again\..*Device 0 on alpha is now held by maria\./);
         assert.equal(await page.locator('#news').getAttribute('aria-live'), 'polite');
         world.hosts[0].snapshot.envs.length = 0;
         world.hosts[0].snapshot.devices.forEach(device => (device.attachments.length = 0));
@@ -125,7 +125,7 @@ const cases = {
             await nextUpdate(page, server);
             assert.deepEqual(await look(), before);
         }
-        assert.match(await device.innerText(), /11 %/);
+        assert.match(await device.innerText(), /11%/);
         await page.locator('#filter').fill('alp');
         await page.locator('#filter').evaluate(input => input.setSelectionRange(1, 2));
         await nextUpdate(page, server);
@@ -148,17 +148,17 @@ const cases = {
         const alert = page.locator('#alert');
         assert.equal(await alert.innerText(), '');
         world.broken = 503;
-        await alert.filter({hasText: 'These data are old: the monitor answers 503. The page keeps trying.'}).waitFor();
+        await alert.filter({hasText: 'This data is out of date: the monitor returned status 503. Retrying.'}).waitFor();
         assert.ok(problems.every(problem => problem.includes('503')));
         world.answer = '{"error": "No look at all."}';
-        await alert.filter({hasText: 'the monitor answers “No look at all.”'}).waitFor();
+        await alert.filter({hasText: 'the monitor says “No look at all.”'}).waitFor();
         delete world.broken;
         await nextUpdate(page, server);
         problems.length = 0;
         await page.waitForFunction(() => document.getElementById('alert').textContent === '');
         world.time = stub.now() - 3600;
-        await alert.filter({hasText: 'the monitor answers, but has nothing newer'}).waitFor();
-        assert.match(await text(page, '#age'), /Taken 1 hour ago/);
+        await alert.filter({hasText: 'the monitor has nothing newer'}).waitFor();
+        assert.match(await text(page, '#age'), /Updated 1 hour ago/);
         delete world.time;
         await nextUpdate(page, server);
         assert.equal(await alert.innerText(), '');
@@ -227,7 +227,7 @@ const cases = {
         await nextUpdate(page, server);
         assert.equal(
             await label(),
-            'Utilisation over the last hour: now 50 %, lowest 1 %, highest 99 %, on average 50 %',
+            'Utilization over the last hour: now 50%, lowest 1%, highest 99%, average 50%',
         );
         const path = await page.locator('.device >> nth=1').locator('.busy .line').getAttribute('d');
         assert.equal(path.match(/M/g).length, 2); // a gap where nothing is known
@@ -265,7 +265,7 @@ const cases = {
             assert.ok(at.outlined && at.seen, `the focus does not show on ${at.name}`);
             walked.push(at.name);
         }
-        assert.deepEqual(walked.slice(0, 5), ['Skip to what is free', 'pause', 'filter', 'open-all', 'close-all']);
+        assert.deepEqual(walked.slice(0, 5), ['Skip to free devices', 'pause', 'filter', 'open-all', 'close-all']);
         assert.ok(walked[5].startsWith('alpha') && walked[6].startsWith('beta'), walked.join());
         assert.deepEqual(walked.slice(7), ['Metrics for Promethe', 'Snapshot as JSON']);
         await page.locator('summary >> nth=0').focus();
@@ -296,7 +296,7 @@ const cases = {
         world.time = stub.now() - 3600;
         for (const scheme of ['light', 'dark']) {
             const opened = await open(browser, server.url, {colorScheme: scheme});
-            await opened.page.locator('#alert').filter({hasText: 'old'}).waitFor();
+            await opened.page.locator('#alert').filter({hasText: 'out of date'}).waitFor();
             assert.deepEqual(await axe(opened.page), [], scheme);
             await opened.page.locator('#pause').click();
             assert.deepEqual(await axe(opened.page), [], scheme);
@@ -367,7 +367,7 @@ const cases = {
         await page.getByRole('button', {name: 'Show all 396 environments'}).click();
         assert.equal(await page.getByRole('table', {name: 'Environments'}).getByRole('row').count(), 397);
         const asked = server.requests.filter(path => path === '/api/v1/history').length;
-        await page.getByRole('button', {name: 'Open all'}).click();
+        await page.getByRole('button', {name: 'Expand all'}).click();
         await page.waitForFunction(() => document.querySelectorAll('.device').length === 792);
         const start = Date.now();
         await nextUpdate(page, server);

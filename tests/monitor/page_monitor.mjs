@@ -116,20 +116,20 @@ async function test(browser) {
     genv('devices', 'attach', '--eid', 'first', '--index', '0');
     setMachine({utilization: 77, temperature: 66, power: 250000, processes: [{pid: member.pid, used_memory: '20gi'}]});
     const began = Date.now();
-    const took = await awaitCard(page, answers, /Held[^]*77 %[^]*20 of 80 GiB[^]*66 °C · 250 W/);
+    const took = await awaitCard(page, answers, /Held[^]*77%[^]*20 of 80 GiB[^]*66 °C · 250 W/);
     const shown = (Date.now() - began) / 1000;
     console.log(`# a change was on the page after ${shown} s and ${took} answers; the interval is ${INTERVAL} s`);
     /* One that was under way when it happened, one with it. */
     assert.ok(took <= 2, `${took} answers`);
     assert.ok((await deviceText(page, 0)).includes(NAME));
     assert.match(await page.locator('#processes-table').innerText(), new RegExp(`${member.pid}\\s+sleep`));
-    assert.match(await page.locator('#news').textContent(), /Device 0 of .* is now held/);
+    assert.match(await page.locator('#news').textContent(), /Device 0 on .* is now held/);
 
     /* The history grows by what was seen: a point for every ten seconds. */
     const chart = page.locator('.device').first().getByRole('img').first();
     const line = () => chart.locator('.line').getAttribute('d');
     while (
-        !/now 77 %, lowest .*, highest 77 %/.test(await chart.getAttribute('aria-label')) ||
+        !/now 77%, lowest .*, highest 77%/.test(await chart.getAttribute('aria-label')) ||
         !/L3600 23\.0$/.test(await line())
     )
         await page.waitForTimeout(100);

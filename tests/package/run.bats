@@ -174,7 +174,7 @@ make_older_layout() {
     make_older_layout "$SCRATCH/x"
     run ./run uninstall --prefix "$SCRATCH/x"
     echo "$output"
-    [[ $output == *"Removed an older genv, whose files lay among the others in $SCRATCH/x"* ]]
+    [[ $output == *"Removed an older genv, whose files were spread over $SCRATCH/x"* ]]
     [ ! -e "$SCRATCH/x" ]
     ./run install --prefix "$SCRATCH/x"
     (cd "$SCRATCH/x" && find . ! -type d | sort) >new
@@ -188,18 +188,18 @@ make_older_layout() {
     mkdir -p "$prefix/bin" "$prefix/lib/genv"
     run --separate-stderr ./run install --prefix "$prefix"
     [ "$status" -eq 1 ]
-    [ "$stderr" = "genv: $prefix/lib/genv is in the way, and not an installation of genv: move it away" ]
+    [ "$stderr" = "genv: $prefix/lib/genv is not an installation of genv: move it away" ]
     rmdir "$prefix/lib/genv"
     touch "$prefix/bin/genv"
     run --separate-stderr ./run install --prefix "$prefix"
     [ "$status" -eq 1 ]
-    [ "$stderr" = "genv: $prefix/bin/genv is another program: move it away, or give another --prefix DIR" ]
+    [ "$stderr" = "genv: $prefix/bin/genv is another program: move it away, or use another --prefix DIR" ]
     [ ! -e build ]
     rm "$prefix/bin/genv"
     mkdir -p "$prefix/include/genv"
     run --separate-stderr ./run install --prefix "$prefix"
     [ "$status" -eq 1 ]
-    [[ $stderr == *"$prefix/include/genv is another program's: move it away" ]]
+    [[ $stderr == *"$prefix/include/genv belongs to another program: move it away" ]]
     [ ! -e "$prefix/lib/genv" ]
 }
 
@@ -214,10 +214,10 @@ make_older_layout() {
     mkdir -m 755 "$SCRATCH/roots"
     run "${AS_USER[@]}" ./run install --prefix "$SCRATCH/roots/x"
     [ "$status" -eq 1 ]
-    [[ $output == *"$SCRATCH/roots/x/bin cannot be written: run this as root, or give --prefix DIR"* ]]
+    [[ $output == *"$SCRATCH/roots/x/bin cannot be written: run this as root, or use --prefix DIR"* ]]
     # Where it is instead.
     run "${AS_USER[@]}" env PATH="$HOME/.local/bin:$PATH" ./run uninstall --prefix "$HOME/x"
-    [ "$output" = "genv: no genv is installed in $HOME/x, but in $HOME/.local/lib/genv: give --prefix $HOME/.local" ]
+    [ "$output" = "genv: genv is installed in $HOME/.local/lib/genv, not in $HOME/x: use --prefix $HOME/.local" ]
     "${AS_USER[@]}" ./run uninstall
     [ ! -e "$HOME/.local" ]
 }
@@ -239,7 +239,7 @@ make_older_layout() {
     touch build/.ninja_log
     run "${AS_USER[@]}" ./run build
     [ "$status" -eq 1 ]
-    [[ $output == *"run: build is not yours to change: remove the folder with 'sudo rm -r $PWD/build'" ]]
+    [[ $output == *"run: build belongs to another user: remove the folder with 'sudo rm -r $PWD/build'" ]]
     ./run build
     [ -z "$(find . ! -user "$USER_ID")" ]
     "${AS_USER[@]}" ./run build
@@ -265,19 +265,19 @@ make_older_layout() {
     run ./run build
     echo "$output"
     [ "$status" -eq 0 ]
-    [[ $output == *"Setting up build/ anew: it belongs to $SCRATCH/checkout, from where this checkout was moved or copied"* ]]
+    [[ $output == *"Setting up build/ again: it was made for $SCRATCH/checkout, before this checkout was moved or copied"* ]]
     run ./run build
-    [[ $output != *anew* ]]
+    [[ $output != *again:* ]]
     cp -r "$SCRATCH/moved" "$SCRATCH/copied"
     cd "$SCRATCH/copied"
-    ./run install --prefix "$SCRATCH/x" | grep "anew: it belongs to $SCRATCH/moved"
+    ./run install --prefix "$SCRATCH/x" | grep "again: it was made for $SCRATCH/moved"
 }
 
 @test "the same with the folder of a real Meson" {
     CC=gcc PATH=${PATH#*:} meson setup build-real "$GENV_SOURCE" -Dtests=false >log
     ./run build
     cp build-real/meson-info/meson-info.json build/meson-info/meson-info.json
-    ./run build | grep "anew: it belongs to $GENV_SOURCE,"
+    ./run build | grep "again: it was made for $GENV_SOURCE,"
 }
 
 @test "root's installation in /usr/local, and what uninstall leaves of it" {
@@ -298,7 +298,7 @@ find /usr/local | sort | diff "$SCRATCH/before" -
 END
     [[ $output == *'Removed /var/tmp/genv'* ]]
     [[ $output == *'Removed /usr/local/lib/systemd/system/genv-monitor.service'* ]]
-    [[ $output == *'genv-enforce.service is enabled; to disable it: rm /etc/systemd/system/multi-user.target.wants/genv-enforce.service; systemctl daemon-reload'* ]]
+    [[ $output == *'genv-enforce.service is still enabled; to disable it: rm /etc/systemd/system/multi-user.target.wants/genv-enforce.service; systemctl daemon-reload'* ]]
 }
 
 @test "the state directory stays while an environment lives in it" {
@@ -323,8 +323,8 @@ wait "$member" || true
 ./run uninstall
 [ ! -e /var/tmp/genv ]
 END
-    [[ $output == *'Kept /var/tmp/genv: environments live in it: alice of '*'. Once it is not needed: rm -r /var/tmp/genv'* ]]
-    [[ $output == *'Kept /var/tmp/genv: there are environments in it, and no genv to say whether they live.'* ]]
+    [[ $output == *'Kept /var/tmp/genv: it has live environments: alice of '*'. When it is no longer needed, remove it with: rm -r /var/tmp/genv'* ]]
+    [[ $output == *'Kept /var/tmp/genv: it has environments, and there is no genv to tell whether they are alive.'* ]]
 }
 
 @test "a state directory that is not root's stays" {
@@ -340,7 +340,7 @@ END
     in_own_system <<'END'
 check() {
     ./run install >"$SCRATCH/output" 2>&1
-    ! grep 'could not make' "$SCRATCH/output" || exit 1
+    ! grep 'cannot make' "$SCRATCH/output" || exit 1
     [ "$(stat -c '%u %g %a %F' /var/tmp/genv{,/envs,/devices} | sort -u)" = '0 0 1777 directory' ]
     [ "$(stat -c '%u %g %a %h' /var/tmp/genv/genv.lock)" = '0 0 666 1' ]
 }

@@ -128,7 +128,7 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
 }
 
 @test "the refusal says what there would be" {
-    refuses 1 'Cannot find a host with enough available resources: the most is 2, on gpu-server-2' \
+    refuses 1 'Cannot find a host with enough available resources: gpu-server-2 has the most, 2 devices' \
         remote run --gpus 3 -- true
 }
 
@@ -151,7 +151,7 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
     cp "$BATS_TEST_TMPDIR/two" "$HOSTS/two"
     says 'gpu-server-2,2,2' as_alice env GENV_HOSTFILE="$HOSTS/two" genv remote devices --format csv --no-header
     rm -r "$HOSTS/home/$ALICE/.config/genv"
-    refuses 1 'no hosts: name them with -H' as_alice genv remote devices
+    refuses 1 'no hosts: give them with -H' as_alice genv remote devices
     refuses 1 "$HOSTS/none" as_alice genv remote --hostfile "$HOSTS/none" devices
 }
 
@@ -170,13 +170,13 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
 }
 
 @test "usage errors" {
-    refuses 2 'give COMMAND' as_alice genv remote
+    refuses 2 'missing argument: COMMAND' as_alice genv remote
     refuses 2 "'device' is not a genv remote command: did you mean 'devices'?" as_alice genv remote device
-    refuses 2 "-H belongs in front of 'devices'" as_alice genv remote devices -H gpu-server-1
-    refuses 2 "--hostfile=x belongs in front of 'activate'" as_alice genv remote activate --gpus 1 --hostfile=x
-    refuses 2 'exclude each other' as_alice genv remote -H a --hostfile b devices
+    refuses 2 "option -H goes before 'devices': genv remote -H HOSTS devices" as_alice genv remote devices -H gpu-server-1
+    refuses 2 "option --hostfile goes before 'activate': genv remote --hostfile FILE activate" as_alice genv remote activate --gpus 1 --hostfile=x
+    refuses 2 'cannot be used together' as_alice genv remote -H a --hostfile b devices
     refuses 2 "--host-policy: 'x' is not one of pack, spread" as_alice genv remote -H a run --host-policy x true
-    refuses 2 'give [--] COMMAND' as_alice genv remote -H a run --gpus 1
+    refuses 2 'missing argument: COMMAND' as_alice genv remote -H a run --gpus 1
     refuses 1 'needs a terminal' as_alice genv remote -H gpu-server-1 activate </dev/null
 }
 
@@ -187,7 +187,7 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
     says 'gpu-server-1,1,1' as_alice genv remote -q -H closed-one,gpu-server-1 devices --format csv --no-header
     refuses 1 'closed-one: ' as_alice genv remote -e -H closed-one,gpu-server-1 devices
     run --separate-stderr as_alice genv remote -H closed-one devices
-    [[ $status == 1 && -z $output && ${stderr_lines[1]} == 'genv: none of the hosts answered' ]]
+    [[ $status == 1 && -z $output && ${stderr_lines[1]} == 'genv: no host responded' ]]
     run --separate-stderr as_alice genv remote -H closed-one,gpu-server-1 run --gpus 1 -- uname -n
     [[ $status == 0 && $output == gpu-server-1 ]]
 }

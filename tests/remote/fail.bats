@@ -45,27 +45,27 @@ other_is() {
 
 @test "a name that nobody knows" {
     ask nowhere.invalid
-    [[ $line == "its name can't be resolved"* ]]
+    [[ $line == "cannot resolve the host name"* ]]
 }
 
 @test "nobody listens" {
     ask closed
-    [[ $line == 'it refuses the connection'* ]]
+    [[ $line == 'connection refused'* ]]
 }
 
 @test "a black hole: packets get no answer" {
     ask hole -t 1
-    [[ $line == 'no answer within 1 second: '* ]]
+    [[ $line == 'no response within 1 second: '* ]]
 }
 
 @test "somebody accepts and never speaks" {
     ask silent -t 2
-    [[ $line == 'no answer within 2 seconds: '* ]]
+    [[ $line == 'no response within 2 seconds: '* ]]
 }
 
 @test "genv there hangs, and what was started for it here ends with the time limit" {
     ask stuck -t 1.5
-    [[ $line == 'no answer within 1.5 seconds: '* ]]
+    [[ $line == 'no response within 1.5 seconds: '* ]]
     # A connection that is shared with others stays; but no session is left on it.
     run bash -c 'ps -o args= --user "$1" | grep -c "^ssh .*stuck"' - "$ALICE"
     [[ $output == 0 ]]
@@ -78,13 +78,13 @@ other_is() {
 
 @test "no genv there: in bash, dash, zsh, fish and tcsh" {
     ask bare
-    [[ $line == 'there is no genv in the PATH of commands that ssh runs there: '*'--genv PATH'* ]]
+    [[ $line == 'genv is not in the PATH of commands that ssh runs there: '*'--genv PATH'* ]]
     local shell tried=0
     for shell in dash zsh fish tcsh; do
         command -v "$shell" >/dev/null || continue
         usermod --shell "$(command -v "$shell")" "$ALICE"
         ask bare
-        [[ $line == 'there is no genv in the PATH of commands that ssh runs there: '* ]]
+        [[ $line == 'genv is not in the PATH of commands that ssh runs there: '* ]]
         tried=$((tried + 1))
     done
     usermod --shell /bin/bash "$ALICE"
@@ -101,17 +101,17 @@ other_is() {
     run --separate-stderr as_alice genv remote -H locked run -- true
     usermod --shell /bin/bash "$ALICE"
     echo "$command $stderr"
-    [[ $status_ == 1 && $command == 'genv: locked: the account there runs no commands, its shell is nologin: '* ]]
-    [[ $status == 1 && $stderr == 'genv: locked: the account there runs no commands, its shell is nologin: '* ]]
+    [[ $status_ == 1 && $command == 'genv: locked: the account on that host cannot run commands (its shell is nologin): '* ]]
+    [[ $status == 1 && $stderr == 'genv: locked: the account on that host cannot run commands (its shell is nologin): '* ]]
 }
 
 @test "no genv at the path that was given, and one that is no program" {
     printf 'good\nbare genv=~/bin/genv\n' >"$HOSTS/list"
     run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
-    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: there is no ~/bin/genv: is that the path of genv there?" ]]
+    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: there is no ~/bin/genv on that host: check the path of genv there" ]]
     printf 'good\nbare genv=%s/list\n' "$HOSTS" >"$HOSTS/list"
     run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
-    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: genv can't be executed there: $HOSTS/list is"* ]]
+    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: cannot execute $HOSTS/list on that host: "* ]]
 }
 
 @test "a path that was given is used, under the home directory there too" {
@@ -134,7 +134,7 @@ for name in ("activate", "devices", "envs"):
 parser.parse_args()
 END
     ask other
-    [[ $line == 'genv there is too old'*update* ]]
+    [[ $line == 'genv on that host is too old'*update* ]]
 }
 
 @test "a genv that fails there, for a reason of its own" {
@@ -150,7 +150,7 @@ END
 @test "a genv that ends without a word, and one that a signal ends" {
     other_is <<<$'#!/bin/sh\nexit 3'
     ask other
-    [[ $line == 'genv there ended with status 3 and said nothing' ]]
+    [[ $line == 'genv on that host exited with status 3 without an error message' ]]
     other_is <<<$'#!/bin/sh\nkill -SEGV $$'
     ask other
     [[ $line == *signal* ]]
@@ -186,13 +186,13 @@ END
 exec yes '{'
 END
     ask other
-    [[ $line == *'printed more than 8 MiB' ]]
+    [[ $line == *'unexpected output from genv on that host: more than 8 MiB' ]]
     other_is <<'END'
 #!/bin/sh
 exec yes >&2
 END
     ask other -t 2
-    [[ $line == 'no answer within 2 seconds'* ]]
+    [[ $line == 'no response within 2 seconds'* ]]
 }
 
 @test "start-up files that print something are no garbage" {
@@ -223,7 +223,7 @@ END
     echo 'eval "$BASH_EXECUTION_STRING"' >"$HOSTS/home/$ALICE/.bashrc"
     run --separate-stderr as_alice genv remote -H good devices
     rm "$HOSTS/home/$ALICE/.bashrc"
-    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: it answered twice'* ]]
+    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: unexpected output from genv on that host: two answers'* ]]
 }
 
 @test "a host that answers any login with a command of its own" {
@@ -255,7 +255,7 @@ answers_by() {
     hosts_genv words devices attach --eid a --count 1 --quiet
     run --separate-stderr as_alice genv remote -H words enforce --interval 0 --max-devices-per-user 0
     echo "$output $stderr"
-    [[ $output == *'[words] Cannot detach GPU 0 from environment a of root: run as root'* && -z $stderr ]]
+    [[ $output == *'[words] Cannot detach device 0 from environment a of root: run genv as root'* && -z $stderr ]]
 }
 
 @test "a host that lets nothing but genv's commands pass" {
@@ -279,7 +279,7 @@ END
     run --separate-stderr as_alice genv remote -H keygate --genv other devices
     mv "$HOSTS/keys.aside" "$HOSTS/$ALICE.keys"
     echo "$said $stderr"
-    [[ -z $said && ${stderr_lines[0]} == 'genv: keygate: genv failed there: denied: other snapshot' ]]
+    [[ -z $said && ${stderr_lines[0]} == 'genv: keygate: genv failed on that host: denied: other snapshot' ]]
 }
 
 @test "a host that answers with a command of its own, and says something before and behind" {
@@ -291,10 +291,10 @@ END
     mv "$HOSTS/$ALICE.keys" "$HOSTS/keys.aside"
     run --separate-stderr as_alice genv remote -H strict devices
     mv "$HOSTS/keys.aside" "$HOSTS/$ALICE.keys"
-    [[ $status == 1 && ${stderr_lines[0]} == "genv: strict: ssh does not let $ALICE@"*' in without a password: '* ]]
+    [[ $status == 1 && ${stderr_lines[0]} == "genv: strict: ssh cannot log in as $ALICE@"*' without a password: '* ]]
     # The other user is let in, and this one by another name is not.
     run --separate-stderr as_alice genv remote -H strict,good -l root devices --format csv --no-header --no-summary
-    [[ $status == 1 && ${stderr_lines[0]} == 'genv: strict: ssh does not let root@'* ]]
+    [[ $status == 1 && ${stderr_lines[0]} == 'genv: strict: ssh cannot log in as root@'* ]]
 }
 
 @test "the host key is not known, has changed, is right again" {
@@ -302,7 +302,7 @@ END
     cp "$HOSTS/known_hosts" "$HOSTS/known_hosts.aside"
     grep -vF "[$(hosts_address keyed)]" "$HOSTS/known_hosts.aside" >"$HOSTS/known_hosts"
     ask keyed
-    [[ $line == "its host key is not known yet: connect once with 'ssh keyed'"* ]]
+    [[ $line == "the host key is not known yet: run 'ssh keyed'"* ]]
     # Nothing was added on the way.
     run ! grep -F "[$(hosts_address keyed)]" "$HOSTS/known_hosts"
     hosts_stop keyed
@@ -311,7 +311,7 @@ END
     mv "$HOSTS/known_hosts.aside" "$HOSTS/known_hosts"
     hosts_start keyed 2
     ask keyed
-    [[ $line == 'its host key has changed: '*"($HOSTS/known_hosts:"* ]]
+    [[ $line == 'the host key has changed: '*"($HOSTS/known_hosts:"* ]]
     hosts_know keyed
     run --separate-stderr as_alice genv remote -H keyed devices --format csv --no-header --no-summary
     [[ $status == 0 && $output == keyed,2,2 && -z $stderr ]]

@@ -62,12 +62,12 @@ static void what_is_no_answer_is_refused(void **state)
     static const struct {
         const char *printed, *left, *sentence;
     } rows[] = {
-        {BEGIN "{}\n", "{}\n", "cut off"},
-        {BEGIN "{}\ngenv-session " NONCE " en", "{}\ngenv-session " NONCE " en", "cut off"},
-        {BEGIN, "", "cut off"},
-        {BEGIN "{}\n" END BEGIN "[]\n" END, "", "twice"},
-        {BEGIN BEGIN "{}\n" END, "", "twice"},
-        {END "{}\n" BEGIN, "", "cut off"},
+        {BEGIN "{}\n", "{}\n", "incomplete output"},
+        {BEGIN "{}\ngenv-session " NONCE " en", "{}\ngenv-session " NONCE " en", "incomplete output"},
+        {BEGIN, "", "incomplete output"},
+        {BEGIN "{}\n" END BEGIN "[]\n" END, "", "two answers"},
+        {BEGIN BEGIN "{}\n" END, "", "two answers"},
+        {END "{}\n" BEGIN, "", "incomplete output"},
         {END, "", "first line"},
         {"genv-session " NONCE " ready\n{}\n" END, "", "first line"},
     };

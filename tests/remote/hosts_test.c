@@ -115,8 +115,8 @@ static void hostile(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        expect_refusal(names[i], "\"");
-    expect_refusal("good,-bad,good2", "\"-bad\"");
+        expect_refusal(names[i], "' is not a ");
+    expect_refusal("good,-bad,good2", "'-bad' is not a host: ");
 }
 
 static void programs(void **state)
@@ -183,11 +183,11 @@ static void bad_files(void **state)
     struct host_list hosts = {0};
     struct genv_error err = {0};
 
-    expect_file_refusal(*state, "a\nb\n\nc d\n", "/hosts:4: \"d\"");
-    expect_file_refusal(*state, "a\n-b\n", "/hosts:2: \"-b\"");
-    expect_file_refusal(*state, "a genv=$HOME/genv\n", "/hosts:1: \"$HOME/genv\"");
-    expect_file_refusal(*state, "# nobody\n", "names no host");
-    expect_file_refusal(*state, "", "names no host");
+    expect_file_refusal(*state, "a\nb\n\nc d\n", "/hosts:4: expected genv=PATH, not 'd'");
+    expect_file_refusal(*state, "a\n-b\n", "/hosts:2: '-b' is not a host: ");
+    expect_file_refusal(*state, "a genv=$HOME/genv\n", "/hosts:1: '$HOME/genv' is not a path: ");
+    expect_file_refusal(*state, "# nobody\n", "has no hosts");
+    expect_file_refusal(*state, "", "has no hosts");
     assert_int_equal(hosts_read(path, NULL, &hosts, &err), -ENOENT);
     assert_non_null(strstr(err.message, path));
     assert_int_equal(hosts_read(*state, NULL, &hosts, &err), -EISDIR);

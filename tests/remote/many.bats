@@ -142,7 +142,7 @@ END
     hang_up_first 100
     run --separate-stderr as_alice genv remote -H fussy.host1 -t 60 devices
     echo "$stderr"
-    [[ $status == 1 && ${stderr_lines[0]} == 'genv: fussy.host1: it closed the connection before '* ]]
+    [[ $status == 1 && ${stderr_lines[0]} == 'genv: fussy.host1: the host closed the connection before '* ]]
     [[ $(<"$HOSTS/home/$ALICE/left") == '0 95' ]]
 }
 
@@ -155,7 +155,7 @@ END
     hang_up_first 100 1
     run --separate-stderr as_alice genv remote -H fussy.host2 -t 60 run --gpus 1 -- true
     echo "$stderr"
-    [[ $status == 1 && ${stderr_lines[0]} == 'genv: fussy.host2: it closed the connection before '* ]]
+    [[ $status == 1 && ${stderr_lines[0]} == 'genv: fussy.host2: the host closed the connection before '* ]]
     [[ $(<"$HOSTS/home/$ALICE/left") == '0 95' ]]
 }
 
@@ -190,7 +190,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' genv remote -H "hole,silent,$(names 20 stu
     hosts_wait_for '[[ $(calls) == *stuck* ]]'
     kill -HUP "$(<"$HOSTS/home/$ALICE/pid")"
     wait "$job"
-    [[ $(<"$HOSTS/out") == host1,2,2 && $(<"$HOSTS/err") == 'genv: stuck: no answer within 3 seconds'* ]]
+    [[ $(<"$HOSTS/out") == host1,2,2 && $(<"$HOSTS/err") == 'genv: stuck: no response within 3 seconds'* ]]
 }
 
 @test "children end with a genv that is killed" {
@@ -207,7 +207,7 @@ Host proxied
     ProxyCommand sh -c "trap '' TERM HUP; while :; do sleep 0.1; done"
 END
     run --separate-stderr as_alice genv remote -H proxied,host1 -t 1 devices --format csv --no-header --no-summary
-    [[ $status == 0 && $output == host1,2,2 && $stderr == 'genv: proxied: no answer within 1 second'* ]]
+    [[ $status == 0 && $output == host1,2,2 && $stderr == 'genv: proxied: no response within 1 second'* ]]
     hosts_wait_for '[[ -z $(calls) ]]'
 }
 

@@ -117,7 +117,7 @@ words_through() {
     run -143 on_one -- sh -c 'kill -TERM $$'
     run -137 on_one -- sh -c 'kill -KILL $$'
     run -127 --separate-stderr on_one -- no-such-command
-    [[ $status == 127 && $stderr == "genv: can't find the command 'no-such-command'" ]]
+    [[ $status == 127 && $stderr == "genv: command not found: 'no-such-command'" ]]
     run -126 --separate-stderr on_one -- /etc/passwd
     [[ $status == 126 && $stderr == *'/etc/passwd'* ]]
     is_free
@@ -405,7 +405,7 @@ teardown() {
     # And without one there is a limit.
     run --separate-stderr as_alice genv remote -H two -t 1 run --gpus 1 -- true
     echo "$stderr"
-    [[ $status == 1 && $stderr == *'two: no answer within 1 second'* ]]
+    [[ $status == 1 && $stderr == *'two: no response within 1 second'* ]]
     hosts_program two "$GENV_BIN"
 }
 

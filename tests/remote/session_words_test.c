@@ -58,7 +58,7 @@ static void answers(void **state)
     expect_heard(0, "", 0, "");
     expect_heard(-EBUSY, "", -EBUSY, "not enough is available");
     expect_heard(-EIO, "device 3 is taken", -EREMOTEIO, "device 3 is taken");
-    expect_heard(-EIO, "", -EPROTO, "does not understand its answer: 'failed '");
+    expect_heard(-EIO, "", -EPROTO, "unexpected output from genv on that host: 'failed '");
 }
 
 static const struct CMUnitTest tests[] = {

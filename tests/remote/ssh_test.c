@@ -346,26 +346,28 @@ static const struct {
     int status, code;
     const char *output, *sentence;
 } failures[] = {
-    {255, EHOSTUNREACH, "ssh: Could not resolve hostname gpu-1: Name or service not known\r\n", "can't be resolved"},
-    {255, ECONNREFUSED, "ssh: connect to host gpu-1 port 22: Connection refused\r\n", "refuses"},
+    {255, EHOSTUNREACH, "ssh: Could not resolve hostname gpu-1: Name or service not known\r\n",
+     "cannot resolve the host name"},
+    {255, ECONNREFUSED, "ssh: connect to host gpu-1 port 22: Connection refused\r\n", "connection refused: no sshd"},
     {255, EHOSTUNREACH, "ssh: connect to host gpu-1 port 22: No route to host\r\n", "no route"},
     {255, EHOSTUNREACH, "ssh: connect to host gpu-1 port 22: Network is unreachable\r\n", "network"},
-    {255, ETIMEDOUT, "ssh: connect to host gpu-1 port 22: Connection timed out\r\n", "does not answer"},
+    {255, ETIMEDOUT, "ssh: connect to host gpu-1 port 22: Connection timed out\r\n", "no response"},
     {255, ETIMEDOUT, "Connection timed out during banner exchange\r\nConnection to 1.2.3.4 port 22 timed out\r\n",
-     "does not answer"},
+     "no response"},
     {255, EACCES, "Welcome\r\njohn@10.0.0.1: Permission denied (publickey,password).\r\n",
-     "does not let john@10.0.0.1 in without a password: put your key there (ssh-copy-id paul@gpu-1)"},
-    {255, EACCES, "x: Permission denied (a@b)", "does not let you in without a password"},
+     "cannot log in as john@10.0.0.1 without a password: install your key there (ssh-copy-id paul@gpu-1)"},
+    {255, EACCES, "x: Permission denied (a@b)", "cannot log in without a password"},
     {255, EACCES, "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures\r\n",
      "IdentitiesOnly"},
     {255, EKEYREJECTED,
      "No ED25519 host key is known for gpu-1 and you have requested strict checking.\r\nHost key verification "
      "failed.\r\n",
-     "not known yet: connect once with 'ssh paul@gpu-1'"},
+     "not known yet: run 'ssh paul@gpu-1' once"},
     {255, EKEYREJECTED,
      "@@@@\r\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\nOffending ED25519 key in "
      "/home/paul/.ssh/known_hosts:3\r\nHost key verification failed.\r\n",
-     "has changed: it was installed anew, or somebody is in between; if you know that it is right, remove the old key "
+     "has changed: the host was reinstalled, or the connection is being intercepted; if you trust it, remove the old "
+     "key "
      "(/home/paul/.ssh/known_hosts:3)"},
     {255, EIO,
      "/home/paul/.ssh/config: line 1: Bad configuration option: colour\r\n/home/paul/.ssh/config: terminating, 1 bad "
@@ -378,20 +380,20 @@ static const struct {
      "MaxStartups"},
     {255, EIO, "Warning: x\r\nUnable to negotiate with 1.2.3.4 port 22: no matching host key type found.\r\n",
      "ssh failed: Unable to negotiate with"},
-    {255, EIO, "", "ssh failed and said nothing: most likely a signal"},
+    {255, EIO, "", "ssh failed without an error message: a signal"},
     {255, EIO, "\x1b[31mred\r\n", "?[31mred"},
     {127, ENOENT, "bash: line 1: genv: command not found\n", "--genv PATH"},
     {1, ENOENT, "genv: Command not found.\n", "--genv PATH"},
-    {126, ENOEXEC, "bash: line 1: /opt: Is a directory\n", "executed"},
+    {126, ENOEXEC, "bash: line 1: /opt: Is a directory\n", "cannot execute genv on that host"},
     {2, EPROTO, "usage: genv [-h] {activate,devices} ...\ngenv: error: argument command: invalid choice: 'snapshot'\n",
      "too old"},
     {2, EPROTO, "genv: there is no command snapshot\n", "too old"},
     {2, EREMOTEIO, "genv-session: 1: Syntax error: Unterminated quoted string\n",
-     "failed there: genv-session: 1: Syntax"},
-    {2, EREMOTEIO, "", "status 2 and said nothing"},
+     "failed on that host: genv-session: 1: Syntax"},
+    {2, EREMOTEIO, "", "status 2 without an error message"},
     {1, EREMOTEIO, "noise\ngenv: no space left on device\n", "no space left on device"},
-    {1, EREMOTEIO, "genv: \n", "genv failed there: genv: "},
-    {1, EREMOTEIO, "Segmentation fault\n", "genv failed there: Segmentation fault"},
+    {1, EREMOTEIO, "genv: \n", "genv failed on that host: genv: "},
+    {1, EREMOTEIO, "Segmentation fault\n", "genv failed on that host: Segmentation fault"},
     {3, EREMOTEIO, "", "status 3"},
     {128 + 9, EINTR, "", "signal 9"},
 };
@@ -429,8 +431,8 @@ static const struct {
     {EIO, true, "Connection to 10.0.0.1 closed by remote host.\r\n", "closed by remote host"},
     {EIO, true, "in the words of some later ssh: too many of you\r\n", "ssh failed: in the words"},
     /* What lasts. */
-    {EACCES, false, "Permission denied (publickey).\r\n", "does not let you in without a password"},
-    {EACCES, false, SHORT_OF "a@b: Permission denied (publickey).\r\n", "does not let a@b in without a password"},
+    {EACCES, false, "Permission denied (publickey).\r\n", "cannot log in without a password"},
+    {EACCES, false, SHORT_OF "a@b: Permission denied (publickey).\r\n", "cannot log in as a@b without a password"},
     {EACCES, false, "Received disconnect from 10.0.0.1: 2: Too many authentication failures\r\n", "IdentitiesOnly"},
     {EACCES, false,
      "Received disconnect from 10.0.0.1: 2: Too many authentication failures for a from 10.0.0.2 port 1 ssh2\r\n"
@@ -447,9 +449,9 @@ static const struct {
     {ECONNREFUSED, false,
      "channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed\r\n"
      "Connection closed by UNKNOWN port 65535\r\n",
-     "refuses"},
-    {ETIMEDOUT, false, "Connection timed out during banner exchange\r\n", "does not answer"},
-    {ETIMEDOUT, false, "Timeout, server 10.0.0.1 not responding.\r\n", "stopped answering"},
+     "connection refused: no sshd"},
+    {ETIMEDOUT, false, "Connection timed out during banner exchange\r\n", "no response"},
+    {ETIMEDOUT, false, "Timeout, server 10.0.0.1 not responding.\r\n", "stopped responding"},
     /* A signal has ended what ran there. */
     {EIO, false, SHORT_OF "** The server may need to be upgraded. See https://openssh.com/pq.html\r\n", "a signal"},
     {EIO, false, "Warning: Permanently added 'x' (ED25519) to the list of known hosts.\r\n", "a signal"},
@@ -507,7 +509,7 @@ static void chatterbox(void **state)
         output[i] = i % 2 ? '\n' : 'a';
     output[length] = '\0';
     assert_int_equal(ssh_explain(&host, 1, output, &err), -EREMOTEIO);
-    assert_string_equal(err.message, "genv failed there: a");
+    assert_string_equal(err.message, "genv failed on that host: a");
     assert_int_equal(ssh_explain(&host, 255, output, &err), -EIO);
     free(output);
 }
@@ -554,8 +556,9 @@ static void last_words(void **state)
     assert_string_equal(ssh_last_words(NULL, "yes\n"), "yes\n");
     assert_null(ssh_last_words("", NULL));
     assert_int_equal(ssh_explain(&host, 1, "This account is currently not available.\n", &err), -EACCES);
-    assert_string_equal(err.message,
-                        "the account there runs no commands, its shell is nologin: log in as another user (-l USER)");
+    assert_string_equal(
+        err.message,
+        "the account on that host cannot run commands (its shell is nologin): log in as another user (-l USER)");
 }
 
 static const struct CMUnitTest tests[] = {

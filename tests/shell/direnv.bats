@@ -93,7 +93,7 @@ END
     cd two
     run --separate-stderr direnv export bash
     echo "$stderr"
-    [[ $stderr == *"genv: direnv runs .envrc in a shell that ends at once: write 'use genv' there"* ]]
+    [[ $stderr == *"genv: direnv runs .envrc in a shell that exits at once: write 'use genv' there"* ]]
     [[ $output != *GENV_ENVIRONMENT_ID* ]]
 }
 
@@ -123,7 +123,7 @@ END
     esac
     run --separate-stderr "${shell[@]}" env
     echo "$stderr"
-    [[ $stderr == *"genv: this shell ends with the one command that it was given, and the environment with it: "* ]]
+    [[ $stderr == *"genv: this shell runs a single command and then exits, which ends the environment: "* ]]
     [[ $output != *GENV_ENVIRONMENT_ID* ]]
     # Its own command may.
     run --separate-stderr "${shell[@]}" 'genv activate --gpus 1; echo "<$CUDA_VISIBLE_DEVICES>"'
@@ -144,7 +144,7 @@ say $CUDA_VISIBLE_DEVICES
 END
     [ "$(cat "$SAID")" = $'2\n2\n2,3' ]
     heir=$(cat started)
-    grep -q -x -E "genv: .* \($heir\) keeps environment [0-9]+ and GPUs 0,1 until it ends: 'kill $heir' ends it" complaints
+    grep -q -x -E "genv: .* \($heir\) keeps environment [0-9]+ and devices 0,1 until it exits: to end it, run 'kill $heir'" complaints
     [ "$(grep -c ' keeps environment ' complaints)" -eq 1 ]
 }
 
@@ -152,8 +152,7 @@ END
     type_into ./hook "$CODE" <<'END'
 cd one
 start "sleep 1000"
-echo 'use genv --gpus 3' >.envrc
-touch -d 2001-01-01 .envrc; direnv allow
+echo 'use genv --gpus 3' >.envrc; touch -d 2001-01-01 .envrc; direnv allow
 true
 say $CUDA_VISIBLE_DEVICES
 $GENV_BIN envs query --query config.gpus >>$SAID

@@ -115,7 +115,7 @@ END
 
 @test "doctor knows whether the shell that calls it is set up" {
     run bash -c '"$GENV_BIN" doctor; :'
-    [[ $output == *'warning  shell: this bash is not set up'* ]]
+    [[ $output == *'warning  shell: genv is not set up in this bash'* ]]
     [[ $(bash -c 'eval "$("$GENV_BIN" shell --init)"; genv doctor') == *'shell: bash is set up'* ]]
     [[ $(zsh -fc 'eval "$("$GENV_BIN" shell --init)"; genv doctor') == *'shell: zsh is set up'* ]]
     [[ $(fish -c '$GENV_BIN shell --init | source; genv doctor') == *'shell: fish is set up'* ]]

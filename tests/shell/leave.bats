@@ -41,7 +41,7 @@ exit 3
 END
     heir=$(heirs)
     [ -n "$heir" ]
-    grep -q -x -E "genv: .* \($heir\) keeps environment mine and GPUs 0,1 until it ends: 'kill $heir' ends it" \
+    grep -q -x -E "genv: .* \($heir\) keeps environment mine and devices 0,1 until it exits: to end it, run 'kill $heir'" \
         complaints
     [[ $("$GENV_BIN" devices --format csv --no-header) == '0,mine,'*$'\n1,mine,'* ]]
     kill -9 "$heir"
@@ -71,7 +71,7 @@ say $CUDA_VISIBLE_DEVICES
 END
     said $'::\n1' 1
     # It may be the shell's fork still, which is about to be sleep.
-    [[ $(cat complaints) == 'genv: '*' ('*') keeps environment mine and GPU 0 until it ends: '* ]]
+    [[ $(cat complaints) == 'genv: '*' ('*') keeps environment mine and device 0 until it exits: '* ]]
     [[ $("$GENV_BIN" envs query --query eid) == mine ]]
 }
 
@@ -196,7 +196,7 @@ END
         kill -9 "$job"
         ! grep -q 'still uses' complaints || break
     done
-    grep -q -x "genv: warning: process $job (sleep 1000) still uses device 0, which others can attach now: 'kill $job' ends it" \
+    grep -q -x "genv: warning: process $job (sleep 1000) still uses device 0, which others can attach now: to end it, run 'kill $job'" \
         complaints
     [ "$(grep -c 'still uses' complaints)" -eq 1 ]
 }
@@ -211,7 +211,7 @@ $set
 start "sleep 1000"
 exit 3
 END
-        [[ $(cat complaints) == *' keeps environment mine and GPU 0 until it ends: '* ]]
+        [[ $(cat complaints) == *' keeps environment mine and device 0 until it exits: '* ]]
         [[ $set == *-* ]] || said 'mine 3' 1
         kill -9 "$(heirs)"
     done
@@ -256,8 +256,8 @@ END
     echo "$output"
     echo "$stderr"
     [ "$output" = $'inner 4\n4\nouter' ]
-    [[ $stderr == *' keeps environment mine and GPU 0 until it ends: '* ]]
-    [[ $stderr == *' keeps environment yours and GPU 1 until it ends: '* ]]
+    [[ $stderr == *' keeps environment mine and device 0 until it exits: '* ]]
+    [[ $stderr == *' keeps environment yours and device 1 until it exits: '* ]]
     [[ $(heirs | sort -n) == $(sort -n started) ]]
 }
 

@@ -52,7 +52,7 @@ genv activate --gpus 2
 say $CUDA_VISIBLE_DEVICES
 END
     said $'shows (genv)\n:3::\nshows no (genv)\n0,1' 1
-    grep -q -x 'genv: environment mine has ended: this shell has left it' complaints
+    grep -q -x 'genv: environment mine has ended: leaving it' complaints
 }
 
 @test "a shell with variables of an environment that ended is cleared when genv's code is loaded" {
@@ -107,7 +107,7 @@ $GENV_BIN detach --index 1
 say $CUDA_VISIBLE_DEVICES
 END
     said $'0,1,2\n2,1\n2,1\n0,1,2\n1\n0,2' 2
-    grep -q -x 'genv: CUDA_VISIBLE_DEVICES=3 is not what environment mine is attached to: it is 0,1,2 again' complaints
+    grep -q -x 'genv: CUDA_VISIBLE_DEVICES=3 names devices that are not attached to environment mine: setting it to 0,1,2' complaints
 }
 
 @test "the shims are in PATH again at the next prompt, and once genv's code is loaded" {
@@ -277,7 +277,7 @@ END
     run setpriv --reuid 60602 --clear-groups env HOME=/nonexistent "$TEST_SHELL" -c \
         '. ./code; echo "<$GENV_ENVIRONMENT_ID$CUDA_VISIBLE_DEVICES>"'
     echo "$output"
-    [[ $output == *"genv: environment $eid belongs to root: this shell has left it
+    [[ $output == *"genv: environment $eid belongs to root: leaving it
 <>" ]]
 }
 
@@ -403,7 +403,7 @@ genv deactivate
 say "\$GENV_ENVIRONMENT_ID:\$CUDA_VISIBLE_DEVICES"
 END
         said $'other:3\n:3' 1
-        grep -q -x 'genv: CUDA_VISIBLE_DEVICES is read-only in this shell, and stays as it is' complaints
+        grep -q -x 'genv: CUDA_VISIBLE_DEVICES is read-only in this shell: leaving it unchanged' complaints
     done
 }
 

@@ -425,7 +425,7 @@ END
     read -r subshell eid <<<"${lines[4]}"
     [ "$eid" = "$subshell" ]
     [ "$eid" != "${lines[5]}" ]
-    [[ $(cat said) == "genv: environment $eid ends with this subshell: activate outside of "* ]]
+    [[ $(cat said) == "genv: environment $eid ends with this subshell: to stay in it, activate it outside "* ]]
 }
 
 @test "setting up twice is harmless, inside an environment too" {

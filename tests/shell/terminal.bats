@@ -97,7 +97,7 @@ told() {
     wait_for one '^genv: loaded gpus 2 from .*/\.genv$'
     wait_for one '^Attached to GPUs at indices 0,1$'
     type_into one 'genv config gpus 3'
-    wait_for one "^genv: it applies at the next 'genv attach'$"
+    wait_for one "^genv: the new count takes effect at the next 'genv attach'$"
 }
 
 @test "activation says what it loaded and attached: bash" { told bash; }

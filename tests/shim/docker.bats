@@ -122,50 +122,50 @@ becomes() {
 @test "--gpus: what is not attached is refused" {
     local other
     other=$(genv devices --format json | jq -r '.[0].uuid')
-    refuses "--gpus device=0: GPU 0 is not attached to environment e, which has 1,2" run --gpus device=0 image
-    refuses "GPU 3 is not attached" run --gpus '"device=1,3"' image
-    refuses "GPU $other is not attached" run "--gpus=\"device=1,$other\"" image
-    refuses "GPU ${other:0:12} is not attached" run --gpus "device=${other:0:12}" image
-    refuses "GPU 01 is not attached" run --gpus device=01 image
-    refuses "GPU  is not attached" run --gpus device= image
-    refuses "'1:0' is neither the index nor the UUID of a whole GPU" run --gpus device=1:0 image
-    refuses "'MIG-x' is neither" create --gpus device=MIG-x image
-    refuses "'none' is neither" run --gpus device=none image
-    refuses "'all' is neither" run --gpus '"device=all,1"' image
-    refuses 'GPU 0 is not attached' container run -it --gpus all --gpus device=0 image
+    refuses "--gpus device=0: device 0 is not attached to environment e, which has 1,2" run --gpus device=0 image
+    refuses "device 3 is not attached" run --gpus '"device=1,3"' image
+    refuses "device $other is not attached" run "--gpus=\"device=1,$other\"" image
+    refuses "device ${other:0:12} is not attached" run --gpus "device=${other:0:12}" image
+    refuses "device 01 is not attached" run --gpus device=01 image
+    refuses "device  is not attached" run --gpus device= image
+    refuses "'1:0' is not the index or UUID of a whole device" run --gpus device=1:0 image
+    refuses "'MIG-x' is not the index or UUID of a whole device" create --gpus device=MIG-x image
+    refuses "'none' is not the index or UUID of a whole device" run --gpus device=none image
+    refuses "'all' is not the index or UUID of a whole device" run --gpus '"device=all,1"' image
+    refuses 'device 0 is not attached' container run -it --gpus all --gpus device=0 image
 }
 
 @test "--gpus: more than attached is refused, with both numbers" {
-    refuses "--gpus 3: environment e is attached to 2 GPUs: run 'genv attach --count 3' first" run --gpus 3 image
-    refuses 'attached to 2 GPUs' run --gpus count=4,capabilities=utility image
-    refuses 'neither "all" nor a number' run --gpus 99999999999999999999 image
+    refuses "--gpus 3: environment e has only 2 devices: run 'genv attach --count 3' first" run --gpus 3 image
+    refuses 'environment e has only 2 devices' run --gpus count=4,capabilities=utility image
+    refuses "expected a number or 'all'" run --gpus 99999999999999999999 image
     genv devices detach --eid e --index 2
-    refuses "attached to 1 GPU: run 'genv attach --count 2'" run --gpus 2 image
+    refuses "environment e has only 1 device: run 'genv attach --count 2'" run --gpus 2 image
 }
 
 @test "--gpus: what genv can't make out is refused" {
-    refuses "'x' is neither" run --gpus x image
-    refuses "'' is neither" run --gpus '' image
-    refuses "'1.5' is neither" run --gpus 1.5 image
-    refuses 'its quotes do not match' run --gpus '"device=1' image
-    refuses 'its quotes do not match' run --gpus 'device="1"' image
-    refuses 'its quotes do not match' run --gpus '"device=1"x' image
-    refuses 'more than one line' run --gpus $'\nall' image
-    refuses 'more than one line' run --gpus $'"device=1"\nall' image
+    refuses "'x' is not a count" run --gpus x image
+    refuses "'' is not a count" run --gpus '' image
+    refuses "'1.5' is not a count" run --gpus 1.5 image
+    refuses 'unmatched quotes' run --gpus '"device=1' image
+    refuses 'unmatched quotes' run --gpus 'device="1"' image
+    refuses 'unmatched quotes' run --gpus '"device=1"x' image
+    refuses 'must be a single line' run --gpus $'\nall' image
+    refuses 'must be a single line' run --gpus $'"device=1"\nall' image
     refuses "with both kinds of quotes" run --gpus device=1,2 image
     refuses "with both kinds of quotes" run --gpus all,count=1 image
     refuses "with both kinds of quotes" run --gpus device=1,device=2 image
-    refuses "the driver 'nvidia' alone" run --gpus driver=cdi,device=nvidia.com/gpu=all image
-    refuses "genv does not know 'colour=red'" run --gpus all,colour=red image
+    refuses "genv supports only driver=nvidia" run --gpus driver=cdi,device=nvidia.com/gpu=all image
+    refuses "unknown field 'colour=red'" run --gpus all,colour=red image
     refuses 'device=1?[31m' run --gpus $'device=1\e[31m' image
 }
 
 @test "detached: refused, with what to do; 0 needs none" {
     genv devices detach --eid e
-    refuses "--gpus all: environment e is attached to no GPU: run 'genv attach' first" run --gpus all image
-    refuses 'attached to no GPU' run --gpus 1 image
-    refuses 'attached to no GPU' run --gpus device=0 image
-    refuses 'attached to no GPU' run --device nvidia.com/gpu=all image
+    refuses "--gpus all: environment e has no devices: run 'genv attach' first" run --gpus all image
+    refuses 'environment e has no devices' run --gpus 1 image
+    refuses 'environment e has no devices' run --gpus device=0 image
+    refuses 'environment e has no devices' run --device nvidia.com/gpu=all image
     becomes --gpus 0 '=>' --gpus 0
     becomes -it '=>' -it
 }
@@ -178,7 +178,7 @@ becomes() {
     need_root
     run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups docker run --gpus all image
     [ "$status" -eq 125 ]
-    [[ $stderr == "genv: environment e is another user's"* ]]
+    [[ $stderr == "genv: environment e belongs to another user"* ]]
 }
 
 @test "the devices are those attached now" {
@@ -208,12 +208,12 @@ becomes() {
 }
 
 @test "an unknown option before GPUs is refused, since there is no telling where the image is" {
-    refuses "genv does not know docker's option --new, and so not whose option --gpus is" \
+    refuses "unknown docker option --new, so genv cannot tell whether --gpus is its value" \
         run --new value --gpus all image
     refuses 'option --new' run --new --gpus=all image
     refuses 'option -Z' run -Z --gpus all image
     refuses 'option -itZ' run -itZ x image --gpus all
-    refuses 'whose option --device is' run --new x --device nvidia.com/gpu=all image
+    refuses 'whether --device is its value' run --new x --device nvidia.com/gpu=all image
     becomes --new=value --gpus all '=>' --new=value --gpus '"device=1,2"'
     becomes --gpus all --new value '=>' --gpus '"device=1,2"' --new value
     becomes --new value --device /dev/x '=>' --new value --device /dev/x
@@ -228,11 +228,11 @@ becomes() {
         --device=runtime.nvidia.com/gpu=2
     becomes --device nvidia.com/gpu=2 '=>' --device nvidia.com/gpu=2
     becomes --device "nvidia.com/gpu=$uuid" '=>' --device "nvidia.com/gpu=$uuid"
-    refuses '--device nvidia.com/gpu=0: GPU 0 is not attached' run --device nvidia.com/gpu=0 image
-    refuses 'GPU 3 is not attached' create --device nvidia.com/gpu=1 --device=nvidia.com/gpu=3 image
-    refuses "'1:0' is neither" run --device nvidia.com/gpu=1:0 image
-    refuses 'genv gives out whole GPUs' run --device management.nvidia.com/gpu=all image
-    refuses 'genv gives out whole GPUs' run --device nvidia.com/mig=all image
+    refuses '--device nvidia.com/gpu=0: device 0 is not attached' run --device nvidia.com/gpu=0 image
+    refuses 'device 3 is not attached' create --device nvidia.com/gpu=1 --device=nvidia.com/gpu=3 image
+    refuses "'1:0' is not the index or UUID of a whole device" run --device nvidia.com/gpu=1:0 image
+    refuses 'genv supports only whole devices' run --device management.nvidia.com/gpu=all image
+    refuses 'genv supports only whole devices' run --device nvidia.com/mig=all image
     becomes --device /dev/fuse '=>' --device /dev/fuse
     becomes --device amd.com/gpu=all '=>' --device amd.com/gpu=all
     becomes --device notnvidia.com/gpu=all '=>' --device notnvidia.com/gpu=all

@@ -66,13 +66,13 @@ becomes() {
     becomes -e NVIDIA_VISIBLE_DEVICES '=>' -e NVIDIA_VISIBLE_DEVICES # it is not set
     NVIDIA_VISIBLE_DEVICES=all becomes -e NVIDIA_VISIBLE_DEVICES '=>' -e NVIDIA_VISIBLE_DEVICES=1,2
     becomes -e NVIDIA_VISIBLE_DEVICES_X=all '=>' -e NVIDIA_VISIBLE_DEVICES_X=all
-    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached to environment e, which has 1,2' \
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached to environment e, which has 1,2' \
         docker run --runtime nvidia -e NVIDIA_VISIBLE_DEVICES=0 image
-    refuses 'GPU GPU-a is not attached' docker create --env=NVIDIA_VISIBLE_DEVICES=1,GPU-a image
-    refuses "'1:0' is neither the index nor the UUID" docker run -e NVIDIA_VISIBLE_DEVICES=1:0 image
-    refuses "so not whose option -e is" docker run --new x -e NVIDIA_VISIBLE_DEVICES=all image
+    refuses 'device GPU-a is not attached' docker create --env=NVIDIA_VISIBLE_DEVICES=1,GPU-a image
+    refuses "'1:0' is not the index or UUID of a whole device" docker run -e NVIDIA_VISIBLE_DEVICES=1:0 image
+    refuses "so genv cannot tell whether -e is its value" docker run --new x -e NVIDIA_VISIBLE_DEVICES=all image
     genv devices detach --eid e
-    refuses "attached to no GPU: run 'genv attach' first" docker run -e NVIDIA_VISIBLE_DEVICES=all image
+    refuses "environment e has no devices: run 'genv attach' first" docker run -e NVIDIA_VISIBLE_DEVICES=all image
 }
 
 @test "NVIDIA's runtime takes what an image says, unless the environment's devices are named" {
@@ -100,7 +100,7 @@ becomes() {
     expect_words run "${ENV[@]}" --env NVIDIA_VISIBLE_DEVICES=1,2 --env-file others --env-file vars image
     becomes --env-file others -e NVIDIA_VISIBLE_DEVICES=1 '=>' --env-file others -e NVIDIA_VISIBLE_DEVICES=1
     becomes --env-file none '=>' --env-file none
-    refuses '--env-file others: NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' docker run --env-file others image
+    refuses '--env-file others: NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' docker run --env-file others image
 }
 
 @test "--device: the nodes of GPUs, by the driver's numbers" {
@@ -108,14 +108,14 @@ becomes() {
     becomes --device=/dev/nvidia1:/dev/nvidia0:rw '=>' --device=/dev/nvidia1:/dev/nvidia0:rw
     becomes --device /dev/nvidiactl --device /dev/nvidia-uvm '=>' --device /dev/nvidiactl --device /dev/nvidia-uvm
     becomes --device /dev/null:/dev/nvidia3 '=>' --device /dev/null:/dev/nvidia3
-    refuses '--device /dev/nvidia3: GPU 0 is not attached to environment e, which has 1,2' \
+    refuses '--device /dev/nvidia3: device 0 is not attached to environment e, which has 1,2' \
         docker run --device /dev/nvidia0 --device /dev/nvidia3 image
-    refuses '--device /dev/nvidia7:/dev/nvidia0: genv cannot tell which GPU that is' \
+    refuses '--device /dev/nvidia7:/dev/nvidia0: cannot tell which device that is' \
         docker run --device=/dev/nvidia7:/dev/nvidia0 image
-    refuses '--device /dev: it holds the GPUs of all' docker run --device /dev image
-    refuses '--device //dev/.:/x: it holds the GPUs of all' docker run --device //dev/.:/x image
+    refuses '--device /dev: it gives access to all devices' docker run --device /dev image
+    refuses '--device //dev/.:/x: it gives access to all devices' docker run --device //dev/.:/x image
     genv devices detach --eid e
-    refuses 'attached to no GPU' docker run --device /dev/nvidia0 image
+    refuses 'environment e has no devices' docker run --device /dev/nvidia0 image
 }
 
 # A docker whose compose says the model on standard input for `config`, and writes the words of that to $CALL.config.
@@ -175,25 +175,25 @@ END
     local part
     while IFS='|' read -r part wanted; do
         make_compose <<<'{"services": {"train": '"$part"'}}'
-        refuses "service 'train' asks for more: $wanted" docker compose up
+        refuses "service 'train' asks for more devices than the environment has: $wanted" docker compose up
     done <<'END'
-{"gpus": [{"count": -1}]}|those are all GPUs: GPU GPU-a is not attached to environment e, which has 1,2; in the compose file, say device_ids: ['${CUDA_VISIBLE_DEVICES}']
-{"gpus": [{"driver": "nvidia"}]}|those are all GPUs
-{"deploy": {"resources": {"reservations": {"devices": [{"count": 1, "capabilities": ["gpu"]}]}}}}|GPU 0 is not attached
-{"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["1", "0"]}]}}}}|GPU 0 is
-{"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|those are all GPUs
-{"runtime": "nvidia"}|those are all GPUs: GPU GPU-a is not attached to environment e, which has 1,2; in the compose file, say NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
-{"environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}|NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached
-{"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|those are all GPUs
-{"devices": ["/dev/nvidia3:/dev/nvidia0"]}|/dev/nvidia3: GPU 0 is not attached
-{"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: GPU 0 is not attached
-{"devices": [{"source": "/dev"}]}|/dev: it holds the GPUs of all
+{"gpus": [{"count": -1}]}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use device_ids: ['${CUDA_VISIBLE_DEVICES}']
+{"gpus": [{"driver": "nvidia"}]}|it asks for all devices
+{"deploy": {"resources": {"reservations": {"devices": [{"count": 1, "capabilities": ["gpu"]}]}}}}|device 0 is not attached
+{"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["1", "0"]}]}}}}|device 0 is
+{"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|it asks for all devices
+{"runtime": "nvidia"}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
+{"environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}|NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached
+{"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|it asks for all devices
+{"devices": ["/dev/nvidia3:/dev/nvidia0"]}|/dev/nvidia3: device 0 is not attached
+{"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: device 0 is not attached
+{"devices": [{"source": "/dev"}]}|/dev: it gives access to all devices
 END
     refuses 'compose file on standard input' docker compose -f - up
-    refuses "docker compose's option --new" docker compose run --new x -e NVIDIA_VISIBLE_DEVICES=all a
+    refuses "unknown docker compose option --new" docker compose run --new x -e NVIDIA_VISIBLE_DEVICES=all a
     genv devices detach --eid e
     make_compose <<<'{"services": {"train": {"gpus": [{"device_ids": ["1"]}]}}}'
-    refuses "attached to no GPU: run 'genv attach' first" docker compose up
+    refuses "environment e has no devices: run 'genv attach' first" docker compose up
     make_compose <<<'{"services": {"db": {"image": "postgres"}}}'
     docker compose up
     expect_words compose up
@@ -211,17 +211,17 @@ END
     make_compose <<<'{}'
     docker compose run -e NVIDIA_VISIBLE_DEVICES=all --env=X=1 a -e NVIDIA_VISIBLE_DEVICES=all
     expect_words compose run -e NVIDIA_VISIBLE_DEVICES=1,2 --env=X=1 a -e NVIDIA_VISIBLE_DEVICES=all
-    refuses 'GPU 0 is not attached' docker compose run -e NVIDIA_VISIBLE_DEVICES=0 a
+    refuses 'device 0 is not attached' docker compose run -e NVIDIA_VISIBLE_DEVICES=0 a
 }
 
 @test "compose: where its files cannot be told, docker says why, and that is said" {
     printf '#!/bin/bash\necho broken >&2\nexit 15\n' >"$SCRATCH/real/docker"
     run --separate-stderr docker compose up
     [ "$status" -eq 15 ]
-    [ "$stderr" = "genv: warning: cannot tell which GPUs the services ask for: 'docker compose config' failed
+    [ "$stderr" = "genv: warning: cannot tell which devices the services ask for: 'docker compose config' failed
 broken" ]
     make_compose <<<'no JSON'
-    refuses 'cannot read what' docker compose up
+    refuses "unexpected output from 'docker compose config'" docker compose up
 }
 
 @test "compose itself: its model, services behind profiles, and every option" {
@@ -309,11 +309,11 @@ words_of_options() {
     expect_words ps --gpus all
     podman compose up
     expect_words compose up
-    refuses '--gpus 0: GPU 0 is not attached' podman run --gpus 0 image
-    refuses 'GPU 0 is not attached' podman run --device nvidia.com/gpu=0 image
-    refuses 'GPU 0 is not attached' podman run --device /dev/nvidia3 image
-    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run -e NVIDIA_VISIBLE_DEVICES=0 image
-    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run --env-merge NVIDIA_VISIBLE_DEVICES=0 image
+    refuses '--gpus 0: device 0 is not attached' podman run --gpus 0 image
+    refuses 'device 0 is not attached' podman run --device nvidia.com/gpu=0 image
+    refuses 'device 0 is not attached' podman run --device /dev/nvidia3 image
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run -e NVIDIA_VISIBLE_DEVICES=0 image
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run --env-merge NVIDIA_VISIBLE_DEVICES=0 image
     GENV_BYPASS=1 podman run --gpus all image
     expect_words run --gpus all image
 }
@@ -348,8 +348,8 @@ words_of_options() {
     docker run -e 'NVIDIA*' image # to docker that is a name
     expect_words run "${ENV[@]}" -e 'NVIDIA*' image
     export NVIDIA_VISIBLE_DEVICES=0
-    refuses 'NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run -e 'NVIDIA*' image
-    refuses '--env-host: NVIDIA_VISIBLE_DEVICES=0: GPU 0 is not attached' podman run --env-host image
+    refuses 'NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run -e 'NVIDIA*' image
+    refuses '--env-host: NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached' podman run --env-host image
 }
 
 @test "every option of podman is known, with its value" {
@@ -394,7 +394,7 @@ elsewhere() {
     run --separate-stderr "$@"
     echo "$wanted: $stderr"
     [ "$status" -eq 0 ]
-    [ "$stderr" = "genv: warning: ${*: -5:1} starts containers on another machine$wanted, where GPU numbers mean other devices than those of environment e" ]
+    [ "$stderr" = "genv: warning: ${*: -5:1} starts containers on another machine$wanted, where device numbers do not refer to the devices of environment e" ]
 }
 
 @test "another machine's daemon: one line, where GPUs are asked for" {
@@ -424,7 +424,7 @@ elsewhere() {
     done
     CONTAINER_HOST=ssh://paul@gpu2/run/podman.sock elsewhere ' (ssh://paul@gpu2/run/podman.sock)' podman run --gpus all image
     run --separate-stderr podman --remote run --gpus all image
-    [ "$stderr" = 'genv: warning: podman starts containers on another machine, where GPU numbers mean other devices than those of environment e' ]
+    [ "$stderr" = 'genv: warning: podman starts containers on another machine, where device numbers do not refer to the devices of environment e' ]
     CONTAINER_CONNECTION=gpu2 elsewhere '' podman run --gpus all image
     run --separate-stderr podman --connection gpu2 run --gpus all image
     [[ $stderr == *'podman starts containers on another machine,'* ]]

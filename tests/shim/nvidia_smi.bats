@@ -276,7 +276,7 @@ bare() {
 # What the shim says once when it falls back.
 expect_said() {
     [ "${#stderr_lines[@]}" -eq 1 ]
-    [[ $stderr == "genv: nvidia-smi shows this environment's devices by --id, and everybody's processes on them: "*"$1"* ]]
+    [[ $stderr == "genv: the view is not available, so nvidia-smi also shows processes of other environments on these devices: "*"$1"* ]]
 }
 
 @test "no view: --id of the attached devices, said once" {
@@ -300,7 +300,7 @@ expect_said() {
     rm "$CALL.words"
     run --separate-stderr nvidia-smi topo -m
     [ "$status" -eq 1 ]
-    [ "$stderr" = 'genv: nvidia-smi topo would show all devices: GENV_BYPASS=1 nvidia-smi does so' ]
+    [ "$stderr" = 'genv: nvidia-smi topo would show the devices of other environments: to run it anyway, use GENV_BYPASS=1 nvidia-smi' ]
     [ ! -e "$CALL.words" ]
 }
 
@@ -350,7 +350,7 @@ expect_said() {
     run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups nvidia-smi
     [ "$status" -eq 6 ]
     [ "$output" = 'No devices were found' ]
-    [[ $stderr == "genv: environment e is another user's"* ]]
+    [[ $stderr == "genv: environment e belongs to another user"* ]]
     [ ! -e "$CALL.words" ]
 }
 
@@ -380,7 +380,7 @@ expect_said() {
         cp -r "$PREFIX" "$SCRATCH/$odd"
         run --separate-stderr "$SCRATCH/$odd/shims/nvidia-smi"
         [ "$status" -eq 0 ]
-        expect_said "can't stand in LD_LIBRARY_PATH"
+        expect_said "cannot be used in LD_LIBRARY_PATH"
         expect_words --id=0,1
     done
 }
@@ -399,12 +399,12 @@ expect_said() {
     chmod u+s "$SCRATCH/real/nvidia-smi"
     run --separate-stderr "${alice[@]}" nvidia-smi
     [ "$status" -eq 0 ]
-    expect_said "$SCRATCH/real/nvidia-smi has rights of its own"
+    expect_said "$SCRATCH/real/nvidia-smi is set-uid or has file capabilities"
     expect_words --id=3
     chmod u-s,g+s "$SCRATCH/real/nvidia-smi"
     rm "$CALL".*
     run --separate-stderr "${alice[@]}" nvidia-smi
-    expect_said 'has rights of its own'
+    expect_said 'is set-uid or has file capabilities'
     chmod g-s "$SCRATCH/real/nvidia-smi"
     rm "$CALL".*
     "${alice[@]}" nvidia-smi
@@ -419,5 +419,5 @@ expect_said() {
     setcap cap_net_raw+ep "$SCRATCH/real/nvidia-smi" || return 0
     rm "$CALL".*
     run --separate-stderr "${alice[@]}" nvidia-smi
-    expect_said 'has rights of its own'
+    expect_said 'is set-uid or has file capabilities'
 }

@@ -89,16 +89,16 @@ END
         [ "$status" -eq 2 ]
         [ -z "$output" ]
         [ "${#stderr_lines[@]}" -eq 1 ]
-        [[ $stderr == "genv: for simulated GPUs nvidia-smi is genv's own"* ]]
+        [[ $stderr == "genv: nvidia-smi for simulated devices does not support"* ]]
     done
     run --separate-stderr nvidia-smi --query-gpu=index,fan.speed --format=csv
     [ "$status" -eq 2 ]
-    [ "$stderr" = "genv: for simulated GPUs nvidia-smi is genv's own, and can't tell 'fan.speed'" ]
+    [ "$stderr" = "genv: nvidia-smi for simulated devices has no field 'fan.speed'" ]
     run --separate-stderr nvidia-smi --query-gpu= --format=csv
     [ "$status" -eq 2 ]
     GENV_DEVICES=x run --separate-stderr nvidia-smi
     [ "$status" -eq 1 ]
-    [[ $stderr == 'genv: GENV_DEVICES is "x"'* ]]
+    [[ $stderr == "genv: GENV_DEVICES is 'x'"* ]]
 }
 
 @test "output that can't be written is an error" {
@@ -106,7 +106,7 @@ END
     [ -e /dev/full ] || skip 'there is no /dev/full'
     run --separate-stderr bash -c 'nvidia-smi >/dev/full'
     [ "$status" -eq 1 ]
-    [[ $stderr == "genv: can't write to standard output"* ]]
+    [[ $stderr == "genv: cannot write to standard output"* ]]
 }
 
 @test "simulated devices win over a real nvidia-smi" {

@@ -70,7 +70,7 @@ seen() {
     run genv view sh -c 'kill -TERM $$'
     [ "$status" -eq 143 ]
     run -127 genv view no-such-command
-    [ "$output" = "genv: can't find the command 'no-such-command'" ]
+    [ "$output" = "genv: command not found: 'no-such-command'" ]
     run genv view
     [ "$status" -eq 2 ]
 }
@@ -89,7 +89,7 @@ seen() {
     rm "$VIEW/libnvidia-ml.so.1"
     run genv view monitor
     [ "$status" -eq 1 ]
-    [[ $output == 'genv: there is no view here, and without it the command would see all GPUs: '*libnvidia-ml.so.1* ]]
+    [[ $output == 'genv: the view is not available, and without it the command would see all devices: '*libnvidia-ml.so.1* ]]
     [ ! -e "$CALL.words" ]
 }
 
@@ -149,7 +149,7 @@ seen() {
     rm -f "$GENV_TMPDIR"/inventory-*
     run genv view -- genv enforce --interval 0 --non-env-processes --dry-run
     [[ $output == *"${members[0]}"* ]]
-    [ "$status" -eq 0 ] || [[ $output == *'in a PID namespace'*'run on the host' ]]
+    [ "$status" -eq 0 ] || [[ $output == *'in a PID namespace'*'run genv on the host' ]]
     anew genv top --once
     [[ $output == *'GPU'* ]]
     [ "$(grep -cE '^ *[0-2] ' <<<"$output")" -ge 3 ]

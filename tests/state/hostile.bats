@@ -29,7 +29,7 @@ check_harmless() {
 check_holder() {
     run --separate-stderr "$GENV" devices ps --no-header --format csv
     [[ $status == 0 && $output == *1,good,* && $output == *1,bad,* && ${#lines[@]} == 5 ]] || { echo "$output"; return 1; }
-    [[ ${#stderr_lines[@]} == 1 && $stderr == "genv: warning: ignoring all but the devices of "*bad.json* ]] ||
+    [[ ${#stderr_lines[@]} == 1 && $stderr == "genv: warning: ignoring everything but the devices of "*bad.json* ]] ||
         { echo "$stderr"; return 1; }
     run --separate-stderr "$GENV" devices attach --eid good --count 2
     [[ $status == 0 && $output == 0,1 ]]
@@ -128,7 +128,7 @@ plant() {
     run --separate-stderr "$GENV" devices find --eid bad
     [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *bad.json* ]]
     run --separate-stderr "$GENV" envs activate --eid bad --uid "$EUID" --pid "$MEMBER"
-    [[ $status == 1 && $stderr == *'identifier bad is taken'* ]]
+    [[ $status == 1 && $stderr == *'ID bad is taken'* ]]
     [[ $(<"$ENVS/bad.json") == broken ]]
 }
 
@@ -165,7 +165,7 @@ plant() {
     local real=$GENV_TMPDIR
     ln -s "$real" "$SCRATCH/link"
     GENV_TMPDIR=$SCRATCH/link run --separate-stderr "$GENV" envs ps
-    [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *"$SCRATCH/link is not a directory of its own"* ]]
+    [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *"$SCRATCH/link is not a directory, or is a symbolic link"* ]]
     echo content >"$SCRATCH/file"
     GENV_TMPDIR=$SCRATCH/file run --separate-stderr "$GENV" envs activate --eid x --uid "$EUID" --pid "$MEMBER"
     [[ $status == 1 && ${#stderr_lines[@]} == 1 && $(<"$SCRATCH/file") == content ]]

@@ -109,7 +109,7 @@ on() {
 @test "status says what is held and cannot be seen" {
     see empty
     GENV_ENVIRONMENT_ID=mine run --separate-stderr on empty status
-    [[ $status == 0 && ${lines[1]} == "Attached to device $C, which cannot be seen from here" ]] || {
+    [[ $status == 0 && ${lines[1]} == "Attached to device $C, which is not visible here" ]] || {
         echo "$output"
         return 1
     }
@@ -117,7 +117,7 @@ on() {
     "$GENV" devices attach --eid mine --count 3 --quiet
     GENV_ENVIRONMENT_ID=mine run --separate-stderr on some status
     [[ ${lines[1]} == 'Attached to GPUs at indices 0,1' ]]
-    [[ ${lines[2]} == "Attached to device $B, which cannot be seen from here" ]]
+    [[ ${lines[2]} == "Attached to device $B, which is not visible here" ]]
 }
 
 @test "a device that cannot be seen is never released unawares" {
@@ -126,7 +126,7 @@ on() {
         'devices attach --eid mine --count 0'; do
         # shellcheck disable=SC2086
         run --separate-stderr on container $command
-        [[ $status == 1 && $stderr == *"is attached to device $A, which cannot be seen from here: detach it first"* ]]
+        [[ $status == 1 && $stderr == *"is attached to device $A, which is not visible here: detach it first"* ]]
         [[ $("$GENV" devices find --eid mine) == 0,1,2 ]]
     done
     [[ $(on container devices attach --eid mine --index 0) == 0 ]] # attached already
@@ -141,10 +141,10 @@ on() {
     [[ $("$GENV" devices attach --eid mine --index "${A,,}") == 0,2 ]]
     [[ $(on some devices detach --eid mine --index "$C") == 0 ]]
     run --separate-stderr "$GENV" devices attach --eid mine --index GPU-none
-    [[ $status == 1 && $stderr == *'there is no device GPU-none: this machine has 0 to 2' ]]
+    [[ $status == 1 && $stderr == *'there is no device GPU-none: this machine has devices 0 to 2' ]]
     [[ $("$GENV" devices detach --eid mine --index "$B") == 0 ]] # it is not attached
     run --separate-stderr "$GENV" devices attach --eid mine --index ''
-    [[ $status == 2 && $stderr == *"is not a device's index"* ]] || { echo "$stderr"; return 1; }
+    [[ $status == 2 && $stderr == *"is not a device: expected an index from 0 to"* ]] || { echo "$stderr"; return 1; }
     [[ $("$GENV" devices find --eid mine) == 0 ]]
 }
 
@@ -169,5 +169,5 @@ on() {
         '$GENV' devices attach --eid mine --count 2 --quiet && '$GENV' devices detach --eid mine --index 2 --quiet &&
         '$GENV' devices attach --eid mine --index 1 --quiet &&
         GENV_SIMULATOR='$SCRATCH/container' '$GENV' devices attach --eid mine --index 0"
-    [[ $status == 1 && $stderr == *'root would hold 3 devices, and may hold 2'* ]] || { echo "$output$stderr"; return 1; }
+    [[ $status == 1 && $stderr == *'root would hold 3 devices; the limit is 2'* ]] || { echo "$output$stderr"; return 1; }
 }

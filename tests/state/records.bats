@@ -85,7 +85,7 @@ check_unchangeable() {
         create_holder later
         edit later "$change"
         check_held later || { echo "after $change"; return 1; }
-        check_unchangeable later 'a later version of genv made it: use that one'
+        check_unchangeable later 'it was created by a newer version of genv: use that version'
         # What keeps it alive, that version knows.
         kill -KILL "${MEMBERS[-1]}"
         wait "${MEMBERS[-1]}" || true
@@ -105,8 +105,8 @@ check_unchangeable() {
 @test "of a record that is not valid its devices count, and its owner is named" {
     create_holder broken
     edit broken '.gpus = -1'
-    check_held broken "ignoring all but the devices of $ENVS/broken.json of $(id -un): \"gpus\" is not"
-    check_unchangeable broken 'its record is not valid: remove that, once the environment has ended'
+    check_held broken "ignoring everything but the devices of $ENVS/broken.json of $(id -un): 'gpus' is not"
+    check_unchangeable broken 'its record is not valid: remove the record once the environment has ended'
 }
 
 @test "junk stops nobody, unless it is root's" {
@@ -116,7 +116,7 @@ check_unchangeable() {
     echo '{"version": 1, "atta' >"$junk"
     chown 60601 "$junk"
     run --separate-stderr "$GENV" devices attach --eid mine --count 4
-    [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring $junk of 60601: not JSON"* ]]
+    [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring $junk of 60601: invalid JSON"* ]]
     # Alice can link, or name, what is root's there: that is not root's word.
     ln "$SCRATCH/edited" "$ENVS/linked.json" 2>/dev/null || ln -s /etc/passwd "$ENVS/linked.json"
     # Nor is what Alice moves there, out of a folder of hers.
@@ -128,7 +128,7 @@ check_unchangeable() {
     chmod 744 "$junk"
     "$GENV" devices detach --eid mine --quiet 2>/dev/null
     run --separate-stderr "$GENV" devices attach --eid mine --count 1
-    [[ $status == 1 && $stderr == *"genv: $junk of root cannot be read: not JSON: line 1"*'; repair or remove it' ]]
+    [[ $status == 1 && $stderr == *"genv: cannot read root's record $junk: invalid JSON: line 1"*'; repair or remove it' ]]
     [[ -z $("$GENV" devices find --eid mine 2>/dev/null) ]]
     # Looking, and giving back, go on.
     [[ $("$GENV" devices ps --no-header --format csv 2>/dev/null | wc -l) == 4 ]]
@@ -181,7 +181,7 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     "${two[@]}" envs activate --eid two --uid 0 --pid "$MEMBER"
     [[ $("${two[@]}" devices attach --eid two --count 2) == 2,3 ]]
     run --separate-stderr "${two[@]}" devices attach --eid two --index 0
-    [[ $status == 1 && $stderr == *'device 0 is held by environment one of root on another machine;'* ]]
+    [[ $status == 1 && $stderr == *'device 0 is held by environment one of root on another machine: pick'* ]]
     run --separate-stderr "${two[@]}" devices detach --eid one
     [[ $status == 1 && $stderr == 'genv: cannot change environment one: it is on another machine: change it there' ]]
     GENV_ENVIRONMENT_ID=one run --separate-stderr "${two[@]}" lock -n echo ran
@@ -230,10 +230,10 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     done
     for mode in 777 664 622; do
         chmod "$mode" "$ENVS/holder.json"
-        check_held holder "ignoring all but the devices of $ENVS/holder.json of $(id -un): others can write it" ||
+        check_held holder "ignoring everything but the devices of $ENVS/holder.json of $(id -un): others can write it" ||
             { echo "mode $mode"; return 1; }
     done
-    check_unchangeable holder 'others can write its record, or it has other names: remove that'
+    check_unchangeable holder 'its record can be written by others, or has more than one hard link: remove the record'
 }
 
 @test "a file system that gives all files the same mode hides no holder" {
@@ -254,7 +254,7 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     start_member
     run --separate-stderr env FIXED_MODE=777 LD_PRELOAD="$GENV_BUILD/tests/state/libfixed_modes.so" \
         "$GENV" envs activate --eid open --uid "$EUID" --pid "$MEMBER"
-    [[ $status == 1 && $stderr == *'lets others write every file'* && ! -e $ENVS/open.json ]]
+    [[ $status == 1 && $stderr == *'lets others write to every file'* && ! -e $ENVS/open.json ]]
 }
 
 @test "records of the first release keep every member when they are changed" {

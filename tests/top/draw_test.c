@@ -11,14 +11,14 @@
 
 #define GIB ((uint64_t)1 << 30)
 
-static const char golden_small[] = "genv top  gpu-1  0 of 3 GPUs free  driver 550.163.01                    12:00:00\n"
+static const char golden_small[] = "genv top  gpu-1  0 of 3 devices free  driver 550.163.01                 12:00:00\n"
                                    "Memory ██▎░░░░░░░ 62.0Gi/282Gi  Use ██████▉░░░  69%  Power 625W  2 users\n"
                                    "\n"
                                    "Devices 3  by index  NVIDIA H200\n"
                                    "GPU  MEMORY             USE          TEMP POWER  HELD BY\n"
                                    "  0  █▊░░░░ 40.0/141Gi  ██▎░░░  37%  52°C  312W  paul:train\n"
                                    "  1  ▉░░░░░ 22.0/141Gi  ██████ 100%  52°C  312W  paul:train, lisa:eval 4.0Gi\n"
-                                   "  2  lost: it needs a reset\n"
+                                   "  2  lost: needs a reset\n"
                                    "\n"
                                    "Environments 3  by memory\n"
                                    "ID            USER         NAME         GPUS      CAPACITY   MEMORY  PROCS   AGE\n"
@@ -35,14 +35,14 @@ static const char golden_small[] = "genv top  gpu-1  0 of 3 GPUs free  driver 55
                                    "\n"
                                    "\n"
                                    "q Quit  ? Help  Tab Next list  s Sort  r Reverse  u User  e Environment\n";
-static const char golden_whole[] = "genv top  gpu-1  0 of 3 GPUs free  driver 550.163.01                    12:00:00\n"
+static const char golden_whole[] = "genv top  gpu-1  0 of 3 devices free  driver 550.163.01                 12:00:00\n"
                                    "Memory ██▎░░░░░░░ 62.0Gi/282Gi  Use ██████▉░░░  69%  Power 625W  2 users\n"
                                    "\n"
                                    "Devices 3  by index  NVIDIA H200\n"
                                    "GPU  MEMORY             USE          TEMP POWER  HELD BY\n"
                                    "  0  █▊░░░░ 40.0/141Gi  ██▎░░░  37%  52°C  312W  paul:train\n"
                                    "  1  ▉░░░░░ 22.0/141Gi  ██████ 100%  52°C  312W  paul:train, lisa:eval 4.0Gi\n"
-                                   "  2  lost: it needs a reset\n"
+                                   "  2  lost: needs a reset\n"
                                    "\n"
                                    "Environments 3  by memory\n"
                                    "ID            USER         NAME         GPUS      CAPACITY   MEMORY  PROCS   AGE\n"
@@ -292,7 +292,7 @@ static void test_what_is_wrong_is_said(void **state)
     picture = scene_picture(scene_small(), &choice);
     picture.age_seconds = 12.4;
     late = scene_draw(&picture, 80, 24);
-    assert_non_null(strstr(late, "genv top  no answer from the driver for 12 s  gpu-1"));
+    assert_non_null(strstr(late, "genv top  no response from the driver for 12 s  gpu-1"));
     picture.failure = "it broke";
     failed = scene_draw(&picture, 80, 24);
     assert_non_null(strstr(failed, "genv top  as of 12 s ago"));
@@ -309,13 +309,13 @@ static void test_what_is_wrong_is_said(void **state)
     assert_non_null(strstr(blind, "1573          user                      ?"));
     assert_non_null(strstr(blind, "\nit hangs\n"));
     assert_non_null(strstr(blind, "The devices are unknown."));
-    assert_non_null(strstr(blind, "The processes on devices are unknown."));
+    assert_non_null(strstr(blind, "The processes that use devices are unknown."));
     assert_null(strstr(blind, "There are no devices."));
-    assert_null(strstr(blind, "GPUs free"));
+    assert_null(strstr(blind, "devices free"));
     assert_null(strstr(blind, "Devices 0"));
     picture = scene_picture(NULL, &choice);
     waiting = scene_draw(&picture, 80, 24);
-    assert_non_null(strstr(waiting, "Asking the driver ..."));
+    assert_non_null(strstr(waiting, "Waiting for the driver ..."));
 }
 
 static void test_names_of_any_width_keep_the_columns(void **state)

@@ -66,7 +66,7 @@ load helpers
     make_machine
     watch_once 80 24 --user nobody-of-that-name
     wait_for '^Environments 0 of 3'
-    wait_for '^None that the filter lets through'
+    wait_for '^None match the filter'
     press u
     press -l "${USER_NAME^^}"
     wait_for '^Environments 3  by'
@@ -155,7 +155,7 @@ terminate() {
     open_terminal 80 24 'exec genv top --interval 0.2'
     wait_for '^  0 .* 37%'
     write_world '{"init_delay_ms": 600000, "devices": []}'
-    wait_for '^genv top  no answer from the driver for [0-9]+ s'
+    wait_for '^genv top  no response from the driver for [0-9]+ s'
     wait_for '^  0 .* 37%' # the last that was known stays
     press '?'
     wait_for '^Any key'
@@ -173,7 +173,7 @@ terminate() {
     GENV_DRIVER_TIMEOUT=1 open_terminal 80 24 'exec genv top --interval 0.2'
     wait_for '^  0 .* 37%'
     write_world '{"init_delay_ms": 600000, "devices": []}'
-    wait_for 'the driver did not answer within 1 second'
+    wait_for 'the driver did not respond within 1 second'
     wait_for '^  0 .* 37%'
 }
 
@@ -181,10 +181,10 @@ terminate() {
     make_machine
     write_world '{"init_delay_ms": 600000, "devices": []}'
     open_terminal 80 24 'exec genv top'
-    wait_for '^Asking the driver'
+    wait_for '^Waiting for the driver'
     wait_for '^The devices are unknown\.' # meanwhile
     wait_for '^Environments 3 '
-    wait_for 'the driver has not answered for 5 seconds'
+    wait_for 'the driver has not responded for 5 seconds'
     TOP=$(in_tmux display -p -t top '#{pane_pid}')
     press q
     eventually test ! -e "/proc/$TOP"
@@ -209,7 +209,7 @@ terminate() {
     wait_for '^  0 .* 37%'
     write_world "{\"devices\": [$(device 0 99 52 312 ''), {\"uuid\": \"GPU-x\", \"query\": \"gpu_is_lost\"}]}"
     wait_for '^  0 .* 99%'
-    wait_for '^  1  lost: it needs a reset'
+    wait_for '^  1  lost: needs a reset'
     wait_for '^Processes 0'
     genv envs deactivate --pid "${PIDS[1]}"
     wait_for '^Environments 2 '
@@ -235,7 +235,7 @@ terminate() {
     wait_for '^Environments 3 '
     write_world '{"init_delay_ms": 600000, "devices": []}'
     GENV_DRIVER_TIMEOUT=1 run -0 --separate-stderr genv top --once
-    [[ $output == *'The devices are unknown.'*'Environments 3 '*'the driver did not answer within 1 second'* ]]
+    [[ $output == *'The devices are unknown.'*'Environments 3 '*'the driver did not respond within 1 second'* ]]
 }
 
 @test "an upgrade takes nothing away" {
@@ -347,8 +347,8 @@ colours() {
     [ -z "$output" ]
     [[ $stderr == "genv: "*"'genv top --once'"* ]]
     open_terminal 100 24 'TERM=dumb genv top; TERM=no-such-terminal genv top; exec sleep 1000'
-    wait_for "^genv: the terminal 'dumb' can't place its cursor: 'genv top --once' prints it once"
-    wait_for "^genv: nothing is known here of the terminal 'no-such-terminal'"
+    wait_for "^genv: terminal type 'dumb' cannot move the cursor: to print once, use 'genv top --once'"
+    wait_for "^genv: unknown terminal type 'no-such-terminal'"
 }
 
 @test "a failure is said once the terminal is back" {
@@ -359,13 +359,13 @@ colours() {
     [[ $stderr == "genv: GENV_DEVICES"* ]]
     run --separate-stderr bash -c 'genv top --once >/dev/full'
     [ "$status" -eq 1 ]
-    [[ $stderr == "genv: can't write to standard output"* ]]
+    [[ $stderr == "genv: cannot write to standard output"* ]]
 }
 
 @test "the options are checked" {
     run --separate-stderr genv top --interval often
     [ "$status" -eq 2 ]
-    [[ $stderr == *"'often' is not a time"* ]]
+    [[ $stderr == *"'often' is not a number of seconds"* ]]
     run --separate-stderr genv top --interval 0
     [ "$status" -eq 2 ]
     run --separate-stderr "$GENV_BUILD/src/libexec/genv-top" --frobnicate

@@ -164,7 +164,7 @@ static void what_does_not_fit_is_refused_with_its_key(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-        cleanup_free char *text = make_text(refused[i].key, refused[i].value), *quoted = NULL;
+        cleanup_free char *text = make_text(refused[i].key, refused[i].value), *quoted = NULL, *element = NULL;
         struct genv_error err = {0};
         struct sample sample;
         int r = decode(text, &sample, &err);
@@ -173,8 +173,9 @@ static void what_does_not_fit_is_refused_with_its_key(void **state)
         if (r != -EINVAL)
             fail_msg("accepted: %s", text);
         assert_int_equal(err.code, EINVAL);
-        assert_true(asprintf(&quoted, "\"%s\"", refused[i].key) > 0);
-        assert_non_null(strstr(err.message, quoted));
+        assert_true(asprintf(&quoted, "'%s' ", refused[i].key) > 0 && asprintf(&element, "%s[", refused[i].key) > 0);
+        assert_true(strncmp(err.message, quoted, strlen(quoted)) == 0 ||
+                    strncmp(err.message, element, strlen(element)) == 0);
     }
 }
 
@@ -186,7 +187,7 @@ static void the_place_in_an_array_is_told(void **state)
 
     (void)state;
     assert_int_equal(decode(text, &sample, &err), -EINVAL);
-    assert_string_equal(err.message, "\"points\"[1]: \"x\" is not a small whole number");
+    assert_string_equal(err.message, "points[1]: 'x' is not a whole number below 2^31");
     free(sample.points);
 }
 
@@ -522,7 +523,7 @@ static void values_of_next_to_nothing_are_refused_by_their_number(void **state)
             text_add(&text, values[i]);
         text_add(&text, "0]");
         assert_null(json_parse(text.data, text.length, &err));
-        assert_string_equal(err.message, "it holds too many values");
+        assert_string_equal(err.message, "too many values");
     }
 }
 

@@ -39,7 +39,7 @@ static void without_a_count_the_configured_one_counts(void **state)
     machine_activate(g, "a");
     assert_int_equal(machine_attach_index(g, "a", 2, false, NULL), 0);
     assert_int_equal(genv_attach(g, "a", &request, NULL, &err), -EINVAL);
-    machine_check_error(&err, EINVAL, "environment a has no device count: configure one (genv config gpus N)");
+    machine_check_error(&err, EINVAL, "environment a has no device count: set one (genv config gpus N)");
     assert_string_equal(machine_indices(g, "a"), "2");
     assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_GPUS, NULL, NULL), 0);
     assert_int_equal(genv_attach(g, "a", &request, NULL, NULL), 0);
@@ -79,7 +79,7 @@ static void an_index_comes_on_top_and_a_failing_one_changes_nothing(void **state
     assert_int_equal(machine_attach_index(g, "b", 3, false, &err), -EBUSY);
     machine_check_error(&err, EBUSY, "device 3 is held by environment a of ");
     assert_int_equal(machine_attach_index(g, "b", 4, false, &err), -ENODEV);
-    machine_check_error(&err, ENODEV, "there is no device 4: this machine has 0 to 3");
+    machine_check_error(&err, ENODEV, "there is no device 4: this machine has devices 0 to 3");
     assert_string_equal(machine_indices(g, "b"), "");
     assert_int_equal(machine_attach_index(g, "b", 3, true, NULL), 0);
     assert_string_equal(machine_indices(g, "b"), "3");
@@ -194,7 +194,7 @@ static void a_machine_that_loses_devices_is_dealt_with(void **state)
     assert_int_equal(machine_attach_index(g, "b", 0, false, &err), -EBUSY);
     /* It may be a container that sees two of them: what cannot be seen goes by name alone. */
     assert_int_equal(machine_attach(g, "a", 1, &err), -ENXIO);
-    machine_check_error(&err, ENXIO, "environment a is attached to device " UUID_3 ", which cannot be seen from here");
+    machine_check_error(&err, ENXIO, "environment a is attached to device " UUID_3 ", which is not visible here");
     assert_string_equal(machine_indices(g, "a"), "-1,-1,0,1");
     assert_int_equal(machine_set_capacity(g, "a", 1000, NULL), 0); /* less than before */
     assert_int_equal(machine_set_capacity(g, "a", 0, &err), -ENXIO);

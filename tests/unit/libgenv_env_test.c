@@ -127,18 +127,18 @@ static void what_can_not_be_is_refused_and_makes_nothing(void **state)
         int code;
         const char *part;
     } refused[] = {
-        {"../x", GENV_CONFIG_INIT, {0}, EINVAL, "not an environment identifier"},
-        {"", GENV_CONFIG_INIT, {0}, EINVAL, "not an environment identifier"},
-        {long_name, GENV_CONFIG_INIT, {0}, EINVAL, "not an environment identifier"},
-        {"x", {.name = "a\nb", .gpus = -1}, {0}, EINVAL, "not a name"},
-        {"x", {.gpus = -2}, {0}, EINVAL, "a device count is a number from 0 to 65535"},
-        {"x", {.gpus = 65536}, {0}, EINVAL, "a device count is a number from 0 to 65535"},
-        {"x", {.gpus = -1, .gpu_memory = UINT64_MAX}, {0}, EINVAL, "a capacity is less than 2^63 bytes"},
-        {"x", GENV_CONFIG_INIT, {.pid = -1}, EINVAL, "a PID is a whole number above 0"},
+        {"../x", GENV_CONFIG_INIT, {0}, EINVAL, "invalid environment ID"},
+        {"", GENV_CONFIG_INIT, {0}, EINVAL, "invalid environment ID"},
+        {long_name, GENV_CONFIG_INIT, {0}, EINVAL, "invalid environment ID"},
+        {"x", {.name = "a\nb", .gpus = -1}, {0}, EINVAL, "invalid name"},
+        {"x", {.gpus = -2}, {0}, EINVAL, "the device count must be from 0 to 65535"},
+        {"x", {.gpus = 65536}, {0}, EINVAL, "the device count must be from 0 to 65535"},
+        {"x", {.gpus = -1, .gpu_memory = UINT64_MAX}, {0}, EINVAL, "the memory capacity must be less than 2^63 bytes"},
+        {"x", GENV_CONFIG_INIT, {.pid = -1}, EINVAL, "the PID must be above 0"},
         {"x", GENV_CONFIG_INIT, {.pid = INT32_MAX}, ESRCH, "there is no process 2147483647"},
-        {NULL, GENV_CONFIG_INIT, {.pid = -5}, EINVAL, "a PID is a whole number above 0"},
-        {"x", GENV_CONFIG_INIT, {.kernel_id = "../../etc/passwd"}, EINVAL, "not a Jupyter kernel identifier"},
-        {NULL, GENV_CONFIG_INIT, {.kernel_id = "a/b"}, EINVAL, "not a Jupyter kernel identifier"},
+        {NULL, GENV_CONFIG_INIT, {.pid = -5}, EINVAL, "the PID must be above 0"},
+        {"x", GENV_CONFIG_INIT, {.kernel_id = "../../etc/passwd"}, EINVAL, "invalid Jupyter kernel ID"},
+        {NULL, GENV_CONFIG_INIT, {.kernel_id = "a/b"}, EINVAL, "invalid Jupyter kernel ID"},
         {"x", GENV_CONFIG_INIT, {.kernel_id = "none"}, ENOENT, "there is no kernel none"},
     };
     cleanup_genv struct genv *g = machine_open(*state);
@@ -185,7 +185,7 @@ static void an_identifier_that_is_planted_is_refused(void **state)
     machine_activate(g, "there");
     unit_write(envs, "planted.json", "garbage");
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EEXIST);
-    machine_check_error(&err, EEXIST, "identifier planted is taken by ");
+    machine_check_error(&err, EEXIST, "ID planted is taken by ");
     machine_check_error(&err, EEXIST, "state/envs/planted.json, which is not a live environment of yours");
 }
 
@@ -206,7 +206,7 @@ static void the_last_member_ends_it(void **state)
     assert_int_equal(genv_deactivate(g, "train", &self, NULL), 0);
     assert_string_equal(machine_indices(g, "train"), "0,1,2,3");
     assert_int_equal(genv_deactivate(g, "train", &self, &err), -ENOENT);
-    machine_check_error(&err, ENOENT, "is in no environment of yours");
+    machine_check_error(&err, ENOENT, "is not in any of your environments");
     assert_int_equal(genv_deactivate(g, "none", &other, &err), -ENOENT);
     machine_check_error(&err, ENOENT, "there is no environment none");
     assert_int_equal(genv_deactivate(g, "train", &other, NULL), 0);
@@ -340,7 +340,7 @@ static void a_capacity_applies_to_what_is_attached(void **state)
     assert_int_equal(machine_set_capacity(g, "a", 8 * G, NULL), 0);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
     assert_int_equal(machine_set_capacity(g, "a", 12 * G, &err), -EBUSY);
-    machine_check_error(&err, EBUSY, "device 0, which is attached, has no room for 12g");
+    machine_check_error(&err, EBUSY, "cannot raise the capacity on device 0 to 12g");
     assert_int_equal(machine_set_capacity(g, "a", 0, &err), -EBUSY);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
     assert_int_equal(genv_detach(g, "b", NULL, NULL, NULL), 0);
@@ -420,7 +420,7 @@ static void a_kernel_is_a_member_while_its_file_exists(void **state)
     assert_int_equal(genv_deactivate(g, NULL, &activation.member, NULL), 0);
     assert_string_equal(machine_indices(g, "8d3f"), "?");
     assert_int_equal(genv_deactivate(g, NULL, &activation.member, &err), -ENOENT);
-    machine_check_error(&err, ENOENT, "kernel 8d3f is in no environment of yours");
+    machine_check_error(&err, ENOENT, "kernel 8d3f is not in any of your environments");
 
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "8d3f", 1, NULL), 0);
@@ -454,7 +454,7 @@ static int act_against_another_user(void *data)
     activation.eid = "mine";
     activation.uid = USER_A;
     require(genv_activate(g, &activation, NULL, NULL, &err) == -EPERM);
-    require(strcmp(err.message, "only root can create environments of others") == 0);
+    require(strcmp(err.message, "only root can create environments for other users") == 0);
     activation.uid = (uid_t)-1;
     activation.member.pid = getppid(); /* root's */
     require(genv_activate(g, &activation, NULL, NULL, &err) == -EPERM);

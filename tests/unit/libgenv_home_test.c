@@ -35,7 +35,7 @@ static void check_found(const char *directory, const char *expected)
     }
     assert_int_equal(r, -ENOENT);
     assert_null(found);
-    machine_check_error(&err, ENOENT, "make one with mkdir .genv");
+    machine_check_error(&err, ENOENT, "create one with 'mkdir .genv'");
 }
 
 /* A tree of its own with an empty home directory; what lies above it, in / and /tmp, is none of the test's doing. */
@@ -242,9 +242,9 @@ static void a_value_that_is_none_is_refused_with_its_file(void **state)
         {"home/gpu-memory", "", "'' is not an amount of memory"},
         {"home/gpu-memory", "0", "'0' is not an amount of memory"},
         {"home/gpu-memory", "\x1b]0;x\x07", "'?]0;x?' is not an amount of memory"},
-        {"home/name", "", "home/name: not a name"},
-        {"home/name", "a\tb", "home/name: not a name"},
-        {"home/name", "\xff", "home/name: not a name"},
+        {"home/name", "", "home/name: invalid name"},
+        {"home/name", "a\tb", "home/name: invalid name"},
+        {"home/name", "\xff", "home/name: invalid name"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {

@@ -221,7 +221,7 @@ static void what_is_refused_creates_nothing(void **state)
     reservation.config.gpus = 3;
     refuse(g, &reservation, EBUSY, "cannot attach 3 devices: 2 of 4 are available");
     reservation.config.gpus = 2;
-    refuse(g, &reservation, EDQUOT, "would hold 4 devices, and may hold 3");
+    refuse(g, &reservation, EDQUOT, "would hold 4 devices; the limit is 3");
     reservation.config.gpus = 1;
     reservation.members = members;
     reservation.member_count = 2;
@@ -230,10 +230,10 @@ static void what_is_refused_creates_nothing(void **state)
     refuse(g, &reservation, EINVAL, "needs a process or a Jupyter kernel");
     reservation.member_count = 1;
     reservation.config.name[0] = '\n';
-    refuse(g, &reservation, EINVAL, "not a name");
+    refuse(g, &reservation, EINVAL, "invalid name");
     reservation.config.name[0] = '\0';
     reservation.eid = "../a";
-    refuse(g, &reservation, EINVAL, "not an environment identifier");
+    refuse(g, &reservation, EINVAL, "invalid environment ID");
     reservation.eid = "a";
     setenv("GENV_DEVICES", "many", 1);
     refuse(g, &reservation, EINVAL, "GENV_DEVICES");
@@ -259,7 +259,7 @@ static void devices_that_cannot_be_seen_count_for_what_one_may_hold(void **state
     setenv("GENV_DEVICES", "1", 1);
     unit_write(*state, "limits.conf", "* devices 40\n");
     reservation = reservation_of("c", 1);
-    refuse(g, &reservation, EDQUOT, "would hold 41 devices, and may hold 40");
+    refuse(g, &reservation, EDQUOT, "would hold 41 devices; the limit is 40");
     unit_write(*state, "limits.conf", "* devices 41\n");
     reserve(g, &reservation);
     setenv("GENV_DEVICES", "4", 1);
@@ -285,9 +285,9 @@ static void what_is_refused_changes_nothing(void **state)
     refuse(g, &reservation, ENODEV, "cannot attach 5 devices");
     reservation.config.gpus = 1;
     reservation.config.gpu_memory = 12 * G;
-    refuse(g, &reservation, EBUSY, "device 0, which is attached, has no room for 12g");
+    refuse(g, &reservation, EBUSY, "cannot raise the capacity on device 0 to 12g");
     reservation.even_detached = true; /* that is no matter of attaching */
-    refuse(g, &reservation, EBUSY, "device 0, which is attached, has no room for 12g");
+    refuse(g, &reservation, EBUSY, "cannot raise the capacity on device 0 to 12g");
     setenv("GENV_DEVICES", "many", 1);
     refuse(g, &reservation, EINVAL, "GENV_DEVICES");
     after = read_records(*state);
@@ -397,7 +397,7 @@ static int enter_as_another_user(void *data)
     reservation.eid = "mine";
     reservation.uid = USER_A;
     require(genv_reserve(g, &reservation, NULL, NULL, &err) == -EPERM);
-    require(strcmp(err.message, "only root can create environments of others") == 0);
+    require(strcmp(err.message, "only root can create environments for other users") == 0);
     reservation.uid = (uid_t)-1;
     require(genv_reserve(g, &reservation, NULL, NULL, &err) == 0);
     return 0;

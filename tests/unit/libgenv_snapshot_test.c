@@ -63,7 +63,7 @@ static void a_wrong_number_of_devices_is_told(void **state)
 
     setenv("GENV_DEVICES", "-1", 1);
     assert_int_equal(genv_snapshot_take(g, GENV_DEPTH_LIVE, &snapshot, &err), -EINVAL);
-    machine_check_error(&err, EINVAL, "GENV_DEVICES is \"-1\"");
+    machine_check_error(&err, EINVAL, "GENV_DEVICES is '-1'");
     assert_int_equal(genv_snapshot_take(g, GENV_DEPTH_DEVICES, &snapshot, &err), -EINVAL);
     assert_null(snapshot);
     snapshot = take(g, GENV_DEPTH_ENVS);
@@ -125,15 +125,15 @@ static void the_doctor_looks_at_driver_and_directory(void **state)
     cleanup_genv struct genv *g = machine_open(*state);
 
     check_finding(g, GENV_FINDING_OK, "simulated: 4 devices");
-    check_finding(g, GENV_FINDING_OK, "state: not there yet");
+    check_finding(g, GENV_FINDING_OK, "state: does not exist yet");
     assert_int_equal(unit_count_entries(*state), 0); /* looking makes nothing */
     machine_activate(g, "a");
     check_finding(g, GENV_FINDING_OK, "state: 1 environment");
-    check_finding(g, GENV_FINDING_OK, "state/envs: shared, sticky, of ");
+    check_finding(g, GENV_FINDING_OK, "state/envs: shared, sticky, owned by ");
     assert_int_equal(chmod(envs, 0777), 0);
-    check_finding(g, GENV_FINDING_ERROR, "envs is not sticky: anybody can remove anybody's environments");
+    check_finding(g, GENV_FINDING_ERROR, "envs is not sticky: anyone can remove anyone's environments");
     assert_int_equal(chmod(envs, 0755), 0);
-    check_finding(g, GENV_FINDING_WARNING, "envs is for ");
+    check_finding(g, GENV_FINDING_WARNING, "envs is not shared: only ");
     assert_int_equal(chmod(envs, 01777), 0);
     setenv("GENV_DEVICES", "0", 1);
     check_finding(g, GENV_FINDING_WARNING, "no devices");
@@ -141,7 +141,7 @@ static void the_doctor_looks_at_driver_and_directory(void **state)
     check_finding(g, GENV_FINDING_ERROR, "GENV_DEVICES");
     if (unit_can_be_others()) {
         assert_int_equal(chown(path, USER_A, USER_A), 0);
-        check_finding(g, GENV_FINDING_WARNING, "state belongs to 60601, who could remove anybody's environments");
+        check_finding(g, GENV_FINDING_WARNING, "state belongs to 60601, who can remove anyone's environments");
     }
 }
 

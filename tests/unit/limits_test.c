@@ -121,19 +121,19 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
     check_refused("* devices 1\npaul devices -1", "line 2: ", "'-1'");
     check_refused("paul devices 4x", "line 1: ", "'4x'");
     check_refused("paul devices 65536", "line 1: ", "'65536'");
-    check_refused("paul devices 99999999999999999999999", "line 1: ", "maximum of devices");
+    check_refused("paul devices 99999999999999999999999", "line 1: ", "is not a limit on devices");
     check_refused("paul devices Unlimited", "line 1: ", "unlimited");
-    check_refused("paul memory 4q", "line 1: ", "maximum of memory");
+    check_refused("paul memory 4q", "line 1: ", "is not a limit on memory");
     check_refused("paul memory 1.5g", "line 1: ", "'1.5g'");
     check_refused("paul memory 00", "line 1: ", "'00'");
     check_refused("paul memory 9223372036854775808", "line 1: ", "memory");
     check_refused("@ devices 4", "line 1: ", "'@'");
     check_refused("p\001ul devices 4", "line 1: ", "'p?ul'");
     check_refused("p\377ul devices 4", "line 1: ", "'p?ul'");
-    check_refused("paul environments 4g", "line 1: ", "'4g' is no maximum of environments: give a number");
+    check_refused("paul environments 4g", "line 1: ", "'4g' is not a limit on environments: expected a number");
     check_refused("paul later 4\npaul devices x", "line 2: ", "'x'");
     snprintf(text, sizeof(text), "%0100d devices 4", 7);
-    check_refused(text, "line 1: ", "is no user");
+    check_refused(text, "line 1: ", "expected a user, @group or *, not '");
     snprintf(text, sizeof(text), "@%063d devices 4\n%063d devices 65535", 7, 7);
     longest = parse(text);
     assert_int_equal(longest.count, 2);
@@ -332,11 +332,11 @@ static void unknown_users_and_groups_are_warned_of(void **state)
     (void)state;
     check_warnings(&known, true, "");
     check_warnings(&file, true,
-                   "/limits: line 2: there is no user no-such-user here: check the name\n"
-                   "/limits: line 4: there is no group no-such-group here: check the name\n");
-    check_warnings(&file, false, "/limits: line 4: there is no group no-such-group here: check the name\n");
+                   "/limits: line 2: there is no user 'no-such-user' here: check the name\n"
+                   "/limits: line 4: there is no group 'no-such-group' here: check the name\n");
+    check_warnings(&file, false, "/limits: line 4: there is no group 'no-such-group' here: check the name\n");
     assert_int_equal(limits_set(&option, &limit, NULL), 0);
-    check_warnings(&option, true, "there is no user no-such-user here: check the name\n");
+    check_warnings(&option, true, "there is no user 'no-such-user' here: check the name\n");
     check_warnings(&option, false, "");
 }
 

@@ -168,15 +168,15 @@ static void devices_that_do_not_work_are_never_given(void **state)
     machine.devices[1].state = GENV_DEVICE_FORBIDDEN;
     machine.devices[2].id.uuid[0] = '\0';
     check_count(&machine, 1, false, "3", NULL);
-    check_count(&machine, 2, false, "!", "cannot attach 2 devices: this machine has 4, of which 3 do not work");
-    check_count(&machine, 2, true, "!", "of which 3 do not work");
+    check_count(&machine, 2, false, "!", "cannot attach 2 devices: this machine has 4, and 3 of them do not work");
+    check_count(&machine, 2, true, "!", "and 3 of them do not work");
     world_attach(&machine, SELF, 0, 0);
     check_count(&machine, 1, false, "3", NULL); /* one that was lost meanwhile does not count */
     machine.devices[3].state = GENV_DEVICE_FAILED;
-    check_count(&machine, 1, false, "!", "cannot attach 1 device: this machine has 4, of which 4 do not work");
+    check_count(&machine, 1, false, "!", "cannot attach 1 device: this machine has 4, and 4 of them do not work");
     world_make_machine(&machine, 2, 1);
     machine.devices[1].state = GENV_DEVICE_LOST;
-    check_count(&machine, 2, false, "!", "of which 1 does not work");
+    check_count(&machine, 2, false, "!", "and 1 of them does not work");
 }
 
 static void a_machine_without_devices_says_so(void **state)
@@ -193,7 +193,7 @@ static void a_machine_without_devices_says_so(void **state)
     check_count(&machine, 2, true, "!", "cannot attach 2 devices: this machine has none");
     view = world_view(&machine, SELF);
     assert_int_equal(select_device(&view, "0", true, &selection, &err), -ENODEV);
-    assert_string_equal(err.message, "there is no device 0: this machine has none");
+    assert_string_equal(err.message, "there is no device 0: this machine has no devices");
 }
 
 static void a_failure_leaves_the_result_alone(void **state)
@@ -248,16 +248,17 @@ static void an_index_comes_besides_what_is_attached(void **state)
     check_index(&machine, 9, false, "2,9", 0, "");
     check_index(&machine, 2, false, "2", 0, "");
     check_index(&machine, 1, true, "1,2", 0, "");
-    check_index(&machine, 1, false, "", EBUSY,
-                "device 1 is held by environment env1 (Help!) of 4000000000; pick another, wait, or share it (-o)");
-    check_index(&machine, 3, false, "", ENODEV, "there is no device 3: this machine has 0 to 9");
-    check_index(&machine, 65535, true, "", ENODEV, "there is no device 65535: this machine has 0 to 9");
+    check_index(
+        &machine, 1, false, "", EBUSY,
+        "device 1 is held by environment env1 (Help!) of 4000000000: pick another device, wait, or share it (-o)");
+    check_index(&machine, 3, false, "", ENODEV, "there is no device 3: this machine has devices 0 to 9");
+    check_index(&machine, 65535, true, "", ENODEV, "there is no device 65535: this machine has devices 0 to 9");
     machine.envs[SELF].config.gpu_memory = 4 * G;
     check_index(&machine, 1, false, "", EBUSY,
-                "device 1 has no room for 4g: nothing is left; pick another, wait, or share it (-o)");
+                "device 1 holds 16g of 16g; 4g are needed: pick another device, wait, or share it (-o)");
     machine.envs[1].attachments[0].gpu_memory = 13 * G;
     check_index(&machine, 1, false, "", EBUSY,
-                "device 1 has no room for 4g: 3g are left; pick another, wait, or share it (-o)");
+                "device 1 holds 13g of 16g; 4g are needed: pick another device, wait, or share it (-o)");
     machine.envs[SELF].config.gpu_memory = 3 * G;
     check_index(&machine, 1, false, "1,2", 0, "");
 }
@@ -273,9 +274,9 @@ static void an_index_that_does_not_work_is_refused(void **state)
     machine.devices[2].state = GENV_DEVICE_FAILED;
     machine.devices[3].id.uuid[0] = '\0';
     check_index(&machine, 0, true, "", ENODEV, "device 0 is lost: it fell off the bus or needs a reset");
-    check_index(&machine, 1, true, "", ENODEV, "device 1 is not yours to open");
-    check_index(&machine, 2, false, "", ENODEV, "device 2 does not answer the driver");
-    check_index(&machine, 3, true, "", ENODEV, "device 3 has no identity");
+    check_index(&machine, 1, true, "", ENODEV, "device 1 cannot be opened: permission denied");
+    check_index(&machine, 2, false, "", ENODEV, "device 2 does not respond to the driver");
+    check_index(&machine, 3, true, "", ENODEV, "device 3 has no UUID");
     world_attach(&machine, SELF, 0, 0);
     check_index(&machine, 0, false, "0", 0, ""); /* attached already: no effect */
 }
@@ -304,11 +305,13 @@ static void a_capacity_applies_to_all_that_is_attached(void **state)
     free(selection.attachments);
     selection = (struct selection){.count = 77};
     assert_int_equal(select_capacity(&view, 6 * G + 1, &selection, &err), -EBUSY);
-    assert_string_equal(err.message,
-                        "device 1, which is attached, has no room for 6000000001: others leave 6g; detach first");
+    assert_string_equal(
+        err.message,
+        "cannot raise the capacity on device 1 to 6000000001: others leave 6g of it; detach the device first");
     assert_int_equal(select_capacity(&view, 0, &selection, &err), -EBUSY);
-    assert_string_equal(err.message,
-                        "device 1, which is attached, has no room for the whole device: others leave 6g; detach first");
+    assert_string_equal(
+        err.message,
+        "cannot raise the capacity on device 1 to the whole device: others leave 6g of it; detach the device first");
     assert_int_equal(selection.count, 77);
     world_attach(&machine, 2, 1, 0); /* over-subscribed: nothing is left, and yet less is no harm to anyone */
     assert_int_equal(select_capacity(&view, 4 * G + 1, &selection, NULL), -EBUSY);

@@ -88,32 +88,32 @@ static void each_rule_has_its_sentence(void **state)
 
     (void)state;
     violation.eid[0] = '\0';
-    check_sentence(&violation, "Process 42 (python train.py) of paul uses GPU 0 outside any environment");
+    check_sentence(&violation, "Process 42 (python train.py) of paul uses device 0 outside any environment");
     violation.command[0] = violation.username[0] = '\0';
-    check_sentence(&violation, "Process 42 of an unknown user uses GPU 0 outside any environment");
+    check_sentence(&violation, "Process 42 of an unknown user uses device 0 outside any environment");
     violation = about_process(RULE_ENV_DEVICES);
-    check_sentence(&violation,
-                   "Process 42 (python train.py) of environment 1573 of paul uses GPU 0, which is not attached to it");
+    check_sentence(&violation, "Process 42 (python train.py) of environment 1573 of paul uses device 0, which is not "
+                               "attached to its environment");
     violation = about_process(RULE_ENV_MEMORY);
     check_sentence(&violation,
-                   "Process 42 (python train.py) of environment 1573 of paul is one of those that use 5g of "
-                   "GPU 0, of at most 4g");
+                   "Process 42 (python train.py) of environment 1573 of paul is among the processes that use 5g on "
+                   "device 0 (limit 4g)");
     violation = about_attachment(RULE_MAX_MEMORY);
     check_sentence(&violation,
-                   "Environment 1573 of paul holds GPU 0, and paul holds 5g of device memory, of at most 4g");
+                   "Environment 1573 of paul holds device 0, and paul holds 5g of device memory (limit 4g)");
     violation.allowed = 0;
-    check_sentence(&violation,
-                   "Environment 1573 of paul holds GPU 0, and paul holds 5g of device memory, of at most none");
+    check_sentence(&violation, "Environment 1573 of paul holds device 0, and paul holds 5g of device memory (limit 0)");
     violation = about_attachment(RULE_MAX_DEVICES);
     violation.used = 3, violation.allowed = 2;
-    check_sentence(&violation, "Environment 1573 of paul holds GPU 0, and paul holds 3 devices, of at most 2");
+    check_sentence(&violation, "Environment 1573 of paul holds device 0, and paul holds 3 devices (limit 2)");
     violation.used = 1;
     violation.allowed = 0;
-    check_sentence(&violation, "Environment 1573 of paul holds GPU 0, and paul holds 1 device, of at most 0");
+    check_sentence(&violation, "Environment 1573 of paul holds device 0, and paul holds 1 device (limit 0)");
     violation = about_process(RULE_MAX_DEVICES);
     violation.used = 3, violation.allowed = 0;
-    check_sentence(&violation, "Process 42 (python train.py) of environment 1573 of paul uses GPU 0, and paul holds 3 "
-                               "devices, of at most 0");
+    check_sentence(&violation,
+                   "Process 42 (python train.py) of environment 1573 of paul uses device 0, and paul holds 3 "
+                   "devices (limit 0)");
 }
 
 static void a_long_command_is_cut_between_characters(void **state)

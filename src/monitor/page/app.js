@@ -1,12 +1,12 @@
-/* The dashboard: fetches what the monitor knows, again and again, and shows it. */
+/* The dashboard: fetches what the monitor knows, regularly, and shows it. */
 import {el, limitedList, setText, sync} from './dom.js';
 import {count, ago, describe, news, seconds, select, troubles} from './model.js';
 import {envTable, hostView, processTable, tileView, troubleView} from './views.js';
 
-const OPEN_HOSTS = 4; // so many, and all of them are open
-const MANY_DEVICES = 64; // from here on the history is large, and fetched more rarely
+const OPEN_HOSTS = 4; // with up to this many hosts, all are open
+const MANY_DEVICES = 64; // with more than this the history is large, and fetched less often
 const RARELY = 60;
-const PATIENCE = 10000; // milliseconds for an answer
+const PATIENCE = 10000; // milliseconds to wait for an answer
 const $ = id => document.getElementById(id);
 
 const NO_SERIES = {memory: [], utilization: []};
@@ -109,22 +109,21 @@ function render() {
     );
 }
 
-/* Seconds since the data were taken, by the server's own clock and then by a clock that nobody sets. */
+/* Seconds since the data was collected, by the server's clock until it arrived and then by one that nobody sets. */
 const age = () => state.ageAtFetch + (performance.now() - state.fetchedAt) / 1000;
 
 function showAge() {
     if (!state.model) {
-        setText($('alert'), state.failure && `No data yet: ${state.failure}. The page keeps trying.`);
+        setText($('alert'), state.failure && `No data yet: ${state.failure}. Retrying.`);
         return;
     }
     const old = !state.paused && age() > 2 * state.model.interval + 5;
     document.body.classList.toggle('old', old);
-    setText($('age'), `${state.paused ? 'Paused; taken' : 'Taken'} ${ago(age())}`);
+    setText($('age'), `${state.paused ? 'Paused, updated' : 'Updated'} ${ago(age())}`);
     setText(
         $('alert'),
         old
-            ? `These data are old: ${state.failure || 'the monitor answers, but has nothing newer'}. ` +
-                  'The page keeps trying.'
+            ? `This data is out of date: ${state.failure || 'the monitor has nothing newer'}. Retrying.`
             : '',
     );
 }
@@ -139,16 +138,16 @@ async function fetchJson(path, read) {
     }
     if (!response.ok) {
         const {error} = await response.json().catch(() => ({}));
-        throw new Error(`the monitor answers ${error ? `“${error}”` : response.status}`);
+        throw new Error(error ? `the monitor says “${error}”` : `the monitor returned status ${response.status}`);
     }
     try {
         return {json: read(await response.json()), date: Date.parse(response.headers.get('date')) / 1000};
     } catch {
-        throw new Error('the monitor’s answer can’t be read');
+        throw new Error('the monitor sent invalid data');
     }
 }
 
-/* The last ones stay until there are others, for those who read slowly. */
+/* The sentences stay until there are new ones, for those who read slowly. */
 function announce(sentences) {
     if (sentences.length) $('news').replaceChildren(...sentences.map(sentence => el('p', {}, sentence)));
 }
@@ -175,7 +174,7 @@ async function fetchHistory() {
     state.historyAt = performance.now();
 }
 
-/* Fetches now, and says in how many seconds to fetch again: when the next data should be there. */
+/* Fetches now, and returns the seconds until the next fetch, when new data should be there. */
 async function refresh() {
     const interval = state.model?.interval ?? 2;
     try {

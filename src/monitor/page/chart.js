@@ -22,7 +22,7 @@ function runs(times, values, scale, step) {
 }
 
 const line = points => points.map(([x, y], i) => `${i ? 'L' : 'M'}${x.toFixed(0)} ${y.toFixed(1)}`).join('');
-/* A point alone is a short stroke, or it would not show. */
+/* A single point is a short stroke, or nothing would show. */
 const stroke = points => line(points) + (points.length === 1 ? 'h12' : '');
 const area = points => `${line(points)}L${points.at(-1)[0].toFixed(0)} 100L${points[0][0].toFixed(0)} 100Z`;
 
@@ -32,11 +32,11 @@ function sentence(what, values, format) {
     const mean = known.reduce((total, value) => total + value, 0) / known.length;
     return (
         `${what} over the last hour: now ${format(known.at(-1))}, lowest ${format(Math.min(...known))}, ` +
-        `highest ${format(Math.max(...known))}, on average ${format(mean)}`
+        `highest ${format(Math.max(...known))}, average ${format(mean)}`
     );
 }
 
-/* A view: update({times, values, scale, step}); no values: nothing is known yet. */
+/* A view: update({times, values, scale, step}); without values, nothing is known yet. */
 export function chart(what, kind, format) {
     const fill = svg('path', {class: 'area'});
     const path = svg('path', {class: 'line'});

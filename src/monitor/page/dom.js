@@ -1,4 +1,4 @@
-/* Changing the document as little as possible, so that focus, selection and scroll position stay. */
+/* Changes the document as little as possible, so that focus, selection and scroll position stay. */
 
 export function el(tag, attributes = {}, ...children) {
     const node = document.createElement(tag);
@@ -28,7 +28,7 @@ export function setAttribute(node, name, value) {
 
 const views = new WeakMap();
 
-/* Where the focus goes when what has it disappears: the section around. */
+/* If the focused node disappears, the section around it gets the focus. */
 function remove(node) {
     if (node.contains(document.activeElement)) node.closest('section')?.focus({preventScroll: true});
     node.remove();

@@ -1,12 +1,12 @@
-/* What the overview means, as plain objects and words; nothing here touches the document. */
+/* The overview as plain objects and words; nothing here touches the document. */
 
 const MIB = 2 ** 20,
     GIB = 2 ** 30;
 const LONG_IDLE = 3600; // seconds
 const STATES = {
-    lost: 'Lost: it fell off the bus, or needs a reset',
-    forbidden: 'The monitor may not open it',
-    failed: 'The driver does not answer for it',
+    lost: 'Lost: it fell off the bus or needs a reset',
+    forbidden: 'The monitor is not permitted to open it',
+    failed: 'The driver does not respond for this device',
 };
 
 /* An amount of memory: tenths below 100 GiB, MiB below 1 GiB. */
@@ -59,7 +59,7 @@ export function ranges(indices) {
 /* A time of the API, whether seconds or RFC 3339, in seconds. */
 export const seconds = time => (typeof time === 'number' ? time : Date.parse(time) / 1000);
 
-/* null where all of them are unknown. */
+/* null if all of them are unknown. */
 function sum(numbers) {
     const known = numbers.filter(number => number !== null);
     return numbers.length && !known.length ? null : known.reduce((total, number) => total + number, 0);
@@ -222,7 +222,7 @@ export function select(model, filter) {
         .filter(host => host.devices.length || host.envs.length || host.processes.length || matches(host));
 }
 
-/* What somebody should look at: [{key, host, text}]. */
+/* What needs attention: [{key, host, text}]. */
 export function troubles(hosts) {
     return hosts.flatMap(host => {
         const list = [];
@@ -230,7 +230,7 @@ export function troubles(hosts) {
             list.push({
                 key: `${host.name}\ndown`,
                 host: host.name,
-                text: `is down: ${host.reason || 'no reason is known'}`,
+                text: `is down: ${host.reason || 'unknown reason'}`,
             });
         for (const env of host.envs.filter(item => item.idle >= LONG_IDLE)) {
             const held = `${env.devices.length === 1 ? 'device' : 'devices'} ${ranges(env.devices)}`;
@@ -245,10 +245,13 @@ export function troubles(hosts) {
                     text: `device ${device.index}: ${text}`,
                 });
             if (device.problem) say(device.problem);
-            if (device.strangers) say(`${count(device.strangers, 'process', 'processes')} of no environment`);
+            if (device.strangers) say(`${count(device.strangers, 'process', 'processes')} outside any environment`);
             for (const holder of device.holders)
                 if (holder.capacity !== null && holder.used > holder.capacity)
-                    say(`environment ${holder.name ?? holder.eid} uses more than its ${amount(holder.capacity)}`);
+                    say(
+                        `environment ${holder.name ?? holder.eid} uses more than its capacity ` +
+                            `of ${amount(holder.capacity)}`,
+                    );
         }
         return list;
     });
@@ -257,7 +260,7 @@ export function troubles(hosts) {
 const byDevice = model =>
     new Map(model.hosts.flatMap(host => host.devices.map(device => [`${host.name}\n${device.key}`, device])));
 
-/* What has changed, in sentences, for those who do not see it. */
+/* What has changed, in sentences, for screen readers. */
 export function news(before, after) {
     const list = [];
     const hosts = new Map(before.hosts.map(host => [host.name, host]));
@@ -269,8 +272,8 @@ export function news(before, after) {
         const old = devices.get(key);
         if (old && old.status !== device.status)
             list.push(
-                `Device ${device.index} of ${device.host} is now ${device.status.toLowerCase()}` +
-                    (device.status === 'Held' ? `, by ${device.holders[0].user ?? device.holders[0].eid}.` : '.'),
+                `Device ${device.index} on ${device.host} is now ${device.status.toLowerCase()}` +
+                    (device.status === 'Held' ? ` by ${device.holders[0].user ?? device.holders[0].eid}.` : '.'),
             );
     }
     return list.length > 3 ? [...list.slice(0, 3), `And ${count(list.length - 3, 'more change')}.`] : list;

@@ -3,10 +3,10 @@ import {chart} from './chart.js';
 import {el, limitedList, row, setAttribute, setText, sync, table} from './dom.js';
 import {ago, amount, amountOf, count, ranges, seconds, span} from './model.js';
 
-const percent = value => (value === null ? 'unknown' : `${Math.round(value)} %`);
+const percent = value => (value === null ? 'unknown' : `${Math.round(value)}%`);
 const known = value => value !== null && value !== undefined;
 
-/* When it was: relative to the moment of the data, in the form that @word gives it; exact in the tooltip. */
+/* A time: relative to the moment of the data, in the form of @word; exact in the tooltip. */
 function timeView(word = ago) {
     const root = el('time');
     return {
@@ -32,10 +32,9 @@ function holderView(page) {
         update(holder) {
             setText(user, holder.user ?? 'unknown user');
             setText(name, holder.name === null ? holder.eid : `${holder.name} (${holder.eid})`);
-            const used = holder.used === null ? 'unknown' : amount(holder.used);
             setText(
                 share,
-                holder.capacity === null ? 'the whole device' : `${used} in use of its ${amount(holder.capacity)}`,
+                holder.capacity === null ? 'the whole device' : `${amountOf(holder.used, holder.capacity)} in use`,
             );
             since.update(holder.since, page.time);
             setText(idle, holder.idle >= 60 ? `, idle for ${span(holder.idle)}` : '');
@@ -54,7 +53,7 @@ export function deviceView(page) {
     const index = el('span', {class: 'index'}),
         model = el('bdi'),
         badge = el('span', {class: 'badge'});
-    const busy = figure('Utilisation', 'busy', percent),
+    const busy = figure('Utilization', 'busy', percent),
         memory = figure('Memory', 'memory', amount);
     const facts = el('p'),
         room = el('p', {class: 'room'}),
@@ -96,7 +95,8 @@ export function deviceView(page) {
                 note,
                 [
                     item.problem,
-                    item.strangers && `Used by ${count(item.strangers, 'process', 'processes')} of no environment`,
+                    item.strangers &&
+                        `Used by ${count(item.strangers, 'process', 'processes')} outside any environment`,
                 ]
                     .filter(Boolean)
                     .join('. '),
@@ -125,7 +125,7 @@ export function deviceView(page) {
     };
 }
 
-/* A bar for each device, as high as it is busy: what the words beside it say, at a glance. */
+/* One bar per device shows how busy it is: what the words next to it say, at a glance. */
 function pulseView() {
     const fill = el('span'),
         root = el('span', {}, fill);
@@ -152,7 +152,7 @@ function hostSummary(host) {
     return parts.join(', ');
 }
 
-/* A host, which is opened to see its devices: those of a closed one are not in the document. */
+/* A host, which expands to show its devices: those of a collapsed one are not in the document. */
 export function hostView(page) {
     const name = el('bdi'),
         words = el('span', {class: 'words'}),
@@ -190,10 +190,10 @@ export function hostView(page) {
             setText(
                 driver,
                 !host.up
-                    ? 'Nothing is known of its devices while it is down.'
+                    ? 'Its devices are unknown while it is down.'
                     : host.devices.length
                       ? `Driver ${host.driver ?? 'unknown'}`
-                      : 'There are no devices here.',
+                      : 'This host has no devices.',
             );
             root.open = chosen ?? page.openByDefault;
             fill();
@@ -203,7 +203,7 @@ export function hostView(page) {
 
 const listed = devices => `${devices.length > 1 ? 'Devices' : 'Device'} ${ranges(devices.map(device => device.index))}`;
 
-/* The devices of a host that can be had, in a tile. */
+/* The available devices of a host, in a tile. */
 export function tileView() {
     const name = el('bdi'),
         number = el('strong'),
@@ -248,7 +248,7 @@ export function troubleView() {
     };
 }
 
-/* A table of items, the first rows of it until asked for more: a function of (items, text when there are none). */
+/* A table of items, which shows its first rows until asked for more: a function of (items, text when there are none). */
 function listTable(section, label, titles, noun, rowView) {
     const at = id => document.getElementById(`${section}-${id}`);
     const parts = table(label, titles);
@@ -305,7 +305,7 @@ export function processTable() {
                     process.pid,
                     process.command,
                     process.user,
-                    process.eid ?? (process.managed ? 'none' : 'not known'),
+                    process.eid ?? (process.managed ? 'none' : 'unknown'),
                     process.host,
                     process.usage.join(', '),
                 ];
