@@ -96,7 +96,7 @@ const json_t *cdi_find(const json_t *specification, const char *uuid, int minor)
 
 static int refuse(struct genv_error *err)
 {
-    return error_set(err, EINVAL, "the CDI specification of " KIND " has a form that genv does not know");
+    return error_set(err, EINVAL, "the CDI specification of %s is not valid", KIND);
 }
 
 static int append(json_t *list, json_t *value, struct genv_error *err)

@@ -85,7 +85,7 @@ json_t *config_parse(const char *text, size_t length, struct genv_error *err)
     cleanup_text struct text kept = TEXT_INIT;
 
     if (memmem(text, length, KEPT, KEPT_SIZE)) {
-        error_set(err, EINVAL, "it holds a control character in a string");
+        error_set(err, EINVAL, "a string begins with a control character");
         return NULL;
     }
     keep_numbers(&kept, text, length);
@@ -144,7 +144,7 @@ static json_t *member(json_t *object, const char *name, json_type type, struct g
     }
     if (json_typeof(value) == type)
         return value;
-    error_set(err, EINVAL, "\"%s\" in it is not %s", name, type == JSON_OBJECT ? "an object" : "a list");
+    error_set(err, EINVAL, "'%s' is not %s", name, type == JSON_OBJECT ? "an object" : "a list");
     return NULL;
 }
 

@@ -51,15 +51,16 @@ static int find_owner(struct creation *creation, uid_t *ret_uid, struct genv_err
 static int check_join(const struct container_request *request, const struct genv_env *env, struct genv_error *err)
 {
     if (request->config.gpus > 0 && (size_t)request->config.gpus > env->attachment_count)
-        return error_set(err, EBUSY,
-                         "environment %s has %zu attached devices, and the container asks for %d: ask for fewer, or "
-                         "attach more first",
-                         env->eid, env->attachment_count, request->config.gpus);
+        return error_set(
+            err, EBUSY,
+            "environment %s has %zu attached devices, but the container asks for %d: ask for fewer, or attach "
+            "more first",
+            env->eid, env->attachment_count, request->config.gpus);
     if (request->config.gpu_memory && request->config.gpu_memory != env->config.gpu_memory)
-        return error_set(err, EINVAL,
-                         "the container enters environment %s, whose memory capacity stays as it is: leave "
-                         "GENV_GPU_MEMORY out",
-                         env->eid);
+        return error_set(
+            err, EINVAL,
+            "the container joins environment %s and cannot change its memory capacity: leave out GENV_GPU_MEMORY",
+            env->eid);
     return 0;
 }
 
@@ -80,8 +81,7 @@ static int join(struct creation *creation, struct genv_reservation *reservation,
     r = genv_reserve(creation->g, reservation, &creation->env, NULL, err);
     if (r == -EPERM && reservation->uid == 0)
         return error_set(err, EPERM,
-                         "environment %s is another user's than the container's: start it with genv-docker, as that "
-                         "user",
+                         "environment %s belongs to another user: start the container as that user, with genv-docker",
                          creation->request.eid);
     return r < 0 ? r : check_join(&creation->request, creation->env, err);
 }

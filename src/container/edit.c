@@ -94,8 +94,8 @@ static bool allows_others(const json_t *rule, const struct edit_plan *plan)
 static int refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err)
 {
     return error_set(err, EPERM,
-                     "%s gives the container devices that are not attached to environment %s: leave it out, and ask "
-                     "for a count with GENV_GPUS",
+                     "%s would give the container devices that are not attached to environment %s: leave it out, and "
+                     "set GENV_GPUS",
                      what, plan->eid);
 }
 

@@ -79,8 +79,8 @@ static int check(struct genv *g, const char *eid, char **uuids, const json_t *st
         return r;
     for (; r == 0 && *uuids; uuids++) {
         if (!genv_env_attachment(env, *uuids))
-            r = error_set(err, EPERM, "device %s is not attached to environment %s any more: run 'genv cdi' again",
-                          *uuids, eid);
+            r = error_set(err, EPERM, "device %s is no longer attached to environment %s: run 'genv cdi' again", *uuids,
+                          eid);
     }
     if (r == 0 && env->uid == geteuid())
         r = genv_reserve(g, &reservation, NULL, NULL, err);

@@ -64,7 +64,7 @@ static int find_named(const char *name, const char *where, char **ret_path, stru
 
     if (strchr(name, '/')) {
         if (is_this_program(name))
-            return error_set(err, EINVAL, "%s names genv-container-runtime itself: name runc or crun", where);
+            return error_set(err, EINVAL, "%s names genv-container-runtime itself: set it to runc or crun", where);
         r = access(name, X_OK) < 0 ? -errno : 0;
         *ret_path = r == 0 ? strdup(name) : NULL;
         if (r == 0 && !*ret_path)

@@ -93,7 +93,7 @@ static int find_program(char **ret_program, char *root, struct genv_error *err)
     cleanup_free char *program = realpath("/proc/self/exe", NULL);
 
     if (!program)
-        return error_set_errno(err, errno, "cannot tell where genv is installed: /proc/self/exe");
+        return error_set_errno(err, errno, "cannot find out where genv is installed: /proc/self/exe");
     if (root) {
         snprintf(root, PATH_MAX, "%s", program);
         for (int level = 0; level < 2; level++) {

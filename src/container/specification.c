@@ -26,7 +26,7 @@ static int check_name(const char *eid, struct genv_error *err)
 {
     if (isalnum((unsigned char)eid[strlen(eid) - 1]))
         return 0;
-    return error_set(err, EINVAL, "environment %s cannot be a CDI device: such a name ends with a letter or digit",
+    return error_set(err, EINVAL, "environment %s cannot be a CDI device: the name must end with a letter or digit",
                      eid);
 }
 

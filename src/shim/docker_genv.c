@@ -96,7 +96,7 @@ static int read_switch(const struct docker_word *word, struct docker_genv *genv,
     bool yes, no = strncmp(name, "no-", 3) == 0;
 
     if (read_flag(word, &yes) < 0)
-        return error_set(err, EINVAL, "option --%s takes true or false, not '%s'", name, word->value);
+        return error_set(err, EINVAL, "--%s takes true or false, not '%s'", name, word->value);
     if (strcmp(name, "dry-run") == 0)
         genv->dry_run = yes;
     else if (strcmp(name, "help") == 0)
@@ -125,7 +125,7 @@ static int read_value(const struct docker_word *word, struct docker_genv *genv, 
     const char *name = word->option->name;
 
     if (!word->value)
-        return error_set(err, EINVAL, "option --%s needs a value", name);
+        return error_set(err, EINVAL, "--%s needs a value", name);
     if (strcmp(name, "gpus") == 0)
         return read_config(word, GENV_CONFIG_GPUS, "GENV_GPUS", genv, err);
     if (strcmp(name, "gpu-memory") == 0)
@@ -147,8 +147,8 @@ static int check_rest(char **words, struct genv_error *err)
 
         if (read.kind == DOCKER_OPTION && read.option)
             return error_set(err, EINVAL,
-                             "genv does not know docker's option %s, and so not whose option %s is: write it as "
-                             "OPTION=VALUE, or behind genv's options",
+                             "unknown docker option %s, so genv cannot tell whether %s is its value: write it as "
+                             "OPTION=VALUE, or put it last",
                              *words, *word);
     }
     return 0;
@@ -170,7 +170,7 @@ static int read_options(char **words, struct docker_genv *genv, bool *on, struct
         if (word.kind == DOCKER_UNKNOWN)
             r = check_rest(words, err);
         if (docker_word_is(&word, "runtime"))
-            return error_set(err, EINVAL, "unexpected option --runtime: genv-docker names genv's own");
+            return error_set(err, EINVAL, "unexpected option --runtime: genv-docker always uses genv's runtime");
         if (word.kind != DOCKER_OPTION)
             break;
         for (size_t i = 0; i < word.word_count; i++)

@@ -85,7 +85,8 @@ static int start(char **argv, const struct docker_genv *genv)
     }
     docker_genv_write(&words, argv, genv, runtime.data ? runtime.data : "genv", is_podman, *claim ? claim : NULL);
     if (words.failed || runtime.failed) {
-        shim_complain("not enough memory");
+        error_no_memory(&err);
+        shim_complain(err.message);
         return 1;
     }
     return genv->dry_run ? print_command(words.items) : shim_become(argv[0], words.items);

@@ -75,7 +75,7 @@ int claim_make(int directory, const char *shown, char *claim, struct genv_error 
         return r;
     sweep(claims, "", clock_now().tv_sec - AGE_MAX_S);
     if (make_random(id, ID_LENGTH) < 0 || make_random(secret, SECRET_LENGTH) < 0)
-        return error_set(err, EIO, "the kernel has no random numbers");
+        return error_set(err, EIO, "cannot get random bytes");
     fd = openat(claims, id, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     r = fd < 0 ? -errno : file_write(fd, secret, SECRET_LENGTH);
     if (r < 0) {
@@ -157,23 +157,22 @@ int claim_redeem(int directory, const char *shown, const char *claim, const char
     int r;
 
     if (!is_claim(claim) || !is_name_of_container(container))
-        return error_set(err, EINVAL, "GENV_CLAIM or the container's name '%s' has a form that genv does not know",
-                         container);
+        return error_set(err, EINVAL, "GENV_CLAIM or the container's name '%s' is not valid", container);
     if (vouched < 0)
-        return error_set_errno(err, -vouched, "cannot create %s/vouched", shown);
+        return error_set_errno(err, -vouched, "cannot create %s/%s", shown, "vouched");
     snprintf(name, sizeof(name), REDEEMED "%s", container);
     if (find_redeemed(vouched, name, claim, ret_uid) == 0)
         return 0;
     if (find_made(directory, shown, claim, &uid) < 0)
         return error_set(
             err, EPERM,
-            "nobody claims this container, or its claim was another container's: start it with genv-docker");
+            "nobody has claimed this container, or its claim belongs to another container: start it with genv-docker");
     if (count_redeemed(vouched) >= REDEEMED_MAX)
         sweep(vouched, REDEEMED, clock_now().tv_sec - AGE_MAX_S);
     snprintf(text, sizeof(text), "%s %u\n", claim, uid);
     r = file_replace(vouched, name, text, strlen(text), 0600, (uid_t)-1, false);
     if (r < 0)
-        return error_set_errno(err, -r, "cannot create %s/vouched/%s", shown, name);
+        return error_set_errno(err, -r, "cannot create %s/%s/%s", shown, "vouched", name);
     remove_made(directory, shown, claim); /* last: a kill in between leaves a claim that holds for one more container */
     *ret_uid = uid;
     return 0;

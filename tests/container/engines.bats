@@ -203,7 +203,7 @@ END
     cat out refused
     grep -Fx CUDA_VISIBLE_DEVICES=GPU-0 out
     [[ $(grep -c 'No such device or address' out) == 1 ]]
-    grep 'is not attached to environment mine any more' refused
+    grep 'is no longer attached to environment mine' refused
     umount "$SHORT/graph/overlay" 2>/dev/null || true
     cd / && rm -rf "$SHORT"
 }

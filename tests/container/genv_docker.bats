@@ -83,7 +83,7 @@ expect() {
         rm -f words
     done
     run --separate-stderr "$TOOL" run --gpus
-    [[ $status == 2 && $stderr == *'option --gpus needs a value'* ]]
+    [[ $status == 2 && $stderr == *'--gpus needs a value'* ]]
     "$TOOL" run --no-such=value --gpus 2 img
     expect run --runtime=genv --env=GENV_GPUS=2 --no-such=value img
 }

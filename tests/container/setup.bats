@@ -108,7 +108,7 @@ END
     genv devices detach --eid mine --index 1 --quiet
     run --separate-stderr "$WRAPPER" "${args[@]}" <<<"{\"pid\": $!}"
     echo "$stderr"
-    [[ $status == 1 && $stderr == *"GPU-1 is not attached to environment mine any more: run 'genv cdi' again"* ]]
+    [[ $status == 1 && $stderr == *"GPU-1 is no longer attached to environment mine: run 'genv cdi' again"* ]]
     run ! "$WRAPPER" --hook cdi gone <<<'{"pid": 1}'
 }
 

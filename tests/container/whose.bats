@@ -58,20 +58,20 @@ refused() {
     start_container first
     until [[ -s $BUNDLE/rootfs/env ]]; do sleep 0.05; done
     run ! grep CLAIM "$BUNDLE/rootfs/env"
-    TEXT='nobody claims this container' refused second "$claim"
+    TEXT='nobody has claimed this container' refused second "$claim"
     runtime delete -f first
     [[ -z $(ls "$GENV_TMPDIR/claims") ]]
     make_config sleep 1000
     variables "$claim"
     start_container first
     [[ $(owner first) == 60601 ]]
-    TEXT='nobody claims' refused third GENV_CLAIM=0123456789abcdef.0123456789abcdef0123456789abcdef
-    TEXT='form that genv does not know' refused third GENV_CLAIM=../../etc/passwd
+    TEXT='nobody has claimed' refused third GENV_CLAIM=0123456789abcdef.0123456789abcdef0123456789abcdef
+    TEXT='is not valid' refused third GENV_CLAIM=../../etc/passwd
 }
 
 @test "nobody enters another's environment by naming it" {
     make_env 60601 hers 2
-    TEXT="another user's" refused c1 GENV_ENVIRONMENT_ID=hers
+    TEXT='belongs to another user' refused c1 GENV_ENVIRONMENT_ID=hers
     TEXT='belongs to' refused c2 GENV_ENVIRONMENT_ID=hers "$(claim 60602)"
     [[ $(genv snapshot | jq -c '.envs[] | [.eid, (.pids | length)]') == '["hers",1]' ]]
 }
@@ -85,8 +85,8 @@ refused() {
     [[ $(grep -c , <(grep CUDA_VISIBLE "$BUNDLE/rootfs/env")) == 0 ]]
     [[ $(attached | xargs) == '0,hers 1,hers' ]]
     [[ $(genv snapshot | jq '.envs[0].pids | length') == 2 ]]
-    TEXT='has 2 attached devices, and the container asks for 3' refused c2 GENV_ENVIRONMENT_ID=hers GENV_GPUS=3 "$(claim 60601)"
-    TEXT='leave GENV_GPU_MEMORY out' refused c3 GENV_ENVIRONMENT_ID=hers GENV_GPU_MEMORY=1g "$(claim 60601)"
+    TEXT='has 2 attached devices, but the container asks for 3' refused c2 GENV_ENVIRONMENT_ID=hers GENV_GPUS=3 "$(claim 60601)"
+    TEXT='leave out GENV_GPU_MEMORY' refused c3 GENV_ENVIRONMENT_ID=hers GENV_GPU_MEMORY=1g "$(claim 60601)"
     # It outlives whoever it was first, and ends with the last one.
     kill "${MEMBERS[0]}"
     wait "${MEMBERS[0]}" || true
