@@ -119,8 +119,8 @@ struct ending {
     pid_t child;
 };
 
-/* A shell hands over by itself when it ends. But a terminal that goes away shows it the end of its input, too: where that
- * came first, SIGHUP would end it in the midst of handing over. */
+/* A shell hands over by itself when it ends. But a terminal that goes away shows it the end of its input, too: where
+ * that came first, SIGHUP would end it in the midst of handing over. */
 static void hand_over(void *data)
 {
     const struct ending *ending = data;

@@ -28,8 +28,8 @@ int supervise_fork(struct supervision *ret_supervision, struct genv_error *err);
 /* In the parent: waits until the child has ended and, without a terminal, nothing in its session has standard output or
  * standard error open any more; or until the connection is gone: standard input and standard output are closed on the
  * other side, or a SIGHUP or SIGTERM says so. Then comes @actions->ended. If the connection is gone, everything in the
- * child's session gets SIGHUP then, and two seconds later SIGKILL; a shell alone gets both before, behind @actions->lost,
- * so that what ignores SIGHUP outlives it. Returns the child's exit status, 128+N for a signal. */
+ * child's session gets SIGHUP then, and two seconds later SIGKILL; a shell alone gets both before, behind
+ * @actions->lost, so that what ignores SIGHUP outlives it. Returns the child's exit status, 128+N for a signal. */
 int supervise_wait(struct supervision *supervision, const struct supervise_actions *actions);
 
 #endif

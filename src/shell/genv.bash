@@ -200,7 +200,7 @@ __genv_show() {
 # by is not as it was at the last look.
 __genv_look() {
     \builtin set -- "$?"
-    \builtin local __genv_record __genv_traps
+    \builtin local __genv_record __genv_first
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
@@ -223,15 +223,13 @@ __genv_look() {
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
-        # The user may have set a trap of their own in its place, or one of SIGHUP. Told through the pipe, or file, behind a
-        # here-string, since $(trap) would be a process.
+        # The user may have set a trap of their own in its place. Told through the pipe, or file, behind a here-string,
+        # since $(trap) would be a process.
         {
-            \builtin trap -p EXIT HUP >|/proc/self/fd/9
-            \builtin mapfile -u 9 __genv_traps
+            \builtin trap -p EXIT >|/proc/self/fd/9
+            \builtin read -r -N 21 -u 9 __genv_first
         } 2>/dev/null 9<<<'' || \builtin :
-        [[ ${__genv_traps[*]-} == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
-        __genv_own_hup=
-        [[ ${__genv_traps[*]-} != *HUP$'\n' ]] || __genv_own_hup=1
+        [[ $__genv_first == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
@@ -284,7 +282,9 @@ __genv_exit() {
 
 # In front of the user's own trap, which sees the status: that of a list ends no shell.
 __genv_trap() {
-    __genv_read_trap
+    __genv_read_trap HUP
+    __genv_own_hup=$__genv_trap
+    __genv_read_trap EXIT
     if [[ $__genv_trap != __genv_exit* ]]; then
         \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
     fi
@@ -292,7 +292,7 @@ __genv_trap() {
 }
 
 __genv_untrap() {
-    __genv_read_trap
+    __genv_read_trap EXIT
     if [[ $__genv_trap == '__genv_exit && \builtin :' ]]; then
         \builtin trap - EXIT
     elif [[ $__genv_trap == '__genv_exit && \builtin :'$'\n'* ]]; then
@@ -301,13 +301,13 @@ __genv_untrap() {
     \builtin unset -v __genv_trap
 }
 
-# A subshell is shown the trap of its parent until it sets one; to it, a signal that there is not does as well.
-# shellcheck disable=SC2120 # the arguments are those of set
+# Sets __genv_trap to the trap of $1. A subshell is shown those of its parent until it sets one; to it, a signal that there
+# is not does as well.
 __genv_read_trap() {
     if [[ $BASH_SUBSHELL != 0 ]]; then
         \builtin trap - none 2>/dev/null || \builtin :
     fi
-    \builtin eval "\\builtin set -- $(\builtin trap -p EXIT)"
+    \builtin eval "\\builtin set -- $(\builtin trap -p "$1")"
     __genv_trap=${3-}
     __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
 }
