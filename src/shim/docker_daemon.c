@@ -187,8 +187,7 @@ static void add_connection(const char *name, struct text *address)
     const char *uri;
 
     name = name ? name : json_string_value(json_object_get(all, "Default"));
-    uri = name ? json_string_value(
-                     json_object_get(json_object_get(json_object_get(all, "Connections"), name), "URI"))
+    uri = name ? json_string_value(json_object_get(json_object_get(json_object_get(all, "Connections"), name), "URI"))
                : NULL;
     if (uri)
         text_add(address, uri);
