@@ -285,7 +285,8 @@ static void what_a_shell_that_was_killed_left_is_handed_over_until_it_is_waited_
         usleep(1000);
         proc_name(*left, comm, sizeof(comm));
     }
-    assert_int_equal(genv_activate(g, &(struct genv_activation){.eid = "train", .member = {.pid = shell}}, NULL, NULL, NULL), 0);
+    assert_int_equal(
+        genv_activate(g, &(struct genv_activation){.eid = "train", .member = {.pid = shell}}, NULL, NULL, NULL), 0);
     assert_int_equal(machine_attach(g, "train", 1, NULL), 0);
     kill(shell, SIGKILL);
     assert_int_equal(waitid(P_PID, (id_t)shell, &info, WEXITED | WNOWAIT), 0);
