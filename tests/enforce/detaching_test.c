@@ -109,11 +109,13 @@ static long rename_unless_refused(int old_directory, const char *old, int direct
     return -1;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
 int renameat2(int old_directory, const char *old, int directory, const char *name, unsigned flags)
 {
     return (int)rename_unless_refused(old_directory, old, directory, name, flags);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
 int renameat(int old_directory, const char *old, int directory, const char *name)
 {
     return (int)rename_unless_refused(old_directory, old, directory, name, 0);

@@ -43,6 +43,7 @@ static bool fails_to_commit(const char *name)
     return true;
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
 int renameat2(int old_directory, const char *old, int directory, const char *name, unsigned flags)
 {
     if (fails_to_commit(name))
@@ -54,6 +55,7 @@ int renameat2(int old_directory, const char *old, int directory, const char *nam
     return watched(syscall(SYS_renameat2, old_directory, old, directory, name, flags));
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
 int renameat(int old_directory, const char *old, int directory, const char *name)
 {
     if (fails_to_commit(name))
@@ -61,6 +63,7 @@ int renameat(int old_directory, const char *old, int directory, const char *name
     return watched(syscall(SYS_renameat2, old_directory, old, directory, name, 0));
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
 int linkat(int old_directory, const char *old, int directory, const char *name, int flags)
 {
     if (world.lacks_links) {
