@@ -119,8 +119,9 @@ struct ending {
     pid_t child;
 };
 
-/* What the child is registered in ends now, whether or not it has obeyed. A shell hands over by itself when it ends; but
- * a terminal that goes away shows it the end of its input and sends SIGHUP, which may end it in the midst of that. */
+/* What the child is registered in ends now, whether or not it has obeyed. A shell hands over by itself when it ends;
+ * but a terminal that goes away shows it the end of its input and sends SIGHUP, which may end it in the midst of that.
+ */
 static void end(const pid_t *left, void *data)
 {
     const struct ending *ending = data;

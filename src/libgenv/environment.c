@@ -64,9 +64,9 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
     return env_add_kernel(env, &kernel) < 0 ? error_no_memory(err) : 0;
 }
 
-static int register_process(struct genv *g, struct genv_env *env, pid_t pid, struct genv_error *err)
+static int register_process(struct genv *g, struct genv_env *env, pid_t pid, bool container, struct genv_error *err)
 {
-    struct genv_process process = {.pid = pid, .pid_namespace = proc_pid_namespace()};
+    struct genv_process process = {.pid = pid, .pid_namespace = proc_pid_namespace(), .container = container};
     char owner[GENV_USERNAME_SIZE];
     struct proc_stat stat;
     uid_t uid = proc_uid(pid);
@@ -83,6 +83,8 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
         process.uid = uid <= INT_MAX ? uid : 0;
     else if (uid != env->uid && uid != (uid_t)-1) /* this is root: the record is its owner's word, who can't say that */
         r = store_vouch(g->store, &process, env->uid, err);
+    if (r == 0 && container && g->uid == 0) /* "root" of a user namespace can't, and has none of others to speak of */
+        store_vouch_container(g->store, &process, env->uid, NULL);
     if (r == 0 && env_add_process(env, &process) < 0)
         r = error_no_memory(err);
     return r;
@@ -94,7 +96,7 @@ int environment_register(struct genv *g, struct genv_env *env, const struct genv
         return register_kernel(g, env, member->kernel_id, err);
     if (member->pid <= 0)
         return error_set(err, EINVAL, "the PID must be above 0");
-    return register_process(g, env, member->pid, err);
+    return register_process(g, env, member->pid, member->container, err);
 }
 
 static bool has_member(const struct genv_env *env, const struct genv_member *member)

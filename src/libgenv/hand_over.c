@@ -217,6 +217,23 @@ static bool is_member(const struct genv_env *env, pid_t pid)
     return false;
 }
 
+/* Fills @heirs with those of @left that no other one of them has started: the children, as far as can be told. */
+static size_t find_orphans(const pid_t *left, size_t count, pid_t *heirs)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct proc_stat stat;
+        bool orphan = proc_stat_read(left[i], &stat) == 0;
+
+        for (size_t k = 0; orphan && k < count; k++)
+            orphan = left[k] != stat.parent;
+        if (orphan)
+            heirs[found++] = left[i];
+    }
+    return found;
+}
+
 GENV_PUBLIC int genv_hand_over_for(struct genv *g, pid_t shell, const pid_t *left, struct genv_error *err)
 {
     cleanup_env_list struct env_list list = {0};
@@ -239,8 +256,7 @@ GENV_PUBLIC int genv_hand_over_for(struct genv *g, pid_t shell, const pid_t *lef
 
         if (!is_member(env, shell) || !handle_may_change(g, env->uid))
             continue;
-        memcpy(heirs, left, (count + 1) * sizeof(*heirs));
-        r = hand_over(g, &list, env, shell, heirs, count, err);
+        r = hand_over(g, &list, env, shell, heirs, find_orphans(left, count, heirs), err);
     }
     handle_end(g);
     return r;

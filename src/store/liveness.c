@@ -121,8 +121,13 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     if (record_origin(env) != RECORD_OWN)
         return true;
     for (size_t i = 0; i < env->process_count; i++) {
-        if (process_lives(look, env, &env->processes[i]))
-            env->processes[kept++] = env->processes[i];
+        struct genv_process *process = &env->processes[i];
+
+        if (!process_lives(look, env, process))
+            continue;
+        if (process->container && look->directory)
+            process->vouched = is_container_vouched_for(*look->directory, process, env->uid);
+        env->processes[kept++] = *process;
     }
     env->process_count = kept;
     kept = 0;

@@ -297,3 +297,15 @@ END
     said ''
     [[ $("$GENV_BIN" envs query --query eid) == other ]]
 }
+
+@test "what could not be handed over is said" {
+    [[ $TEST_SHELL == bash ]] || skip 'once'
+    type_into "$CODE" <<'END'
+export GENV_STATE_TIMEOUT=1
+genv activate --id mine --gpus 1
+start "sleep 1000"
+exec 8<>"$GENV_TMPDIR/genv.lock"; flock 8
+exit 3
+END
+    [[ $(tail -n 1 complaints) == 'genv: what still runs in environment mine can lose its devices: '* ]]
+}
