@@ -11,6 +11,7 @@
 #include "base/proc.h"
 
 #define FORMER_SIZE_MAX (1024 * 1024)
+#define OLD_S           86400
 #define SWEEP_WAIT_MS   200 /* for another who sweeps, which is a moment */
 
 /* How the names of this machine's files aside begin: a lock on a directory of NFS is seen by its own machine alone. */
@@ -49,6 +50,14 @@ void home_change_release(struct home_change *change)
     *change = HOME_CHANGE_INIT;
 }
 
+/* Whether no writer is still at work on it, of whatever machine. */
+static bool is_old(int home, const char *name)
+{
+    struct stat st;
+
+    return fstatat(home, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && time(NULL) - st.st_ctim.tv_sec > OLD_S;
+}
+
 static void remove_aside(int home)
 {
     int fd = openat(home, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -58,7 +67,10 @@ static void remove_aside(int home)
 
     our_prefix(prefix);
     while (directory && (entry = readdir(directory))) {
-        if (strlen(entry->d_name) == FILE_ASIDE_SIZE - 1 && strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+        if (strlen(entry->d_name) != FILE_ASIDE_SIZE - 1 ||
+            strncmp(entry->d_name, FILE_ASIDE_PREFIX, strlen(FILE_ASIDE_PREFIX)) != 0)
+            continue;
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 || is_old(home, entry->d_name))
             unlinkat(home, entry->d_name, 0);
     }
 }
