@@ -238,7 +238,7 @@ GENV_PUBLIC int genv_configure_and_save(struct genv *g, const char *eid, const s
                                         struct genv_error *err)
 {
     cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
-    int r = home_change_prepare(home, config, fields, &change, err);
+    int r = home_change_prepare(&change, home, config, fields, err);
 
     return r < 0 ? r : configure(g, eid, config, fields, &change, ret_env, err);
 }

@@ -35,9 +35,10 @@ struct home_change {
     }
 
 /* Writes the fields of @fields aside; a reader finds what they found before. Takes no lock of the state directory, and
- * may take long: a home directory's server may be slow. Removes what killed writers left. */
-int home_change_prepare(const char *path, const struct genv_config *config, unsigned fields,
-                        struct home_change *ret_change, struct genv_error *err);
+ * may take long: a home directory's server may be slow. Removes what killed writers left. @change, which is empty, is
+ * to be released on failure too. */
+int home_change_prepare(struct home_change *change, const char *path, const struct genv_config *config, unsigned fields,
+                        struct genv_error *err);
 /* Makes it what a reader finds: all of it, or on failure nothing. A field has a file at any moment, if it has one
  * before and after. */
 int home_change_publish(struct home_change *change, struct genv_error *err);

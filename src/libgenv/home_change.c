@@ -115,28 +115,25 @@ static int write_next(int home, const struct config_field *field, const struct g
     return write_aside(home, line, (size_t)snprintf(line, sizeof(line), "%s\n", value), 0644, file->next, &file->ours);
 }
 
-int home_change_prepare(const char *path, const struct genv_config *config, unsigned fields,
-                        struct home_change *ret_change, struct genv_error *err)
+int home_change_prepare(struct home_change *change, const char *path, const struct genv_config *config, unsigned fields,
+                        struct genv_error *err)
 {
-    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
     int r = config_validate(config, fields, err);
 
     if (r == 0)
-        r = home_open(path, &change.home, err);
+        r = home_open(path, &change->home, err);
     if (r < 0)
         return r;
-    join_writers(change.home);
+    change->path = path;
+    change->mask = fields;
+    join_writers(change->home);
     for (size_t i = 0; i < CONFIG_FIELD_COUNT; i++) {
         const struct config_field *field = &config_fields[i];
 
-        r = fields & field->bit ? write_next(change.home, field, config, &change.fields[i]) : 0;
+        r = fields & field->bit ? write_next(change->home, field, config, &change->fields[i]) : 0;
         if (r < 0)
             return error_set_errno(err, -r, "cannot save %s/%s", path, field->name);
     }
-    change.path = path;
-    change.mask = fields;
-    *ret_change = change;
-    change = HOME_CHANGE_INIT;
     return 0;
 }
 
@@ -152,10 +149,11 @@ static int keep_former(int home, const char *name, char former[static FILE_ASIDE
     if (r == 0 && linkat(home, name, home, former, 0) == 0)
         return 0;
     *former = '\0';
-    if (r == 0 && fstatat(home, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (r < 0)
+        return r;
+    if (fstatat(home, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (r == 0)
-        r = file_read_at(home, name, FORMER_SIZE_MAX, &text, &length);
+    r = file_read_at(home, name, FORMER_SIZE_MAX, &text, &length);
     return r < 0 ? r : write_aside(home, text, length, st.st_mode & 0777, former, &copy);
 }
 
@@ -249,7 +247,7 @@ GENV_PUBLIC int genv_home_save(const char *path, const struct genv_config *confi
                                struct genv_error *err)
 {
     cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
-    int r = home_change_prepare(path, config, fields, &change, err);
+    int r = home_change_prepare(&change, path, config, fields, err);
 
     return r < 0 ? r : home_change_publish(&change, err);
 }
