@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/installation.h"
 #include "container/daemon.h"
@@ -21,9 +22,12 @@ static void report(const struct genv_finding *finding, void *data)
     static const char *const levels[] = {
         [GENV_FINDING_OK] = "ok", [GENV_FINDING_WARNING] = "warning", [GENV_FINDING_ERROR] = "error"};
     struct examination *examination = data;
+    struct genv_finding printable = *finding; /* there may be anything in a path */
 
-    text_addf(&examination->cli->output, "%-9s%s: %s%s%s\n", levels[finding->level], finding->subject, finding->text,
-              finding->remedy[0] ? "; " : "", finding->remedy);
+    utf8_make_printable(printable.text);
+    utf8_make_printable(printable.remedy);
+    text_addf(&examination->cli->output, "%-9s%s: %s%s%s\n", levels[finding->level], finding->subject, printable.text,
+              printable.remedy[0] ? "; " : "", printable.remedy);
     examination->has_errors = examination->has_errors || finding->level == GENV_FINDING_ERROR;
 }
 

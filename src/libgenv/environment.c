@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "libgenv/home.h"
 #include "model/config.h"
 #include "model/record.h"
 
@@ -179,8 +180,23 @@ int environment_configure(struct genv *g, const struct env_list *envs, struct ge
     return r;
 }
 
-GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                               struct genv_env **ret_env, struct genv_error *err)
+/* Both or neither: what is saved in @change (NULL: nothing) becomes visible just before the commit, which can fail for
+ * lack of room, and never before all else is decided. */
+static int commit_configured(struct genv *g, const struct genv_env *before, const struct genv_env *env,
+                             struct home_change *change, struct genv_error *err)
+{
+    int r = change ? home_change_publish(change, err) : 0;
+
+    if (r < 0)
+        return r;
+    r = handle_commit(g, before, env, GENV_REASON_ASKED, err);
+    if (r < 0 && change)
+        home_change_undo(change);
+    return r;
+}
+
+static int configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                     struct home_change *change, struct genv_env **ret_env, struct genv_error *err)
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
@@ -203,11 +219,28 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
     if (r == 0)
         r = environment_configure(g, &envs, env, config, fields, &supply, err);
     if (r == 0)
-        r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+        r = commit_configured(g, &before, env, change, err);
     handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);
     return r;
+}
+
+GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                               struct genv_env **ret_env, struct genv_error *err)
+{
+    return configure(g, eid, config, fields, NULL, ret_env, err);
+}
+
+/* What takes long, a home directory's server, is asked before the lock as far as that can be. */
+GENV_PUBLIC int genv_configure_and_save(struct genv *g, const char *eid, const struct genv_config *config,
+                                        unsigned fields, const char *home, struct genv_env **ret_env,
+                                        struct genv_error *err)
+{
+    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
+    int r = home_change_prepare(&change, home, config, fields, err);
+
+    return r < 0 ? r : configure(g, eid, config, fields, &change, ret_env, err);
 }
 
 GENV_PUBLIC int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err)
