@@ -7,7 +7,7 @@
 
 /* The commands that open the state, that ask the driver, and that say how programs see devices. */
 #define STATE   "deactivate envs home lock prompt remote " DRIVER
-#define DRIVER  "activate attach config detach devices doctor enforce monitor run snapshot status top view"
+#define DRIVER  "activate attach cdi config detach devices doctor enforce monitor run snapshot status top view"
 #define VISIBLE "activate attach config detach run shell init status view"
 
 const struct help_variable help_variables_read[] = {
@@ -31,7 +31,7 @@ const struct help_variable help_variables_read[] = {
 
 const struct help_variable help_variables_set[] = {
     {"GENV_ENVIRONMENT_ID", "ID of the environment; set only inside one",
-     "activate attach config deactivate detach lock prompt status view"},
+     "activate attach cdi config deactivate detach lock prompt status view"},
     GENV_CONFIG_FIELDS(VARIABLE) /* a row each */
     {"CUDA_VISIBLE_DEVICES",
      "Indices of the attached devices, or their UUIDs where CUDA numbers devices differently; \"-1\" if there are none",

@@ -10,11 +10,11 @@
 
 #define VISIBLE "NVIDIA_VISIBLE_DEVICES"
 
-/* The words behind `docker [OPTION...] run`, or NULL where it is another command. */
-static char **find_run(char **words)
+char **docker_find_run(char **words)
 {
     struct docker_word word;
 
+    words++;
     while ((word = docker_read(docker_global_options, words)).kind == DOCKER_OPTION)
         words += word.word_count;
     if (word.kind == DOCKER_UNKNOWN)
@@ -269,7 +269,7 @@ static int add_default_visible(struct argv *target, char **words, char **options
 
 char **docker_find_options(char **words)
 {
-    char **options = find_run(words + 1);
+    char **options = docker_find_run(words);
 
     return options && !is_genvs(find_runtime(words, options)) ? options : NULL;
 }
@@ -308,6 +308,10 @@ int docker_translate(struct argv *target, char **words, char **options, const st
         argv_add(target, *front);
     argv_add(target, "--env"); /* first, so that one of the user's own, which comes later, wins */
     argv_addf(target, "GENV_ENVIRONMENT_ID=%s", scene->eid);
+    if (scene->genv_is_default && !*find_runtime(words, options)) {
+        argv_add(target, "--env");
+        argv_add(target, "GENV_ACTIVATE=0");
+    }
     r = add_default_visible(target, words, options, scene, err);
     if (r < 0)
         return r;

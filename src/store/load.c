@@ -363,7 +363,9 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
 
 int store_load(struct store *store, struct env_list *list, struct genv_error *err)
 {
-    return load(store, &(struct loading){.list = list, .look.pid_namespace = store->pid_namespace}, err);
+    const struct liveness_look look = {.pid_namespace = store->pid_namespace, .spared = store->spared};
+
+    return load(store, &(struct loading){.list = list, .look = look}, err);
 }
 
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)

@@ -189,7 +189,20 @@ END
 {"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: device 0 is not attached
 {"devices": [{"source": "/dev"}]}|/dev: this gives access to all devices
 END
-    refuses 'compose file on standard input' docker compose -f - up
+    local file fd
+    for file in - /dev/stdin /dev/fd/0 /proc/self/fd/0; do
+        refuses 'compose file on standard input' docker compose -f "$file" up
+        COMPOSE_FILE=$file refuses 'compose file on standard input' docker compose up
+    done
+    COMPOSE_FILE=a.yaml:- refuses 'compose file on standard input' docker compose up
+    COMPOSE_PATH_SEPARATOR=, COMPOSE_FILE=a.yaml,- refuses 'compose file on standard input' docker compose up
+    for file in --file --env-file; do
+        exec {fd}< <(echo x)
+        refuses "cannot check /dev/fd/$fd, which can be read only once: use a regular file" \
+            docker compose "$file" "/dev/fd/$fd" up
+        [ "$(cat <&"$fd")" = x ]
+        exec {fd}<&-
+    done
     refuses "unknown docker compose option --new" docker compose run --new x -e NVIDIA_VISIBLE_DEVICES=all a
     genv devices detach --eid e
     make_compose <<<'{"services": {"train": {"gpus": [{"device_ids": ["1"]}]}}}'
@@ -430,6 +443,43 @@ elsewhere() {
     [[ $stderr == *'podman starts containers on another machine,'* ]]
     CONTAINER_HOST=ssh://gpu2 run --separate-stderr podman --url unix:///run/podman.sock run --gpus all image
     [ -z "$stderr" ]
+}
+
+@test "what leads to this machine by another name is not another machine's" {
+    local host options
+    for host in 0.0.0.0 '[::]' '[::1]' '[::ffff:127.0.0.1]' '[0:0:0:0:0:0:0:1]'; do
+        run --separate-stderr docker -H "tcp://$host:2375" run --gpus all image
+        [ -z "$stderr" ] || { echo "$host: $stderr"; return 1; }
+        DOCKER_HOST=ssh://me@$host run --separate-stderr docker run --gpus all image
+        [ -z "$stderr" ] || { echo "$host: $stderr"; return 1; }
+    done
+    for host in '[::ffff:10.0.0.1]' '[::2]'; do
+        DOCKER_HOST=ssh://me@$host elsewhere " (ssh://me@$host)" docker run --gpus all image
+    done
+    mkdir -p "$HOME/.config/containers"
+    cat >"$HOME/.config/containers/podman-connections.json" <<'END'
+{"Connection": {"Default": "far", "Connections": {
+    "near": {"URI": "unix:///run/podman.sock"}, "far": {"URI": "ssh://paul@gpu2/run/podman.sock"}}}}
+END
+    unset XDG_CONFIG_HOME
+    for options in --remote=false --remote=0 '--connection near' '-c near' '-c default' '--context default' \
+        '--remote --connection near'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr podman $options run --gpus all image
+        [ -z "$stderr" ] || { echo "$options: $stderr"; return 1; }
+    done
+    CONTAINER_HOST=ssh://gpu2 run --separate-stderr podman --remote=false run --gpus all image
+    [ -z "$stderr" ]
+    CONTAINER_CONNECTION=near run --separate-stderr podman run --gpus all image
+    [ -z "$stderr" ]
+    for options in --remote --remote=true '-c far' '--connection far' '--remote=false --connection far'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr podman $options run --gpus all image
+        [[ $stderr == *'podman starts containers on another machine (ssh://paul@gpu2/run/podman.sock),'* ]] ||
+            { echo "$options: $stderr"; return 1; }
+    done
+    run --separate-stderr podman -c unknown run --gpus all image
+    [[ $stderr == *'podman starts containers on another machine,'* ]]
 }
 
 @test "each engine goes by its own variables, not by the other's" {
