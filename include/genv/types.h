@@ -65,7 +65,8 @@ enum genv_config_field {
     X(NAME, name, NAME, "name", "GENV_ENVIRONMENT_NAME", "Name", "NAME", "Name of the environment")                    \
     X(GPUS, gpus, COUNT, "gpus", "GENV_GPUS", "Device count", "N", "Number of devices to attach")                      \
     X(GPU_MEMORY, gpu_memory, AMOUNT, "gpu-memory", "GENV_GPU_MEMORY", "GPU memory capacity", "AMOUNT",                \
-      "Memory to reserve on each device, such as 4g or 512mi (default: the whole device)")
+      "Memory to reserve on each device, such as 4g or 512mi: the environment's memory capacity (default: the whole "  \
+      "device)")
 
 /* A variable of a process. */
 struct genv_variable {

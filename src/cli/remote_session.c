@@ -23,7 +23,7 @@ static const struct option options[] = {
     {.name = "nonce",
      .type = OPTION_TEXT,
      .argument = "WORD",
-     .help = "Mark the answer with this word",
+     .help = "Word that marks the answer",
      .offset = offsetof(struct values, nonce),
      .required = true},
     {.name = "shell",
@@ -162,8 +162,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 const struct command command_remote_session = {
     .name = "remote-session",
     .summary = "Run the shell or the command of 'genv remote' on this host",
-    .description = "For 'genv remote activate' and 'genv remote run' on another host. The environment ends with the "
-                   "connection, unless a shell left programs running.",
+    .description =
+        "For 'genv remote activate' and 'genv remote run' on another host. The shell or command ends with the "
+        "connection, and the environment with it, unless programs that a shell left running are still in it.",
     .group = GROUP_PROGRAMS,
     .hidden = true,
     .options = options,

@@ -140,7 +140,8 @@ static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_at
             return 0;
         }
     }
-    return error_set(err, EBUSY, "the lock file of device %s keeps being replaced: try again", device);
+    return error_set(err, EBUSY, "another program keeps replacing the lock file of device %s: stop it, and try again",
+                     device);
 }
 
 /* Everyone locks in the order of the UUIDs, which is the same wherever the devices are seen from. */
@@ -172,7 +173,9 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
         name_device(attachment, device);
         if (holds_later(held, attachment->device.uuid)) /* waiting now could be a deadlock */
             return error_set(err, EDEADLK,
-                             "cannot lock device %s while holding the lock of a later one: lock them together", device);
+                             "cannot lock device %s inside another lock, which could wait forever: attach all devices "
+                             "before the first 'genv lock'",
+                             device);
         r = take_one(g, lock, attachment, timeout_seconds, start_ms, err);
     }
     return r;

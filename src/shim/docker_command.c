@@ -180,7 +180,7 @@ int docker_add_visible(struct argv *target, char **words, const struct docker_wo
 int docker_check_node(int node, const struct docker_scene *scene, struct genv_error *err)
 {
     if (node == DOCKER_ALL_NODES)
-        return error_set(err, EPERM, "it gives access to all devices: name the devices of this environment");
+        return error_set(err, EPERM, "this gives access to all devices: name the devices of the environment instead");
     for (size_t i = 0; i < scene->machine->device_count; i++) {
         char index[16];
 
@@ -189,7 +189,7 @@ int docker_check_node(int node, const struct docker_scene *scene, struct genv_er
         snprintf(index, sizeof(index), "%u", scene->machine->devices[i].index);
         return docker_check_device(index, scene->env, err);
     }
-    return error_set(err, EPERM, "cannot tell which device that is: use --gpus");
+    return error_set(err, EPERM, "cannot tell which device this node belongs to: use --gpus instead");
 }
 
 /* --gpus and --device with CDI's names. */

@@ -110,10 +110,10 @@ becomes() {
     becomes --device /dev/null:/dev/nvidia3 '=>' --device /dev/null:/dev/nvidia3
     refuses '--device /dev/nvidia3: device 0 is not attached to environment e, which has 1,2' \
         docker run --device /dev/nvidia0 --device /dev/nvidia3 image
-    refuses '--device /dev/nvidia7:/dev/nvidia0: cannot tell which device that is' \
+    refuses '--device /dev/nvidia7:/dev/nvidia0: cannot tell which device this node belongs to' \
         docker run --device=/dev/nvidia7:/dev/nvidia0 image
-    refuses '--device /dev: it gives access to all devices' docker run --device /dev image
-    refuses '--device //dev/.:/x: it gives access to all devices' docker run --device //dev/.:/x image
+    refuses '--device /dev: this gives access to all devices' docker run --device /dev image
+    refuses '--device //dev/.:/x: this gives access to all devices' docker run --device //dev/.:/x image
     genv devices detach --eid e
     refuses 'environment e has no devices' docker run --device /dev/nvidia0 image
 }
@@ -177,17 +177,17 @@ END
         make_compose <<<'{"services": {"train": '"$part"'}}'
         refuses "service 'train' asks for more devices than the environment has: $wanted" docker compose up
     done <<'END'
-{"gpus": [{"count": -1}]}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use device_ids: ['${CUDA_VISIBLE_DEVICES}']
-{"gpus": [{"driver": "nvidia"}]}|it asks for all devices
+{"gpus": [{"count": -1}]}|this is a request for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use device_ids: ['${CUDA_VISIBLE_DEVICES}']
+{"gpus": [{"driver": "nvidia"}]}|this is a request for all devices
 {"deploy": {"resources": {"reservations": {"devices": [{"count": 1, "capabilities": ["gpu"]}]}}}}|device 0 is not attached
 {"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["1", "0"]}]}}}}|device 0 is
-{"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|it asks for all devices
-{"runtime": "nvidia"}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
+{"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|this is a request for all devices
+{"runtime": "nvidia"}|this is a request for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
 {"environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}|NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached
-{"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|it asks for all devices
+{"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|this is a request for all devices
 {"devices": ["/dev/nvidia3:/dev/nvidia0"]}|/dev/nvidia3: device 0 is not attached
 {"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: device 0 is not attached
-{"devices": [{"source": "/dev"}]}|/dev: it gives access to all devices
+{"devices": [{"source": "/dev"}]}|/dev: this gives access to all devices
 END
     local file fd
     for file in - /dev/stdin /dev/fd/0 /proc/self/fd/0; do

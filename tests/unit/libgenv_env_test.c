@@ -187,8 +187,8 @@ static void an_identifier_that_is_planted_is_refused(void **state)
     machine_activate(g, "there");
     unit_write(envs, "planted.json", "garbage");
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EEXIST);
-    machine_check_error(&err, EEXIST, "ID planted is taken by ");
-    machine_check_error(&err, EEXIST, "state/envs/planted.json, which is not a live environment of yours");
+    machine_check_error(&err, EEXIST, "the ID planted is in use: ");
+    machine_check_error(&err, EEXIST, "state/envs/planted.json is not a live environment of yours; choose another ID");
 }
 
 /* Going */
@@ -384,7 +384,7 @@ static void a_capacity_applies_to_what_is_attached(void **state)
     assert_int_equal(machine_set_capacity(g, "a", 8 * G, NULL), 0);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
     assert_int_equal(machine_set_capacity(g, "a", 12 * G, &err), -EBUSY);
-    machine_check_error(&err, EBUSY, "cannot raise the capacity on device 0 to 12g");
+    machine_check_error(&err, EBUSY, "cannot raise the memory capacity on device 0 to 12g");
     assert_int_equal(machine_set_capacity(g, "a", 0, &err), -EBUSY);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
     assert_int_equal(genv_detach(g, "b", NULL, NULL, NULL), 0);
