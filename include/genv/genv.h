@@ -54,6 +54,7 @@ const char *genv_version(void);
 struct genv_member {
     pid_t pid;
     const char *kernel_id;
+    bool container; /* the first process of a container: what enters that later belongs to the environment too */
 };
 
 struct genv_activation {
@@ -107,6 +108,12 @@ int genv_deactivate(struct genv *g, const char *eid, const struct genv_member *m
  * nor other members are left. @ret_children, which may be NULL, are their PIDs, the last one 0; free() it. -ENOENT:
  * there is no such environment, or @pid is not in it and has no such children. */
 int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t **ret_children, struct genv_error *err);
+
+/* The same in all environments of @shell, a child of the caller that has ended and was not waited for yet, where it did
+ * not do so itself: a signal may have ended it first. Its children are nobody's by then, so @left, ended by 0, are the
+ * processes of its session: heirs are those that no other one of these has started. 0: also where there is nothing to
+ * hand over. */
+int genv_hand_over_for(struct genv *g, pid_t shell, const pid_t *left, struct genv_error *err);
 
 /* Sets the fields of @fields (a mask of enum genv_config_field) to their values in @config. A new capacity is applied
  * to the devices that are attached already; -EBUSY, and nothing changes, where one of them has no room for it; -ENXIO,
@@ -184,6 +191,16 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
                    struct genv_error *err);
 
+/* Whose a container is that an engine starts for somebody: a claim, which its user makes, and what acts as root for the
+ * engine redeems. */
+
+/* Makes a claim of the caller's; who shows @claim to root acts for that user, in one container, for up to 30 days until
+ * it is redeemed. @claim has room for GENV_CLAIM_SIZE bytes; nobody else can find it out. */
+int genv_claim_make(struct genv *g, char *claim, struct genv_error *err);
+/* For root: tells whose @claim is. It then is that of @container, an identifier, alone, which may redeem it again when
+ * it is started again. -EPERM: nobody made it, or it is another container's; -EINVAL: it is no claim. */
+int genv_claim_redeem(struct genv *g, const char *claim, const char *container, uid_t *ret_uid, struct genv_error *err);
+
 struct genv_lock;
 
 /* Takes the access locks of all devices attached to @eid, also of those that cannot be seen from here. @timeout_seconds
@@ -195,6 +212,9 @@ void genv_unlock(struct genv_lock *lock); /* NULL is fine */
 /* What to put into GENV_LOCK of a command that runs under the lock, so that a lock inside it does not wait for itself.
  */
 const char *genv_lock_token(const struct genv_lock *lock);
+/* Makes the files that genv_lock() of @env locks, without locking them, for a container to have them: their paths are
+ * in the order of its attachments, the last one NULL. free() the array alone. */
+int genv_lock_files(struct genv *g, const struct genv_env *env, char ***ret_paths, struct genv_error *err);
 
 /* The saved configuration of a project: a directory .genv, one file a field. */
 

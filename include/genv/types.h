@@ -25,6 +25,7 @@ extern "C" {
 #define GENV_VENDOR_SIZE          16
 #define GENV_VENDOR_NVIDIA        "nvidia"
 #define GENV_COMMAND_SIZE         256
+#define GENV_CLAIM_SIZE           64 /* of the text of a claim: see genv_claim_make() */
 #define GENV_USERNAME_SIZE        64
 
 /* Says why an operation failed. Filled only on failure; zero-initialise it. */
@@ -64,7 +65,8 @@ enum genv_config_field {
     X(NAME, name, NAME, "name", "GENV_ENVIRONMENT_NAME", "Name", "NAME", "Name of the environment")                    \
     X(GPUS, gpus, COUNT, "gpus", "GENV_GPUS", "Device count", "N", "Number of devices to attach")                      \
     X(GPU_MEMORY, gpu_memory, AMOUNT, "gpu-memory", "GENV_GPU_MEMORY", "GPU memory capacity", "AMOUNT",                \
-      "Memory to reserve on each device, such as 4g or 512mi (default: the whole device)")
+      "Memory to reserve on each device, such as 4g or 512mi: the environment's memory capacity (default: the whole "  \
+      "device)")
 
 /* A variable of a process. */
 struct genv_variable {
@@ -78,6 +80,8 @@ struct genv_process {
     uint64_t start_time;    /* clock ticks after boot: field 22 of /proc/PID/stat; 0: /proc hides it */
     uint64_t pid_namespace; /* inode of the namespace that @pid counts in */
     uid_t uid;              /* whose it is, where an environment of root's has a process of another user; else 0 */
+    bool container;         /* the first one of a container: what is in its cgroup belongs to the environment too */
+    bool vouched;           /* root says so, and of processes of other users as well; not in a record */
 };
 
 /* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */

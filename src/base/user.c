@@ -118,3 +118,15 @@ bool group_exists(const char *name)
 
     return look_up(ask_group, name, &group, &buffer) == 0;
 }
+
+uid_t user_outside(uid_t uid)
+{
+    cleanup_fclose FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned inside, outside, count;
+
+    while (map && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3) {
+        if (uid >= inside && uid - inside < count)
+            return outside + (uid - inside);
+    }
+    return uid;
+}

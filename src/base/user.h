@@ -24,6 +24,10 @@ void user_release(struct user_entry *user);
 /* The user's name, or his number where he has none that is printable. */
 void user_name(uid_t uid, char *name, size_t size);
 
+/* Who the user @uid of this user namespace is outside of it, as far as that can be told: "root" of a rootless container
+ * engine is the user who runs it. */
+uid_t user_outside(uid_t uid);
+
 bool user_exists(const char *name);
 
 /* The group's name, free() it; NULL: it has none. */

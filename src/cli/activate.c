@@ -23,7 +23,8 @@ static const struct option options[] = {
      .alias = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Join this environment if it exists, else create it with this ID (default: the shell's PID)",
+     .help = "Join the environment with this ID; if there is none, create it with this ID, which cannot be a number "
+             "(default: the shell's PID)",
      .offset = offsetof(struct values, eid)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
@@ -84,10 +85,9 @@ static int resolve(struct cli *cli, const char *word, bool joins, char *ret_eid,
             err, ENOENT,
             "none of your environments has the name or ID '%s': create one with 'genv activate --name NAME'", word);
     if (strspn(word, "0123456789") == strlen(word))
-        return error_set(
-            err, ENOENT,
-            "there is no environment %s, and the ID of a new one cannot be a number: leave out --id, or choose a word",
-            word);
+        return error_set(err, ENOENT,
+                         "no environment has the ID %s; a new ID cannot be a number: leave out --id, or choose a word",
+                         word);
     return 0;
 }
 
@@ -187,8 +187,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 static const struct example examples[] = {
     {"genv activate", "Create an environment without devices."},
     {"genv activate --name training --gpus 2", "Create one and attach two devices to it."},
-    {"genv activate --gpus 1 --gpu-memory 4g", "Share a device: reserve 4 GB of its memory."},
-    {"genv activate training", "Join the environment of that name, as another terminal created it."},
+    {"genv activate --gpus 1 --gpu-memory 4g", "Reserve 4 GB of a device's memory; others can use the rest."},
+    {"genv activate training", "Join the environment with this name, which another terminal created."},
     {"genv activate --id 1667", "Join the environment with this ID."},
     {NULL, NULL},
 };
@@ -197,16 +197,17 @@ const struct command command_activate = {
     .name = "activate",
     .summary = "Create an environment and enter it in this shell",
     .description =
-        "The environment lives until the last shell in it leaves or exits. It starts without devices. The saved "
-        "configuration (see 'genv home') is loaded; options override it field by field. If that gives a device count, "
-        "the devices are attached; if they cannot be, the reason is shown and the environment is active but "
-        "detached.\n\nGiven the name or ID of one of your live environments, the shell joins that one: it keeps its "
-        "configuration and devices, nothing is loaded, and options that you give change its configuration.",
+        "Without an argument, creates an environment. It has no devices, unless the saved configuration (see 'genv "
+        "home') or an option gives a device count: then that many are attached. Options override the saved "
+        "configuration field by field. If the devices cannot be attached, genv says why, and the environment is active "
+        "without devices.\n\nWith the name or ID of one of your environments, the shell joins it. The environment "
+        "keeps its devices and configuration: the saved configuration is not loaded, and only the options that you "
+        "give change it.\n\nAn environment ends when the last process in it exits or leaves.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
-    .operands = {.synopsis = "[NAME]", .kind = OPERAND_TEXT, .max = 1},
+    .operands = {.synopsis = "[NAME|ID]", .kind = OPERAND_TEXT, .max = 1},
     .examples = examples,
     .run = run,
 };

@@ -37,7 +37,8 @@ static const struct option options[] = {
      .group = EXCLUSIVE},
     {.name = "refresh",
      .type = OPTION_FLAG,
-     .help = "Only update the variables of this shell",
+     .help = "Change nothing; only update the GENV_* and CUDA_* variables of this shell, in case another shell changed "
+             "the environment",
      .offset = offsetof(struct values, refresh),
      .group = EXCLUSIVE},
     OVER_SUBSCRIBE_OPTION,
@@ -84,8 +85,8 @@ const struct command command_attach = {
     .description =
         "Finds devices that nobody holds, or, if gpu-memory is configured, devices with that much memory left, and "
         "reserves them. Devices that are already attached stay; a surplus is released, highest indices first.\n\nIf "
-        "not enough devices are available, the reason is shown and the environment is left detached from all devices. "
-        "If the device given with --index is not available, nothing changes.",
+        "too few devices are available, or a limit does not allow that many, genv says why and releases all devices of "
+        "the environment. If the device given with --index is not available, nothing changes.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .defaults = &defaults,

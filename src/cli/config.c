@@ -27,7 +27,8 @@ static const struct option options[] = {
      .group = EXCLUSIVE},
     {.name = "refresh",
      .type = OPTION_FLAG,
-     .help = "Only update the variables of this shell",
+     .help = "Change nothing; only update the GENV_* and CUDA_* variables of this shell, in case another shell changed "
+             "the environment",
      .offset = offsetof(struct values, refresh),
      .group = EXCLUSIVE},
     {.name = "save",
@@ -162,7 +163,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 static const struct example examples[] = {
     {"genv config", "Show all configured fields."},
-    {"genv config gpus 2", "Ask for two devices from the next 'genv attach' on."},
+    {"genv config gpus 2", "Attach two devices at the next 'genv attach'."},
     {"genv config gpu-memory 4g --save", "Reserve 4 GB of each device, and save that for the next activation."},
     {"genv config name --clear", "Clear the name."},
     {NULL, NULL},
@@ -175,7 +176,8 @@ const struct command command_config = {
         "Without a field, shows all configured fields; with a field, its bare value; with a field and a value, sets "
         "the field.\n\nThe saved configuration is a directory .genv with one file per field, in the current directory, "
         "one of its parents or $HOME: see 'genv home'. 'genv activate' loads it.\n\nAn amount of memory is a whole "
-        "number with an optional unit b, k, m, g, ki, mi or gi. The fields:" GENV_CONFIG_FIELDS(PARAGRAPH),
+        "number with an optional unit: k, m and g are powers of 1000; ki, mi and gi are powers of 1024. Without a "
+        "unit, it is in bytes. The fields:" GENV_CONFIG_FIELDS(PARAGRAPH),
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .values_size = sizeof(struct values),

@@ -26,7 +26,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv deactivate", "Leave the environment; if no other shell is in it, its devices are released."},
+    {"genv deactivate", "Leave the environment; if no other process is in it, it ends and its devices are released."},
     {NULL, NULL},
 };
 
@@ -35,8 +35,8 @@ const struct command command_deactivate = {
     .summary = "Leave the environment of this shell",
     .description =
         "Restores the shell's variables, PATH and prompt, and keeps what other programs changed there in the meantime. "
-        "When the last shell or process has left, the environment ends and its devices are released.\n\nPrograms that "
-        "the shell started in the environment and left running (with &, nohup or disown) stay in it and keep its "
+        "An environment ends when the last process in it exits or leaves; its devices are then released.\n\nPrograms "
+        "that the shell started in the environment and left running (with &, nohup or disown) stay in it and keep its "
         "devices until they exit; a message names them and says how to end them. The same applies when a shell exits. "
         "A bash script must set its trap on EXIT before 'genv activate'.",
     .group = GROUP_ENVIRONMENT,

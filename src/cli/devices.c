@@ -87,7 +87,7 @@ static const struct example examples[] = {
 
 const struct command command_devices = {
     .name = "devices",
-    .summary = "List the devices of this machine and who holds them",
+    .summary = "List the devices on this machine and who holds them",
     .description =
         "Shows the environments attached to each device, and since when. A shared device has one line per environment.",
     .group = GROUP_MACHINE,
@@ -100,7 +100,7 @@ const struct command command_devices = {
 
 const struct command command_devices_ps = {
     .name = "devices ps",
-    .summary = "List the devices of this machine, like 'genv devices'",
+    .summary = "List the devices on this machine, like 'genv devices'",
     .options = long_table_option_rows,
     .values_size = sizeof(struct long_table_options),
     .run = run,
@@ -190,10 +190,10 @@ static int run_query(struct cli *cli, const struct arguments *arguments, struct 
 
 const struct command command_devices_query = {
     .name = "devices query",
-    .summary = "Print fields of the devices as csv",
+    .summary = "Print fields of the devices as CSV",
     .description = "Prints one line per device, with the fields in the order given. Items of a list are separated by "
                    "spaces; a cell is empty if its value is unknown. An attachment is the environment's ID, the time "
-                   "and, if set, the capacity, such as 1573/2026-11-20T10:14:12.345Z/4g.",
+                   "and, if set, the memory capacity, such as 1573/2026-11-20T10:14:12.345Z/4g.",
     .options = query_options,
     .values_size = sizeof(struct query_values),
     .run = run_query,

@@ -18,7 +18,7 @@ enum { EXCLUSIVE = 1 };
 
 #define EID_OPTION                                                                                                     \
     {                                                                                                                  \
-        .name = "eid", .type = OPTION_EID, .argument = "EID", .help = "Use this environment",                          \
+        .name = "eid", .type = OPTION_EID, .argument = "EID", .help = "ID of the environment",                         \
         .offset = offsetof(struct values, eid), .required = true                                                       \
     }
 #define QUIET_OPTION                                                                                                   \
@@ -127,7 +127,8 @@ static int run_find(struct cli *cli, const struct arguments *arguments, struct g
 const struct command command_devices_attach = {
     .name = "devices attach",
     .summary = "Attach devices to an environment and print the indices of all its devices",
-    .description = "If not enough devices are available, the environment is left detached from all devices.",
+    .description = "If too few devices are available, or a limit does not allow that many, genv says why and releases "
+                   "all devices of the environment.",
     .options = attach_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
@@ -146,7 +147,7 @@ const struct command command_devices_detach = {
 
 const struct command command_devices_find = {
     .name = "devices find",
-    .summary = "Print the indices of the devices that an environment is attached to",
+    .summary = "Print the indices of the devices that are attached to an environment",
     .description = "Prints nothing if there is no such environment.",
     .options = find_options,
     .defaults = &defaults,

@@ -6,8 +6,10 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/installation.h"
+#include "container/daemon.h"
 
 #define PACKAGE "/genv/_root" /* in the site-packages of a Python */
 
@@ -22,9 +24,12 @@ static void report(const struct genv_finding *finding, void *data)
     static const char *const levels[] = {
         [GENV_FINDING_OK] = "ok", [GENV_FINDING_WARNING] = "warning", [GENV_FINDING_ERROR] = "error"};
     struct examination *examination = data;
+    struct genv_finding printable = *finding; /* there may be anything in a path */
 
-    text_addf(&examination->cli->output, "%-9s%s: %s%s%s\n", levels[finding->level], finding->subject, finding->text,
-              finding->remedy[0] ? "; " : "", finding->remedy);
+    utf8_make_printable(printable.text);
+    utf8_make_printable(printable.remedy);
+    text_addf(&examination->cli->output, "%-9s%s: %s%s%s\n", levels[finding->level], finding->subject, printable.text,
+              printable.remedy[0] ? "; " : "", printable.remedy);
     examination->has_errors = examination->has_errors || finding->level == GENV_FINDING_ERROR;
 }
 
@@ -119,6 +124,36 @@ static void check_python(struct examination *examination)
     }
 }
 
+/* genv's runtime in docker's configuration, if it is there. */
+static void check_docker(struct examination *examination)
+{
+    struct genv_finding finding = {.subject = "docker"};
+    cleanup_free char *text = NULL;
+    struct genv_error err = {0};
+    char path[4096];
+    size_t length;
+    bool is_default;
+
+    if (file_read_at(AT_FDCWD, DAEMON_FILE, CONFIG_SIZE_MAX, &text, &length) < 0)
+        return;
+    if (daemon_find(text, length, path, sizeof(path), &is_default, &err) < 0) {
+        finding.level = GENV_FINDING_WARNING;
+        snprintf(finding.text, sizeof(finding.text), DAEMON_FILE ": %.400s", err.message);
+    } else if (!*path) {
+        return;
+    } else if (access(path, X_OK) < 0) {
+        finding.level = GENV_FINDING_ERROR;
+        snprintf(finding.text, sizeof(finding.text), "the runtime '" DAEMON_RUNTIME "' is %.300s: %s", path,
+                 strerror(errno));
+        copy_string(finding.remedy, sizeof(finding.remedy),
+                    "run 'genv docker install' or 'genv docker uninstall' as root");
+    } else {
+        snprintf(finding.text, sizeof(finding.text), "the runtime '" DAEMON_RUNTIME "' is %.300s%s", path,
+                 is_default ? ", and the default" : "");
+    }
+    report(&finding, examination);
+}
+
 static void check_shell(struct examination *examination)
 {
     const struct cli *cli = examination->cli;
@@ -151,6 +186,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     check_installation(&examination);
     check_python(&examination);
     genv_diagnose(cli->genv, report, &examination);
+    check_docker(&examination);
     check_shell(&examination);
     return examination.has_errors ? EXIT_FAILURE : 0;
 }

@@ -62,13 +62,13 @@ static const struct command *const subcommands[] = {
 static const struct example examples[] = {
     {"genv envs", "List the environments of all users."},
     {"genv envs --format csv --no-header --timestamp", "Print the same list for a script."},
-    {"genv envs query --query eid config.name", "Print these fields as csv, one line per environment."},
+    {"genv envs query --query eid config.name", "Print these fields as CSV, with one line per environment."},
     {NULL, NULL},
 };
 
 const struct command command_envs = {
     .name = "envs",
-    .summary = "List the environments of this machine",
+    .summary = "List the environments on this machine",
     .description = "Shows ID, user, name, age and processes of each environment, for all users.",
     .group = GROUP_MACHINE,
     .options = long_table_option_rows,
@@ -80,7 +80,7 @@ const struct command command_envs = {
 
 const struct command command_envs_ps = {
     .name = "envs ps",
-    .summary = "List the environments of this machine, like 'genv envs'",
+    .summary = "List the environments on this machine, like 'genv envs'",
     .options = long_table_option_rows,
     .values_size = sizeof(struct long_table_options),
     .run = run,
@@ -136,7 +136,7 @@ static int run_query(struct cli *cli, const struct arguments *arguments, struct 
 
 const struct command command_envs_query = {
     .name = "envs query",
-    .summary = "Print fields of the environments as csv",
+    .summary = "Print fields of the environments as CSV",
     .description =
         "Prints one line per environment, with the fields in the order given. Items of a list are separated by spaces; "
         "a cell is empty if its field is not configured. The creation time is in RFC 3339 format.",

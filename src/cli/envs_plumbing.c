@@ -20,12 +20,13 @@ enum { MEMBER = 1 };
     {.name = "pid",                                                                                                    \
      .type = OPTION_PID,                                                                                               \
      .argument = "PID",                                                                                                \
-     .help = "Use the process with this PID",                                                                          \
+     .help = "PID of the process",                                                                                     \
      .offset = offsetof(struct member_values, member.pid),                                                             \
      .group = MEMBER,                                                                                                  \
      .required = true},                                                                                                \
     {                                                                                                                  \
-        .name = "kernel-id", .type = OPTION_TEXT, .argument = "ID", .help = "Use the Jupyter kernel with this ID",     \
+        .name = "kernel-id", .type = OPTION_TEXT, .argument = "ID",                                                    \
+        .help = "ID of the Jupyter kernel: the X of kernel-X.json",                                                    \
         .offset = offsetof(struct member_values, member.kernel_id), .group = MEMBER, .required = true                  \
     }
 
@@ -38,7 +39,7 @@ static const struct option activate_options[] = {
     {.name = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Use this environment",
+     .help = "ID of the environment",
      .offset = offsetof(struct member_values, eid),
      .required = true},
     {.name = "uid",
@@ -95,8 +96,8 @@ static int run_deactivate(struct cli *cli, const struct arguments *arguments, st
 const struct command command_envs_deactivate = {
     .name = "envs deactivate",
     .summary = "Remove a process or a Jupyter kernel from its environment",
-    .description = "An environment ends when nothing is left in it. Does nothing if the process or kernel is not in "
-                   "any environment.",
+    .description = "An environment ends when the last process or kernel in it exits or leaves. Does nothing if the "
+                   "process or kernel is not in any environment.",
     .options = member_options,
     .defaults = &member_defaults,
     .values_size = sizeof(member_defaults),
@@ -147,17 +148,17 @@ enum { VALUE = 1 };
      .field = GENV_CONFIG_##bit,                                                                                       \
      .group = VALUE},
 #define FIELD_VALUE_OPTION(bit, member, kind, name, variable, title, value, sentence)                                  \
-    VALUE_OPTION(name, bit, value, "With " name ": " sentence)
+    VALUE_OPTION(name, bit, value, sentence)
 
 static const struct option config_options[] = {
     {.name = "eid",
      .type = OPTION_EID,
      .argument = "EID",
-     .help = "Use this environment",
+     .help = "ID of the environment",
      .offset = offsetof(struct config_values, eid),
      .required = true},
-    VALUE_OPTION("count", GPUS, "N", "With gpus: set the number of devices") /* as older callers say */
-    GENV_CONFIG_FIELDS(FIELD_VALUE_OPTION)                                   /* a row each */
+    VALUE_OPTION("count", GPUS, "N", "The same as --gpus") /* as older callers say */
+    GENV_CONFIG_FIELDS(FIELD_VALUE_OPTION)                 /* a row each */
     {.name = "clear",
      .type = OPTION_FLAG,
      .help = "Clear FIELD (default: all fields)",
@@ -165,6 +166,22 @@ static const struct option config_options[] = {
      .group = VALUE},
     {.name = NULL},
 };
+
+/* The value of another field than the one that is named. */
+static int refuse_value(const struct arguments *arguments, unsigned given, struct genv_error *err)
+{
+
+    const char *const *name = field_names;
+
+    if (!arguments->operand_count)
+        return error_set(err, EINVAL,
+                         "missing argument: FIELD; expected a form such as 'gpus --count N' or 'name --name NAME'");
+    while (*name && field_find(*name) != given)
+        name++;
+    return error_set(err, EINVAL,
+                     "a value for %s does not set %s: expected a form such as 'gpus --count N' or 'name --name NAME'",
+                     *name, arguments->operands[0]);
+}
 
 static int run_config(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
@@ -175,12 +192,7 @@ static int run_config(struct cli *cli, const struct arguments *arguments, struct
     int r;
 
     if (given && given != fields)
-        return cli_usage_error(
-            cli,
-            error_set(
-                err, EINVAL,
-                "the option does not belong to the field: expected a form such as gpus --count N or name --name NAME"),
-            err);
+        return cli_usage_error(cli, refuse_value(arguments, given, err), err);
     r = cli_open(cli, err);
     if (r == 0 && (given || values->clear))
         return genv_configure(cli->genv, values->eid, &values->config, fields, NULL, err);

@@ -23,9 +23,10 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
     for (int i = 0; i < arguments->operand_count; i++) {
         command = command_find(command, arguments->operands[i]);
-        if (!command)
-            return cli_usage_error(
-                cli, error_set(err, EINVAL, "there is no command '%s': see 'genv help'", arguments->operands[i]), err);
+        if (!command) {
+            cli->failure_status = EXIT_USAGE;
+            return error_set(err, EINVAL, "unknown command '%s': see 'genv help'", arguments->operands[i]);
+        }
     }
     if (values->man)
         man_add_page(&cli->output, command);
@@ -37,7 +38,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"genv help attach", "Show the same help as 'genv attach --help'."},
+    {"genv help attach", "Show the help of 'genv attach'."},
     {"genv help --man envs | man -l -", "Show a manual page that is not installed."},
     {NULL, NULL},
 };

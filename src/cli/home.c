@@ -11,7 +11,7 @@ static const struct option options[] = {
     {.name = "quiet",
      .letter = 'q',
      .type = OPTION_FLAG,
-     .help = "Print no error if there is none; only set the exit status",
+     .help = "If there is no such directory, print nothing and only set the exit status",
      .offset = offsetof(struct values, quiet)},
     {.name = NULL},
 };
@@ -32,7 +32,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct example examples[] = {
-    {"mkdir -p .genv", "Let this directory, and everything below it, have a saved configuration."},
+    {"mkdir -p .genv", "Create a place for the saved configuration of this directory and those below it."},
     {"genv home", "Show the directory that 'genv config --save' and --load use."},
     {NULL, NULL},
 };
@@ -40,8 +40,8 @@ static const struct example examples[] = {
 const struct command command_home = {
     .name = "home",
     .summary = "Show the directory of the saved configuration",
-    .description = "This is a directory .genv in the current directory, one of its parents or $HOME, whichever comes "
-                   "first. One that belongs to another user is ignored, unless that is root.",
+    .description = "genv looks for a directory .genv in the current directory, then in its parents, then in $HOME, and "
+                   "uses the first one that it finds. It ignores directories that belong to other users, except root.",
     .group = GROUP_ENVIRONMENT,
     .options = options,
     .values_size = sizeof(struct values),

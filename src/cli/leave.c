@@ -1,6 +1,8 @@
 /* A shell that leaves its environment; genv shell-exit, which a shell in an environment runs when it ends. */
 #include "cli/leave.h"
 
+#include <errno.h>
+
 #include "base/proc.h"
 
 #define COMMAND_SHOWN 40 /* bytes of a command line */
@@ -58,13 +60,17 @@ int leave_environment(struct cli *cli, const char *eid, pid_t shell, struct genv
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const char *eid = cli_current_eid();
+    struct genv_error why = {0};
+    int r = 0;
 
     (void)arguments;
     if (!cli->in_shell)
         return cli_refuse_without_shell(cli, err);
-    /* A shell that ends has nobody to complain to, and an environment that has ended is no matter then. */
     if (eid && genv_eid_validate(eid, NULL) == 0 && cli_open(cli, NULL) == 0)
-        leave_environment(cli, eid, cli->shell_pid, NULL);
+        r = leave_environment(cli, eid, cli->shell_pid, &why);
+    /* An environment that has ended is no matter any more. */
+    if (r < 0 && r != -ENOENT)
+        return error_set(err, -r, "what still runs in environment %s can lose its devices: %s", eid, why.message);
     return 0;
 }
 

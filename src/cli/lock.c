@@ -90,7 +90,7 @@ const struct command command_lock = {
     .description =
         "Works like flock(1): waits until no other 'genv lock' holds any of the devices, then runs the command and "
         "releases them when it exits. The lock is advisory: programs that are started without 'genv lock' are not held "
-        "back. If no environment is active, or it is detached, the command just runs.",
+        "back. If no environment is active, or it has no devices, the command runs at once.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,

@@ -51,11 +51,12 @@ static int unknown_command(struct cli *cli, const struct command *parent, const 
     const char *of = parent ? parent->name : "", *blank = parent ? " " : "";
 
     if (guess)
-        error_set(err, EINVAL, "'%s' is not a genv%s%s command: did you mean '%s'?", word, blank, of,
-                  command_word(guess));
-    else
-        error_set(err, EINVAL, "'%s' is not a genv%s%s command", word, blank, of);
-    return cli_usage_error(cli, -EINVAL, err);
+        return cli_usage_error(cli,
+                               error_set(err, EINVAL, "unknown command '%s%s%s': did you mean '%s'?", of, blank, word,
+                                         command_word(guess)),
+                               err);
+    cli->failure_status = EXIT_USAGE;
+    return error_set(err, EINVAL, "unknown command '%s%s%s': see 'genv help%s%s'", of, blank, word, blank, of);
 }
 
 /* In front of all commands. */

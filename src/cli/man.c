@@ -96,19 +96,28 @@ static void add_examples(struct text *text, const struct example *examples)
         add_item(text, roff.bold, example->command, example->explanation);
 }
 
-static void add_variables(struct text *text, const struct help_variable *variables)
+/* Those that @command reads; NULL: all. Returns whether there are any. */
+static bool add_variables(struct text *text, const struct help_variable *variables, const struct command *command)
 {
+    bool added = false;
+
     for (; variables->name; variables++) {
         cleanup_text struct text meaning = TEXT_INIT;
 
+        if (command && !help_variable_is_read(variables, command))
+            continue;
         text_addf(&meaning, "%s.", variables->meaning);
         add_item(text, roff.bold, variables->name, meaning.data ? meaning.data : "");
+        added = true;
     }
+    return added;
 }
 
 /* What all pages end with. */
 static void add_tail(struct text *text, const struct command *command)
 {
+    bool has_variables;
+
     text_add(text, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < ARRAY_SIZE(exit_statuses); i++)
         add_item(text, roff.bold, exit_statuses[i].status, exit_statuses[i].meaning);
@@ -117,8 +126,12 @@ static void add_tail(struct text *text, const struct command *command)
         add_line(text, own_status);
     }
     text_add(text, ".SH ENVIRONMENT\n");
-    add_variables(text, help_variables_read);
-    add_variables(text, help_variables_set);
+    has_variables = add_variables(text, help_variables_read, command);
+    has_variables = add_variables(text, help_variables_set, command) || has_variables;
+    if (command && has_variables)
+        text_add(text, ".PP\n");
+    if (command)
+        text_addf(text, "See\n.BR genv (1)\nfor the %svariables of genv.\n", has_variables ? "other " : "");
     text_add(text, ".SH FILES\n");
     add_item(text, roff.italic, "/var/tmp/genv",
              "The state, with one record per environment; GENV_TMPDIR sets another directory.");
@@ -179,12 +192,11 @@ static void add_main_page(struct text *text)
 
     add_head(text, NULL, "GPU environments");
     text_add(text, ".SH SYNOPSIS\n\\fBgenv\\fR \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n");
-    add_paragraphs(
-        text,
-        "genv shares the GPUs of a machine among people and projects without containers, schedulers or root.\n\nYou "
-        "activate a GPU environment in a shell, say how many GPUs (devices) and how much of their memory it needs, and "
-        "attach them. genv finds devices that nobody holds, reserves them for as long as the environment lives, and "
-        "shows only them to the programs that you start there. An environment lives as long as one of its processes.");
+    add_paragraphs(text, "genv shares the GPUs of a machine among people and projects without containers, schedulers "
+                         "or root.\n\nYou activate a GPU environment in a shell, say how many GPUs (devices) and how "
+                         "much of their memory it needs, and attach them. genv finds devices that nobody holds, "
+                         "reserves them for as long as the environment lives, and shows only them to the programs that "
+                         "you start there. An environment ends when the last process in it exits or leaves.");
     text_add(text, ".SH COMMANDS\n");
     for (int group = 0; group < GROUP_COUNT; group++) {
         text_addf(text, ".SS ");

@@ -12,8 +12,10 @@ void man_add_page(struct text *text, const struct command *command);
 struct help_variable {
     const char *name; /* NULL ends the list */
     const char *meaning;
+    const char *readers; /* the names of the commands that read it, with blanks between them */
 };
 extern const struct help_variable help_variables_read[];
 extern const struct help_variable help_variables_set[];
+bool help_variable_is_read(const struct help_variable *variable, const struct command *command);
 
 #endif

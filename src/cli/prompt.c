@@ -14,13 +14,14 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 static const struct example examples[] = {
     {"genv prompt", "Print \"(genv)\" in an environment, and nothing elsewhere."},
-    {"export GENV_PROMPT=0", "In ~/.bashrc: leave the prompt alone, and let your own prompt module show it."},
+    {"export GENV_PROMPT=0",
+     "In ~/.bashrc: do not change the prompt; a prompt module of your own shows the environment."},
     {NULL, NULL},
 };
 
 const struct command command_prompt = {
     .name = "prompt",
-    .summary = "Print the prompt's marker for an environment",
+    .summary = "Print \"(genv)\" for the prompt",
     .description =
         "genv adds \"(genv)\" to the prompt itself, even if another tool rebuilds the prompt each time. To show it in "
         "a prompt module of your own instead, set GENV_PROMPT=0 in your shell's startup file.\n\nstarship "

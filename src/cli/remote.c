@@ -113,8 +113,8 @@ const struct command command_remote = {
     .summary = "Work with the devices of many hosts",
     .description =
         "Hosts are reached with your own ssh and its configuration (keys, ports, jump hosts), and never with a "
-        "password: if 'ssh HOST true' works without one, so does this. The hosts need nothing but genv.\n\nA host file "
-        "has one host per line, as [USER@]HOST, followed by genv=PATH if genv is not in the PATH of commands that ssh "
+        "password: try 'ssh HOST genv --version'. The hosts need nothing but genv.\n\nA host file "
+        "has one host per line, as [USER@]HOST, followed by genv=PATH if genv is not in PATH for commands that ssh "
         "runs; '#' starts a comment. A host that is listed twice counts once.\n\nA host that fails is reported on "
         "standard error, and the command continues with the others. Options go before the command.",
     .group = GROUP_MACHINES,

@@ -129,9 +129,9 @@ static int run_run(struct cli *cli, const struct arguments *arguments, struct ge
 
 static const struct example activate_examples[] = {
     {"genv remote --hostfile hostfile.txt activate --gpus 2",
-     "Open a shell with two devices, wherever they are available."},
+     "Open a shell with two devices, on any host that has them available."},
     {"genv remote activate --gpus 1 --gpu-memory 8g --host-policy spread",
-     "Reserve part of a device, on the emptiest host."},
+     "Reserve 8 GB of a device on the host with the most available devices."},
     {NULL, NULL},
 };
 
@@ -140,8 +140,8 @@ const struct command command_remote_activate = {
     .summary = "Open a shell on a host that has the requested devices available",
     .description =
         "Finds a host where the devices, and the memory on each, are available, reserves them there, and opens your "
-        "login shell in that environment; if someone else was faster, it tries the next host. The environment ends "
-        "with the connection, unless the shell left programs running that outlive it (nohup).",
+        "login shell in that environment; if someone else was faster, it tries the next host. The shell ends with the "
+        "connection, and the environment with it, unless programs that the shell left running (nohup) are still in it.",
     .options = activate_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
@@ -150,7 +150,7 @@ const struct command command_remote_activate = {
 };
 
 static const struct example run_examples[] = {
-    {"genv remote run --gpus 1 -- python train.py", "Train on any host with an available device."},
+    {"genv remote run --gpus 1 -- python train.py", "Train on any host that has an available device."},
     {"genv remote run --gpus 1 -- sh -c 'nvidia-smi | wc -l'", "Arguments arrive exactly as you type them."},
     {NULL, NULL},
 };
@@ -158,10 +158,10 @@ static const struct example run_examples[] = {
 const struct command command_remote_run = {
     .name = "remote run",
     .summary = "Run a command on a host that has the requested devices available",
-    .description = "Like 'genv remote activate', but runs one command in your home directory there. Its arguments "
-                   "arrive unchanged; its standard input, output and error are connected to yours, and its exit status "
-                   "is returned. The command ends with the connection; if the connection is lost, the exit status is "
-                   "255. The configuration saved on this machine is loaded.",
+    .description = "Like 'genv remote activate', but runs one command in your home directory on that host. Its "
+                   "arguments arrive unchanged; its standard input, output and error are connected to yours, and its "
+                   "exit status is returned. The command ends with the connection; if the connection is lost, the exit "
+                   "status is 255. The configuration saved on this machine is loaded.",
     .options = run_options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),

@@ -48,7 +48,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 const struct command command_remote_devices = {
     .name = "remote devices",
     .summary = "Show how many devices the hosts have, and how many are available",
-    .description = "A device is available if it works and no environment is attached to it.",
+    .description = "A device is available if it works and is not attached to any environment.",
     .options = remote_table_option_rows,
     .values_size = sizeof(struct remote_table_options),
     .run = run,

@@ -47,7 +47,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 const struct command command_remote_envs = {
     .name = "remote envs",
-    .summary = "List the environments of the hosts",
+    .summary = "List the environments on the hosts",
     .description = "Shows host, ID, user, name and age of each environment, for all users.",
     .options = remote_table_option_rows,
     .values_size = sizeof(struct remote_table_options),
@@ -98,7 +98,7 @@ static int run_query(struct cli *cli, const struct arguments *arguments, struct 
 
 const struct command command_remote_query = {
     .name = "remote query",
-    .summary = "Print fields of the hosts' environments as csv",
+    .summary = "Print fields of the environments on the hosts as CSV",
     .description =
         "Prints one line per environment like 'genv envs query'; hostname is the host's name in the host list.",
     .options = query_options,

@@ -23,7 +23,7 @@ static const struct option options[] = {
     {.name = "nonce",
      .type = OPTION_TEXT,
      .argument = "WORD",
-     .help = "Mark the answer with this word",
+     .help = "Word that marks the answer",
      .offset = offsetof(struct values, nonce),
      .required = true},
     {.name = "shell",
@@ -119,27 +119,17 @@ struct ending {
     pid_t child;
 };
 
-/* A shell hands over by itself when it ends. But a terminal that goes away shows it the end of its input, too: where
- * that came first, SIGHUP would end it in the midst of handing over. */
-static void hand_over(void *data)
-{
-    const struct ending *ending = data;
-    const struct genv_member shell = {.pid = ending->child};
-    cleanup_free char **eids = NULL;
-
-    if (cli_open(ending->cli, NULL) < 0 || genv_find(ending->cli->genv, &shell, &eids, NULL) < 0)
-        return;
-    for (char **eid = eids; *eid; eid++)
-        genv_hand_over(ending->cli->genv, *eid, shell.pid, NULL, NULL);
-}
-
-/* What the child is registered in ends now, whether or not it has obeyed. */
-static void end(void *data)
+/* What the child is registered in ends now, whether or not it has obeyed. A shell hands over by itself when it ends;
+ * but a terminal that goes away shows it the end of its input and sends SIGHUP, which may end it in the midst of that.
+ */
+static void end(const pid_t *left, void *data)
 {
     const struct ending *ending = data;
 
     if (cli_open(ending->cli, NULL) < 0)
         return;
+    if (left)
+        genv_hand_over_for(ending->cli->genv, ending->child, left, NULL);
     leave(ending->cli, ending->child);
     leave(ending->cli, getpid());
 }
@@ -166,14 +156,15 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return begin(cli, values, arguments->operands, &origin, err);
     ending.child = supervision.child;
     supervision.shell = values->shell;
-    return supervise_wait(&supervision, &(struct supervise_actions){hand_over, end, &ending});
+    return supervise_wait(&supervision, end, &ending);
 }
 
 const struct command command_remote_session = {
     .name = "remote-session",
     .summary = "Run the shell or the command of 'genv remote' on this host",
-    .description = "For 'genv remote activate' and 'genv remote run' on another host. The environment ends with the "
-                   "connection, unless a shell left programs running.",
+    .description =
+        "For 'genv remote activate' and 'genv remote run' on another host. The shell or command ends with the "
+        "connection, and the environment with it, unless programs that a shell left running are still in it.",
     .group = GROUP_PROGRAMS,
     .hidden = true,
     .options = options,

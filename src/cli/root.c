@@ -31,7 +31,8 @@ const struct command command_root = {
     .name = "root",
     .summary = "Show the directory that genv is installed in",
     .description = "The directory contains all of genv and nothing else; genv in PREFIX/bin and the manual pages are "
-                   "links into it. You can move or copy it: the directory shown is that of the genv that runs.",
+                   "links into it. You can move or copy the directory: the genv in it still works, and this command "
+                   "shows its new place. Then change the links, and start new shells.",
     .group = GROUP_SETUP,
     .examples = examples,
     .run = run,

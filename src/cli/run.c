@@ -58,7 +58,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 static const struct example examples[] = {
     {"genv run --gpus 1 -- python train.py", "Train on a device that nobody else holds."},
-    {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Share two devices."},
+    {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Reserve 8 GB on each of two devices."},
     {NULL, NULL},
 };
 
@@ -66,9 +66,9 @@ const struct command command_run = {
     .name = "run",
     .summary = "Run a command in an environment of its own",
     .description = "Needs no setup in the shell: genv creates an environment, attaches the devices, runs the command, "
-                   "and releases everything when the command ends in any way. If the devices are not available, the "
-                   "command is not started. The saved configuration (see 'genv home') is loaded; options override it "
-                   "field by field. Without a device count, the command has no devices.",
+                   "and releases everything when the command ends, even if it fails or is killed. If the devices are "
+                   "not available, the command is not started. The saved configuration (see 'genv home') is loaded; "
+                   "options override it field by field. Without a device count, the command has no devices.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,

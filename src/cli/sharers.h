@@ -13,7 +13,7 @@ void sharers_warn(struct cli *cli, const struct genv_env *env);
 #define OVER_SUBSCRIBE_OPTION_CALLED(called, also)                                                                     \
     {                                                                                                                  \
         .name = (called), .alias = (also), .letter = 'o', .type = OPTION_FLAG,                                         \
-        .help = "Also attach devices that others hold", .offset = offsetof(struct values, over_subscribe)              \
+        .help = "Also attach devices that other environments hold", .offset = offsetof(struct values, over_subscribe)  \
     }
 
 #endif

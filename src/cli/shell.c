@@ -20,7 +20,7 @@ static const struct option options[] = {
      .group = EXCLUSIVE},
     {.name = "deinit",
      .type = OPTION_FLAG,
-     .help = "Print code that undoes it",
+     .help = "Print code that removes genv from the shell",
      .offset = offsetof(struct values, deinit),
      .group = EXCLUSIVE},
     {.name = NULL},
@@ -125,8 +125,8 @@ static int run_shell(struct cli *cli, const struct arguments *arguments, struct 
 }
 
 static const struct example shell_examples[] = {
-    {"eval \"$(genv shell --init)\"", "Set up this bash or zsh."},
-    {"genv shell --init fish | source", "Set up this fish."},
+    {"eval \"$(genv shell --init)\"", "Set up the current bash or zsh."},
+    {"genv shell --init fish | source", "Set up the current fish shell."},
     {"genv shell --init direnv >~/.config/direnv/lib/genv.sh",
      "Allow 'use genv --gpus 1' in a project's .envrc: a shell in that directory is in that environment."},
     {"genv shell", "Show whether genv is set up in this shell."},
@@ -138,7 +138,9 @@ const struct command command_shell = {
     .summary = "Set up the shell for environments",
     .description =
         "Prints code for the shell to evaluate: a function genv, for the commands that change the shell itself, and "
-        "completions. Add the line to the shell's startup file: ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish.",
+        "completions. To set up every new shell, add a line to its startup file.\n\nbash (~/.bashrc) and zsh "
+        "(~/.zshrc): eval \"$(genv shell --init)\"\n\nfish (~/.config/fish/config.fish): genv shell --init fish | "
+        "source",
     .group = GROUP_SETUP,
     .options = options,
     .values_size = sizeof(struct values),
@@ -164,7 +166,7 @@ static int run_init(struct cli *cli, const struct arguments *arguments, struct g
 static const char *const init_choices[] = {"-", NULL};
 
 static const struct example init_examples[] = {
-    {"eval \"$(genv init -)\"", "Set up this shell, like \"genv shell --init\"."},
+    {"eval \"$(genv init -)\"", "Set up this shell, like 'genv shell --init'."},
     {NULL, NULL},
 };
 

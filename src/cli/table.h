@@ -26,7 +26,7 @@ struct table_options {
      .letter = 'f',                                                                                                    \
      .type = OPTION_CHOICE,                                                                                            \
      .argument = "FORMAT",                                                                                             \
-     .help = "Print as tui (a table), csv or json (default: tui)",                                                     \
+     .help = "Print tui (a table), csv or json (default: tui)",                                                        \
      .offset = offsetof(struct table_options, format),                                                                 \
      .choices = table_formats},                                                                                        \
         {.name = "no-header",                                                                                          \

@@ -44,20 +44,20 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
 static const struct example examples[] = {
     {"genv view -- nvtop", "Watch the devices of this environment."},
-    {"genv view -- python -m gpustat", "Works for any program that uses NVIDIA's management library."},
+    {"genv view -- python -m gpustat", "Run any program that uses NVIDIA's management library."},
     {NULL, NULL},
 };
 
 const struct command command_view = {
     .name = "view",
     .summary = "Run a command that sees only the devices of this environment",
-    .description =
-        "For programs that use NVIDIA's management library (NVML), such as nvtop, gpustat and nvitop: they see the "
-        "environment's devices, its processes, the memory that these use, and the environment's capacity as the total. "
-        "nvidia-smi does so in an environment without this command. If no environment is active, the command just "
-        "runs. The view works through LD_LIBRARY_PATH, which set-uid programs ignore. CUDA_VISIBLE_DEVICES has UUIDs "
-        "if an index is not below the number of devices, because PyTorch would not find that device by its index; "
-        "GENV_VISIBLE_DEVICES=index keeps the indices for programs that accept nothing else.",
+    .description = "Programs that use NVIDIA's management library (NVML), such as nvtop, gpustat and nvitop, see only "
+                   "the environment's devices and processes, the memory that these processes use, and the "
+                   "environment's memory capacity as the total. nvidia-smi shows the same in an environment without "
+                   "this command. If no environment is active, the command sees all devices.\n\nThe view works through "
+                   "LD_LIBRARY_PATH, which set-uid programs ignore. If the index of a device is not below the number "
+                   "of devices, CUDA_VISIBLE_DEVICES has UUIDs, because PyTorch would not find that device by its "
+                   "index. GENV_VISIBLE_DEVICES=index keeps the indices, for programs that accept nothing else.",
     .group = GROUP_PROGRAMS,
     .operands = {.synopsis = "[--] COMMAND [ARGUMENT...]", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},
     .examples = examples,

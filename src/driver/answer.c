@@ -246,7 +246,7 @@ int answer_decode(const char *bytes, size_t length, struct driver_answer *ret_an
     if (length >= sizeof(head.layout) && head.layout != LAYOUT)
         return error_set(err, ESTALE, "genv was upgraded: restart this program");
     if (length < sizeof(head) || head.length != length || head.result < -ERRNO_MAX)
-        return error_set(err, EIO, "the driver worker died: see dmesg, and try again");
+        return error_set(err, EIO, "genv-driver ended unexpectedly: try again; if this persists, see dmesg");
     if (head.result < 0) {
         end_text(head.err.message, sizeof(head.err.message));
         head.err.code = -head.result;
@@ -255,7 +255,7 @@ int answer_decode(const char *bytes, size_t length, struct driver_answer *ret_an
         return head.result;
     }
     if (read_arrays(&head, bytes + sizeof(head), length - sizeof(head), &answer) < 0)
-        return error_set(err, EIO, "unexpected output from the driver worker: install genv again");
+        return error_set(err, EIO, "unexpected output from genv-driver: install genv again");
     *ret_answer = answer;
     answer = (struct driver_answer){.parts = NULL};
     return 0;

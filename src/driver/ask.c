@@ -80,13 +80,12 @@ static int open_program(struct driver_gate *gate, struct genv_error *err)
     cut_to_root(root);
     if (trust_is_everybodys(root))
         return error_set(
-            err, EIO,
-            "cannot run the driver worker from %s, where anyone can write: install genv in a directory of its own",
+            err, EIO, "cannot run genv-driver from %s, where anyone can write: install genv in a directory of its own",
             root);
     snprintf(path, sizeof(path), "%s/" PROGRAM, root);
     fd = open(path, O_PATH | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
-        return error_set(err, EIO, "the driver worker %s is missing: install genv again", path);
+        return error_set(err, EIO, "%s is missing: install genv again", path);
     gate->program = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
     return gate->program < 0 ? error_set(err, EIO, "cannot open %s: %s", path, strerror(errno)) : 0;
 }
@@ -143,7 +142,7 @@ static int start(const struct driver_gate *gate, unsigned what, int timeout_ms, 
         return 0;
     cleanup_closep(&answer[0]);
     cleanup_closep(&life[0]);
-    return error_set(err, EIO, "cannot start the driver worker: %s", strerror(error));
+    return error_set(err, EIO, "cannot start genv-driver: %s", strerror(error));
 }
 
 /* Reads on until the message is whole or ends. */
@@ -249,7 +248,9 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
     int r;
 
     if (still_hangs(gate))
-        return error_set(err, ETIMEDOUT, "the driver hangs, and so does the driver worker: see dmesg");
+        return error_set(
+            err, ETIMEDOUT,
+            "the driver does not respond, and genv-driver cannot be ended: see dmesg; if this persists, reboot");
     if (timeout_ms <= gate->silence.limit_ms && clock_monotonic_ms() < gate->silence.until_ms)
         return explain(-ETIMEDOUT, gate->silence.limit_ms, err);
     r = open_program(gate, err);

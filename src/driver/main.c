@@ -123,6 +123,6 @@ int main(int argc, char **argv)
     if (worker > 0)
         supervise(worker, (int)timeout_ms + SLACK_MS);
     else
-        tell(error_set(&err, EIO, "cannot start the driver worker: %s", strerror(errno)), &err, NULL);
+        tell(error_set(&err, EIO, "cannot start genv-driver: %s", strerror(errno)), &err, NULL);
     _exit(EXIT_SUCCESS);
 }

@@ -26,8 +26,10 @@ void act_tell_failure(const struct act_options *options, const struct violation 
     }
     if (!err->code && forbidden && geteuid())
         error_set(err, -r, "run genv as root");
-    else if (!err->code)
+    else if (!err->code && violation->remedy == REMEDY_TERMINATE)
         error_set_errno(err, -r, "cannot send a signal");
+    else if (!err->code)
+        error_set(err, -r, "%s", strerror(-r));
     report.outcome = forbidden ? ACT_FORBIDDEN : ACT_FAILED;
     report.err = *err;
     options->report(&report, options->data);

@@ -82,7 +82,7 @@ static void report_batch(const struct batch *batch, const struct violation *viol
         struct genv_error err = detachment->err;
         const struct act_report detached = {.violation = &violations[i], .outcome = ACT_DETACHED, .event = event};
 
-        if (detachment->result == -EPERM)
+        if (detachment->result == -EPERM && geteuid())
             err.code = 0; // whose it is was said already: who may do it is to be told
         if (detachment->result < 0)
             act_tell_failure(options, &violations[i], detachment->result, &err);

@@ -46,8 +46,9 @@ static bool warn_of(const struct violation *violation, const struct genv_snapsho
     for (size_t i = 0; env && i < env->process_count && count < ARRAY_SIZE(pids); i++)
         pids[count++] = env->processes[i].pid;
     violation_describe(violation, sentence);
-    text_addf(sentence, "; in %g seconds %s", left_seconds,
-              violation->pid ? "it will be terminated" : "the device will be detached");
+    text_addf(sentence, ": %s within %g second%s, or genv will %s it",
+              violation->pid ? "stop the process" : "detach the device", left_seconds, left_seconds == 1 ? "" : "s",
+              violation->pid ? "terminate" : "detach");
     return !sentence->failed && notify_user(violation->uid, pids, count, sentence->data) > 0;
 }
 

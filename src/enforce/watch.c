@@ -68,8 +68,8 @@ int watch_open(const char *path, int *ret_fd, struct genv_error *err)
     int r = fd < 0 ? -errno : arm(fd, path);
 
     if (r == -EMFILE || r == -ENOSPC)
-        return error_set(err, -r, "cannot watch %s: the inotify limit is reached (raise fs.inotify.max_user_%s)", path,
-                         r == -EMFILE ? "instances" : "watches");
+        return error_set(err, -r, "cannot watch %s: the limit fs.inotify.max_user_%s is reached: raise it with sysctl",
+                         path, r == -EMFILE ? "instances" : "watches");
     if (r < 0)
         return error_set_errno(err, -r, "cannot watch %s", path);
     *ret_fd = steal_fd(&fd);

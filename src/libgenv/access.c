@@ -143,7 +143,8 @@ static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_at
             return 0;
         }
     }
-    return error_set(err, EBUSY, "the lock file of device %s keeps being replaced: try again", device);
+    return error_set(err, EBUSY, "another program keeps replacing the lock file of device %s: stop it, and try again",
+                     device);
 }
 
 /* Everyone locks in the order of the UUIDs, which is the same wherever the devices are seen from. */
@@ -175,10 +176,34 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
         name_device(attachment, device);
         if (holds_later(held, attachment->device.uuid)) /* waiting now could be a deadlock */
             return error_set(err, EDEADLK,
-                             "cannot lock device %s while holding the lock of a later one: lock them together", device);
+                             "cannot lock device %s inside another lock, which could wait forever: attach all devices "
+                             "before the first 'genv lock'",
+                             device);
         r = take_one(g, lock, attachment, timeout_seconds, start_ms, err);
     }
     return r;
+}
+
+GENV_PUBLIC int genv_lock_files(struct genv *g, const struct genv_env *env, char ***ret_paths, struct genv_error *err)
+{
+    const size_t room = strlen(store_path(g->store)) + sizeof("/devices/.lock") + GENV_UUID_SIZE;
+    cleanup_free char **paths = calloc(1, (env->attachment_count + 1) * sizeof(*paths) + env->attachment_count * room);
+    char *texts = (char *)(paths + env->attachment_count + 1);
+
+    if (!paths)
+        return error_no_memory(err);
+    for (size_t i = 0; i < env->attachment_count; i++) {
+        const char *uuid = env->attachments[i].device.uuid;
+        cleanup_close int fd = -1;
+        int r = store_open_device_lock(g->store, uuid, &fd, err);
+
+        if (r < 0)
+            return r;
+        paths[i] = texts + i * room;
+        snprintf(paths[i], room, "%s/devices/%s.lock", store_path(g->store), uuid);
+    }
+    *ret_paths = STEAL_POINTER(paths);
+    return 0;
 }
 
 GENV_PUBLIC int genv_lock(struct genv *g, const char *eid, double timeout_seconds, struct genv_lock **ret_lock,

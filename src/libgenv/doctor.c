@@ -98,7 +98,8 @@ static void check_directory(const struct doctor *doctor, const struct genv *g, c
     struct stat st;
 
     if (lstat(path, &st) < 0) {
-        tell(doctor, GENV_FINDING_ERROR, "state directory", "", "%s: %s", path, strerror(errno));
+        tell(doctor, GENV_FINDING_ERROR, "state directory", "check the permissions of the directories above it",
+             "%s: %s", path, strerror(errno));
         return;
     }
     user_name(st.st_uid, owner, sizeof(owner));

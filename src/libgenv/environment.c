@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "libgenv/home.h"
 #include "model/config.h"
 #include "model/record.h"
 
@@ -63,9 +64,9 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
     return env_add_kernel(env, &kernel) < 0 ? error_no_memory(err) : 0;
 }
 
-static int register_process(struct genv *g, struct genv_env *env, pid_t pid, struct genv_error *err)
+static int register_process(struct genv *g, struct genv_env *env, pid_t pid, bool container, struct genv_error *err)
 {
-    struct genv_process process = {.pid = pid, .pid_namespace = proc_pid_namespace()};
+    struct genv_process process = {.pid = pid, .pid_namespace = proc_pid_namespace(), .container = container};
     char owner[GENV_USERNAME_SIZE];
     struct proc_stat stat;
     uid_t uid = proc_uid(pid);
@@ -82,6 +83,8 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, str
         process.uid = uid <= INT_MAX ? uid : 0;
     else if (uid != env->uid && uid != (uid_t)-1) /* this is root: the record is its owner's word, who can't say that */
         r = store_vouch(g->store, &process, env->uid, err);
+    if (r == 0 && container && g->uid == 0) /* "root" of a user namespace can't, and has none of others to speak of */
+        store_vouch_container(g->store, &process, env->uid, NULL);
     if (r == 0 && env_add_process(env, &process) < 0)
         r = error_no_memory(err);
     return r;
@@ -93,7 +96,7 @@ int environment_register(struct genv *g, struct genv_env *env, const struct genv
         return register_kernel(g, env, member->kernel_id, err);
     if (member->pid <= 0)
         return error_set(err, EINVAL, "the PID must be above 0");
-    return register_process(g, env, member->pid, err);
+    return register_process(g, env, member->pid, member->container, err);
 }
 
 static bool has_member(const struct genv_env *env, const struct genv_member *member)
@@ -177,8 +180,23 @@ int environment_configure(struct genv *g, const struct env_list *envs, struct ge
     return r;
 }
 
-GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
-                               struct genv_env **ret_env, struct genv_error *err)
+/* Both or neither: what is saved in @change (NULL: nothing) becomes visible just before the commit, which can fail for
+ * lack of room, and never before all else is decided. */
+static int commit_configured(struct genv *g, const struct genv_env *before, const struct genv_env *env,
+                             struct home_change *change, struct genv_error *err)
+{
+    int r = change ? home_change_publish(change, err) : 0;
+
+    if (r < 0)
+        return r;
+    r = handle_commit(g, before, env, GENV_REASON_ASKED, err);
+    if (r < 0 && change)
+        home_change_undo(change);
+    return r;
+}
+
+static int configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                     struct home_change *change, struct genv_env **ret_env, struct genv_error *err)
 {
     cleanup_free struct genv_env *result = calloc(1, sizeof(*result));
     cleanup_env_list struct env_list envs = {0};
@@ -201,11 +219,28 @@ GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct gen
     if (r == 0)
         r = environment_configure(g, &envs, env, config, fields, &supply, err);
     if (r == 0)
-        r = handle_commit(g, &before, env, GENV_REASON_ASKED, err);
+        r = commit_configured(g, &before, env, change, err);
     handle_end(g);
     if (r == 0)
         supply_return_env(g, &supply, env, &result, ret_env);
     return r;
+}
+
+GENV_PUBLIC int genv_configure(struct genv *g, const char *eid, const struct genv_config *config, unsigned fields,
+                               struct genv_env **ret_env, struct genv_error *err)
+{
+    return configure(g, eid, config, fields, NULL, ret_env, err);
+}
+
+/* What takes long, a home directory's server, is asked before the lock as far as that can be. */
+GENV_PUBLIC int genv_configure_and_save(struct genv *g, const char *eid, const struct genv_config *config,
+                                        unsigned fields, const char *home, struct genv_env **ret_env,
+                                        struct genv_error *err)
+{
+    cleanup_home_change struct home_change change = HOME_CHANGE_INIT;
+    int r = home_change_prepare(&change, home, config, fields, err);
+
+    return r < 0 ? r : configure(g, eid, config, fields, &change, ret_env, err);
 }
 
 GENV_PUBLIC int genv_env_get(struct genv *g, const char *eid, struct genv_env **ret_env, struct genv_error *err)

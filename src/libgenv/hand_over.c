@@ -207,3 +207,57 @@ GENV_PUBLIC int genv_hand_over(struct genv *g, const char *eid, pid_t pid, pid_t
         *ret_children = STEAL_POINTER(terminated);
     return r;
 }
+
+static bool is_member(const struct genv_env *env, pid_t pid)
+{
+    for (size_t i = 0; i < env->process_count; i++) {
+        if (env->processes[i].pid == pid && env->processes[i].pid_namespace == proc_pid_namespace())
+            return true;
+    }
+    return false;
+}
+
+/* Fills @heirs with those of @left that no other one of them has started: the children, as far as can be told. */
+static size_t find_orphans(const pid_t *left, size_t count, pid_t *heirs)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct proc_stat stat;
+        bool orphan = proc_stat_read(left[i], &stat) == 0;
+
+        for (size_t k = 0; orphan && k < count; k++)
+            orphan = left[k] != stat.parent;
+        if (orphan)
+            heirs[found++] = left[i];
+    }
+    return found;
+}
+
+GENV_PUBLIC int genv_hand_over_for(struct genv *g, pid_t shell, const pid_t *left, struct genv_error *err)
+{
+    cleanup_env_list struct env_list list = {0};
+    cleanup_free pid_t *heirs = NULL;
+    size_t count = 0;
+    int r;
+
+    while (left[count])
+        count++;
+    heirs = malloc((count + 1) * sizeof(*heirs));
+    if (!heirs)
+        return error_no_memory(err);
+    store_spare(g->store, shell);
+    r = handle_begin(g, STORE_WRITE, &list, err);
+    store_spare(g->store, 0);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; r == 0 && i < list.count; i++) {
+        struct genv_env *env = &list.envs[i];
+
+        if (!is_member(env, shell) || !handle_may_change(g, env->uid))
+            continue;
+        r = hand_over(g, &list, env, shell, heirs, find_orphans(left, count, heirs), err);
+    }
+    handle_end(g);
+    return r;
+}

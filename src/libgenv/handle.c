@@ -188,9 +188,20 @@ int handle_indices(struct genv *g, struct genv_device **ret_devices, size_t *ret
     return r;
 }
 
+/* store_begin(). What a container has of the state is a copy of its own environment, which it can read. */
+static int begin(struct genv *g, enum store_access access, struct genv_error *err)
+{
+    const char *container = getenv("GENV_CONTAINER");
+    int r = store_begin(g->store, access, err);
+
+    if (r == -EROFS && access >= STORE_WRITE && container && strcmp(container, "1") == 0)
+        return error_set(err, EROFS, "environments cannot be changed inside a container: run this on its host");
+    return r;
+}
+
 int handle_begin(struct genv *g, enum store_access access, struct env_list *list, struct genv_error *err)
 {
-    int r = store_begin(g->store, access, err);
+    int r = begin(g, access, err);
 
     if (r < 0)
         return r;
@@ -202,7 +213,7 @@ int handle_begin(struct genv *g, enum store_access access, struct env_list *list
 
 int handle_begin_allocation(struct genv *g, const char *eid, struct env_list *list, struct genv_error *err)
 {
-    int r = store_begin(g->store, STORE_WRITE, err);
+    int r = begin(g, STORE_WRITE, err);
 
     if (r < 0)
         return r;

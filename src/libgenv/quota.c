@@ -77,7 +77,7 @@ int quota_check(const struct genv *g, const struct env_list *envs, const struct 
                     limits.unknown);
     if (r < 0 || limits.count == 0)
         return r;
-    user_name(self->uid, username, sizeof(username));
+    user_name(user_outside(self->uid), username, sizeof(username));
     allowance = limits_allowance(&limits, username);
     changed.attachments = (struct genv_attachment *)attachments;
     changed.attachment_count = count;
@@ -106,7 +106,7 @@ int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error 
 
     if (r < 0)
         return r;
-    user_name(uid, username, sizeof(username));
+    user_name(user_outside(uid), username, sizeof(username));
     maximum = limits_allowance(&limits, username).maximum[LIMIT_ENVIRONMENTS];
     if (maximum == LIMIT_NONE || store_count_records(g->store, uid) < maximum)
         return 0;

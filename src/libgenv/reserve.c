@@ -30,7 +30,7 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
     while (store_is_taken(g->store, ret_eid)) {
         number++;
         if (number > DEFAULT_EID_TRIES && getrandom(&number, sizeof(number), 0) != sizeof(number))
-            return error_set(err, EEXIST, "all IDs like %s are taken: choose one with --id", base);
+            return error_set(err, EEXIST, "all IDs like %s are in use: choose another with --id", base);
         snprintf(ret_eid, GENV_EID_MAX + 1, "%s-%u", base, number);
     }
     return 0;
@@ -39,7 +39,7 @@ static int choose_eid(struct genv *g, const struct genv_member *member, char *re
 static int refuse_taken(const struct genv *g, const char *eid, struct genv_error *err)
 {
     return error_set(err, EEXIST,
-                     "ID %s is taken by %s/envs/%s.json, which is not a live environment of yours: choose another", eid,
+                     "the ID %s is in use: %s/envs/%s.json is not a live environment of yours; choose another ID", eid,
                      store_path(g->store), eid);
 }
 

@@ -122,14 +122,15 @@ static int parse_line(char *line, unsigned number, struct limits *limits, struct
         return 0;
     }
     if (count != WORDS || limit.kind == LIMIT_KIND_COUNT)
-        return error_set(err, EINVAL,
-                         "expected three words: a user, @group or *; devices, memory or environments; and the limit");
+        return error_set(
+            err, EINVAL,
+            "expected a user, @group or *; devices, memory or environments; and the limit, as in 'paul devices 4'");
     r = parse_words(words, &limit, err);
     if (r < 0)
         return r;
     there = find(limits, limit.subject, limit.name, limit.kind);
     if (there)
-        return error_set(err, EINVAL, "duplicate of line %u", there->line);
+        return error_set(err, EINVAL, "line %u already sets this limit", there->line);
     return limits_set(limits, &limit, err);
 }
 

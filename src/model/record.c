@@ -18,6 +18,10 @@ static const struct json_field process_fields[] = {
      .offset = offsetof(struct genv_process, pid_namespace),
      .identity = true},
     {.key = "uid", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_process, uid), .optional = true},
+    {.key = "in_container",
+     .kind = JSON_KIND_BOOL,
+     .offset = offsetof(struct genv_process, container),
+     .optional = true},
 };
 static const struct json_table process_table = {sizeof(struct genv_process), ARRAY_SIZE(process_fields),
                                                 process_fields};

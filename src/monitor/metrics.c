@@ -220,7 +220,7 @@ static double user_used(const struct user_figures *user)
     X("genv_environment_info", INFO, "Name and user of the environment.", .env = env_one) \
     X("genv_environment_processes_total", UNTYPED, "Processes of the environment that use devices.", .env = env_processes) \
     X("genv_environment_attached_devices_total", UNTYPED, "Devices attached to the environment.", .env = env_attached) \
-    X("genv_environment_memory_held_bytes", GAUGE, "Memory held by the environment: its capacity on each attached device, or the whole device.", .env = env_held) \
+    X("genv_environment_memory_held_bytes", GAUGE, "Memory held by the environment: its memory capacity on each attached device, or the whole device.", .env = env_held) \
     X("genv_environment_device_memory_held_bytes", GAUGE, "Memory of the device held by the environment.", .attachment = attachment_held) \
     X("genv_environment_memory_used_bytes", GAUGE, "Device memory used by the environment's processes.", .env = env_used) \
     X("genv_environment_idle_seconds", GAUGE, "Time since the attached environment last used its devices; 0 while it uses them or is detached.", .env = env_idle) \

@@ -9,7 +9,7 @@ static const struct option options[] = {
     {.name = "config-dir",
      .type = OPTION_TEXT,
      .argument = "DIR",
-     .help = "Write the configuration for Prometheus and Grafana to DIR (default: $GENV_TMPDIR/metrics)",
+     .help = "Directory for the configuration of Prometheus and Grafana (default: $GENV_TMPDIR/metrics)",
      .offset = offsetof(struct monitor_options, config_dir),
      .filled = true},
     {.name = "port",
@@ -28,8 +28,8 @@ static const struct option options[] = {
     {.name = "allowed-hosts",
      .type = OPTION_TEXT,
      .argument = "NAME,...",
-     .help = "Also answer requests for these host names, such as that of a proxy in front of it: gpu.example.org, "
-             ".example.org for all its subdomains, or * for any. On a network address, any name is answered unless "
+     .help = "Also answer requests for these host names, such as the name of a proxy: gpu.example.org, .example.org "
+             "(with all subdomains) or * (any name). If --host is a network address, all names are answered unless "
              "this option is given",
      .offset = offsetof(struct monitor_options, allowed_hosts),
      .filled = true},
@@ -37,7 +37,7 @@ static const struct option options[] = {
      .letter = 'i',
      .type = OPTION_SECONDS,
      .argument = "SECONDS",
-     .help = "Refresh what is served after SECONDS (default: 10)",
+     .help = "Refresh the data up to once every SECONDS (default: 10)",
      .offset = offsetof(struct monitor_options, interval_seconds),
      .least_seconds = 0.1},
     {.name = NULL},
@@ -45,7 +45,7 @@ static const struct option options[] = {
 
 static const struct example examples[] = {
     {"genv monitor", "Serve a dashboard at http://127.0.0.1:8000/, for users of this machine."},
-    {"genv monitor --host 0.0.0.0 --port 9400", "Serve it on the network, to everyone who can reach this machine."},
+    {"genv monitor --host 0.0.0.0 --port 9400", "Serve it to everyone who can reach this machine over the network."},
     {"genv monitor --allowed-hosts gpu.example.org",
      "Serve it behind a proxy of that name, which handles authentication."},
     {"prometheus --config.file=/var/tmp/genv/metrics/prometheus/prometheus.yml",
@@ -58,9 +58,9 @@ const struct command command_monitor = {
     .summary = "Serve metrics and a dashboard",
     .description =
         "Serves a live page of devices, environments and processes (/), metrics for Prometheus (/metrics), and the "
-        "same data as JSON (/api/v1/snapshot), until it is interrupted. The machine is sampled on request, no more "
-        "than once per interval, and occasionally in between.\n\nIt also writes ready-to-use configuration for "
-        "Prometheus and Grafana, with alerts and a dashboard. These files are overwritten at each start: copy them "
+        "same data as JSON (/api/v1/snapshot), until it is interrupted. The data is refreshed when somebody asks for "
+        "it, up to once per interval, and every now and then otherwise.\n\nIt also writes ready-to-use configuration "
+        "for Prometheus and Grafana, with alerts and a dashboard. These files are overwritten at each start: copy them "
         "before you change them.\n\nAnyone who can reach the address can see, without a password, the names of users "
         "and environments and what they use. Nothing can be changed through it.",
     .group = GROUP_MACHINE,

@@ -71,7 +71,7 @@ static int parse_seconds(const char *text, double least, double *ret_seconds, st
     if (!end || end == text || *end || seconds < 0 || seconds > 1e9)
         return error_set(err, EINVAL, "'%s' is not a number of seconds: expected a number such as 10 or 0.5", text);
     if (seconds < least)
-        return error_set(err, EINVAL, "must be %g seconds or more", least);
+        return error_set(err, EINVAL, "the time must be %g seconds or more", least);
     *ret_seconds = seconds;
     return 0;
 }

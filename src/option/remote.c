@@ -37,8 +37,7 @@ const struct option remote_option_rows[] = {
     {.name = "genv",
      .type = OPTION_TEXT,
      .argument = "PATH",
-     .help =
-         "Run this genv on hosts whose entry has no genv=PATH (default: genv in the PATH of commands that ssh runs)",
+     .help = "Run this genv on hosts whose entry has no genv=PATH (default: the genv that ssh finds in PATH)",
      .offset = offsetof(struct remote_options, genv)},
     {.name = "exit-on-error",
      .letter = 'e',

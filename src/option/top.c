@@ -31,7 +31,7 @@ static const struct option options[] = {
      .offset = offsetof(struct top_options, once)},
     {.name = "no-color",
      .type = OPTION_FLAG,
-     .help = "Do not use colours",
+     .help = "Do not use colors",
      .offset = offsetof(struct top_options, no_color)},
     {.name = NULL},
 };
@@ -39,7 +39,7 @@ static const struct option options[] = {
 static const struct example examples[] = {
     {"genv top", "Show devices, environments and processes until you press q; ? lists the keys."},
     {"genv top --user paul", "Start with only what belongs to paul."},
-    {"genv top --once", "Print the state of the machine as text, for a mail or a log."},
+    {"genv top --once", "Print the state of the machine as text, for an email or a log."},
     {NULL, NULL},
 };
 
@@ -47,7 +47,7 @@ const struct command command_top = {
     .name = "top",
     .summary = "Watch devices, environments and processes",
     .description =
-        "A live view for a terminal: how much of each device is used and who holds it, its utilisation over the last "
+        "A live view for a terminal: how much of each device is used and who holds it, its utilization over the last "
         "minutes, the environments, and the processes that use devices. Lists can be sorted, and filtered by user or "
         "environment; press ? for the keys.\n\nIf the driver does not respond, the last figures stay on screen with "
         "their age; if there are none yet, the environments are shown without them after 5 seconds (30 with --once).",

@@ -146,11 +146,12 @@ static int refuse_count(const struct select_view *view, const struct candidate *
         return error_set(err, EBUSY, "cannot attach %d device%s with %s: the largest device has %s", count,
                          count == 1 ? "" : "s", amount, size);
     }
-    return error_set(err, EBUSY,
-                     "cannot attach %d device%s: %zu of %zu %s available%s%s; %s%swait, or share with others (-o)",
-                     count, count == 1 ? "" : "s", available, view->device_count, available == 1 ? "is" : "are",
-                     capacity ? " with room for " : "", capacity ? amount : "", available ? "ask for fewer, " : "",
-                     capacity ? "ask for less memory, " : "");
+    return error_set(
+        err, EBUSY,
+        "cannot attach %d device%s: %zu of %zu %s available%s%s; %s%swait, or attach devices that others hold (-o)",
+        count, count == 1 ? "" : "s", available, view->device_count, available == 1 ? "is" : "are",
+        capacity ? " with room for " : "", capacity ? amount : "", available ? "ask for fewer, " : "",
+        capacity ? "ask for less memory, " : "");
 }
 
 static int append(struct selection *selection, const struct genv_device *device, uint64_t capacity, struct timespec now)
@@ -238,8 +239,8 @@ static int refuse_unseen(const struct select_view *view, const struct genv_attac
 {
     return error_set(
         err, ENXIO,
-        "environment %s is attached to device %s, which is not visible here: detach it first (genv detach --index %s)",
-        view->self->eid, unseen->device.uuid, unseen->device.uuid);
+        "device %s is attached to environment %s but not visible here: detach it first (genv detach --index %s)",
+        unseen->device.uuid, view->self->eid, unseen->device.uuid);
 }
 
 int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
@@ -279,17 +280,19 @@ static int refuse_device(const struct select_view *view, const struct candidate 
     if (!candidate->usable)
         return error_set(err, ENODEV, "device %u %s", index, states[candidate->device->state]);
     if (capacity && total == 0)
-        return error_set(err, EBUSY, "device %u does not report its memory size: attach it without a capacity", index);
+        return error_set(err, EBUSY, "device %u does not report its memory size: attach it without a memory capacity",
+                         index);
     if (capacity) {
         genv_amount_format(capacity, amount);
         genv_amount_format(total - candidate->room, held);
         genv_amount_format(total, size);
         return error_set(err, EBUSY,
-                         "device %u holds %s of %s; %s are needed: pick another device, wait, or share it (-o)", index,
-                         held, size, amount);
+                         "device %u holds %s of %s; %s are needed: pick another device, wait, or attach it anyway (-o)",
+                         index, held, size, amount);
     }
     env_describe(candidate->first, holder);
-    return error_set(err, EBUSY, "device %u is held by %s: pick another device, wait, or share it (-o)", index, holder);
+    return error_set(err, EBUSY, "device %u is held by %s: pick another device, wait, or attach it anyway (-o)", index,
+                     holder);
 }
 
 static int copy_attachments(const struct genv_env *env, struct selection *ret)
@@ -356,9 +359,11 @@ int select_capacity(const struct select_view *view, uint64_t capacity, struct se
         if (capacity)
             genv_amount_format(capacity, amount);
         genv_amount_format(candidate.room, room);
-        return error_set(err, EBUSY,
-                         "cannot raise the capacity on device %u to %s: others leave %s of it; detach the device first",
-                         candidate.device->index, amount, candidate.room ? room : "nothing");
+        return error_set(
+            err, EBUSY,
+            "cannot raise the memory capacity on device %u to %s: other environments leave %s of it; detach "
+            "the device first",
+            candidate.device->index, amount, candidate.room ? room : "nothing");
     }
     if (copy_attachments(view->self, ret) < 0)
         return error_no_memory(err);

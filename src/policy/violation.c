@@ -93,7 +93,8 @@ void violation_describe(const struct violation *violation, struct text *text)
         genv_amount_format(violation->used, used);
         genv_amount_format(violation->allowed, allowed);
         describe_process(violation, text);
-        text_addf(text, " is among the processes that use %s on device %u (limit %s)", used, violation->index, allowed);
+        text_addf(text, " is among the processes that use %s on device %u, where their environment reserved %s", used,
+                  violation->index, allowed);
         return;
     case RULE_MAX_DEVICES:
     case RULE_MAX_MEMORY:

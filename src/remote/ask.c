@@ -83,9 +83,9 @@ static int judge(struct course *course, size_t index, struct fanout_job *job)
     if (job->timed_out)
         return explain_timeout(course, err);
     if (job->too_long)
-        return error_set(err, EPROTO, "unexpected output from genv on that host: more than %d MiB", OUTPUT_MAX >> 20);
+        return error_set(err, EPROTO, "unexpected output from genv on the host: more than %d MiB", OUTPUT_MAX >> 20);
     if (job->status < 0)
-        return error_set(err, ECANCELED, "no response needed");
+        return error_set(err, ECANCELED, "not asked any more: another host was chosen");
     if (job->out.failed || job->err.failed)
         return error_no_memory(err);
     if (job->status == 0 && r < 0)
@@ -175,7 +175,7 @@ int ask_hosts(struct question *questions, size_t count, const struct ask_options
     if (!jobs.list || !progress)
         return error_no_memory(err);
     for (size_t i = 0; i < count; i++)
-        error_set(&questions[i].err, ECANCELED, "no response needed");
+        error_set(&questions[i].err, ECANCELED, "not asked any more: another host was chosen");
     r = frame_make_nonce(course.nonce, err);
     if (r == 0)
         r = ssh_prepare(&config, err);

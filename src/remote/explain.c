@@ -106,10 +106,10 @@ static int explain_denied(const struct host *host, const char *output, struct ge
     named = line && strchr(line, '@') && strlen(line) > strlen(": ");
     if (named)
         line[strlen(line) - strlen(": ")] = '\0';
-    return error_set(
-        err, EACCES,
-        "ssh cannot log in%s%s without a password: install your key there (ssh-copy-id %s), or load it with ssh-add",
-        named ? " as " : "", named ? line : "", host->destination);
+    return error_set(err, EACCES,
+                     "ssh cannot log in%s%s without a password: install your key on the host (ssh-copy-id %s), or load "
+                     "it with ssh-add",
+                     named ? " as " : "", named ? line : "", host->destination);
 }
 
 /* "Offending ED25519 key in /home/paul/.ssh/known_hosts:3" is the line to remove. */
@@ -188,17 +188,20 @@ static int explain_ssh(const struct host *host, const char *output, struct genv_
                          "its sshd), or it is refusing this address for a while (PerSourcePenalties)");
     if (is_silent(output)) /* as where the other side tells of a signal */
         return error_set(err, EIO,
-                         "ssh failed without an error message: a signal may have ended the program on that host");
+                         "ssh failed without an error message: a signal may have ended the program on the host");
     return say_line(output, EIO, "ssh failed", err);
 }
 
 static int explain_missing(const struct host *host, struct genv_error *err)
 {
     if (strcmp(host->genv, "genv") != 0)
-        return error_set(err, ENOENT, "there is no %s on that host: check the path of genv there", host->genv);
+        return error_set(
+            err, ENOENT,
+            "there is no '%s' on the host: check the path of genv (genv=PATH in the host file, or --genv PATH)",
+            host->genv);
     return error_set(err, ENOENT,
-                     "genv is not in the PATH of commands that ssh runs there: install it, or set its path (genv=PATH "
-                     "in the host file, or --genv PATH)");
+                     "genv is not in PATH for commands that ssh runs: install it on the host, or set its path "
+                     "(genv=PATH in the host file, or --genv PATH)");
 }
 
 /* genv's own sentence, if that is what the program there wrote. */
@@ -210,12 +213,12 @@ static int explain_program(int status, const char *output, struct genv_error *er
     bool is_genvs = line && strncmp(line, prefix, strlen(prefix)) == 0 && line[strlen(prefix)];
 
     if (has(output, "invalid choice") || (is_genvs && status == USAGE_ERROR))
-        return error_set(err, EPROTO, "genv on that host is too old for this: update it");
+        return error_set(err, EPROTO, "genv on the host is too old for this command: update it");
     if (is_genvs)
         return error_set(err, EREMOTEIO, "%s", line + strlen(prefix));
     if (line || *output)
-        return say_line(output, EREMOTEIO, "genv failed on that host", err);
-    return error_set(err, EREMOTEIO, "genv on that host exited with status %d without an error message", status);
+        return say_line(output, EREMOTEIO, "genv failed on the host", err);
+    return error_set(err, EREMOTEIO, "genv on the host exited with status %d without an error message", status);
 }
 
 int ssh_explain(const struct host *host, int status, const char *output, struct genv_error *err)
@@ -230,14 +233,13 @@ int ssh_explain(const struct host *host, int status, const char *output, struct 
     if (status == NOT_FOUND || (status == 1 && has(output, "Command not found")))
         return explain_missing(host, err);
     if (status == NOT_EXECUTABLE)
-        return error_set(
-            err, ENOEXEC,
-            "cannot execute %s on that host: it is not a program for that machine, or the user has no permission",
-            host->genv);
+        return error_set(err, ENOEXEC,
+                         "cannot execute '%s' on the host: it is not a program for this type of machine, or you have "
+                         "no permission to run it",
+                         host->genv);
     if (has(output, "account is currently not available"))
-        return error_set(
-            err, EACCES,
-            "the account on that host cannot run commands (its shell is nologin): log in as another user (-l USER)");
+        return error_set(err, EACCES,
+                         "this account cannot run commands (its shell is nologin): log in as another user (-l USER)");
     return explain_program(status, output, err);
 }
 

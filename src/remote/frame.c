@@ -95,15 +95,15 @@ int frame_unwrap(struct text *output, const char *nonce, struct genv_error *err)
         return 0;
     if (r < 0 || find_words(output, 0, nonce, "begin", &begin) < 0) {
         keep(output, 0, 0);
-        return error_set(err, EPROTO, "unexpected output from genv on that host: wrong first line");
+        return error_set(err, EPROTO, "unexpected output from genv on the host: wrong first line");
     }
     if (find_words(output, begin.end, nonce, "begin", &line) == 0) {
         keep(output, 0, 0);
         return error_set(err, EPROTO,
-                         "unexpected output from genv on that host: two answers; check whether startup files there run "
-                         "commands twice");
+                         "unexpected output from genv on the host: two answers; check whether your startup files on "
+                         "the host run commands twice");
     }
     r = find_words(output, begin.end, nonce, "end", &end);
     keep(output, begin.end, r < 0 ? output->length : end.begin);
-    return r < 0 ? error_set(err, EPROTO, "incomplete output from genv on that host") : 0;
+    return r < 0 ? error_set(err, EPROTO, "incomplete output from genv on the host") : 0;
 }

@@ -39,8 +39,9 @@ static int refuse(const struct survey *survey, const struct genv_config *wanted,
     }
     if (!best || (int)most >= wanted->gpus)
         return error_set(err, EBUSY, "%s", sentence);
-    return error_set(err, EBUSY, "%s: %s has the most, %zu device%s%s", sentence, best->name, most,
-                     most == 1 ? "" : "s", wanted->gpu_memory ? " with that much memory" : "");
+    return error_set(err, EBUSY, "%s: %s has the most, %zu available device%s%s; ask for less, or try again later",
+                     sentence, best->name, most, most == 1 ? "" : "s",
+                     wanted->gpu_memory ? " with that much memory" : "");
 }
 
 /* Asks one host after the other. Returns as session_run() does; -EBUSY: none of them had enough any more. */

@@ -86,7 +86,7 @@ static int read_greeting(struct greeting *greeting, struct genv_error *err)
         return error_no_memory(err);
     r = session_read_answer(&greeting->out, greeting->nonce, &greeting->line, err);
     if (r == -EAGAIN && greeting->out.length >= GREETING_MAX)
-        return error_set(err, EPROTO, "no answer from genv on that host: its startup files print too much");
+        return error_set(err, EPROTO, "no answer from genv on the host: your startup files on the host print too much");
     return r;
 }
 
@@ -238,7 +238,7 @@ static int explain(struct connection *connection, const struct host *host, const
     struct text *said = &greeting->err;
 
     if (status == 0)
-        return error_set(err, EPROTO, "unexpected output from genv on that host");
+        return error_set(err, EPROTO, "unexpected output from genv on the host");
     if (is_on_terminal(request) && status != SSH_FAILED) {
         ssh_drop_farewell(said);
         if (greeting->out.data)

@@ -91,12 +91,12 @@ int session_read_answer(const struct text *output, const char *nonce, struct fra
     if (r == -EAGAIN)
         return r;
     if (r < 0)
-        return error_set(err, EPROTO, "unexpected output from genv on that host");
+        return error_set(err, EPROTO, "unexpected output from genv on the host");
     if (strcmp(words, "ready") == 0)
         return 0;
     if (strcmp(words, "busy") == 0)
-        return error_set(err, EBUSY, "not enough is available there any more");
+        return error_set(err, EBUSY, "the devices are no longer available: someone else was faster");
     if (strncmp(words, FAILED, strlen(FAILED)) == 0 && words[strlen(FAILED)])
         return error_set(err, EREMOTEIO, "%s", words + strlen(FAILED));
-    return error_set(err, EPROTO, "unexpected output from genv on that host: '%s'", words);
+    return error_set(err, EPROTO, "unexpected output from genv on the host: '%s'", words);
 }

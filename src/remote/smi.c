@@ -135,7 +135,7 @@ int smi_parse(const char *text, struct genv_snapshot **ret_snapshot, struct genv
     }
     if (r < 0 || snapshot->device_count == 0) {
         genv_snapshot_free(snapshot);
-        return error_set(err, EINVAL, "unexpected output from nvidia-smi on that host");
+        return error_set(err, EINVAL, "unexpected output from nvidia-smi on the host");
     }
     fitting = reallocarray(snapshot->devices, snapshot->device_count, sizeof(*fitting));
     if (fitting)

@@ -124,7 +124,7 @@ static int check_installed(struct genv_error *err)
         if (access(path.file, X_OK) == 0)
             return 0;
     }
-    return error_set(err, ENOENT, "ssh is not in the PATH: install it (Debian and Ubuntu: openssh-client)");
+    return error_set(err, ENOENT, "ssh is not in PATH: install it (Debian and Ubuntu: openssh-client)");
 }
 
 int ssh_prepare(char **ret_config, struct genv_error *err)

@@ -268,15 +268,36 @@ static int reap(pid_t child)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int supervise_wait(struct supervision *supervision, const struct supervise_actions *actions)
+/* free() it. */
+static pid_t *list_session(const struct supervision *supervision)
 {
+    cleanup_closedir DIR *directory = opendir("/proc");
+    cleanup_free pid_t *pids = calloc(1, sizeof(*pids));
+    size_t count = 0;
+    pid_t pid;
+
+    while (pids && (pid = next_of_session(supervision, directory))) {
+        pid_t *grown = reallocarray(pids, count + 2, sizeof(*pids));
+
+        if (!grown)
+            return NULL;
+        pids = grown;
+        pids[count++] = pid;
+        pids[count] = 0;
+    }
+    return STEAL_POINTER(pids);
+}
+
+int supervise_wait(struct supervision *supervision, void (*ended)(const pid_t *left, void *data), void *data)
+{
+    cleanup_free pid_t *left = NULL;
     bool lost = wait_for_end(supervision);
 
-    if (lost && supervision->shell) {
-        actions->lost(actions->data);
+    if (lost && supervision->shell)
         end_shell(supervision);
-    }
-    actions->ended(actions->data);
+    if (supervision->shell)
+        left = list_session(supervision);
+    ended(left, data);
     if (lost && !supervision->shell)
         end_session(supervision);
     if (supervision->terminal)

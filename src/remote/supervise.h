@@ -14,22 +14,16 @@ struct supervision {
     sigset_t mask; /* as it was before */
 };
 
-/* What the caller of supervise_wait() has to do, each with @data. */
-struct supervise_actions {
-    void (*lost)(void *data);  /* the connection is gone, and the shell has not been told yet */
-    void (*ended)(void *data); /* once, while the child's PID is still its own */
-    void *data;
-};
-
 /* Forks. Returns 0 in both: in the child, *ret_supervision has @child 0. On a terminal the child leads the foreground
  * process group, without one a session of its own, so that what it starts can be found. */
 int supervise_fork(struct supervision *ret_supervision, struct genv_error *err);
 
 /* In the parent: waits until the child has ended and, without a terminal, nothing in its session has standard output or
  * standard error open any more; or until the connection is gone: standard input and standard output are closed on the
- * other side, or a SIGHUP or SIGTERM says so. Then comes @actions->ended. If the connection is gone, everything in the
- * child's session gets SIGHUP then, and two seconds later SIGKILL; a shell alone gets both before, behind
- * @actions->lost, so that what ignores SIGHUP outlives it. Returns the child's exit status, 128+N for a signal. */
-int supervise_wait(struct supervision *supervision, const struct supervise_actions *actions);
+ * other side, or a SIGHUP or SIGTERM says so. Then calls @ended, once, while the child's PID is still its own; @left,
+ * ended by 0, are the processes of a shell's session that live then, NULL if they cannot be told. If the connection is
+ * gone, everything in the child's session gets SIGHUP then, and two seconds later SIGKILL; a shell alone gets both
+ * before, so that what ignores SIGHUP outlives it. Returns the child's exit status, 128+N for a signal. */
+int supervise_wait(struct supervision *supervision, void (*ended)(const pid_t *left, void *data), void *data);
 
 #endif

@@ -46,7 +46,7 @@ int survey_parse(const struct text *answer, struct genv_snapshot **ret_snapshot,
     if (genv_snapshot_from_json(text, answer->length, ret_snapshot, &reason) == 0 ||
         parse_within(text, answer->length, ret_snapshot) == 0)
         return 0;
-    return error_set(err, EPROTO, "unexpected output from genv on that host: no snapshot: %s", reason.message);
+    return error_set(err, EPROTO, "unexpected output from genv on the host: no snapshot: %s", reason.message);
 }
 
 static int take(size_t index, const struct text *output, void *data, struct genv_error *err)

@@ -38,20 +38,26 @@ genv() {
 }
 
 # Evaluates $1 to its end, whatever fails, without the options that could trip it or export what is not to be exported.
-# (`local -` would bring them back, but in bash 4.4 it forgets expand_aliases.)
+# (`local -` would bring them back, but in bash 4.4 it forgets expand_aliases.) Where ^C ends it, the next look does.
 __genv_evaluate() {
-    \builtin local __genv_options
-    __genv_options=${-//[!aeku]/}
+    if [[ ${__genv_evaluating-} ]]; then
+        \builtin eval "$1"
+        \builtin return 0
+    fi
+    \builtin local "__genv_evaluating=:${-//[!aeku]/}"
     \builtin set +aeku
-    \builtin eval "$1"
-    if [[ $__genv_options ]]; then
-        \builtin set "-$__genv_options"
+    __genv_options=${__genv_evaluating#:}
+    \builtin eval "$1" # which may take these functions away
+    \builtin unset -v __genv_options
+    if [[ $__genv_evaluating != : ]]; then
+        \builtin set "-${__genv_evaluating#:}"
     fi
 }
 
 # __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
 __genv_enter() {
     __genv_entered=1
+    \builtin unset -v __genv_stuck
     \builtin declare -gA __genv_saved
     __genv_variables "${@:2}"
     __genv_path front
@@ -77,14 +83,16 @@ __genv_leave() {
         # A shell that was started in the environment: what was before, its parent knows.
         __genv_variables @VARIABLES@
         if [[ ${GENV_PROMPT-} == off ]]; then
-            \builtin unset -v GENV_PROMPT
+            __genv_variables GENV_PROMPT
         fi
         __genv_prompt=1
     else
         \builtin return 0
     fi
     __genv_clean
-    if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
+    if [[ ${GENV_ENVIRONMENT_ID@a} == *r* ]]; then
+        __genv_stuck=1 # the user's to keep: nothing more to leave
+    elif [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
         __genv_look # the outer one may have ended meanwhile
     fi
 }
@@ -94,11 +102,11 @@ __genv_clean() {
     \builtin local __genv_name
     __genv_untrap
     # It may have been an environment within one.
-    if [[ ${GENV_ENVIRONMENT_ID+set} ]]; then
+    if [[ ${GENV_ENVIRONMENT_ID+set} && ${GENV_ENVIRONMENT_ID@a} != *r* ]]; then
         __genv_path keep
     else
         __genv_path out
-        \builtin unset -v GENV_SHELL_DEVICES
+        __genv_variables GENV_SHELL_DEVICES
     fi
     if [[ ${__genv_prompt-} ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -108,7 +116,7 @@ __genv_clean() {
         done
     fi
     \builtin unset -v __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
-        __genv_sign __genv_told __genv_own_hup
+        __genv_sign __genv_told __genv_failing
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -150,6 +158,7 @@ __genv_restore() {
     \builtin local __genv_name __genv_value
     for __genv_name in "${!__genv_saved[@]}"; do
         if [[ ${!__genv_name@a} == *r* ]]; then
+            __genv_tell_once "$__genv_name"
             \builtin continue
         fi
         __genv_value=${__genv_saved[$__genv_name]}
@@ -200,7 +209,16 @@ __genv_show() {
 # by is not as it was at the last look.
 __genv_look() {
     \builtin set -- "$?"
-    \builtin local __genv_record __genv_first
+    \builtin local __genv_record __genv_printed
+    if [[ ${__genv_options-}${__genv_stuck-} || $- == *r* ]]; then
+        if [[ ${__genv_options-} && ! ${__genv_evaluating-} ]]; then
+            \builtin set "-$__genv_options"
+            \builtin unset -v __genv_options
+        fi
+        if [[ ${__genv_stuck-} || $- == *r* ]]; then # a restricted shell may neither run genv nor set PATH
+            \builtin return "$1"
+        fi
+    fi
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
@@ -214,31 +232,47 @@ __genv_look() {
         fi
         # Not [[, which matches a pattern, and takes its time for that.
         if ! \builtin [ "${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}" = "${__genv_seen-}" ]; then
-            __genv_evaluate __genv_refresh
+            __genv_refresh
         fi
     elif [[ ${__genv_eid-} ]]; then
-        __genv_evaluate __genv_drop
+        __genv_drop
     fi
-    if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
+    if [[ ${GENV_ENVIRONMENT_ID-} && ! ${__genv_stuck-} ]]; then
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
-        # The user may have set a trap of their own in its place. Told through the pipe, or file, behind a here-string,
-        # since $(trap) would be a process.
-        {
-            \builtin trap -p EXIT >|/proc/self/fd/9
-            \builtin read -r -N 21 -u 9 __genv_first
-        } 2>/dev/null 9<<<'' || \builtin :
-        [[ $__genv_first == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
+        __genv_print_trap EXIT # the user may have set one of their own in its place
+        [[ ${__genv_printed-} == "trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
 
-# The record is that from before, so that a change meanwhile is seen at the next look.
+# What failed is tried again at the next look, without a word until it succeeds. Runs under the user's options, so that
+# ^C, while genv runs, finds them in place.
 __genv_refresh() {
-    \builtin local __genv_pid=$BASHPID __genv_code
-    __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update)
-    \builtin eval "$__genv_code"
+    \builtin local __genv_pid __genv_code
+    __genv_pid=$BASHPID
+    if [[ ${__genv_failing-} ]] && ! { @GENV@ "--shell=bash:$__genv_pid" shell-update >/dev/null; } 2>/dev/null; then
+        \builtin return 0
+    fi
+    if __genv_code=$(@GENV@ "--shell=bash:$__genv_pid" shell-update); then
+        __genv_code+=$'\n'__genv_settle
+    else
+        __genv_code+=$'\n'__genv_fail
+    fi
+    __genv_evaluate "$__genv_code"
+}
+
+__genv_fail() {
+    if [[ ! ${__genv_failing-} ]]; then
+        \builtin printf 'genv: cannot update this shell: trying again at each prompt\n' >&2
+    fi
+    __genv_failing=1
+}
+
+# The record is that from before, so that a change meanwhile is seen at the next look.
+__genv_settle() {
+    \builtin unset -v __genv_failing
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
         __genv_seen="${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}"
         __genv_eid=${GENV_ENVIRONMENT_ID-}
@@ -247,9 +281,10 @@ __genv_refresh() {
 
 # Something, such as direnv, that brought the variables has taken them away again.
 __genv_drop() {
-    \builtin local __genv_pid=$BASHPID
-    GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ "--shell=bash:$__genv_pid" shell-exit
-    __genv_clean
+    \builtin local __genv_pid
+    __genv_pid=$BASHPID
+    GENV_ENVIRONMENT_ID=$__genv_eid @GENV@ "--shell=bash:$__genv_pid" shell-exit || \builtin :
+    __genv_evaluate __genv_clean
 }
 
 # Whether the witness still says what the environment lives by.
@@ -267,7 +302,11 @@ __genv_listen() {
 # the end of its input, and sends SIGHUP as well, which would end it in the midst of this: that comes into effect behind.
 __genv_exit() {
     \builtin set -- "$?"
-    [[ $- != *i* || ${__genv_own_hup-} ]] || \builtin trap '__genv_hung_up=1' HUP
+    \builtin local __genv_printed
+    if [[ $- == *i* && $- != *r* ]]; then
+        __genv_print_trap HUP
+        \builtin trap '__genv_hung_up=1' HUP
+    fi
     \builtin local __genv_pid=$BASHPID __genv_children=unknown
     if [[ -r /proc/$__genv_pid/task/$__genv_pid/children ]]; then
         \builtin mapfile __genv_children <"/proc/$__genv_pid/task/$__genv_pid/children" || \builtin :
@@ -275,15 +314,15 @@ __genv_exit() {
     if [[ ${GENV_ENVIRONMENT_ID-} && ${__genv_children-} ]]; then
         @GENV@ "--shell=bash:$__genv_pid" shell-exit || \builtin :
     fi
-    [[ $- != *i* || ${__genv_own_hup-} ]] || \builtin trap - HUP
+    if [[ $- == *i* && $- != *r* ]]; then
+        \builtin eval "\\builtin ${__genv_printed:-trap - HUP}"
+    fi
     [[ ! ${__genv_hung_up-} ]] || \builtin kill -HUP "$__genv_pid"
     \builtin return "$1"
 }
 
 # In front of the user's own trap, which sees the status: that of a list ends no shell.
 __genv_trap() {
-    __genv_read_trap HUP
-    __genv_own_hup=$__genv_trap
     __genv_read_trap EXIT
     if [[ $__genv_trap != __genv_exit* ]]; then
         \builtin trap -- "__genv_exit && \\builtin :${__genv_trap:+$'\n'$__genv_trap}" EXIT
@@ -301,13 +340,27 @@ __genv_untrap() {
     \builtin unset -v __genv_trap
 }
 
+# Sets __genv_printed to what shows the trap of $1. $(trap) would be a process; the pipe behind a here-string would block
+# the shell where the text is longer than the pipe takes, so that it is to be a file, as before bash 5.1, in memory.
+__genv_print_trap() {
+    {
+        \builtin local "BASH_COMPAT=50" "TMPDIR=/dev/shm" || \builtin :
+        {
+            \builtin trap -p "$1" >|/proc/self/fd/9
+            \builtin mapfile -d '' -u 9 __genv_printed
+        } 9<<<'' || __genv_printed=("$(\builtin trap -p "$1")")
+    } 2>/dev/null
+}
+
 # Sets __genv_trap to the trap of $1. A subshell is shown those of its parent until it sets one; to it, a signal that there
 # is not does as well.
 __genv_read_trap() {
+    \builtin local __genv_printed
     if [[ $BASH_SUBSHELL != 0 ]]; then
         \builtin trap - none 2>/dev/null || \builtin :
     fi
-    \builtin eval "\\builtin set -- $(\builtin trap -p "$1")"
+    __genv_print_trap "$1"
+    \builtin eval "\\builtin set -- ${__genv_printed-}"
     __genv_trap=${3-}
     __genv_trap=${__genv_trap#-} # of POSIX mode, where there is none
 }
@@ -318,7 +371,7 @@ __genv_watch() {
     __genv_file=$1
     __genv_witness=$2
     __genv_sign=$3
-    if [[ ! ${__genv_told-} ]]; then
+    if [[ "${__genv_told-} " != *' CUDA_VISIBLE_DEVICES '* ]]; then
         __genv_variables "GENV_SHELL_DEVICES=$4"
     fi
 }
@@ -393,9 +446,13 @@ __genv_unhook() {
     fi
 }
 
-# Unlike an assignment, this fails and no more where the user has made the variable read-only.
+# An assignment to what the user has made read-only would be an error each time, and end a shell under set -e.
 __genv_assign() {
-    if [[ ${!1-} != "$2" ]]; then
+    if [[ ${!1-} == "$2" ]]; then
+        \builtin return 0
+    elif [[ ${!1@a} == *r* ]]; then
+        __genv_tell_once "$1"
+    else
         \builtin printf -v "$1" %s "$2"
     fi
 }
@@ -421,7 +478,8 @@ __genv_deinit() {
     \builtin unset -f genv __genv_evaluate __genv_enter __genv_update __genv_leave __genv_variables __genv_restore \
         __genv_path __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen \
         __genv_exit __genv_trap __genv_untrap __genv_read_trap __genv_watch __genv_hook __genv_unhook __genv_complete \
-        __genv_tell_once __genv_deinit
+        __genv_tell_once __genv_fail __genv_settle __genv_print_trap __genv_deinit
+    \builtin unset -v __genv_stuck
 }
 
 # What was registered before stays.

@@ -33,6 +33,7 @@ end
 # __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
 function __genv_enter
     set -g __genv_entered 1
+    set -eg __genv_stuck
     __genv_variables $argv[2..-1]
     __genv_path front
     if test -z "$argv[1]"
@@ -57,6 +58,11 @@ function __genv_leave
             set -eg $__genv_name
         end
         test "$GENV_PROMPT" = off; and set -eg GENV_PROMPT
+        # A universal one of the user's is theirs to keep: nothing more to leave.
+        if set -q GENV_ENVIRONMENT_ID
+            set -g __genv_stuck 1
+            echo 'genv: GENV_ENVIRONMENT_ID is a universal variable: leaving it unchanged' >&2
+        end
     else
         return 0
     end
@@ -69,7 +75,7 @@ end
 # Takes off what is no variable.
 function __genv_clean
     # It may have been an environment within one.
-    if set -q GENV_ENVIRONMENT_ID
+    if set -q GENV_ENVIRONMENT_ID; and not set -qg __genv_stuck
         __genv_path keep
     else
         __genv_path out
@@ -85,7 +91,7 @@ function __genv_clean
             set -eg __genv_unwrapped
         end
     end
-    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_file __genv_witness __genv_sign
+    for __genv_name in __genv_entered __genv_seen __genv_eid __genv_file __genv_witness __genv_sign __genv_failing
         set -eg $__genv_name
     end
 end
@@ -94,6 +100,7 @@ end
 # ended. A process is started only where the environment's record, one of the variables or what the environment lives
 # by is not as it was at the last look.
 function __genv_look
+    set -qg __genv_stuck; and return
     if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
         set -l __genv_record
         test -n "$__genv_file"; or __genv_guess
@@ -105,7 +112,7 @@ function __genv_look
         end
         test -n "$__genv_witness"; and __genv_listen
         test "$GENV_TMPDIR:"@VALUES@"$__genv_record" = "$__genv_seen"; or __genv_refresh
-        if test -n "$GENV_ENVIRONMENT_ID"
+        if test -n "$GENV_ENVIRONMENT_ID"; and not set -qg __genv_stuck
             builtin contains -- @SHIMS@ $PATH; or __genv_path keep
             set -qg __genv_shown; or __genv_remark
             set -eg __genv_shown
@@ -124,11 +131,23 @@ function __genv_guess
     set -g __genv_file "$__genv_state/envs/$GENV_ENVIRONMENT_ID.json"
 end
 
-# The record is that from before, so that a change meanwhile is seen at the next look.
+# The record is that from before, so that a change meanwhile is seen at the next look. What failed is tried again there,
+# without a word until it succeeds.
 function __genv_refresh -S
     set -l __genv_code
+    if set -qg __genv_failing
+        # What is not there fish itself complains of, whatever the redirection.
+        test -x @GENV@; and @GENV@ --shell=fish:$fish_pid shell-update >/dev/null 2>&1; or return
+    end
     @GENV@ --shell=fish:$fish_pid shell-update | read -z __genv_code
+    set -l __genv_status $pipestatus[1]
     eval $__genv_code
+    if test "$__genv_status" != 0
+        set -qg __genv_failing; or echo 'genv: cannot update this shell: trying again at each prompt' >&2
+        set -g __genv_failing 1
+        return
+    end
+    set -eg __genv_failing
     if test -n "$GENV_ENVIRONMENT_ID$__genv_entered"
         set -g __genv_seen "$GENV_TMPDIR:"@VALUES@"$__genv_record"
         set -g __genv_eid $GENV_ENVIRONMENT_ID
@@ -299,6 +318,7 @@ function __genv_deinit
     builtin functions -e genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
         __genv_look __genv_guess __genv_clean __genv_refresh __genv_listen __genv_exit __genv_watch __genv_first_look \
         __genv_next_look __genv_mark __genv_remark __genv_wrap __genv_unwrap __genv_deinit
+    set -eg __genv_stuck
 end
 
 # Behind all that the user's files set up for the prompt, which may change variables.

@@ -39,6 +39,7 @@ function genv {
 # __genv_enter prompt|'' NAME=VALUE… NAME…: a name alone unsets the variable.
 function __genv_enter {
     builtin typeset -g __genv_entered=1
+    builtin unset __genv_stuck
     builtin typeset -gA __genv_saved
     __genv_variables "${@:2}"
     __genv_path front
@@ -62,16 +63,18 @@ function __genv_leave {
         __genv_restore
     elif (( ${+GENV_ENVIRONMENT_ID} )); then
         # A shell that was started in the environment: what was before, its parent knows.
-        builtin unset @VARIABLES@
+        __genv_variables @VARIABLES@
         if [[ $GENV_PROMPT == off ]]; then
-            builtin unset GENV_PROMPT
+            __genv_variables GENV_PROMPT
         fi
         builtin typeset -g __genv_prompt=1
     else
         builtin return 0
     fi
     __genv_clean
-    if (( ${+GENV_ENVIRONMENT_ID} )); then
+    if [[ ${(t)GENV_ENVIRONMENT_ID} == *readonly* ]]; then
+        builtin typeset -g __genv_stuck=1 # the user's to keep: nothing more to leave
+    elif (( ${+GENV_ENVIRONMENT_ID} )); then
         __genv_look # the outer one may have ended meanwhile
     fi
 }
@@ -81,11 +84,11 @@ function __genv_clean {
     builtin local __genv_name
     __genv_call_at_exit
     # It may have been an environment within one.
-    if (( ${+GENV_ENVIRONMENT_ID} )); then
+    if [[ ${+GENV_ENVIRONMENT_ID} == 1 && ${(t)GENV_ENVIRONMENT_ID} != *readonly* ]]; then
         __genv_path keep
     else
         __genv_path out
-        builtin unset GENV_SHELL_DEVICES
+        __genv_variables GENV_SHELL_DEVICES
     fi
     if [[ -n $__genv_prompt ]]; then
         for __genv_name in PS1 _OLD_VIRTUAL_PS1; do
@@ -95,7 +98,7 @@ function __genv_clean {
         done
     fi
     builtin unset __genv_entered __genv_saved __genv_prompt __genv_seen __genv_eid __genv_file __genv_witness \
-        __genv_sign __genv_told
+        __genv_sign __genv_told __genv_failing
 }
 
 # Sets variables, each saved before it is changed for the first time since the shell entered.
@@ -104,11 +107,7 @@ function __genv_variables {
     for __genv_word in "$@"; do
         __genv_name=${__genv_word%%=*}
         if [[ ${(Pt)__genv_name} == *readonly* ]]; then
-            # Touching it would end the function half way.
-            if [[ " $__genv_told " != *" $__genv_name "* ]]; then
-                builtin typeset -g __genv_told="$__genv_told $__genv_name"
-                builtin print -ru2 -- "genv: $__genv_name is read-only in this shell: leaving it unchanged"
-            fi
+            __genv_tell_once $__genv_name # touching it would end the function half way
             builtin continue
         fi
         if [[ -n $__genv_entered ]] && (( ! ${+__genv_saved[$__genv_name]} )); then
@@ -128,10 +127,19 @@ function __genv_variables {
     done
 }
 
+# That the variable $1 is the user's to leave as it is.
+function __genv_tell_once {
+    if [[ " $__genv_told " != *" $1 "* ]]; then
+        builtin typeset -g __genv_told="$__genv_told $1"
+        builtin print -ru2 -- "genv: $1 is read-only in this shell: leaving it unchanged"
+    fi
+}
+
 function __genv_restore {
     builtin local __genv_name __genv_value
     for __genv_name __genv_value in "${(@kv)__genv_saved}"; do
         if [[ ${(Pt)__genv_name} == *readonly* ]]; then
+            __genv_tell_once $__genv_name
             builtin continue
         fi
         case $__genv_value in
@@ -180,6 +188,9 @@ function __genv_show {
 # by is not as it was at the last look.
 function __genv_look {
     builtin local __genv_record
+    if [[ -n $__genv_stuck || -o restricted ]]; then # a restricted shell may neither run genv nor set PATH
+        builtin return 0
+    fi
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
         if [[ -z $__genv_file ]]; then # until genv has told
             builtin typeset -g __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/$GENV_ENVIRONMENT_ID.json
@@ -199,18 +210,31 @@ function __genv_look {
     elif [[ -n $__genv_eid ]]; then
         __genv_drop
     fi
-    if [[ -n $GENV_ENVIRONMENT_ID ]]; then
+    if [[ -n $GENV_ENVIRONMENT_ID && -z $__genv_stuck ]]; then
         [[ :$PATH: == *:@SHIMS@:* ]] || __genv_path keep
         [[ $PS1 == *"(genv) "* ]] || __genv_show
         [[ ${precmd_functions[-1]} == __genv_look ]] || __genv_hook
     fi
 }
 
-# The record is that from before, so that a change meanwhile is seen at the next look.
+# The record is that from before, so that a change meanwhile is seen at the next look. What failed is tried again there,
+# without a word until it succeeds.
 function __genv_refresh {
-    builtin local __genv_pid
+    builtin local __genv_pid __genv_code __genv_failed=''
     __genv_identify
-    builtin eval "$(@GENV@ "--shell=zsh:$__genv_pid" shell-update)"
+    if [[ -n $__genv_failing ]] && ! { @GENV@ "--shell=zsh:$__genv_pid" shell-update >/dev/null } 2>/dev/null; then
+        builtin return 0
+    fi
+    __genv_code=$(@GENV@ "--shell=zsh:$__genv_pid" shell-update) || __genv_failed=1
+    builtin eval "$__genv_code"
+    if [[ -n $__genv_failed ]]; then
+        if [[ -z $__genv_failing ]]; then
+            builtin print -ru2 -- 'genv: cannot update this shell: trying again at each prompt'
+        fi
+        builtin typeset -g __genv_failing=1
+        builtin return 0
+    fi
+    builtin unset __genv_failing
     if [[ -n $GENV_ENVIRONMENT_ID$__genv_entered ]]; then
         builtin typeset -g __genv_seen="$GENV_TMPDIR:"@VALUES@"$__genv_record" __genv_eid=$GENV_ENVIRONMENT_ID
         __genv_trap
@@ -293,7 +317,7 @@ function __genv_call_at_exit {
 # is what CUDA_VISIBLE_DEVICES is by us, if that could be set: exported, since a shell within inherits the user's choice.
 function __genv_watch {
     builtin typeset -g __genv_file=$1 __genv_witness=$2 __genv_sign=$3
-    if [[ -z $__genv_told ]]; then
+    if [[ "$__genv_told " != *" CUDA_VISIBLE_DEVICES "* ]]; then
         __genv_variables "GENV_SHELL_DEVICES=$4"
     fi
 }
@@ -316,7 +340,11 @@ function __genv_unhook {
 
 # Assigning to what the user has made read-only would end the function half way.
 function __genv_assign {
-    if [[ ${(P)1} != "$2" && ${(Pt)1} != *readonly* ]]; then
+    if [[ ${(P)1} == "$2" ]]; then
+        builtin return 0
+    elif [[ ${(Pt)1} == *readonly* ]]; then
+        __genv_tell_once $1
+    else
         builtin typeset -g "$1=$2"
     fi
 }
@@ -366,7 +394,8 @@ function __genv_deinit {
     builtin unfunction genv __genv_enter __genv_update __genv_leave __genv_variables __genv_restore __genv_path \
         __genv_assign __genv_show __genv_look __genv_refresh __genv_drop __genv_clean __genv_listen __genv_exit \
         __genv_identify __genv_trap __genv_call_at_exit __genv_watch __genv_hook __genv_unhook __genv_register \
-        __genv_before_prompt __genv_complete __genv_deinit
+        __genv_before_prompt __genv_complete __genv_tell_once __genv_deinit
+    builtin unset __genv_stuck
 }
 
 __genv_register

@@ -10,11 +10,11 @@
 
 #define VISIBLE "NVIDIA_VISIBLE_DEVICES"
 
-/* The words behind `docker [OPTION...] run`, or NULL where it is another command. */
-static char **find_run(char **words)
+char **docker_find_run(char **words)
 {
     struct docker_word word;
 
+    words++;
     while ((word = docker_read(docker_global_options, words)).kind == DOCKER_OPTION)
         words += word.word_count;
     if (word.kind == DOCKER_UNKNOWN)
@@ -180,7 +180,7 @@ int docker_add_visible(struct argv *target, char **words, const struct docker_wo
 int docker_check_node(int node, const struct docker_scene *scene, struct genv_error *err)
 {
     if (node == DOCKER_ALL_NODES)
-        return error_set(err, EPERM, "it gives access to all devices: name the devices of this environment");
+        return error_set(err, EPERM, "this gives access to all devices: name the devices of the environment instead");
     for (size_t i = 0; i < scene->machine->device_count; i++) {
         char index[16];
 
@@ -189,7 +189,7 @@ int docker_check_node(int node, const struct docker_scene *scene, struct genv_er
         snprintf(index, sizeof(index), "%u", scene->machine->devices[i].index);
         return docker_check_device(index, scene->env, err);
     }
-    return error_set(err, EPERM, "cannot tell which device that is: use --gpus");
+    return error_set(err, EPERM, "cannot tell which device this node belongs to: use --gpus instead");
 }
 
 /* --gpus and --device with CDI's names. */
@@ -269,7 +269,7 @@ static int add_default_visible(struct argv *target, char **words, char **options
 
 char **docker_find_options(char **words)
 {
-    char **options = find_run(words + 1);
+    char **options = docker_find_run(words);
 
     return options && !is_genvs(find_runtime(words, options)) ? options : NULL;
 }
@@ -308,6 +308,10 @@ int docker_translate(struct argv *target, char **words, char **options, const st
         argv_add(target, *front);
     argv_add(target, "--env"); /* first, so that one of the user's own, which comes later, wins */
     argv_addf(target, "GENV_ENVIRONMENT_ID=%s", scene->eid);
+    if (scene->genv_is_default && !*find_runtime(words, options)) {
+        argv_add(target, "--env");
+        argv_add(target, "GENV_ACTIVATE=0");
+    }
     r = add_default_visible(target, words, options, scene, err);
     if (r < 0)
         return r;

@@ -15,13 +15,17 @@ enum { DOCKER_NO_NODE = -1, DOCKER_ALL_NODES = -2 };
 /* What has to be known besides the words. */
 struct docker_scene {
     bool is_podman;
-    const char *eid;                       /* of the environment that the container is to belong to */
-    const char *visible_devices;           /* the caller's own NVIDIA_VISIBLE_DEVICES, or NULL */
+    const char *eid;             /* of the environment that the container is to belong to */
+    bool genv_is_default;        /* docker's default runtime is genv's, which is to leave the container alone */
+    const char *visible_devices; /* the caller's own NVIDIA_VISIBLE_DEVICES, or NULL */
     const char *env_file, *env_file_value; /* the last --env-file that says that variable, and what; or NULL */
     int (*node_of_path)(const char *path); /* N, or one of those above */
     const struct genv_env *env;            /* where docker_needs_devices() */
     const struct genv_snapshot *machine;   /* where docker_needs_machine() */
 };
+
+/* What is behind "run" or "create" in @words, which begin with "docker"; NULL: it is another command. */
+char **docker_find_run(char **words);
 
 /* The options of the container in @words, which begin with "docker" and are NULL-terminated: what is behind "run" or
  * "create". NULL: docker takes the words as they are, since they start no container, or one that is its runtime's

@@ -17,8 +17,8 @@
 /* What says where the daemon is; all of it borrowed, and NULL where nothing does. */
 struct choice {
     const char *host, *context, *config;
-    const char *connection; /* podman's --connection: the name of one */
-    bool is_remote;         /* podman's --remote */
+    const char *connection; /* podman's --connection, or -c: the name of one */
+    const char *remote;     /* podman's --remote: "", or what is behind its "=" */
 };
 
 static struct choice read_options(char **words)
@@ -33,11 +33,14 @@ static struct choice read_options(char **words)
             choice.host = word.value;
         if (strcmp(name, "context") == 0)
             choice.context = word.value;
+        if (strcmp(name, "context") == 0 && words[0][1] != '-') /* docker's short one of that is podman's of this */
+            choice.connection = word.value;
         if (strcmp(name, "config") == 0)
             choice.config = word.value;
         if (strcmp(name, "connection") == 0)
             choice.connection = word.value;
-        choice.is_remote = choice.is_remote || strcmp(name, "remote") == 0;
+        if (strcmp(name, "remote") == 0)
+            choice.remote = word.value ? word.value : "";
     }
     return choice;
 }
@@ -113,26 +116,45 @@ static void add_docker_address(const struct choice *choice, struct text *address
         add_context(folder, context, address);
 }
 
+/* Whether @host is the loopback of this machine, or what a daemon calls all of its addresses. */
+static bool is_here(const char *host)
+{
+    char own[256];
+    struct in6_addr in6;
+    struct in_addr in;
+
+    proc_hostname(own, sizeof(own));
+    if (strcasecmp(host, "localhost") == 0 || strcasecmp(host, own) == 0)
+        return true;
+    if (inet_pton(AF_INET6, host, &in6) == 1) {
+        if (!IN6_IS_ADDR_V4MAPPED(&in6))
+            return IN6_IS_ADDR_LOOPBACK(&in6) || IN6_IS_ADDR_UNSPECIFIED(&in6);
+        memcpy(&in, &in6.s6_addr[12], sizeof(in));
+    } else if (inet_pton(AF_INET, host, &in) != 1) {
+        return false;
+    }
+    return in.s_addr == INADDR_ANY || ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 bool docker_address_is_elsewhere(const char *address)
 {
     const char *scheme_end = strstr(address, "://"), *rest = scheme_end ? scheme_end + 3 : address;
     const char *user_end = strchr(rest, '@');
-    char host[256], own[256];
-    struct in_addr in;
+    char host[256];
     size_t length;
 
     if (*rest == '/' || *rest == '\0' || strncmp(address, "unix:", 5) == 0 || strncmp(address, "fd:", 3) == 0)
         return false;
     rest = user_end ? user_end + 1 : rest;
-    length = *rest == '[' ? strcspn(rest, "]") + 1 : strcspn(rest, ":/");
+    if (*rest == '[')
+        length = strcspn(++rest, "]");
+    else
+        length = strcspn(rest, ":/");
     if (length == 0 || length >= sizeof(host))
         return length != 0;
     memcpy(host, rest, length);
     host[length] = '\0';
-    proc_hostname(own, sizeof(own));
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strcasecmp(host, own) == 0)
-        return false;
-    return inet_pton(AF_INET, host, &in) != 1 || ntohl(in.s_addr) >> 24 != IN_LOOPBACKNET;
+    return !is_here(host);
 }
 
 static bool docker_itself_is_elsewhere(const struct choice *choice, struct text *ret_where)
@@ -141,22 +163,70 @@ static bool docker_itself_is_elsewhere(const struct choice *choice, struct text 
     return ret_where->length && docker_address_is_elsewhere(ret_where->data);
 }
 
+/* podman's connections, as `podman system connection` of podman 5 writes them; NULL: there are none. */
+static json_t *load_connections(void)
+{
+    const char *file = variable("PODMAN_CONNECTIONS_CONF"), *config = variable("XDG_CONFIG_HOME");
+    const char *home = variable("HOME");
+    cleanup_text struct text path = TEXT_INIT;
+
+    if (file)
+        text_add(&path, file);
+    else if (config)
+        text_addf(&path, "%s/containers/podman-connections.json", config);
+    else
+        text_addf(&path, "%s/.config/containers/podman-connections.json", home ? home : "");
+    return path.failed ? NULL : load(AT_FDCWD, path.data);
+}
+
+/* Where podman's connection called @name leads, or its default one (NULL). */
+static void add_connection(const char *name, struct text *address)
+{
+    cleanup_json json_t *file = load_connections();
+    json_t *all = json_object_get(file, "Connection");
+    const char *uri;
+
+    name = name ? name : json_string_value(json_object_get(all, "Default"));
+    uri = name ? json_string_value(json_object_get(json_object_get(json_object_get(all, "Connections"), name), "URI"))
+               : NULL;
+    if (uri)
+        text_add(address, uri);
+}
+
+/* As podman reads it. */
+static bool is_false(const char *value)
+{
+    static const char *const words[] = {"0", "f", "F", "false", "FALSE", "False"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (value && strcmp(value, words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* podman starts containers itself unless it is told of a service. It takes docker's --host and --context for its own,
- * and none of docker's variables. Where a connection leads is told by files that are podman's to find. */
+ * and none of docker's variables. */
 static bool podman_is_elsewhere(const struct choice *choice, struct text *ret_where)
 {
     const char *connection = choice->connection ? choice->connection : choice->context, *host = choice->host;
 
     if (connection && strcmp(connection, "default") == 0 && !choice->connection)
         connection = NULL; /* as docker's own is called */
+    if (!host && !connection && is_false(choice->remote))
+        return false;
     if (!host && !connection) {
         host = variable("CONTAINER_HOST");
         connection = variable("CONTAINER_CONNECTION");
     }
-    if (!host)
-        return connection || choice->is_remote;
-    text_add(ret_where, host);
-    return docker_address_is_elsewhere(host);
+    if (host)
+        text_add(ret_where, host);
+    else if (connection || choice->remote)
+        add_connection(connection, ret_where);
+    if (ret_where->length)
+        return docker_address_is_elsewhere(ret_where->data);
+    /* A connection that is in none of the files that are looked at; of "default" podman itself says so. */
+    return connection ? strcmp(connection, "default") != 0 : choice->remote != NULL;
 }
 
 bool docker_is_elsewhere(bool is_podman, char **words, struct text *ret_where)

@@ -89,13 +89,13 @@ static int parse(const char *value, struct request *request, struct genv_error *
     bool more = true;
 
     if (strpbrk(value, "\r\n"))
-        return error_set(err, EINVAL, "must be a single line");
+        return error_set(err, EINVAL, "the value must be a single line");
     while (more) {
         cleanup_text struct text field = TEXT_INIT;
         int r = read_field(&value, &field, &more);
 
         if (r < 0)
-            return error_set(err, EINVAL, "unmatched quotes");
+            return error_set(err, EINVAL, "the value has unmatched quotes");
         if (field.failed)
             return error_no_memory(err);
         r = sort_field(request, field.data, err);

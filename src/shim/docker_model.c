@@ -16,7 +16,7 @@ static int check_all(const struct docker_scene *scene, struct genv_error *err)
 
     for (size_t i = 0; r == 0 && i < scene->machine->device_count; i++)
         r = docker_check_device(scene->machine->devices[i].id.uuid, scene->env, err);
-    return r == -EPERM ? error_prefix(err, r, "it asks for all devices") : r;
+    return r == -EPERM ? error_prefix(err, r, "this is a request for all devices") : r;
 }
 
 /* What would be translated on a command line stays here as it is: where it would be another, it asks for all. */

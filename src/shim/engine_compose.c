@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
@@ -122,15 +124,85 @@ static int rewrite_command(const struct docker_option *table, char **words, stru
     return 0;
 }
 
+static bool is_standard_input(const char *file)
+{
+    static const char *const names[] = {"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/proc/thread-self/fd/0"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(file, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether what `config` would read of it is lost for the command itself, as of "<(…)" of a shell. */
+static bool is_read_once(const char *file)
+{
+    struct stat st;
+
+    if (stat(file, &st) < 0)
+        return false;
+    return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
+           (S_ISCHR(st.st_mode) && st.st_rdev != makedev(1, 3)); /* /dev/null has nothing to lose */
+}
+
+static int check_file(const char *file, struct genv_error *err)
+{
+    if (is_standard_input(file))
+        return error_set(err, EINVAL, "cannot check a compose file on standard input: use -f FILE");
+    if (is_read_once(file))
+        return error_set(err, EINVAL, "cannot check %s, which can be read only once: use a regular file", file);
+    return 0;
+}
+
+/* Those of COMPOSE_FILE, which count where no option names one. */
+static int check_files_of_variable(struct genv_error *err)
+{
+    const char *value = getenv("COMPOSE_FILE"), *separator = getenv("COMPOSE_PATH_SEPARATOR");
+    cleanup_free char *files = value ? strdup(value) : NULL;
+    char *next = files;
+    int r = 0;
+
+    if (value && !files)
+        return error_no_memory(err);
+    separator = separator && *separator ? separator : ":";
+    while (r == 0 && next) {
+        char *file = next, *end = strstr(file, separator);
+
+        next = end ? end + strlen(separator) : NULL;
+        if (end)
+            *end = '\0';
+        r = check_file(file, err);
+    }
+    return r;
+}
+
+/* Whether the files that the options at @words name, the words behind `compose`, can be read twice. */
+static int check_files(char **words, struct genv_error *err)
+{
+    struct docker_word word;
+    bool has_file = false;
+    int r = 0;
+
+    for (; r == 0 && (word = docker_read(docker_compose_options, words)).kind == DOCKER_OPTION;
+         words += word.word_count) {
+        bool is_file = docker_word_is(&word, "file");
+
+        has_file = has_file || is_file;
+        if (word.value && (is_file || docker_word_is(&word, "env-file")))
+            r = check_file(word.value, err);
+    }
+    return r < 0 || has_file ? r : check_files_of_variable(err);
+}
+
 /* Adds `compose` and its options, the words at @words, to @config. Returns its command, or NULL where there is none
  * that starts containers; it may be behind an option that genv does not know. */
-static char **add_compose(struct argv *config, char **words, bool *ret_from_stdin)
+static char **add_compose(struct argv *config, char **words)
 {
     struct docker_word word;
 
     argv_add(config, *words++);
     while ((word = docker_read(docker_compose_options, words)).kind == DOCKER_OPTION) {
-        *ret_from_stdin = *ret_from_stdin || (docker_word_is(&word, "file") && strcmp(word.value, "-") == 0);
         for (size_t i = 0; i < word.word_count; i++)
             argv_add(config, *words++);
     }
@@ -141,7 +213,7 @@ int engine_rewrite_compose(const char *program, struct argv *target, char **argv
                            struct docker_scene *scene, struct grant *grant, struct genv_error *err)
 {
     cleanup_argv struct argv config = {.count = 0}, services = {.count = 0};
-    bool from_stdin = false, known;
+    bool known;
     cleanup_free char *model = NULL;
     struct genv_error reason = {0};
     size_t length = 0;
@@ -150,13 +222,14 @@ int engine_rewrite_compose(const char *program, struct argv *target, char **argv
 
     for (char **word = argv; word < compose; word++)
         argv_add(&config, *word);
-    command = add_compose(&config, compose, &from_stdin);
+    command = add_compose(&config, compose);
     if (!command) {
         argv_add_all(target, argv);
         return 0;
     }
-    if (from_stdin)
-        return error_set(err, EINVAL, "cannot check a compose file on standard input: use -f FILE");
+    r = check_files(compose + 1, err);
+    if (r < 0)
+        return r;
     while (argv <= command)
         argv_add(target, *argv++);
     r = rewrite_command(options_of(*command), command + 1, target, &services, &known, scene, grant, err);

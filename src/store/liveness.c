@@ -12,13 +12,21 @@
 #define ANCESTORS_MAX 16 /* between a user's process and what sudo(8) or the like has started for it */
 #define FOREIGN_MAX   64 /* processes of others that one user's records may have us look at more closely */
 
+static bool is_spared(const struct liveness_look *look, const struct genv_process *process)
+{
+    struct proc_stat stat;
+
+    return process->pid == look->spared && process->pid_namespace == look->pid_namespace &&
+           proc_stat_read(process->pid, &stat) == 0 && stat.start_time == process->start_time;
+}
+
 /* Looks at the process anew unless it was the last one. */
 static void look_at(struct liveness_look *look, const struct genv_process *process)
 {
     if (process->pid == look->last.pid && process->start_time == look->last.start_time)
         return;
     look->last = *process;
-    look->last_lives = proc_is_alive(process->pid, process->start_time);
+    look->last_lives = is_spared(look, process) || proc_is_alive(process->pid, process->start_time);
     look->knows_uid = false;
 }
 
@@ -113,8 +121,13 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     if (record_origin(env) != RECORD_OWN)
         return true;
     for (size_t i = 0; i < env->process_count; i++) {
-        if (process_lives(look, env, &env->processes[i]))
-            env->processes[kept++] = env->processes[i];
+        struct genv_process *process = &env->processes[i];
+
+        if (!process_lives(look, env, process))
+            continue;
+        if (process->container && look->directory)
+            process->vouched = is_container_vouched_for(*look->directory, process, env->uid);
+        env->processes[kept++] = *process;
     }
     env->process_count = kept;
     kept = 0;

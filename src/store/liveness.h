@@ -24,6 +24,7 @@ struct liveness_foreign {
 struct liveness_look {
     uint64_t pid_namespace;
     const int *directory;     /* the state directory's descriptor; NULL: nobody's processes are vouched for */
+    pid_t spared;             /* lives as long as it has not been waited for; 0: none does */
     bool known;               /* whose the members are was looked at before */
     struct genv_process last; /* pid 0: none yet */
     bool last_lives, knows_uid;

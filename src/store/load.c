@@ -191,20 +191,27 @@ static void complain(struct complaint *complaint, const char *name, uid_t owner,
 
 static void tell_complaint(const struct store *store, const struct complaint *complaint)
 {
-    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX], owner[GENV_USERNAME_SIZE], counting[64] = "";
+    char line[sizeof(complaint->reason.message) + 2 * NAME_MAX], owner[GENV_USERNAME_SIZE];
+    const char *path = store->envs_path, *example = complaint->example, *reason = complaint->reason.message;
 
     if (!complaint->count || !store->warn)
         return;
     user_name(complaint->owner, owner, sizeof(owner));
-    if (complaint->counting)
-        snprintf(counting, sizeof(counting), ", except the devices of %zu", complaint->counting);
-    if (complaint->count == 1)
-        snprintf(line, sizeof(line), "ignoring %s%s/%s of %s: %s",
-                 complaint->counting ? "everything but the devices of " : "", store->envs_path, complaint->example,
-                 owner, complaint->reason.message);
+    if (complaint->count == 1 && complaint->counting)
+        snprintf(line, sizeof(line),
+                 "invalid record %s/%s, owned by %s: %s; its devices stay reserved until it is removed", path, example,
+                 owner, reason);
+    else if (complaint->count == 1)
+        snprintf(line, sizeof(line), "ignoring invalid record %s/%s, owned by %s: %s", path, example, owner, reason);
+    else if (complaint->counting)
+        snprintf(
+            line, sizeof(line),
+            "%zu invalid records in %s, such as %s, owned by %s: %s; the devices of %zu of them stay reserved until "
+            "they are removed",
+            complaint->count, path, example, owner, reason, complaint->counting);
     else
-        snprintf(line, sizeof(line), "ignoring %zu records in %s%s, such as %s of %s: %s", complaint->count,
-                 store->envs_path, counting, complaint->example, owner, complaint->reason.message);
+        snprintf(line, sizeof(line), "ignoring %zu invalid records in %s, such as %s, owned by %s: %s",
+                 complaint->count, path, example, owner, reason);
     utf8_make_printable(line);
     store->warn(line, store->warn_data);
 }
@@ -249,8 +256,8 @@ static void refuse(struct store *store, const char *name, const struct stat *st,
     complain(&loading->complaint, name, now.st_uid, counts, reason);
     if (now.st_uid == 0 && S_ISREG(now.st_mode) && has_mode_of_record(&now) && now.st_nlink == 1 && !counts &&
         !store->unknown.code)
-        error_set(&store->unknown, EIO, "cannot read root's record %s/%s: %s; repair or remove it", store->envs_path,
-                  name, reason->message);
+        error_set(&store->unknown, EIO, "cannot read root's record %s/%s: %s; fix or remove it", store->envs_path, name,
+                  reason->message);
 }
 
 /* Removes the record of an environment that has ended: who does so tells of the end. -ESTALE, or -ENOMEM: it stays. */
@@ -356,7 +363,9 @@ static int load(struct store *store, struct loading *loading, struct genv_error 
 
 int store_load(struct store *store, struct env_list *list, struct genv_error *err)
 {
-    return load(store, &(struct loading){.list = list, .look.pid_namespace = store->pid_namespace}, err);
+    const struct liveness_look look = {.pid_namespace = store->pid_namespace, .spared = store->spared};
+
+    return load(store, &(struct loading){.list = list, .look = look}, err);
 }
 
 int store_load_holders(struct store *store, const char *eid, struct env_list *list, struct genv_error *err)

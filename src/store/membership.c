@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/proc.h"
+#include "store/cgroup.h"
 
 #define ANCESTORS_MAX 4096 /* /proc is read while it changes: a chain that does not end is none */
 
@@ -35,6 +36,26 @@ static int compare_entries(const void *left, const void *right)
     return a->env < b->env ? -1 : a->env > b->env;
 }
 
+static int index_containers(struct membership *membership)
+{
+    for (size_t i = 0; i < membership->count; i++) {
+        const struct membership_entry *entry = &membership->entries[i];
+        struct membership_container *grown;
+
+        if (!entry->process->container)
+            continue;
+        grown = reallocarray(membership->containers, membership->container_count + 1, sizeof(*grown));
+        if (!grown)
+            return -ENOMEM;
+        membership->containers = grown;
+        grown[membership->container_count] =
+            (struct membership_container){entry->process, entry->env, cgroup_read(entry->process->pid)};
+        if (grown[membership->container_count].cgroup)
+            membership->container_count++;
+    }
+    return 0;
+}
+
 int membership_index(struct membership *ret_membership, const struct env_list *envs)
 {
     struct membership membership = {.envs = envs, .pid_namespace = proc_pid_namespace()};
@@ -54,12 +75,19 @@ int membership_index(struct membership *ret_membership, const struct env_list *e
         }
     }
     qsort(membership.entries, membership.count, sizeof(*membership.entries), compare_entries);
+    if (index_containers(&membership) < 0) {
+        membership_release(&membership);
+        return -ENOMEM;
+    }
     *ret_membership = membership;
     return 0;
 }
 
 void membership_release(struct membership *membership)
 {
+    for (size_t i = 0; i < membership->container_count; i++)
+        free(membership->containers[i].cgroup);
+    free(membership->containers);
     free(membership->entries);
     *membership = (struct membership){.count = 0};
 }
@@ -109,6 +137,23 @@ static const struct genv_env *find_by_descent(const struct membership *membershi
     return NULL;
 }
 
+/* What enters a container later is nobody's child there. Who is in one is its record's owner's word for the owner's own
+ * processes, and root's for those of all users. */
+static const struct genv_env *find_by_cgroup(const struct membership *membership, pid_t pid)
+{
+    cleanup_free char *cgroup = membership->container_count ? cgroup_read(pid) : NULL;
+    uid_t uid = cgroup ? proc_uid(pid) : (uid_t)-1;
+
+    for (size_t i = 0; cgroup && i < membership->container_count; i++) {
+        const struct membership_container *container = &membership->containers[i];
+        bool own = container->env->uid != 0 && container->env->uid == uid;
+
+        if ((own || container->first->vouched) && cgroup_is_in(cgroup, container->cgroup))
+            return container->env;
+    }
+    return NULL;
+}
+
 static const struct genv_env *find_by_claim(const struct env_list *envs, pid_t pid)
 {
     char eid[GENV_EID_MAX + 1];
@@ -123,8 +168,10 @@ static const struct genv_env *find_by_claim(const struct env_list *envs, pid_t p
 const struct genv_env *membership_look_up(const struct membership *membership, pid_t pid)
 {
     struct subject subject = {.pid = pid};
-    const struct genv_env *env = find_by_descent(membership, &subject);
+    const struct genv_env *env = find_by_cgroup(membership, pid); /* first: a shell that enters one is in another */
 
+    if (!env)
+        env = find_by_descent(membership, &subject);
     if (!env)
         env = find_by_claim(membership->envs, pid);
     subject.named = true; /* last, so that it takes nothing from anybody's own environments */

@@ -38,6 +38,7 @@ struct store {
     void *warn_data;
     char boot_id[BOOT_ID_SIZE], machine[MACHINE_SIZE];
     uint64_t pid_namespace;
+    pid_t spared; /* by store_load(); 0: nobody is */
     uid_t uid;
     unsigned write_timeout_s;
     struct interrupt interrupt;

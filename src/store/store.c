@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "model/device.h"
 #include "model/record.h"
+#include "store/claim.h"
 #include "store/directory.h"
 #include "store/inventory.h"
 #include "store/lock.h"
@@ -107,6 +108,11 @@ int store_set_limits_file(struct store *store, const char *path)
     free(store->limits_file);
     store->limits_file = copy;
     return 0;
+}
+
+void store_spare(struct store *store, pid_t pid)
+{
+    store->spared = pid;
 }
 
 void store_note_ends(struct store *store, struct event_list *ends)
@@ -265,6 +271,28 @@ static int check_saved(struct store *store, const struct genv_env *env, const ch
 int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err)
 {
     return vouch_for(store->root_fd, store->path, process, uid, err);
+}
+
+int store_vouch_container(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err)
+{
+    return vouch_for_container(store->root_fd, store->path, process, uid, err);
+}
+
+int store_claim_make(struct store *store, char *claim, struct genv_error *err)
+{
+    cleanup_close int root = -1;
+    int r = directory_open(AT_FDCWD, store->path, true, store->path, &root, err);
+
+    return r < 0 ? r : claim_make(root, store->path, claim, err);
+}
+
+int store_claim_redeem(struct store *store, const char *claim, const char *container, uid_t *ret_uid,
+                       struct genv_error *err)
+{
+    cleanup_close int root = -1;
+    int r = directory_open(AT_FDCWD, store->path, true, store->path, &root, err);
+
+    return r < 0 ? r : claim_redeem(root, store->path, claim, container, ret_uid, err);
 }
 
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err)

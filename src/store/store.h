@@ -64,12 +64,23 @@ bool store_is_taken(struct store *store, const char *eid);
 /* How many files of @uid's stood where records would when it was last loaded, dead ones and junk included. */
 size_t store_count_records(const struct store *store, uid_t uid);
 
+/* What store_load() loads is alive while the child @pid of the caller has not been waited for, though it may have
+ * ended; 0: as usual again. */
+void store_spare(struct store *store, pid_t pid);
+
 /* These need STORE_WRITE. Saving: -ENOTSUP for an environment that record_check_changeable() (record.h) refuses. */
 int store_save(struct store *store, const struct genv_env *env, struct genv_error *err);
 int store_remove(struct store *store, const char *eid, struct genv_error *err);
 
 /* For root, under STORE_WRITE: @process of another user may keep an environment of @uid's alive. */
 int store_vouch(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err);
+/* The same for all processes of the container of which @process is the first one. */
+int store_vouch_container(struct store *store, const struct genv_process *process, uid_t uid, struct genv_error *err);
+
+/* genv_claim_make() and genv_claim_redeem(). Need no store_begin(). */
+int store_claim_make(struct store *store, char *claim, struct genv_error *err);
+int store_claim_redeem(struct store *store, const char *claim, const char *container, uid_t *ret_uid,
+                       struct genv_error *err);
 
 /* Opens the access lock of the device with that UUID; the descriptor is inherited by programs. Needs no store_begin().
  * -EINVAL: such a UUID can't be a file's name. */

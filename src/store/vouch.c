@@ -17,10 +17,10 @@
 #define DIRECTORY_NAME "vouched"
 #define NAME_SIZE      96
 
-static void make_name(const struct genv_process *process, uid_t uid, char name[static NAME_SIZE])
+static void make_name(const struct genv_process *process, uid_t uid, bool container, char name[static NAME_SIZE])
 {
-    snprintf(name, NAME_SIZE, "%" PRIu64 ".%d.%" PRIu64 ".%u", process->pid_namespace, process->pid,
-             process->start_time, uid);
+    snprintf(name, NAME_SIZE, "%" PRIu64 ".%d.%" PRIu64 ".%u%s", process->pid_namespace, process->pid,
+             process->start_time, uid, container ? ".container" : "");
 }
 
 static bool is_roots_alone(const struct stat *st)
@@ -28,8 +28,7 @@ static bool is_roots_alone(const struct stat *st)
     return S_ISDIR(st->st_mode) && st->st_uid == 0 && !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
-/* The directory, if nobody but root can have written there; negative otherwise. */
-static int open_trusted(int directory)
+int vouch_open(int directory)
 {
     struct stat st;
     int r =
@@ -49,10 +48,9 @@ static int open_trusted(int directory)
     return -EPERM;
 }
 
-/* Makes it where it is missing, or is somebody else's. */
-static int make_trusted(int directory)
+int vouch_make(int directory)
 {
-    int fd = open_trusted(directory), r;
+    int fd = vouch_open(directory), r;
 
     if (fd >= 0)
         return fd;
@@ -60,7 +58,7 @@ static int make_trusted(int directory)
     if (r < 0)
         return r;
     r = directory_make(directory, DIRECTORY_NAME, 0755);
-    return r < 0 ? r : open_trusted(directory);
+    return r < 0 ? r : vouch_open(directory);
 }
 
 /* Ours that are gone; those of other namespaces are few, and gone with the boot. */
@@ -83,24 +81,46 @@ static void sweep(int fd)
     closedir(dir);
 }
 
-int vouch_for(int directory, const char *shown, const struct genv_process *process, uid_t uid, struct genv_error *err)
+static int vouch(int directory, const char *shown, const struct genv_process *process, uid_t uid, bool container,
+                 struct genv_error *err)
 {
-    cleanup_close int fd = make_trusted(directory), file = -1;
+    cleanup_close int fd = vouch_make(directory), file = -1;
     char name[NAME_SIZE];
 
     if (fd < 0)
         return error_set_errno(err, -fd, "cannot create %s/" DIRECTORY_NAME, shown);
     sweep(fd);
-    make_name(process, uid, name);
+    make_name(process, uid, container, name);
     file = openat(fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
     return file < 0 ? error_set_errno(err, errno, "cannot create %s/" DIRECTORY_NAME "/%s", shown, name) : 0;
 }
 
-bool is_vouched_for(int directory, const struct genv_process *process, uid_t uid)
+int vouch_for(int directory, const char *shown, const struct genv_process *process, uid_t uid, struct genv_error *err)
 {
-    cleanup_close int fd = open_trusted(directory);
+    return vouch(directory, shown, process, uid, false, err);
+}
+
+int vouch_for_container(int directory, const char *shown, const struct genv_process *process, uid_t uid,
+                        struct genv_error *err)
+{
+    return vouch(directory, shown, process, uid, true, err);
+}
+
+static bool is_vouched(int directory, const struct genv_process *process, uid_t uid, bool container)
+{
+    cleanup_close int fd = vouch_open(directory);
     char name[NAME_SIZE];
 
-    make_name(process, uid, name);
+    make_name(process, uid, container, name);
     return fd >= 0 && faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool is_vouched_for(int directory, const struct genv_process *process, uid_t uid)
+{
+    return is_vouched(directory, process, uid, false);
+}
+
+bool is_container_vouched_for(int directory, const struct genv_process *process, uid_t uid)
+{
+    return is_vouched(directory, process, uid, true);
 }

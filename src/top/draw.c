@@ -10,7 +10,7 @@ static const char *const pane_names[PANE_COUNT] = {
 static const char *const sort_names[PANE_COUNT][8] = {
     [PANE_DEVICES] = {[DEVICE_INDEX] = "index",
                       [DEVICE_MEMORY] = "memory",
-                      [DEVICE_USE] = "utilisation",
+                      [DEVICE_USE] = "utilization",
                       [DEVICE_TEMPERATURE] = "temperature",
                       [DEVICE_POWER] = "power"},
     [PANE_ENVS] = {[ENV_ID] = "identifier",

@@ -186,7 +186,7 @@ static const struct key help_keys[] = {
     {"free, in use", "not held, but used by processes outside environments"},
     {"none", "a process outside any environment"},
     {"2!", "a process uses a device that its environment does not hold"},
-    {"5.0Gi!", "an environment uses more of a device than its capacity"},
+    {"5.0Gi!", "an environment uses more memory than it reserved"},
     {NULL, NULL},
 };
 

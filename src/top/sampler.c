@@ -193,7 +193,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     int fds[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-        return error_set_errno(err, errno, "cannot request a snapshot");
+        return error_set_errno(err, errno, "cannot ask for the state of the devices");
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
@@ -202,7 +202,7 @@ static int start(struct sampler *sampler, struct genv_error *err)
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);
-        return error_set_errno(err, errno, "cannot start the snapshot worker");
+        return error_set_errno(err, errno, "cannot start the process that reads the devices");
     }
     sampler->pid = pid;
     sampler->fd = fds[0];
@@ -221,7 +221,7 @@ int sampler_ask(struct sampler *sampler, struct genv_error *err)
         return r;
     if (send(sampler->fd, "", 1, MSG_NOSIGNAL) != 1) {
         stop(sampler);
-        return error_set(err, EIO, "the snapshot worker died");
+        return error_set(err, EIO, "the process that reads the devices ended unexpectedly");
     }
     sampler->busy = true;
     return 0;
@@ -245,9 +245,9 @@ static int explain_end(struct sampler *sampler, struct genv_error *err)
 
     stop(sampler);
     if (ended && WIFSIGNALED(status))
-        return error_set(err, EIO, "the snapshot worker was ended by signal %d (%s)", WTERMSIG(status),
+        return error_set(err, EIO, "the process that reads the devices was ended by signal %d (%s)", WTERMSIG(status),
                          strsignal(WTERMSIG(status)));
-    return error_set(err, EIO, "the snapshot worker died");
+    return error_set(err, EIO, "the process that reads the devices ended unexpectedly");
 }
 
 /* All that has come; -EAGAIN when nothing more has. */

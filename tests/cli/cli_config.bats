@@ -125,11 +125,11 @@ name: x y' genv config
     make_env other
     genv envs config --eid other gpu-memory --gpu-memory 10g
     genv devices attach --eid other --index 0
-    expect_refusal 'cannot raise the capacity on device 0 to 12g' genv config gpu-memory 12g --save
+    expect_refusal 'cannot raise the memory capacity on device 0 to 12g' genv config gpu-memory 12g --save
     expect 0 4g cat .genv/gpu-memory
     expect 0 4g genv config gpu-memory
     echo two >.genv/gpus # what it is must not matter to what becomes of the others
-    expect_refusal 'cannot raise the capacity on device 0 to 12g' genv config gpu-memory 12g --save
+    expect_refusal 'cannot raise the memory capacity on device 0 to 12g' genv config gpu-memory 12g --save
     expect 0 $'4g\ntwo' cat .genv/gpu-memory .genv/gpus
     expect 0 '' genv config gpu-memory 5g --save
     expect 0 $'5g\ntwo' cat .genv/gpu-memory .genv/gpus

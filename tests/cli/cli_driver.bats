@@ -188,9 +188,9 @@ make_library() {
 
 @test "a driver that ends the process that asks it costs a sentence" {
     make_library 'raise(SIGKILL); return 0;'
-    expect_refusal 'the driver worker died: see dmesg, and try again' genv devices
+    expect_refusal 'genv-driver ended unexpectedly: try again; if this persists, see dmesg' genv devices
     run -0 --separate-stderr genv snapshot
-    [ "$stderr" = 'genv: warning: the driver worker died: see dmesg, and try again' ]
+    [ "$stderr" = 'genv: warning: genv-driver ended unexpectedly: try again; if this persists, see dmesg' ]
 }
 
 @test "a library that prints, reads and changes signals disturbs nobody" {
@@ -203,7 +203,7 @@ make_library() {
     make_library 'if (fork() == 0) setsid(); sleep(3600); return 0;'
     GENV_DRIVER_TIMEOUT=1 genv enforce --interval 0.2 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
     members+=("$!")
-    until_so 'grep -q "the driver hangs" "$BATS_TEST_TMPDIR/out" 2>/dev/null'
+    until_so 'grep -q "genv-driver cannot be ended" "$BATS_TEST_TMPDIR/out" 2>/dev/null'
     sleep 1.5 # some looks
     [ "$(askers | wc -l)" -eq 1 ]
     kill -KILL "$(askers)"
@@ -222,7 +222,7 @@ make_library() {
 @test "an installation without the program that asks says so" {
     mkdir -p "$BATS_TEST_TMPDIR/moved/bin"
     cp "$GENV_BIN" "$BATS_TEST_TMPDIR/moved/bin/genv"
-    expect_refusal "the driver worker $BATS_TEST_TMPDIR/moved/libexec/genv-driver is missing: install" \
+    expect_refusal "$BATS_TEST_TMPDIR/moved/libexec/genv-driver is missing: install" \
         "$BATS_TEST_TMPDIR/moved/bin/genv" devices
     # What is beside the folder that a program was put into belongs to somebody else perhaps.
     mkdir -p "$BATS_TEST_TMPDIR/moved/deeper/bin"
@@ -234,7 +234,7 @@ make_library() {
     run -0 "$BATS_TEST_TMPDIR/moved/bin/genv" devices
     # Nor is one used where anybody can put it.
     chmod 1777 "$BATS_TEST_TMPDIR/moved"
-    expect_refusal "cannot run the driver worker from $BATS_TEST_TMPDIR/moved, where anyone can write: install genv in a directory of its own" \
+    expect_refusal "cannot run genv-driver from $BATS_TEST_TMPDIR/moved, where anyone can write: install genv in a directory of its own" \
         "$BATS_TEST_TMPDIR/moved/bin/genv" devices
     expect_refusal "genv is installed in $BATS_TEST_TMPDIR/moved, where anyone can write: " \
         "$BATS_TEST_TMPDIR/moved/bin/genv" root

@@ -13,13 +13,14 @@ all_commands() {
     top_commands
     genv complete -- envs '' | cut -f 1 | sed "s/^/envs /"
     genv complete -- devices '' | cut -f 1 | sed "s/^/devices /"
+    genv complete -- docker '' | cut -f 1 | sed "s/^/docker /"
     genv complete -- remote '' | cut -f 1 | sed "s/^/remote /"
 }
 
 @test "the commands that are documented, and no others" {
-    diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot top enforce monitor remote shell init \
-        prompt root doctor help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
-        'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' \
+    diff <(printf '%s\n' activate deactivate status config home attach detach run lock view envs devices snapshot cdi top enforce monitor remote shell init \
+        prompt root doctor docker help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
+        'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' 'docker install' 'docker uninstall' \
         'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run' 'remote enforce' 'remote monitor') <(all_commands)
 }
 
@@ -86,16 +87,18 @@ Finds devices that nobody holds, or, if gpu-memory is configured, devices with
 that much memory left, and reserves them. Devices that are already attached
 stay; a surplus is released, highest indices first.
 
-If not enough devices are available, the reason is shown and the environment is
-left detached from all devices. If the device given with --index is not
-available, nothing changes.
+If too few devices are available, or a limit does not allow that many, genv says
+why and releases all devices of the environment. If the device given with
+--index is not available, nothing changes.
 
 Options:
   -c, --count N             Attach exactly N devices (default: the configured
                             count)
   -i, --index I             Also attach this device, given by index or UUID
-      --refresh             Only update the variables of this shell
-  -o, --over-subscribe      Also attach devices that others hold
+      --refresh             Change nothing; only update the GENV_* and CUDA_*
+                            variables of this shell, in case another shell
+                            changed the environment
+  -o, --over-subscribe      Also attach devices that other environments hold
   -h, --help                Show this help
 
 Examples:
@@ -108,8 +111,8 @@ Examples:
 }
 
 @test "help about what does not exist" {
-    expect_usage_error "no command 'frobnicate'" genv help frobnicate
-    expect_usage_error "no command 'frobnicate'" genv help envs frobnicate
+    expect_unknown_command frobnicate '' genv help frobnicate
+    expect_unknown_command frobnicate '' genv help envs frobnicate
 }
 
 @test "the version" {
@@ -163,6 +166,30 @@ Examples:
         diff <(echo "$options") <(mandoc -T utf8 "$GENV_BUILD/man/genv-$command.1" | col -b |
             sed -n '/^OPTIONS/,/^[A-Z]* STATUS\|^COMMANDS/p' |
             sed -n 's/^       \(-., \)\?\(--[a-z-]*\).*/\2/p' | LC_ALL=C sort)
+    done
+}
+
+# The variables that the manual page $1 has.
+variables_of() {
+    sed -n '/^\.SH ENVIRONMENT/,/^\.SH FILES/s/^\\fB\([A-Z_]*\)\\fR$/\1/p' "$GENV_BUILD/man/$1.1"
+}
+
+@test "a manual page has the variables that its command reads, and genv(1) has all of them" {
+    local page variable
+    [ "$(variables_of genv-help)" = NO_COLOR ]
+    [ "$(variables_of genv-version)" = '' ]
+    [ "$(variables_of genv-home)" = $'GENV_TMPDIR\nGENV_STATE_TIMEOUT' ]
+    [ "$(variables_of genv-remote)" = $'GENV_TMPDIR\nGENV_STATE_TIMEOUT\nGENV_HOSTFILE\nGENV_TERMINATE_PROCESSES' ]
+    variables_of genv | grep -qx GENV_BYPASS
+    for page in "$GENV_BUILD"/man/genv-*.1; do
+        page=${page##*/}
+        while read -r variable; do
+            variables_of genv | grep -qx "$variable"
+        done < <(variables_of "${page%.1}")
+    done
+    # A name in the table that is not a command's would be on no page.
+    for variable in $(variables_of genv | sed -n '1,/^NO_COLOR/p' | grep -v GENV_BYPASS); do
+        grep -qxF "\\fB$variable\\fR" "$GENV_BUILD"/man/genv-*.1
     done
 }
 

@@ -60,6 +60,14 @@ expect_usage_error() {
     [[ $stderr == 'genv: '*"$wanted"*"(try 'genv "*"--help')" ]]
 }
 
+# A command that does not exist, named $1: status 2, and one line that says where the list of commands is (genv help $2).
+expect_unknown_command() {
+    local name=$1 list=$2
+    shift 2
+    expect 2 '' "$@"
+    [ "$stderr" = "genv: unknown command '$name': see 'genv help${list:+ $list}'" ]
+}
+
 # A command that is refused: status 1, nothing on standard output, and one line that contains $1.
 expect_refusal() {
     local wanted=$1

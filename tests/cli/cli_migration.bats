@@ -60,7 +60,7 @@ load cli_helpers
     run --separate-stderr genv usage snapshot
     [ "$status" -eq 0 ]
     [ "$(jq -r '.envs[0].eid' <<<"$output")" = mine ]
-    expect_usage_error 'is not a genv usage command' genv usage everything
+    expect_unknown_command 'usage everything' usage genv usage everything
 }
 
 # A program genv in the folder $1, of the lines that follow.

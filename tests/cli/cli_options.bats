@@ -5,8 +5,8 @@
 load cli_helpers
 
 @test "an unknown command" {
-    expect_usage_error "'frobnicate' is not a genv command" genv frobnicate
-    expect_usage_error "'frobnicate' is not a genv envs command" genv envs frobnicate
+    expect_unknown_command frobnicate '' genv frobnicate
+    expect_unknown_command 'envs frobnicate' envs genv envs frobnicate
 }
 
 @test "a mistyped command comes with a guess" {
@@ -151,7 +151,7 @@ load cli_helpers
 
 @test "what harms a terminal is not repeated" {
     run --separate-stderr genv $'\e[31mred'
-    [[ $stderr == "genv: '?[31mred' is not"* ]]
+    [[ $stderr == "genv: unknown command '?[31mred': see 'genv help'" ]]
     run --separate-stderr genv attach $'--\x9b\xc2\x9b=\n'
     [ "${#stderr_lines[@]}" -eq 1 ]
     [[ $stderr != *$'\x9b'* ]]

@@ -173,7 +173,7 @@ third' genv envs query --query eid
 
 @test "activate --id of a number that is no environment" {
     start_member
-    expect_refusal 'there is no environment 4711, and the ID of a new one cannot be a number' protocol activate --id 4711
+    expect_refusal 'no environment has the ID 4711; a new ID cannot be a number' protocol activate --id 4711
     expect 0 '' genv envs query --query eid
 }
 
@@ -185,7 +185,7 @@ third' genv envs query --query eid
     genv devices attach --eid first --index 0
     genv devices attach --eid second --index 0
     start_member
-    expect_refusal 'cannot raise the capacity on device 0 to 12g' \
+    expect_refusal 'cannot raise the memory capacity on device 0 to 12g' \
         protocol activate --id first --name new --gpu-memory 12g
     expect 0 '' genv envs find --pid "$member"
     expect 0 'gpu-memory: 10g' genv envs config --eid first

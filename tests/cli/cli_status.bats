@@ -176,6 +176,9 @@ Configuration
     chmod +x "$BATS_TEST_TMPDIR/other/genv"
     PATH=$BATS_TEST_TMPDIR/other:$PATH run "$GENV_BIN" doctor
     [[ ${lines[0]} == "warning  installation: "*"but PATH has $BATS_TEST_TMPDIR/other/genv first"* ]]
+    mv "$BATS_TEST_TMPDIR/other" "$BATS_TEST_TMPDIR/"$'\e[31m\nok '
+    PATH=$BATS_TEST_TMPDIR/$'\e[31m\nok ':$PATH run "$GENV_BIN" doctor
+    [[ ${lines[0]} == *"but PATH has $BATS_TEST_TMPDIR/?[31m?ok /genv first"* ]]
 }
 
 @test "genv prompt" {

@@ -1,10 +1,12 @@
 /* Detaching as the lock can be had, which anybody can hold, while processes end. */
 #include "world.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 
 #include "base/text.h"
 
@@ -97,10 +99,64 @@ static void many_environments_give_all_back(void **state)
     genv_close(g);
 }
 
+static bool is_refused; /* what renames a record, as where it is immutable */
+
+static long rename_unless_refused(int old_directory, const char *old, int directory, const char *name, unsigned flags)
+{
+    if (!is_refused || strcmp(name, "two.json") != 0)
+        return syscall(SYS_renameat2, old_directory, old, directory, name, flags);
+    errno = EPERM;
+    return -1;
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
+int renameat2(int old_directory, const char *old, int directory, const char *name, unsigned flags)
+{
+    return (int)rename_unless_refused(old_directory, old, directory, name, flags);
+}
+
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the names of glibc are reserved */
+int renameat(int old_directory, const char *old, int directory, const char *name)
+{
+    return (int)rename_unless_refused(old_directory, old, directory, name, 0);
+}
+
+static void keep_sentence(const struct act_report *report, void *data)
+{
+    text_release(data);
+    act_report_describe(report, data);
+}
+
+static void what_root_is_refused_is_said_as_it_is(void **state)
+{
+    cleanup_text struct text sentence = TEXT_INIT;
+    cleanup_violation_list struct violation_list found = {0};
+    const struct act_options options = {.report = keep_sentence, .data = &sentence};
+    struct genv *g = world_open();
+    struct acts *acts = NULL;
+
+    (void)state;
+    skip_unless_root();
+    world_activate(g, "two", 2, 0);
+    world_survey(g, MAXIMUM, 1, &found);
+    assert_int_equal(acts_new(g, &options, &acts, NULL), 0);
+    is_refused = true;
+    assert_int_equal(acts_apply(acts, found.items, found.count, NULL), 0);
+    work_off(acts);
+    is_refused = false;
+    assert_non_null(strstr(sentence.data, "Cannot detach device "));
+    assert_non_null(strstr(sentence.data, ": cannot save environment two in "));
+    assert_null(strstr(sentence.data, "signal"));
+    assert_int_equal(world_attached(g, "two"), 2);
+    acts_free(acts);
+    genv_close(g);
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(a_held_lock_delays_no_process),
     TEST(nor_that_one_is_killed),
     TEST(many_environments_give_all_back),
+    TEST(what_root_is_refused_is_said_as_it_is),
 };
 
 WORLD_MAIN(tests)

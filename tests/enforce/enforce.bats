@@ -54,7 +54,7 @@ make_env() {
     run enforce
     echo "$output"
     [[ $status == 0 && ${#lines[@]} == 2 ]]
-    [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 60601 is among the processes that use 9g on device 0 (limit 6g)" ]]
+    [[ ${lines[0]} == "Process $second (sleep 1000) of environment mine of 60601 is among the processes that use 9g on device 0, where their environment reserved 6g" ]]
     [[ ${lines[1]} == "Terminated process $second (sleep 1000) of 60601" ]]
     lives "$first"
     lives "$third"
@@ -320,7 +320,7 @@ END
     MEMBERS+=("$sleeper" "$script")
     world "$sleeper:1" ''
     start_enforcer --interval 0.2 --non-env-processes --grace 1.5
-    wait_for 'grep -q "outside any environment; in 1.5 seconds it will be terminated" "$SCRATCH/typescript"'
+    wait_for 'grep -q "outside any environment: stop the process within 1.5 seconds, or genv will terminate it" "$SCRATCH/typescript"'
     lives "$sleeper"
     world '' ''
     sleep 2

@@ -69,7 +69,7 @@ make_env() {
     wait_for 'grep -q "Process $MEMBER " "$SCRATCH/log"'
     sleep 1
     world "$sleeper:1" ''
-    wait_for 'grep -q "Process $sleeper .*; in 59[0-9.]* seconds it will be terminated" "$SCRATCH/typescript"'
+    wait_for 'grep -q "Process $sleeper .*: stop the process within 59[0-9.]* seconds, or genv will terminate it" "$SCRATCH/typescript"'
 }
 
 @test "whoever holds the lock is named; processes end meanwhile" {

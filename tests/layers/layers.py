@@ -28,7 +28,8 @@ LAYERS = {
     "enforce": ["base", "model", "policy", "store", "remote", "api"],
     "monitor": ["base", "store", "remote", "option", "api"],
     "top": ["base", "option", "api"],
-    "cli": ["base", "option", "shell", "shim", "remote", "enforce", "api"],
+    "container": ["base", "api"],
+    "cli": ["base", "option", "shell", "shim", "remote", "enforce", "container", "api"],
 }
 PROGRAMS = {"shim", "top", "cli"}
 

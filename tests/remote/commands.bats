@@ -128,7 +128,7 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
 }
 
 @test "the refusal says what there would be" {
-    refuses 1 'Cannot find a host with enough available resources: gpu-server-2 has the most, 2 devices' \
+    refuses 1 'Cannot find a host with enough available resources: gpu-server-2 has the most, 2 available devices; ask for less, or try again later' \
         remote run --gpus 3 -- true
 }
 
@@ -171,7 +171,7 @@ gpu-server-1,1,1' as_alice genv remote -H "gpu-server-2,gpu-server-1,$BOB@gpu-se
 
 @test "usage errors" {
     refuses 2 'missing argument: COMMAND' as_alice genv remote
-    refuses 2 "'device' is not a genv remote command: did you mean 'devices'?" as_alice genv remote device
+    refuses 2 "unknown command 'remote device': did you mean 'devices'?" as_alice genv remote device
     refuses 2 "option -H goes before 'devices': genv remote -H HOSTS devices" as_alice genv remote devices -H gpu-server-1
     refuses 2 "option --hostfile goes before 'activate': genv remote --hostfile FILE activate" as_alice genv remote activate --gpus 1 --hostfile=x
     refuses 2 'cannot be used together' as_alice genv remote -H a --hostfile b devices

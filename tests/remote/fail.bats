@@ -78,13 +78,13 @@ other_is() {
 
 @test "no genv there: in bash, dash, zsh, fish and tcsh" {
     ask bare
-    [[ $line == 'genv is not in the PATH of commands that ssh runs there: '*'--genv PATH'* ]]
+    [[ $line == 'genv is not in PATH for commands that ssh runs: install it on the host'*'--genv PATH'* ]]
     local shell tried=0
     for shell in dash zsh fish tcsh; do
         command -v "$shell" >/dev/null || continue
         usermod --shell "$(command -v "$shell")" "$ALICE"
         ask bare
-        [[ $line == 'genv is not in the PATH of commands that ssh runs there: '* ]]
+        [[ $line == 'genv is not in PATH for commands that ssh runs: install it on the host'* ]]
         tried=$((tried + 1))
     done
     usermod --shell /bin/bash "$ALICE"
@@ -101,17 +101,17 @@ other_is() {
     run --separate-stderr as_alice genv remote -H locked run -- true
     usermod --shell /bin/bash "$ALICE"
     echo "$command $stderr"
-    [[ $status_ == 1 && $command == 'genv: locked: the account on that host cannot run commands (its shell is nologin): '* ]]
-    [[ $status == 1 && $stderr == 'genv: locked: the account on that host cannot run commands (its shell is nologin): '* ]]
+    [[ $status_ == 1 && $command == 'genv: locked: this account cannot run commands (its shell is nologin): '* ]]
+    [[ $status == 1 && $stderr == 'genv: locked: this account cannot run commands (its shell is nologin): '* ]]
 }
 
 @test "no genv at the path that was given, and one that is no program" {
     printf 'good\nbare genv=~/bin/genv\n' >"$HOSTS/list"
     run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
-    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: there is no ~/bin/genv on that host: check the path of genv there" ]]
+    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: there is no '~/bin/genv' on the host: check the path of genv (genv=PATH in the host file, or --genv PATH)" ]]
     printf 'good\nbare genv=%s/list\n' "$HOSTS" >"$HOSTS/list"
     run --separate-stderr as_alice genv remote --hostfile "$HOSTS/list" devices --format csv --no-header --no-summary
-    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: cannot execute $HOSTS/list on that host: "* ]]
+    [[ $status == 0 && $output == good,2,2 && $stderr == "genv: bare: cannot execute '$HOSTS/list' on the host: "* ]]
 }
 
 @test "a path that was given is used, under the home directory there too" {
@@ -134,7 +134,7 @@ for name in ("activate", "devices", "envs"):
 parser.parse_args()
 END
     ask other
-    [[ $line == 'genv on that host is too old'*update* ]]
+    [[ $line == 'genv on the host is too old'*update* ]]
 }
 
 @test "a genv that fails there, for a reason of its own" {
@@ -150,7 +150,7 @@ END
 @test "a genv that ends without a word, and one that a signal ends" {
     other_is <<<$'#!/bin/sh\nexit 3'
     ask other
-    [[ $line == 'genv on that host exited with status 3 without an error message' ]]
+    [[ $line == 'genv on the host exited with status 3 without an error message' ]]
     other_is <<<$'#!/bin/sh\nkill -SEGV $$'
     ask other
     [[ $line == *signal* ]]
@@ -186,7 +186,7 @@ END
 exec yes '{'
 END
     ask other
-    [[ $line == *'unexpected output from genv on that host: more than 8 MiB' ]]
+    [[ $line == *'unexpected output from genv on the host: more than 8 MiB' ]]
     other_is <<'END'
 #!/bin/sh
 exec yes >&2
@@ -223,7 +223,7 @@ END
     echo 'eval "$BASH_EXECUTION_STRING"' >"$HOSTS/home/$ALICE/.bashrc"
     run --separate-stderr as_alice genv remote -H good devices
     rm "$HOSTS/home/$ALICE/.bashrc"
-    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: unexpected output from genv on that host: two answers'* ]]
+    [[ $status == 1 && -z $output && ${stderr_lines[0]} == 'genv: good: unexpected output from genv on the host: two answers'* ]]
 }
 
 @test "a host that answers any login with a command of its own" {
@@ -279,7 +279,7 @@ END
     run --separate-stderr as_alice genv remote -H keygate --genv other devices
     mv "$HOSTS/keys.aside" "$HOSTS/$ALICE.keys"
     echo "$said $stderr"
-    [[ -z $said && ${stderr_lines[0]} == 'genv: keygate: genv failed on that host: denied: other snapshot' ]]
+    [[ -z $said && ${stderr_lines[0]} == 'genv: keygate: genv failed on the host: denied: other snapshot' ]]
 }
 
 @test "a host that answers with a command of its own, and says something before and behind" {
@@ -328,7 +328,7 @@ END
 
 @test "ssh is not installed" {
     run --separate-stderr as_alice PATH=/nowhere "$GENV_BIN" remote -H good devices
-    [[ $status == 1 && $stderr == 'genv: ssh is not in the PATH: install it'* ]]
+    [[ $status == 1 && $stderr == 'genv: ssh is not in PATH: install it'* ]]
 }
 
 @test "-e fails for the host that fails, -q says nothing of it" {

@@ -56,9 +56,9 @@ static void answers(void **state)
 {
     (void)state;
     expect_heard(0, "", 0, "");
-    expect_heard(-EBUSY, "", -EBUSY, "not enough is available");
+    expect_heard(-EBUSY, "", -EBUSY, "the devices are no longer available");
     expect_heard(-EIO, "device 3 is taken", -EREMOTEIO, "device 3 is taken");
-    expect_heard(-EIO, "", -EPROTO, "unexpected output from genv on that host: 'failed '");
+    expect_heard(-EIO, "", -EPROTO, "unexpected output from genv on the host: 'failed '");
 }
 
 static const struct CMUnitTest tests[] = {

@@ -355,7 +355,7 @@ static const struct {
     {255, ETIMEDOUT, "Connection timed out during banner exchange\r\nConnection to 1.2.3.4 port 22 timed out\r\n",
      "no response"},
     {255, EACCES, "Welcome\r\njohn@10.0.0.1: Permission denied (publickey,password).\r\n",
-     "cannot log in as john@10.0.0.1 without a password: install your key there (ssh-copy-id paul@gpu-1)"},
+     "cannot log in as john@10.0.0.1 without a password: install your key on the host (ssh-copy-id paul@gpu-1)"},
     {255, EACCES, "x: Permission denied (a@b)", "cannot log in without a password"},
     {255, EACCES, "Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures\r\n",
      "IdentitiesOnly"},
@@ -384,16 +384,16 @@ static const struct {
     {255, EIO, "\x1b[31mred\r\n", "?[31mred"},
     {127, ENOENT, "bash: line 1: genv: command not found\n", "--genv PATH"},
     {1, ENOENT, "genv: Command not found.\n", "--genv PATH"},
-    {126, ENOEXEC, "bash: line 1: /opt: Is a directory\n", "cannot execute genv on that host"},
+    {126, ENOEXEC, "bash: line 1: /opt: Is a directory\n", "cannot execute 'genv' on the host"},
     {2, EPROTO, "usage: genv [-h] {activate,devices} ...\ngenv: error: argument command: invalid choice: 'snapshot'\n",
      "too old"},
     {2, EPROTO, "genv: there is no command snapshot\n", "too old"},
     {2, EREMOTEIO, "genv-session: 1: Syntax error: Unterminated quoted string\n",
-     "failed on that host: genv-session: 1: Syntax"},
+     "failed on the host: genv-session: 1: Syntax"},
     {2, EREMOTEIO, "", "status 2 without an error message"},
     {1, EREMOTEIO, "noise\ngenv: no space left on device\n", "no space left on device"},
-    {1, EREMOTEIO, "genv: \n", "genv failed on that host: genv: "},
-    {1, EREMOTEIO, "Segmentation fault\n", "genv failed on that host: Segmentation fault"},
+    {1, EREMOTEIO, "genv: \n", "genv failed on the host: genv: "},
+    {1, EREMOTEIO, "Segmentation fault\n", "genv failed on the host: Segmentation fault"},
     {3, EREMOTEIO, "", "status 3"},
     {128 + 9, EINTR, "", "signal 9"},
 };
@@ -488,7 +488,7 @@ static void explanations(void **state)
         assert_null(strpbrk(err.message, "\r\n\x1b"));
     }
     assert_int_equal(ssh_explain(&elsewhere_installed, 127, NULL, &err), -ENOENT);
-    assert_non_null(strstr(err.message, "there is no /opt/genv"));
+    assert_non_null(strstr(err.message, "there is no '/opt/genv' on the host"));
     /* What a program there says is not taken for ssh's words. */
     assert_int_equal(ssh_explain(&host, 1, "kex_exchange_identification: read: Connection reset by peer", &err),
                      -EREMOTEIO);
@@ -509,7 +509,7 @@ static void chatterbox(void **state)
         output[i] = i % 2 ? '\n' : 'a';
     output[length] = '\0';
     assert_int_equal(ssh_explain(&host, 1, output, &err), -EREMOTEIO);
-    assert_string_equal(err.message, "genv failed on that host: a");
+    assert_string_equal(err.message, "genv failed on the host: a");
     assert_int_equal(ssh_explain(&host, 255, output, &err), -EIO);
     free(output);
 }
@@ -556,9 +556,8 @@ static void last_words(void **state)
     assert_string_equal(ssh_last_words(NULL, "yes\n"), "yes\n");
     assert_null(ssh_last_words("", NULL));
     assert_int_equal(ssh_explain(&host, 1, "This account is currently not available.\n", &err), -EACCES);
-    assert_string_equal(
-        err.message,
-        "the account on that host cannot run commands (its shell is nologin): log in as another user (-l USER)");
+    assert_string_equal(err.message,
+                        "this account cannot run commands (its shell is nologin): log in as another user (-l USER)");
 }
 
 static const struct CMUnitTest tests[] = {

@@ -102,7 +102,7 @@ static void test_placeholders(void **state)
         cleanup_text struct text code = TEXT_INIT;
 
         shell_add_init(&code, (enum shell_kind)i, &paths, variables);
-        assert_non_null(strstr(code.data, i == SHELL_ZSH ? "unset '\\''GENV_ONE'\\'' '\\''CUDA_TWO'\\''\n"
+        assert_non_null(strstr(code.data, i == SHELL_ZSH ? " '\\''GENV_ONE'\\'' '\\''CUDA_TWO'\\''\n"
                                                          : " 'GENV_ONE' 'CUDA_TWO'\n"));
         assert_non_null(strstr(code.data, paths.genv));
         assert_non_null(strstr(code.data, paths.shims));

@@ -297,3 +297,31 @@ END
     said ''
     [[ $("$GENV_BIN" envs query --query eid) == other ]]
 }
+
+@test "a trap for SIGHUP, whenever it was set, is there again behind the handing over" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    for set in "trap '' HUP" "trap 'say hung up' HUP" 'trap - HUP'; do
+        for order in "$set; genv activate --id mine --gpus 1" "genv activate --id mine --gpus 1; $set"; do
+            type_into "$CODE" <<END
+$order
+trap -p HUP >before
+trap 'trap -p HUP >behind' EXIT
+exit
+END
+            said ''
+            diff before behind
+        done
+    done
+}
+
+@test "what could not be handed over is said" {
+    [[ $TEST_SHELL == bash ]] || skip 'once'
+    type_into "$CODE" <<'END'
+export GENV_STATE_TIMEOUT=1
+genv activate --id mine --gpus 1
+start "sleep 1000"
+exec 8<>"$GENV_TMPDIR/genv.lock"; flock 8
+exit 3
+END
+    [[ $(tail -n 1 complaints) == 'genv: what still runs in environment mine can lose its devices: '* ]]
+}

@@ -471,3 +471,132 @@ say $CUDA_VISIBLE_DEVICES
 END
     said $'0\n0,1'
 }
+
+@test "an update that fails is tried again at each prompt, and said to have failed once" {
+    mkdir bin
+    cp "$GENV_BIN" bin/genv
+    bin/genv shell --init "$TEST_SHELL" >"$CODE"
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+mv bin/genv bin/away; $GENV_BIN attach --count 2
+true
+say $CUDA_VISIBLE_DEVICES
+mv bin/away bin/genv
+say $CUDA_VISIBLE_DEVICES
+END
+    [ "$(cat "$SAID")" = $'0\n0,1' ]
+    [ "$(grep -c -x 'genv: cannot update this shell: trying again at each prompt' complaints)" -eq 1 ]
+    [ "$(grep -c -i -e 'no such file' -e 'unknown command' stderr)" -eq 1 ]
+}
+
+@test "an update that exits with an error is tried again as well" {
+    mkdir bin
+    cat >bin/genv <<'END'
+#!/bin/sh
+case $* in *shell-update*) [ ! -e broken ] || exit 1 ;; esac
+exec "$GENV_BIN" "$@"
+END
+    chmod +x bin/genv
+    sed -i "s|$GENV_BIN|$PWD/bin/genv|" "$CODE"
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+touch broken; $GENV_BIN attach --count 2
+true
+say $CUDA_VISIBLE_DEVICES
+rm broken
+say $CUDA_VISIBLE_DEVICES
+END
+    said $'0\n0,1' 1
+}
+
+@test "an environment that has ended leaves a shell whose GENV_ENVIRONMENT_ID cannot be taken away working" {
+    local keep='readonly GENV_ENVIRONMENT_ID=gone'
+    [[ $TEST_SHELL != fish ]] || keep='set -Ux GENV_ENVIRONMENT_ID gone'
+    echo "$keep" >build
+    type_into ./build "$CODE" <<'END'
+true
+say "$GENV_ENVIRONMENT_ID:$CUDA_VISIBLE_DEVICES:"
+shows '(genv)'
+END
+    said $'gone::\nshows no (genv)' 2
+    grep -q -x -E 'genv: GENV_ENVIRONMENT_ID is (read-only in this shell|a universal variable): leaving it unchanged' complaints
+    [[ $TEST_SHELL != fish ]] || return 0
+    for end in 'genv deactivate' '$GENV_BIN envs deactivate --pid $me'; do
+        type_into "$CODE" <<END
+genv activate --id mine --gpus 1
+readonly GENV_ENVIRONMENT_ID GENV_GPUS GENV_SHELL_DEVICES
+$end
+true
+say "\$GENV_ENVIRONMENT_ID:\$CUDA_VISIBLE_DEVICES:"
+END
+        [ "$(cat "$SAID")" = mine:: ]
+        [ "$(grep -c 'GENV_ENVIRONMENT_ID is read-only' complaints)" -eq 1 ]
+        [ "$(grep -c 'GENV_SHELL_DEVICES is read-only' complaints)" -eq 1 ]
+    done
+}
+
+@test "a read-only PATH is left alone, with one line, and all else is done" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    for option in true 'set -e' 'set -u'; do
+        type_into "$CODE" <<END
+$option
+readonly PATH
+genv activate --id mine --gpus 1
+true
+\$GENV_BIN attach --count 2
+say "\$CUDA_VISIBLE_DEVICES \$GENV_SHELL_DEVICES"
+genv deactivate
+say "\${CUDA_VISIBLE_DEVICES-none}"
+END
+        said $'0,1 0,1\nnone' 1
+        grep -q -x 'genv: PATH is read-only in this shell: leaving it unchanged' complaints
+        run ! grep -q -e 'readonly variable' -e 'read-only variable' stderr
+    done
+}
+
+@test "what programs will not see, since CUDA's variables are read-only, is said at activation" {
+    [[ $TEST_SHELL != fish ]] || skip 'fish has none'
+    for name in CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER; do
+        type_into "$CODE" <<END
+give $name wrong
+readonly $name
+genv activate --id mine --gpus 1; say "\$(env | grep '^$name=')"
+END
+        said "$name=wrong" 1
+        grep -q -x "genv: $name is read-only in this shell: leaving it unchanged" complaints
+    done
+}
+
+@test "a restricted shell is not told so at each prompt" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+set -r; true
+true
+exit
+END
+    run ! grep -q restricted stderr
+}
+
+@test "^C while the shell is brought up to date takes none of its options away" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    type_into "$CODE" <<'END'
+set -ua
+genv activate --id mine --gpus 1
+__genv_evaluate 'kill -INT $$; sleep 1; say never'
+say "$([[ $- == *a*u* ]] && echo kept) $(env | grep -c '^__genv')"
+END
+    said 'kept 0'
+}
+
+@test "an EXIT trap that is longer than a pipe takes stops nobody, and is kept" {
+    [[ $TEST_SHELL == bash ]] || skip 'bash only'
+    type_into "$CODE" <<'END'
+genv activate --id mine --gpus 1
+trap "say whole; : $(printf %0200000d 0); say end" EXIT
+true
+say on
+genv deactivate
+END
+    said $'on\nwhole\nend'
+}

@@ -147,11 +147,11 @@ becomes() {
     refuses "'x' is not a count" run --gpus x image
     refuses "'' is not a count" run --gpus '' image
     refuses "'1.5' is not a count" run --gpus 1.5 image
-    refuses 'unmatched quotes' run --gpus '"device=1' image
-    refuses 'unmatched quotes' run --gpus 'device="1"' image
-    refuses 'unmatched quotes' run --gpus '"device=1"x' image
-    refuses 'must be a single line' run --gpus $'\nall' image
-    refuses 'must be a single line' run --gpus $'"device=1"\nall' image
+    refuses 'the value has unmatched quotes' run --gpus '"device=1' image
+    refuses 'the value has unmatched quotes' run --gpus 'device="1"' image
+    refuses 'the value has unmatched quotes' run --gpus '"device=1"x' image
+    refuses 'the value must be a single line' run --gpus $'\nall' image
+    refuses 'the value must be a single line' run --gpus $'"device=1"\nall' image
     refuses "with both kinds of quotes" run --gpus device=1,2 image
     refuses "with both kinds of quotes" run --gpus all,count=1 image
     refuses "with both kinds of quotes" run --gpus device=1,device=2 image

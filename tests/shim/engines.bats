@@ -110,10 +110,10 @@ becomes() {
     becomes --device /dev/null:/dev/nvidia3 '=>' --device /dev/null:/dev/nvidia3
     refuses '--device /dev/nvidia3: device 0 is not attached to environment e, which has 1,2' \
         docker run --device /dev/nvidia0 --device /dev/nvidia3 image
-    refuses '--device /dev/nvidia7:/dev/nvidia0: cannot tell which device that is' \
+    refuses '--device /dev/nvidia7:/dev/nvidia0: cannot tell which device this node belongs to' \
         docker run --device=/dev/nvidia7:/dev/nvidia0 image
-    refuses '--device /dev: it gives access to all devices' docker run --device /dev image
-    refuses '--device //dev/.:/x: it gives access to all devices' docker run --device //dev/.:/x image
+    refuses '--device /dev: this gives access to all devices' docker run --device /dev image
+    refuses '--device //dev/.:/x: this gives access to all devices' docker run --device //dev/.:/x image
     genv devices detach --eid e
     refuses 'environment e has no devices' docker run --device /dev/nvidia0 image
 }
@@ -177,19 +177,32 @@ END
         make_compose <<<'{"services": {"train": '"$part"'}}'
         refuses "service 'train' asks for more devices than the environment has: $wanted" docker compose up
     done <<'END'
-{"gpus": [{"count": -1}]}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use device_ids: ['${CUDA_VISIBLE_DEVICES}']
-{"gpus": [{"driver": "nvidia"}]}|it asks for all devices
+{"gpus": [{"count": -1}]}|this is a request for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use device_ids: ['${CUDA_VISIBLE_DEVICES}']
+{"gpus": [{"driver": "nvidia"}]}|this is a request for all devices
 {"deploy": {"resources": {"reservations": {"devices": [{"count": 1, "capabilities": ["gpu"]}]}}}}|device 0 is not attached
 {"deploy": {"resources": {"reservations": {"devices": [{"device_ids": ["1", "0"]}]}}}}|device 0 is
-{"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|it asks for all devices
-{"runtime": "nvidia"}|it asks for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
+{"gpus": [{"device_ids": ["nvidia.com/gpu=all"]}]}|this is a request for all devices
+{"runtime": "nvidia"}|this is a request for all devices: device GPU-a is not attached to environment e, which has 1,2; in the compose file, use NVIDIA_VISIBLE_DEVICES: ${CUDA_VISIBLE_DEVICES}
 {"environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}|NVIDIA_VISIBLE_DEVICES=0: device 0 is not attached
-{"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|it asks for all devices
+{"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}|this is a request for all devices
 {"devices": ["/dev/nvidia3:/dev/nvidia0"]}|/dev/nvidia3: device 0 is not attached
 {"devices": [{"source": "nvidia.com/gpu=0"}]}|--device nvidia.com/gpu=0: device 0 is not attached
-{"devices": [{"source": "/dev"}]}|/dev: it gives access to all devices
+{"devices": [{"source": "/dev"}]}|/dev: this gives access to all devices
 END
-    refuses 'compose file on standard input' docker compose -f - up
+    local file fd
+    for file in - /dev/stdin /dev/fd/0 /proc/self/fd/0; do
+        refuses 'compose file on standard input' docker compose -f "$file" up
+        COMPOSE_FILE=$file refuses 'compose file on standard input' docker compose up
+    done
+    COMPOSE_FILE=a.yaml:- refuses 'compose file on standard input' docker compose up
+    COMPOSE_PATH_SEPARATOR=, COMPOSE_FILE=a.yaml,- refuses 'compose file on standard input' docker compose up
+    for file in --file --env-file; do
+        exec {fd}< <(echo x)
+        refuses "cannot check /dev/fd/$fd, which can be read only once: use a regular file" \
+            docker compose "$file" "/dev/fd/$fd" up
+        [ "$(cat <&"$fd")" = x ]
+        exec {fd}<&-
+    done
     refuses "unknown docker compose option --new" docker compose run --new x -e NVIDIA_VISIBLE_DEVICES=all a
     genv devices detach --eid e
     make_compose <<<'{"services": {"train": {"gpus": [{"device_ids": ["1"]}]}}}'
@@ -430,6 +443,43 @@ elsewhere() {
     [[ $stderr == *'podman starts containers on another machine,'* ]]
     CONTAINER_HOST=ssh://gpu2 run --separate-stderr podman --url unix:///run/podman.sock run --gpus all image
     [ -z "$stderr" ]
+}
+
+@test "what leads to this machine by another name is not another machine's" {
+    local host options
+    for host in 0.0.0.0 '[::]' '[::1]' '[::ffff:127.0.0.1]' '[0:0:0:0:0:0:0:1]'; do
+        run --separate-stderr docker -H "tcp://$host:2375" run --gpus all image
+        [ -z "$stderr" ] || { echo "$host: $stderr"; return 1; }
+        DOCKER_HOST=ssh://me@$host run --separate-stderr docker run --gpus all image
+        [ -z "$stderr" ] || { echo "$host: $stderr"; return 1; }
+    done
+    for host in '[::ffff:10.0.0.1]' '[::2]'; do
+        DOCKER_HOST=ssh://me@$host elsewhere " (ssh://me@$host)" docker run --gpus all image
+    done
+    mkdir -p "$HOME/.config/containers"
+    cat >"$HOME/.config/containers/podman-connections.json" <<'END'
+{"Connection": {"Default": "far", "Connections": {
+    "near": {"URI": "unix:///run/podman.sock"}, "far": {"URI": "ssh://paul@gpu2/run/podman.sock"}}}}
+END
+    unset XDG_CONFIG_HOME
+    for options in --remote=false --remote=0 '--connection near' '-c near' '-c default' '--context default' \
+        '--remote --connection near'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr podman $options run --gpus all image
+        [ -z "$stderr" ] || { echo "$options: $stderr"; return 1; }
+    done
+    CONTAINER_HOST=ssh://gpu2 run --separate-stderr podman --remote=false run --gpus all image
+    [ -z "$stderr" ]
+    CONTAINER_CONNECTION=near run --separate-stderr podman run --gpus all image
+    [ -z "$stderr" ]
+    for options in --remote --remote=true '-c far' '--connection far' '--remote=false --connection far'; do
+        # shellcheck disable=SC2086
+        run --separate-stderr podman $options run --gpus all image
+        [[ $stderr == *'podman starts containers on another machine (ssh://paul@gpu2/run/podman.sock),'* ]] ||
+            { echo "$options: $stderr"; return 1; }
+    done
+    run --separate-stderr podman -c unknown run --gpus all image
+    [[ $stderr == *'podman starts containers on another machine,'* ]]
 }
 
 @test "each engine goes by its own variables, not by the other's" {

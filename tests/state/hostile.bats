@@ -29,7 +29,7 @@ check_harmless() {
 check_holder() {
     run --separate-stderr "$GENV" devices ps --no-header --format csv
     [[ $status == 0 && $output == *1,good,* && $output == *1,bad,* && ${#lines[@]} == 5 ]] || { echo "$output"; return 1; }
-    [[ ${#stderr_lines[@]} == 1 && $stderr == "genv: warning: ignoring everything but the devices of "*bad.json* ]] ||
+    [[ ${#stderr_lines[@]} == 1 && $stderr == "genv: warning: invalid record "*bad.json*"; its devices stay reserved until it is removed" ]] ||
         { echo "$stderr"; return 1; }
     run --separate-stderr "$GENV" devices attach --eid good --count 2
     [[ $status == 0 && $output == 0,1 ]]
@@ -109,7 +109,7 @@ plant() {
 @test "many bad records give one warning" {
     local i
     for i in {1..50}; do echo "bad $i" >"$ENVS/bad$i.json"; done
-    check_harmless 'ignoring 50 records'
+    check_harmless 'ignoring 50 invalid records'
 }
 
 @test "files that are named like no environment are nobody's business" {
@@ -128,7 +128,7 @@ plant() {
     run --separate-stderr "$GENV" devices find --eid bad
     [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *bad.json* ]]
     run --separate-stderr "$GENV" envs activate --eid bad --uid "$EUID" --pid "$MEMBER"
-    [[ $status == 1 && $stderr == *'ID bad is taken'* ]]
+    [[ $status == 1 && $stderr == *'the ID bad is in use: '* ]]
     [[ $(<"$ENVS/bad.json") == broken ]]
 }
 

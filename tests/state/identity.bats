@@ -126,7 +126,7 @@ on() {
         'devices attach --eid mine --count 0'; do
         # shellcheck disable=SC2086
         run --separate-stderr on container $command
-        [[ $status == 1 && $stderr == *"is attached to device $A, which is not visible here: detach it first"* ]]
+        [[ $status == 1 && $stderr == *"device $A is attached to environment "*" but not visible here: detach it first"* ]]
         [[ $("$GENV" devices find --eid mine) == 0,1,2 ]]
     done
     [[ $(on container devices attach --eid mine --index 0) == 0 ]] # attached already

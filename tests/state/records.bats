@@ -105,7 +105,7 @@ check_unchangeable() {
 @test "of a record that is not valid its devices count, and its owner is named" {
     create_holder broken
     edit broken '.gpus = -1'
-    check_held broken "ignoring everything but the devices of $ENVS/broken.json of $(id -un): 'gpus' is not"
+    check_held broken "invalid record $ENVS/broken.json, owned by $(id -un): 'gpus' is not"
     check_unchangeable broken 'its record is not valid: remove the record once the environment has ended'
 }
 
@@ -116,19 +116,19 @@ check_unchangeable() {
     echo '{"version": 1, "atta' >"$junk"
     chown 60601 "$junk"
     run --separate-stderr "$GENV" devices attach --eid mine --count 4
-    [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring $junk of 60601: invalid JSON"* ]]
+    [[ $status == 0 && $output == 0,1,2,3 && $stderr == "genv: warning: ignoring invalid record $junk, owned by 60601: invalid JSON"* ]]
     # Alice can link, or name, what is root's there: that is not root's word.
     ln "$SCRATCH/edited" "$ENVS/linked.json" 2>/dev/null || ln -s /etc/passwd "$ENVS/linked.json"
     # Nor is what Alice moves there, out of a folder of hers.
     chown -h 0 "$junk"
     "$GENV" devices detach --eid mine --quiet 2>/dev/null
     run --separate-stderr "$GENV" devices attach --eid mine --count 1
-    [[ $status == 0 && $stderr == *"$junk"* || $stderr == *'ignoring 2 records'* ]]
+    [[ $status == 0 && $stderr == *"$junk"* || $stderr == *'ignoring 2 invalid records'* ]]
     # What root's genv wrote has a mode of its own.
     chmod 744 "$junk"
     "$GENV" devices detach --eid mine --quiet 2>/dev/null
     run --separate-stderr "$GENV" devices attach --eid mine --count 1
-    [[ $status == 1 && $stderr == *"genv: cannot read root's record $junk: invalid JSON: line 1"*'; repair or remove it' ]]
+    [[ $status == 1 && $stderr == *"genv: cannot read root's record $junk: invalid JSON: line 1"*'; fix or remove it' ]]
     [[ -z $("$GENV" devices find --eid mine 2>/dev/null) ]]
     # Looking, and giving back, go on.
     [[ $("$GENV" devices ps --no-header --format csv 2>/dev/null | wc -l) == 4 ]]
@@ -230,7 +230,7 @@ FIRST_BOOT=11111111-1111-1111-1111-111111111111 SECOND_BOOT=22222222-2222-2222-2
     done
     for mode in 777 664 622; do
         chmod "$mode" "$ENVS/holder.json"
-        check_held holder "ignoring everything but the devices of $ENVS/holder.json of $(id -un): others can write it" ||
+        check_held holder "invalid record $ENVS/holder.json, owned by $(id -un): others can write it" ||
             { echo "mode $mode"; return 1; }
     done
     check_unchangeable holder 'its record can be written by others, or has more than one hard link: remove the record'

@@ -126,7 +126,7 @@ alice_moves() {
         run --separate-stderr "$GENV" envs query --query eid uid pids
         [[ $status == 0 && $output == *"bob,60602,"* && $output != *forged,60602* ]] || { echo "$mode: $output"; return 1; }
         grep -qx 'forged,4294967295,' <<<"$output"
-        [[ $stderr == *"everything but the devices of $ENVS/forged.json of 60602: others can write it"* ]]
+        [[ $stderr == *"invalid record $ENVS/forged.json, owned by 60602: others can write it"* ]]
         [[ $("$GENV" envs --no-header --format csv 2>/dev/null) == *'forged,unknown,'* ]]
         run --separate-stderr as_bob "$GENV" devices detach --eid forged
         [[ $status == 1 && $stderr == *'cannot change environment forged: its record can be written by others'* ]]
@@ -155,7 +155,7 @@ alice_moves() {
     echo junk >"$SCRATCH/forged"
     alice_moves "$SCRATCH/forged" 0 644
     run --separate-stderr as_bob "$GENV" devices attach --eid bob --count 2
-    [[ $status == 0 && $stderr == *"ignoring $ENVS/forged.json of root: invalid JSON"* ]]
+    [[ $status == 0 && $stderr == *"ignoring invalid record $ENVS/forged.json, owned by root: invalid JSON"* ]]
     # An inventory is root's if it has the mode that root's genv gave it.
     "$GENV" devices ps >/dev/null 2>&1
     [[ ! -e $GENV_TMPDIR/inventory-0.json || $(stat -c %a "$GENV_TMPDIR/inventory-0.json") == 645 ]]
@@ -189,7 +189,7 @@ alice_fills() {
     # Sparse ones of a tebibyte.
     alice_fills 10 744 '' 1T
     run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
-    [[ $status == 0 && ${#lines[@]} == 1 && $stderr == *'ignoring 10 records'*' of 60601: it is too large for a record' ]]
+    [[ $status == 0 && ${#lines[@]} == 1 && $stderr == *'ignoring 10 invalid records'*', owned by 60601: it is too large for a record' ]]
     if command -v strace >/dev/null; then
         calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '"f[0-9]*.json"' || true)
         [[ $calls == 0 ]] || { echo "$calls were opened"; return 1; }
@@ -205,7 +205,7 @@ alice_fills() {
         \"processes\":[{\"pid\":$pid,\"start_time\":$start,\"pid_namespace\":$(stat -L -c %i /proc/self/ns/pid)}]}"
     run --separate-stderr as_bob "$GENV" envs ps --no-header --format csv
     [[ $status == 0 && ${#lines[@]} == 1001 ]] || { echo "${#lines[@]} lines"; return 1; }
-    [[ $stderr == *'ignoring 10 records'*' of 60601: their owner has more than 1000 environments, or has made them too large' ]]
+    [[ $stderr == *'ignoring 10 invalid records'*', owned by 60601: their owner has more than 1000 environments, or has made them too large' ]]
     if command -v strace >/dev/null; then
         calls=$(as_bob strace -f -e trace=openat,openat2 "$GENV" envs ps 2>&1 >/dev/null | grep -c '/limits.conf"' || true)
         ((calls <= 1)) || { echo "the limits were read $calls times"; return 1; }

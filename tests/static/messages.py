@@ -20,10 +20,10 @@ PREFACE = """\
 
 # Messages
 
-Every message that genv prints, what it means, and what to do where the message does not say so itself. Words in
-capitals stand for what genv fills in. On the terminal `genv: ` comes first, and `warning: ` before a message that stops
-nothing; a cause, which is another message or the system's, follows after a colon. The exit status is 1 if a command
-was refused or failed, and 2 if its arguments are not valid.
+This page lists every message that genv prints, what it means, and what to do if the message does not say so. Words in
+capitals stand for what genv fills in. On the terminal, a message begins with `genv: `, and a warning, after which the
+command continues, with `genv: warning: `. Many messages end with a colon and the cause: another message of this page, or
+one of the system. The exit status is 1 if a command was refused or failed, and 2 if its arguments are not valid.
 """
 PAGE = pathlib.Path("docs/messages.md")
 GAP = "\0"  # in place of what a message fills in
@@ -49,6 +49,7 @@ REASONS = "reasons"  # the name of arrays of messages
 
 GAPS = re.compile(GAP + "+")
 FILLED = re.compile(r"\{([^}]*)\}")
+CONTEXT = re.compile(r"^\{[^}]*: \}|\{: [^}]*\}$")  # what other code puts before or after a message
 SHELL_MESSAGE = re.compile(r"""["']genv: ([^"'\n]*?)(?:\\n)?["']""")
 SHELL_VARIABLE = re.compile(r"\$\w+")
 DIRECTIVE = re.compile(r"%[-0]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|z)?[a-zA-Z]")
@@ -166,7 +167,7 @@ def complaints(said: dict[str, list[str]], entries: list[Entry], strings: str) -
         if not entry.meaning:
             yield f"messages.txt:{entry.line}: an entry without a meaning"
         for form in entry.forms:
-            with_gaps = GAPS.sub(GAP, FILLED.sub(GAP, form.removeprefix("~")))
+            with_gaps = GAPS.sub(GAP, FILLED.sub(GAP, CONTEXT.sub("", form.removeprefix("~"))))
             if with_gaps in known:
                 yield f"messages.txt:{entry.line}: '{form}' is in line {known[with_gaps]}, too"
             known[with_gaps] = entry.line

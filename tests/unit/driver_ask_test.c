@@ -381,7 +381,7 @@ static int expect_missing(void)
     struct genv_error err = {0};
 
     return ask(0, LONG_MS, &answer, &err) != -EIO ||
-           !strstr(err.message, "cannot run the driver worker from /tmp, where anyone can write");
+           !strstr(err.message, "cannot run genv-driver from /tmp, where anyone can write");
 }
 
 /* Holds a lock, as one of many files, and the end of a pipe, as its output; asks without end, and is killed by the

@@ -194,7 +194,7 @@ static void a_machine_that_loses_devices_is_dealt_with(void **state)
     assert_int_equal(machine_attach_index(g, "b", 0, false, &err), -EBUSY);
     /* It may be a container that sees two of them: what cannot be seen goes by name alone. */
     assert_int_equal(machine_attach(g, "a", 1, &err), -ENXIO);
-    machine_check_error(&err, ENXIO, "environment a is attached to device " UUID_3 ", which is not visible here");
+    machine_check_error(&err, ENXIO, "device " UUID_3 " is attached to environment a but not visible here");
     assert_string_equal(machine_indices(g, "a"), "-1,-1,0,1");
     assert_int_equal(machine_set_capacity(g, "a", 1000, NULL), 0); /* less than before */
     assert_int_equal(machine_set_capacity(g, "a", 0, &err), -ENXIO);

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/proc.h"
 
@@ -185,8 +187,8 @@ static void an_identifier_that_is_planted_is_refused(void **state)
     machine_activate(g, "there");
     unit_write(envs, "planted.json", "garbage");
     assert_int_equal(genv_activate(g, &activation, NULL, NULL, &err), -EEXIST);
-    machine_check_error(&err, EEXIST, "ID planted is taken by ");
-    machine_check_error(&err, EEXIST, "state/envs/planted.json, which is not a live environment of yours");
+    machine_check_error(&err, EEXIST, "the ID planted is in use: ");
+    machine_check_error(&err, EEXIST, "state/envs/planted.json is not a live environment of yours; choose another ID");
 }
 
 /* Going */
@@ -260,6 +262,48 @@ static void a_shell_that_leaves_hands_over_to_what_it_started_there(void **state
     machine_check_error(&err, ENOENT, "is not in environment other");
     assert_int_equal(genv_hand_over(g, "none", getpid(), NULL, &err), -ENOENT);
     machine_end(before);
+}
+
+static int leave_one_there(void *data)
+{
+    pid_t *left = data, pid = fork(); /* shared */
+
+    if (pid == 0)
+        execlp("env", "env", "GENV_ENVIRONMENT_ID=train", "sleep", "1000", (char *)NULL);
+    *left = pid;
+    pause();
+    return 0;
+}
+
+static void what_a_shell_that_was_killed_left_is_handed_over_until_it_is_waited_for(void **state)
+{
+    cleanup_genv struct genv *g = machine_open(*state);
+    pid_t *left = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), shell, nobody = 0;
+    struct genv_activation activation;
+    char comm[32] = "";
+    siginfo_t info;
+
+    shell = unit_start((uid_t)-1, leave_one_there, left);
+    while (!*left || strcmp(comm, "sleep") != 0) {
+        usleep(1000);
+        proc_name(*left, comm, sizeof(comm));
+    }
+    activation = activation_of("train", shell);
+    assert_int_equal(genv_activate(g, &activation, NULL, NULL, NULL), 0);
+    assert_int_equal(machine_attach(g, "train", 1, NULL), 0);
+    kill(shell, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)shell, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(genv_hand_over_for(g, shell, left, NULL), 0);
+    assert_string_equal(machine_indices(g, "train"), "0");
+    assert_int_equal(genv_hand_over_for(g, shell, left, NULL), 0);
+    assert_string_equal(machine_indices(g, "train"), "0");
+    kill(*left, SIGKILL);
+    while (proc_is_alive(*left, 0))
+        usleep(1000);
+    assert_string_equal(machine_indices(g, "train"), "?");
+    assert_int_equal(genv_hand_over_for(g, shell, &nobody, NULL), 0);
+    assert_int_equal(waitpid(shell, NULL, 0), shell);
+    munmap(left, 4096);
 }
 
 static int activate_and_die(void *data)
@@ -340,7 +384,7 @@ static void a_capacity_applies_to_what_is_attached(void **state)
     assert_int_equal(machine_set_capacity(g, "a", 8 * G, NULL), 0);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
     assert_int_equal(machine_set_capacity(g, "a", 12 * G, &err), -EBUSY);
-    machine_check_error(&err, EBUSY, "cannot raise the capacity on device 0 to 12g");
+    machine_check_error(&err, EBUSY, "cannot raise the memory capacity on device 0 to 12g");
     assert_int_equal(machine_set_capacity(g, "a", 0, &err), -EBUSY);
     assert_int_equal(attached_capacity(g, "a"), 8 * G);
     assert_int_equal(genv_detach(g, "b", NULL, NULL, NULL), 0);
@@ -583,6 +627,7 @@ static const struct CMUnitTest tests[] = {
     TEST(the_last_member_ends_it),
     TEST(a_process_leaves_all_its_environments_at_once),
     TEST(a_shell_that_leaves_hands_over_to_what_it_started_there),
+    TEST(what_a_shell_that_was_killed_left_is_handed_over_until_it_is_waited_for),
     TEST(a_process_that_dies_frees_its_devices),
     TEST(configuring_changes_the_fields_that_are_meant),
     TEST(a_capacity_applies_to_what_is_attached),

@@ -212,7 +212,8 @@ static void what_could_be_a_deadlock_is_refused(void **state)
     setenv("GENV_LOCK", genv_lock_token(outer), 1);
     assert_int_equal(try_lock(g, "a", &err), -EDEADLK);
     machine_check_error(&err, EDEADLK,
-                        "cannot lock device 3 while holding the lock of a later one: lock them together");
+                        "cannot lock device 3 inside another lock, which could wait forever: attach all devices before "
+                        "the first 'genv lock'");
 }
 
 static int die(void *data)

@@ -285,9 +285,9 @@ static void what_is_refused_changes_nothing(void **state)
     refuse(g, &reservation, ENODEV, "cannot attach 5 devices");
     reservation.config.gpus = 1;
     reservation.config.gpu_memory = 12 * G;
-    refuse(g, &reservation, EBUSY, "cannot raise the capacity on device 0 to 12g");
+    refuse(g, &reservation, EBUSY, "cannot raise the memory capacity on device 0 to 12g");
     reservation.even_detached = true; /* that is no matter of attaching */
-    refuse(g, &reservation, EBUSY, "cannot raise the capacity on device 0 to 12g");
+    refuse(g, &reservation, EBUSY, "cannot raise the memory capacity on device 0 to 12g");
     setenv("GENV_DEVICES", "many", 1);
     refuse(g, &reservation, EINVAL, "GENV_DEVICES");
     after = read_records(*state);

@@ -112,12 +112,12 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
     char text[256];
 
     (void)state;
-    check_refused("paul devices", "line 1: ", "three words");
-    check_refused("\n\npaul devices 4 5", "line 3: ", "three words");
-    check_refused("paul devices 4 5 6 7 8", "line 1: ", "three words");
-    check_refused("paul", "line 1: ", "three words");
-    check_refused("devices 3", "line 1: ", "three words");
-    check_refused("paul 3 devices", "line 1: ", "three words");
+    check_refused("paul devices", "line 1: ", "as in 'paul devices 4'");
+    check_refused("\n\npaul devices 4 5", "line 3: ", "as in 'paul devices 4'");
+    check_refused("paul devices 4 5 6 7 8", "line 1: ", "as in 'paul devices 4'");
+    check_refused("paul", "line 1: ", "as in 'paul devices 4'");
+    check_refused("devices 3", "line 1: ", "as in 'paul devices 4'");
+    check_refused("paul 3 devices", "line 1: ", "as in 'paul devices 4'");
     check_refused("* devices 1\npaul devices -1", "line 2: ", "'-1'");
     check_refused("paul devices 4x", "line 1: ", "'4x'");
     check_refused("paul devices 65536", "line 1: ", "'65536'");

@@ -248,17 +248,17 @@ static void an_index_comes_besides_what_is_attached(void **state)
     check_index(&machine, 9, false, "2,9", 0, "");
     check_index(&machine, 2, false, "2", 0, "");
     check_index(&machine, 1, true, "1,2", 0, "");
-    check_index(
-        &machine, 1, false, "", EBUSY,
-        "device 1 is held by environment env1 (Help!) of 4000000000: pick another device, wait, or share it (-o)");
+    check_index(&machine, 1, false, "", EBUSY,
+                "device 1 is held by environment env1 (Help!) of 4000000000: pick another device, wait, or attach it "
+                "anyway (-o)");
     check_index(&machine, 3, false, "", ENODEV, "there is no device 3: this machine has devices 0 to 9");
     check_index(&machine, 65535, true, "", ENODEV, "there is no device 65535: this machine has devices 0 to 9");
     machine.envs[SELF].config.gpu_memory = 4 * G;
     check_index(&machine, 1, false, "", EBUSY,
-                "device 1 holds 16g of 16g; 4g are needed: pick another device, wait, or share it (-o)");
+                "device 1 holds 16g of 16g; 4g are needed: pick another device, wait, or attach it anyway (-o)");
     machine.envs[1].attachments[0].gpu_memory = 13 * G;
     check_index(&machine, 1, false, "", EBUSY,
-                "device 1 holds 13g of 16g; 4g are needed: pick another device, wait, or share it (-o)");
+                "device 1 holds 13g of 16g; 4g are needed: pick another device, wait, or attach it anyway (-o)");
     machine.envs[SELF].config.gpu_memory = 3 * G;
     check_index(&machine, 1, false, "1,2", 0, "");
 }
@@ -305,13 +305,11 @@ static void a_capacity_applies_to_all_that_is_attached(void **state)
     free(selection.attachments);
     selection = (struct selection){.count = 77};
     assert_int_equal(select_capacity(&view, 6 * G + 1, &selection, &err), -EBUSY);
-    assert_string_equal(
-        err.message,
-        "cannot raise the capacity on device 1 to 6000000001: others leave 6g of it; detach the device first");
+    assert_string_equal(err.message, "cannot raise the memory capacity on device 1 to 6000000001: other environments "
+                                     "leave 6g of it; detach the device first");
     assert_int_equal(select_capacity(&view, 0, &selection, &err), -EBUSY);
-    assert_string_equal(
-        err.message,
-        "cannot raise the capacity on device 1 to the whole device: others leave 6g of it; detach the device first");
+    assert_string_equal(err.message, "cannot raise the memory capacity on device 1 to the whole device: other "
+                                     "environments leave 6g of it; detach the device first");
     assert_int_equal(selection.count, 77);
     world_attach(&machine, 2, 1, 0); /* over-subscribed: nothing is left, and yet less is no harm to anyone */
     assert_int_equal(select_capacity(&view, 4 * G + 1, &selection, NULL), -EBUSY);

@@ -166,8 +166,8 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     unit_write(*state, "state/envs/garbage.json", "\x1b[31mgarbage\n");
     world_check_load(store, STORE_READ, "a b");
     assert_int_equal(world_count_warnings(), 1);
-    assert_non_null(strstr(world_warnings.data, "ignoring /"));
-    assert_non_null(strstr(world_warnings.data, "state/envs/garbage.json of "));
+    assert_non_null(strstr(world_warnings.data, "ignoring invalid record /"));
+    assert_non_null(strstr(world_warnings.data, "state/envs/garbage.json, owned by "));
     assert_non_null(strstr(world_warnings.data, ": invalid JSON"));
     assert_null(strchr(world_warnings.data, '\x1b'));
 
@@ -180,13 +180,14 @@ static void unreadable_records_give_one_warning_and_harm_nobody(void **state)
     text_release(&world_warnings);
     world_check_load(store, STORE_WRITE, "a b");
     assert_int_equal(world_count_warnings(), 1);
-    assert_non_null(strstr(world_warnings.data, "ignoring 6 records in "));
-    assert_null(strstr(world_warnings.data, "except the devices"));
+    assert_non_null(strstr(world_warnings.data, "ignoring 6 invalid records in "));
+    assert_null(strstr(world_warnings.data, "stay reserved"));
     unit_write(*state, "state/envs/z.json", "{\"attachments\": [{\"uuid\": \"GPU-z\"}]}"); /* which it blocks */
     text_release(&world_warnings);
     world_check_load(store, STORE_WRITE, "a b z");
-    assert_non_null(strstr(world_warnings.data, "ignoring 7 records in "));
-    assert_non_null(strstr(world_warnings.data, "state/envs, except the devices of 1, such as z.json of "));
+    assert_non_null(strstr(world_warnings.data, "7 invalid records in "));
+    assert_non_null(strstr(world_warnings.data, "state/envs, such as z.json, owned by "));
+    assert_non_null(strstr(world_warnings.data, "; the devices of 1 of them stay reserved until they are removed"));
     assert_int_equal(unlinkat(AT_FDCWD, junk, 0), 0);
     assert_true(world_has(state, "state/envs/garbage.json")); /* whoever wrote it may want to see what went wrong */
 

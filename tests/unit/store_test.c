@@ -244,7 +244,7 @@ static int load_unreadable(void *data)
     require(store_load(store, &list, NULL) == 0);
     require(list.count == 1 && strcmp(list.envs[0].eid, "open") == 0);
     require(world_count_warnings() == 1 &&
-            strstr(world_warnings.data, "closed.json of 60602: cannot read it: Permission denied"));
+            strstr(world_warnings.data, "closed.json, owned by 60602: cannot read it: Permission denied"));
     return 0;
 }
 

@@ -95,9 +95,8 @@ static void each_rule_has_its_sentence(void **state)
     check_sentence(&violation, "Process 42 (python train.py) of environment 1573 of paul uses device 0, which is not "
                                "attached to its environment");
     violation = about_process(RULE_ENV_MEMORY);
-    check_sentence(&violation,
-                   "Process 42 (python train.py) of environment 1573 of paul is among the processes that use 5g on "
-                   "device 0 (limit 4g)");
+    check_sentence(&violation, "Process 42 (python train.py) of environment 1573 of paul is among the processes that "
+                               "use 5g on device 0, where their environment reserved 4g");
     violation = about_attachment(RULE_MAX_MEMORY);
     check_sentence(&violation,
                    "Environment 1573 of paul holds device 0, and paul holds 5g of device memory (limit 4g)");

@@ -1,0 +1,212 @@
+/* What NVIDIA's CDI specification says a container needs for a device. */
+#include "container/cdi.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/file.h"
+
+#define SPECIFICATION_MAX (4 * 1024 * 1024)
+#define KIND              "nvidia.com/gpu"
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static bool is_json(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > strlen(".json") && strcmp(name + length - strlen(".json"), ".json") == 0;
+}
+
+static json_t *read_in(const char *folder)
+{
+    cleanup_closedir DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir))) {
+        cleanup_free char *text = NULL;
+        json_t *specification;
+        const char *kind;
+        size_t length;
+
+        if (!is_json(entry->d_name) || file_read_at(dirfd(dir), entry->d_name, SPECIFICATION_MAX, &text, &length) < 0)
+            continue;
+        specification = json_parse(text, length, NULL);
+        kind = text_of(specification, "kind");
+        if (kind && strcmp(kind, KIND) == 0)
+            return specification;
+        json_decref(specification);
+    }
+    return NULL;
+}
+
+json_t *cdi_read(void)
+{
+    json_t *specification = read_in("/var/run/cdi"); /* what is made anew at boot, and wins over the other */
+
+    return specification ? specification : read_in("/etc/cdi");
+}
+
+const json_t *cdi_common(const json_t *specification)
+{
+    return json_object_get(specification, "containerEdits");
+}
+
+/* Whether the node of that GPU is all that they have of GPUs: "all" has those of others, too. */
+static bool is_of_node(const json_t *edits, int minor)
+{
+    const json_t *nodes = json_object_get(edits, "deviceNodes");
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const char *path = text_of(json_array_get(nodes, i), "path");
+        int number, end = 0;
+
+        if (!path || sscanf(path, "/dev/nvidia%d%n", &number, &end) != 1 || path[end])
+            continue;
+        if (number != minor)
+            return false;
+        found = true;
+    }
+    return found;
+}
+
+const json_t *cdi_find(const json_t *specification, const char *uuid, int minor)
+{
+    const json_t *devices = json_object_get(specification, "devices"), *by_node = NULL;
+
+    for (size_t i = 0; i < json_array_size(devices); i++) {
+        const json_t *device = json_array_get(devices, i), *edits = json_object_get(device, "containerEdits");
+        const char *name = text_of(device, "name");
+
+        if (name && strcmp(name, uuid) == 0)
+            return edits;
+        if (minor >= 0 && is_of_node(edits, minor))
+            by_node = edits;
+    }
+    return by_node;
+}
+
+static int refuse(struct genv_error *err)
+{
+    return error_set(err, EINVAL, "the CDI specification of %s is not valid", KIND);
+}
+
+static int append(json_t *list, json_t *value, struct genv_error *err)
+{
+    return !list ? -EINVAL : json_array_append_new(list, value) < 0 ? error_no_memory(err) : 0;
+}
+
+static int apply_variables(json_t *config, const json_t *variables, struct genv_error *err)
+{
+    json_t *process = config_object(config, "process", err);
+    json_t *env = process ? config_list(process, "env", err) : NULL;
+
+    for (size_t i = 0; env && i < json_array_size(variables); i++) {
+        const char *variable = json_string_value(json_array_get(variables, i));
+        const char *equals = variable ? strchr(variable, '=') : NULL;
+        char name[256];
+
+        if (!equals || (size_t)(equals - variable) >= sizeof(name))
+            return refuse(err);
+        snprintf(name, sizeof(name), "%.*s", (int)(equals - variable), variable);
+        if (config_set_variable(env, name, equals + 1) < 0)
+            return error_no_memory(err);
+    }
+    return env ? 0 : -EINVAL;
+}
+
+/* A node is described as far as it has to be: the rest is that of the host's. */
+static int apply_node(json_t *devices, json_t *rules, const json_t *node, struct genv_error *err)
+{
+    const char *path = text_of(node, "path"), *host = text_of(node, "hostPath"), *access = text_of(node, "permissions");
+    struct stat st;
+    json_t *device, *rule;
+    int r;
+
+    if (!path)
+        return refuse(err);
+    if (stat(host ? host : path, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)))
+        return 0; /* nodes of optional parts of the driver come and go */
+    device = json_pack("{ss ss si si si}", "path", path, "type", S_ISBLK(st.st_mode) ? "b" : "c", "major",
+                       (int)major(st.st_rdev), "minor", (int)minor(st.st_rdev), "fileMode", (int)(st.st_mode & 0777));
+    rule = json_pack("{sb ss si si ss}", "allow", 1, "type", S_ISBLK(st.st_mode) ? "b" : "c", "major",
+                     (int)major(st.st_rdev), "minor", (int)minor(st.st_rdev), "access", access ? access : "rwm");
+    r = append(devices, device, err);
+    if (r == 0)
+        return append(rules, rule, err);
+    json_decref(rule);
+    return r;
+}
+
+static int apply_nodes(json_t *config, const json_t *nodes, struct genv_error *err)
+{
+    json_t *linux_part = config_object(config, "linux", err);
+    json_t *resources = linux_part ? config_object(linux_part, "resources", err) : NULL;
+    json_t *rules = resources ? config_list(resources, "devices", err) : NULL;
+    json_t *devices = rules ? config_list(linux_part, "devices", err) : NULL;
+    int r = devices ? 0 : -EINVAL;
+
+    for (size_t i = 0; r == 0 && i < json_array_size(nodes); i++)
+        r = apply_node(devices, rules, json_array_get(nodes, i), err);
+    return r;
+}
+
+static int apply_mounts(json_t *config, const json_t *mounts, struct genv_error *err)
+{
+    json_t *list = config_list(config, "mounts", err);
+    int r = list ? 0 : -EINVAL;
+
+    for (size_t i = 0; r == 0 && i < json_array_size(mounts); i++) {
+        const json_t *mount = json_array_get(mounts, i), *options = json_object_get(mount, "options");
+        const char *source = text_of(mount, "hostPath"), *target = text_of(mount, "containerPath");
+        const char *type = text_of(mount, "type");
+
+        if (!source || !target)
+            return refuse(err);
+        r = append(list,
+                   json_pack("{ss ss ss so}", "destination", target, "type", type ? type : "bind", "source", source,
+                             "options",
+                             json_is_array(options) ? json_deep_copy(options) : json_pack("[ss]", "bind", "ro")),
+                   err);
+    }
+    return r;
+}
+
+static int apply_hooks(json_t *config, const json_t *hooks, struct genv_error *err)
+{
+    json_t *all = config_object(config, "hooks", err);
+    int r = all ? 0 : -EINVAL;
+
+    for (size_t i = 0; r == 0 && i < json_array_size(hooks); i++) {
+        json_t *hook = json_copy(json_array_get(hooks, i));
+        const char *name = text_of(hook, "hookName");
+        json_t *list = name ? config_list(all, name, err) : NULL;
+
+        if (!list) {
+            json_decref(hook);
+            return name ? -EINVAL : refuse(err);
+        }
+        json_object_del(hook, "hookName");
+        r = append(list, hook, err);
+    }
+    return r;
+}
+
+int cdi_apply(json_t *config, const json_t *edits, struct genv_error *err)
+{
+    int r = apply_variables(config, json_object_get(edits, "env"), err);
+
+    if (r == 0)
+        r = apply_nodes(config, json_object_get(edits, "deviceNodes"), err);
+    if (r == 0)
+        r = apply_mounts(config, json_object_get(edits, "mounts"), err);
+    return r < 0 ? r : apply_hooks(config, json_object_get(edits, "hooks"), err);
+}

@@ -1,0 +1,21 @@
+/* What NVIDIA's CDI specification says a container needs for a device: the driver's libraries, nodes and hooks. */
+#ifndef CONTAINER_CDI_H
+#define CONTAINER_CDI_H
+
+#include <genv/genv.h>
+
+#include "container/config.h"
+
+/* Reads the specification of the kind nvidia.com/gpu, JSON, in /etc/cdi or /var/run/cdi. NULL: there is none, or it is
+ * not valid; one in YAML is not read. */
+json_t *cdi_read(void);
+
+/* The edits of @specification for all of its devices, and for the one with that UUID and minor number. NULL: none.
+ * Borrowed. */
+const json_t *cdi_common(const json_t *specification);
+const json_t *cdi_find(const json_t *specification, const char *uuid, int minor);
+
+/* Makes the changes of @edits to a container's config.json. -EINVAL: it, or they, have another form than specified. */
+int cdi_apply(json_t *config, const json_t *edits, struct genv_error *err);
+
+#endif

@@ -1,0 +1,230 @@
+/* `create` and `run`: decides which devices the container gets. */
+#include "container/create.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <genv/genv.h>
+
+#include "base/user.h"
+#include "container/bundle.h"
+#include "container/cdi.h"
+#include "container/edit.h"
+#include "container/nodes.h"
+#include "container/plan.h"
+#include "container/request.h"
+
+#define OWN_TRIES 100 /* at identifiers, where that of the container is taken */
+
+struct creation {
+    const struct runtime_line *line;
+    bool is_nvidias; /* the lower runtime */
+    struct bundle bundle;
+    json_t *config;
+    struct container_request request;
+    struct genv *g;
+    struct genv_env *env;  /* reserved */
+    struct genv_env share; /* the same with those devices that the container gets */
+};
+
+static void creation_release(struct creation *creation)
+{
+    bundle_release(&creation->bundle);
+    json_decref(creation->config);
+    genv_env_free(creation->env);
+    genv_close(creation->g);
+}
+
+/* Whose the container is: where an engine starts it for somebody, root's unless a claim says otherwise. A rootless
+ * engine's runtime is its user's. */
+static int find_owner(struct creation *creation, uid_t *ret_uid, struct genv_error *err)
+{
+    *ret_uid = (uid_t)-1;
+    if (geteuid() != 0 || user_outside(0) != 0)
+        return 0;
+    *ret_uid = 0;
+    if (!creation->request.claim)
+        return 0;
+    return genv_claim_redeem(creation->g, creation->request.claim, creation->line->id, ret_uid, err);
+}
+
+static int check_join(const struct container_request *request, const struct genv_env *env, struct genv_error *err)
+{
+    if (request->config.gpus > 0 && (size_t)request->config.gpus > env->attachment_count)
+        return error_set(
+            err, EBUSY,
+            "environment %s has %zu attached devices, but the container asks for %d: ask for fewer, or attach "
+            "more first",
+            env->eid, env->attachment_count, request->config.gpus);
+    if (request->config.gpu_memory && request->config.gpu_memory != env->config.gpu_memory)
+        return error_set(
+            err, EINVAL,
+            "the container joins environment %s and cannot change its memory capacity: leave out GENV_GPU_MEMORY",
+            env->eid);
+    return 0;
+}
+
+/* Enters the environment that the container names, and takes what is attached to it. */
+static int join(struct creation *creation, struct genv_reservation *reservation, struct genv_error *err)
+{
+    struct genv_env *env;
+    int r = genv_env_get(creation->g, creation->request.eid, &env, err);
+
+    if (r < 0)
+        return r;
+    r = check_join(&creation->request, env, err);
+    genv_env_free(env);
+    if (r < 0)
+        return r;
+    reservation->eid = creation->request.eid;
+    reservation->attach = false;
+    r = genv_reserve(creation->g, reservation, &creation->env, NULL, err);
+    if (r == -EPERM && reservation->uid == 0)
+        return error_set(err, EPERM,
+                         "environment %s belongs to another user: start the container as that user, with genv-docker",
+                         creation->request.eid);
+    return r < 0 ? r : check_join(&creation->request, creation->env, err);
+}
+
+/* An environment of the container's own, named as the container. One of that name may live on, by what was registered
+ * in it besides; the container that comes again is a new one. */
+static int make_own(struct creation *creation, const struct genv_reservation *asked, struct genv_error *err)
+{
+    const char *id = creation->line->id;
+    char eid[GENV_EID_MAX + 1];
+    int r = -EEXIST;
+
+    for (int i = 1; r == -EEXIST && i <= OWN_TRIES; i++) {
+        struct genv_reservation reservation = *asked;
+        struct genv_env *living = NULL;
+
+        snprintf(eid, sizeof(eid), i == 1 ? "%s" : "%s-%d", id, i);
+        reservation.eid = genv_eid_validate(eid, NULL) == 0 ? eid : NULL;
+        if (reservation.eid && genv_env_get(creation->g, eid, &living, NULL) == 0) {
+            genv_env_free(living);
+            continue;
+        }
+        r = genv_reserve(creation->g, &reservation, &creation->env, NULL, err);
+    }
+    return r;
+}
+
+static int reserve(struct creation *creation, struct genv_error *err)
+{
+    const struct genv_member self = {.pid = getpid()};
+    struct genv_reservation reservation = {
+        .members = &self,
+        .member_count = 1,
+        .config = creation->request.config,
+        .attach = creation->request.attach,
+        .over_subscribe = creation->request.over_subscribe,
+    };
+    struct genv_env *living = NULL;
+    int r = find_owner(creation, &reservation.uid, err);
+
+    if (r < 0)
+        return r;
+    if (!creation->request.eid)
+        return make_own(creation, &reservation, err);
+    if (genv_env_get(creation->g, creation->request.eid, &living, NULL) == 0) {
+        genv_env_free(living);
+        return join(creation, &reservation, err);
+    }
+    reservation.eid = creation->request.eid;
+    return genv_reserve(creation->g, &reservation, &creation->env, NULL, err);
+}
+
+/* What the container gets: as many as it asks for, of those that are attached. */
+static void take_share(struct creation *creation)
+{
+    struct genv_env *share = &creation->share;
+
+    *share = *creation->env;
+    if (!creation->request.attach)
+        share->attachment_count = 0;
+    else if (creation->request.config.gpus >= 0 && (size_t)creation->request.config.gpus < share->attachment_count)
+        share->attachment_count = (size_t)creation->request.config.gpus;
+}
+
+static int write_config(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
+{
+    cleanup_free char *text = NULL;
+    size_t length;
+    int r = edit_config(creation->config, plan, err);
+
+    if (r < 0)
+        return r == -EINVAL ? error_prefix(err, r, "%s", creation->bundle.config_name) : r;
+    text = config_format(creation->config, &length);
+    return text ? bundle_write(&creation->bundle, text, length, err) : error_no_memory(err);
+}
+
+/* Below NVIDIA's runtime, which reads NVIDIA_VISIBLE_DEVICES, that does the same. */
+static int apply_cdi(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
+{
+    cleanup_json json_t *specification = plan->node_count ? cdi_read() : NULL;
+    int r = specification ? cdi_apply(creation->config, cdi_common(specification), err) : 0;
+
+    for (size_t i = 0; specification && r == 0 && i < plan->node_count; i++) {
+        const struct edit_node *node = &plan->nodes[i];
+
+        if (*node->uuid)
+            r = cdi_apply(creation->config, cdi_find(specification, node->uuid, (int)node->minor), err);
+    }
+    return r;
+}
+
+static int change_config(struct creation *creation, struct genv_error *err)
+{
+    cleanup_plan struct plan plan = {.nodes = NULL};
+    int r;
+
+    take_share(creation);
+    r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
+    plan.edit.nodes = plan.nodes;
+    if (r == 0 && !creation->is_nvidias)
+        r = apply_cdi(creation, &plan.edit, err);
+    if (r == 0)
+        r = plan_variables(&plan, &creation->share, err);
+    if (r == 0 && edit_has_own_dev(creation->config))
+        r = plan_mounts(&plan, creation->g, &creation->bundle, creation->config, &creation->share, &creation->request,
+                        err);
+    if (r == 0)
+        r = plan_hook(&plan, err);
+    return r < 0 ? r : write_config(creation, &plan.edit, err);
+}
+
+/* 1: the container does not ask for genv, or the lower runtime has to say what is wrong. */
+static int read_request(struct creation *creation, struct genv_error *err)
+{
+    struct genv_error reason = {0};
+    const json_t *env;
+    int r = bundle_read(creation->line->bundle, creation->line->config, &creation->bundle, &reason);
+
+    if (r == -EFBIG)
+        return error_set(err, EFBIG, "%s", reason.message);
+    if (r < 0 || !creation->line->id || !memmem(creation->bundle.text, creation->bundle.length, "GENV_", 5))
+        return 1;
+    creation->config = config_parse(creation->bundle.text, creation->bundle.length, err);
+    if (!creation->config)
+        return error_prefix(err, -EINVAL, "%s", creation->bundle.config_name);
+    env = json_object_get(json_object_get(creation->config, "process"), "env");
+    return request_is_made(env) ? request_read(env, &creation->request, err) : 1;
+}
+
+int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err)
+{
+    cleanup_with(creation_release) struct creation creation = {
+        .line = line, .is_nvidias = is_nvidias, .bundle = BUNDLE_INIT};
+    int r = read_request(&creation, err);
+
+    if (r != 0)
+        return r > 0 ? 0 : r;
+    r = genv_open(NULL, &creation.g, err);
+    if (r == 0)
+        r = reserve(&creation, err);
+    if (r == 0)
+        r = change_config(&creation, err);
+    if (r < 0 && creation.env) /* this process lives on for a moment, to say so */
+        genv_deactivate(creation.g, creation.env->eid, &(struct genv_member){.pid = getpid()}, NULL);
+    return r;
+}

@@ -1,0 +1,245 @@
+/* What genv changes in a container's config.json. */
+#include "container/edit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/path.h"
+
+static int no_memory_unless(bool done, struct genv_error *err)
+{
+    return done ? 0 : error_no_memory(err);
+}
+
+int edit_variables(json_t *env, const struct genv_variable *variables, const char *path_front, struct genv_error *err)
+{
+    cleanup_text struct text path = TEXT_INIT;
+    const char *old = config_variable(env, "PATH");
+    int r = 0;
+
+    for (; r == 0 && variables->name; variables++)
+        r = config_set_variable(env, variables->name, variables->value);
+    if (r == 0 && path_front) {
+        text_addf(&path, "%s:%s", path_front, old && *old ? old : EDIT_PATH_DEFAULT);
+        r = path.failed ? -ENOMEM : config_set_variable(env, "PATH", path.data);
+    }
+    return no_memory_unless(r == 0, err);
+}
+
+static bool is_gpu(long long major, long long minor)
+{
+    return major == NVIDIA_MAJOR && minor >= 0 && minor < NVIDIA_GPU_MINORS;
+}
+
+static bool has_node(const struct edit_plan *plan, long long major, long long minor)
+{
+    for (size_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].major == major && plan->nodes[i].minor == minor)
+            return true;
+    }
+    return false;
+}
+
+/* The number @name of a rule; -1: any. */
+static long long number_of(const json_t *rule, const char *name)
+{
+    const json_t *value = json_object_get(rule, name);
+
+    return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+/* Of a node; one that is not said is 0 to the lower runtime. */
+static long long minor_of(const json_t *node)
+{
+    return json_object_get(node, "minor") ? number_of(node, "minor") : 0;
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text ? text : "";
+}
+
+/* Whether it lets the container open devices of all kinds: docker's --privileged. */
+static bool allows_everything(const json_t *rule)
+{
+    const char *type = text_of(rule, "type");
+
+    return json_is_true(json_object_get(rule, "allow")) && (!*type || strcmp(type, "a") == 0) &&
+           number_of(rule, "major") < 0 && number_of(rule, "minor") < 0;
+}
+
+static bool is_privileged(const json_t *rules)
+{
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        if (allows_everything(json_array_get(rules, i)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether it lets the container open a GPU that is not the plan's. One that may be made, and not opened, is none. */
+static bool allows_others(const json_t *rule, const struct edit_plan *plan)
+{
+    const char *type = text_of(rule, "type"), *access = text_of(rule, "access");
+    long long major = number_of(rule, "major"), minor = number_of(rule, "minor");
+
+    if (!json_is_true(json_object_get(rule, "allow")) || strcmp(type, "b") == 0 ||
+        (*access && !strpbrk(access, "rw")) || (major >= 0 && major != NVIDIA_MAJOR))
+        return false;
+    return minor < 0 || (is_gpu(NVIDIA_MAJOR, minor) && !has_node(plan, NVIDIA_MAJOR, minor));
+}
+
+static int refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err)
+{
+    return error_set(err, EPERM,
+                     "%s would give the container devices that are not attached to environment %s: leave it out, and "
+                     "set GENV_GPUS",
+                     what, plan->eid);
+}
+
+static int check_rules(const json_t *rules, const struct edit_plan *plan, bool privileged, struct genv_error *err)
+{
+    for (size_t i = 0; !privileged && i < json_array_size(rules); i++) {
+        if (allows_others(json_array_get(rules, i), plan))
+            return refuse_other(plan, "a device cgroup rule", err);
+    }
+    return 0;
+}
+
+/* Nodes that others put there go, or are refused; what the plan has as well is added again. */
+static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool privileged, struct genv_error *err)
+{
+    for (size_t i = json_array_size(devices); i-- > 0;) {
+        const json_t *device = json_array_get(devices, i);
+        long long major = number_of(device, "major"), minor = minor_of(device);
+
+        if (is_gpu(major, minor) && !has_node(plan, major, minor) && !privileged)
+            return refuse_other(plan, text_of(device, "path"), err);
+        if ((is_gpu(major, minor) || has_node(plan, major, minor)) && json_array_remove(devices, i) < 0)
+            return error_no_memory(err);
+    }
+    return 0;
+}
+
+static int add_node(json_t *devices, json_t *rules, const struct edit_node *node)
+{
+    json_t *device = json_pack("{ss ss si si si si si}", "path", node->path, "type", "c", "major", (int)node->major,
+                               "minor", (int)node->minor, "fileMode", 0666, "uid", 0, "gid", 0);
+    json_t *rule = json_pack("{sb ss si si ss}", "allow", 1, "type", "c", "major", (int)node->major, "minor",
+                             (int)node->minor, "access", "rwm");
+
+    if (json_array_append_new(devices, device) < 0) {
+        json_decref(rule);
+        return -ENOMEM;
+    }
+    return json_array_append_new(rules, rule) < 0 ? -ENOMEM : 0;
+}
+
+/* A privileged container may open everything: all GPUs but its own are taken out again. */
+static int deny_others(json_t *rules, const struct edit_plan *plan)
+{
+    for (unsigned minor = 0; minor < NVIDIA_GPU_MINORS; minor++) {
+        if (!has_node(plan, NVIDIA_MAJOR, minor) &&
+            json_array_append_new(rules, json_pack("{sb ss si si ss}", "allow", 0, "type", "c", "major", NVIDIA_MAJOR,
+                                                   "minor", (int)minor, "access", "rwm")) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int edit_devices(json_t *config, const struct edit_plan *plan, struct genv_error *err)
+{
+    json_t *linux_part = config_object(config, "linux", err);
+    json_t *resources = linux_part ? config_object(linux_part, "resources", err) : NULL;
+    json_t *rules = resources ? config_list(resources, "devices", err) : NULL;
+    json_t *devices = rules ? config_list(linux_part, "devices", err) : NULL;
+    bool privileged = is_privileged(rules);
+    int r;
+
+    if (!devices)
+        return -EINVAL;
+    r = check_rules(rules, plan, privileged, err);
+    if (r == 0)
+        r = take_nodes_away(devices, plan, privileged, err);
+    if (r < 0)
+        return r;
+    if (privileged)
+        r = deny_others(rules, plan);
+    for (size_t i = 0; r == 0 && i < plan->node_count; i++)
+        r = add_node(devices, rules, &plan->nodes[i]);
+    return no_memory_unless(r == 0, err);
+}
+
+static int edit_mounts(json_t *config, const struct edit_plan *plan, struct genv_error *err)
+{
+    json_t *mounts = plan->mount_count ? config_list(config, "mounts", err) : NULL;
+
+    if (plan->mount_count && !mounts)
+        return -EINVAL;
+    for (size_t i = 0; i < plan->mount_count; i++) {
+        const struct edit_mount *mount = &plan->mounts[i];
+
+        if (json_array_append_new(mounts, json_pack("{ss ss ss s[ssss]}", "destination", mount->target, "type", "bind",
+                                                    "source", mount->source, "options", "bind",
+                                                    mount->writable ? "rw" : "ro", "nosuid", "nodev")) < 0)
+            return error_no_memory(err);
+    }
+    return 0;
+}
+
+static int add_hook(json_t *hooks, const char *name, const struct edit_plan *plan, struct genv_error *err)
+{
+    json_t *list = config_list(hooks, name, err), *hook, *variables = json_array();
+
+    if (!list) {
+        json_decref(variables);
+        return -EINVAL;
+    }
+    for (char *const *variable = plan->variables_of_hook; *variable; variable++)
+        json_array_append_new(variables, json_string(*variable));
+    hook = json_pack("{ss s[ssss] so}", "path", plan->hook, "args", "genv-container-runtime", "--hook", name, plan->eid,
+                     "env", variables);
+    return no_memory_unless(json_array_append_new(list, hook) == 0, err);
+}
+
+static int edit_hooks(json_t *config, const struct edit_plan *plan, struct genv_error *err)
+{
+    json_t *hooks = config_object(config, "hooks", err);
+    json_t *annotations = hooks ? config_object(config, "annotations", err) : NULL;
+    int r = annotations ? add_hook(hooks, "createRuntime", plan, err) : -EINVAL;
+
+    if (r == 0)
+        r = add_hook(hooks, "poststop", plan, err);
+    if (r == 0)
+        r = no_memory_unless(json_object_set_new(annotations, ANNOTATION_EID, json_string(plan->eid)) == 0, err);
+    return r;
+}
+
+int edit_config(json_t *config, const struct edit_plan *plan, struct genv_error *err)
+{
+    json_t *process = config_object(config, "process", err);
+    json_t *env = process ? config_list(process, "env", err) : NULL;
+    int r = env ? edit_variables(env, plan->variables, plan->path_front, err) : -EINVAL;
+
+    if (r == 0)
+        r = edit_devices(config, plan, err);
+    if (r == 0)
+        r = edit_mounts(config, plan, err);
+    return r < 0 ? r : edit_hooks(config, plan, err);
+}
+
+bool edit_has_own_dev(const json_t *config)
+{
+    const json_t *mounts = json_object_get(config, "mounts");
+
+    for (size_t i = json_array_size(mounts); i-- > 0;) {
+        const json_t *mount = json_array_get(mounts, i);
+        const char *target = text_of(mount, "destination");
+
+        if (strcmp(target, "/dev") == 0 || strcmp(target, "/dev/") == 0)
+            return strcmp(text_of(mount, "type"), "tmpfs") == 0;
+    }
+    return false;
+}

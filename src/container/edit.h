@@ -1,0 +1,49 @@
+/* What genv changes in a container's config.json. Decides, and does no input or output. */
+#ifndef CONTAINER_EDIT_H
+#define CONTAINER_EDIT_H
+
+#include "container/config.h"
+
+#define NVIDIA_MAJOR      195 /* of /dev/nvidiaN, whose minor number is N */
+#define NVIDIA_GPU_MINORS 254 /* those from here on are the driver's own */
+
+#define ANNOTATION_EID "dev.genv.environment"
+
+struct edit_node {
+    char uuid[GENV_UUID_SIZE]; /* of the device; "": it is the driver's own */
+    char path[64];
+    unsigned major, minor;
+};
+
+struct edit_mount {
+    char *source, *target;
+    bool writable; /* a file that is locked; otherwise it is read-only */
+};
+
+struct edit_plan {
+    const char *eid;
+    const struct genv_variable *variables; /* the last one's name is NULL */
+    const char *path_front;                /* folders in front of PATH; NULL: none */
+    const struct edit_node *nodes;         /* the container's devices, and those that the driver needs */
+    size_t node_count;
+    const struct edit_mount *mounts;
+    size_t mount_count;
+    const char *hook;               /* the program that is told of the container's beginning and end */
+    char *const *variables_of_hook; /* "NAME=VALUE", NULL-terminated */
+};
+
+/* Changes @config. GPUs that are not among the plan's nodes are refused (-EPERM), and taken from a privileged
+ * container, which would have all of them. -EINVAL: something in it has another type than in OCI's specification. */
+int edit_config(json_t *config, const struct edit_plan *plan, struct genv_error *err);
+
+/* Sets the variables of the plan in the list @env, that of the container or of a process that enters it. */
+int edit_variables(json_t *env, const struct genv_variable *variables, const char *path_front, struct genv_error *err);
+
+/* Whether what is mounted on /dev is the container's own tmpfs, so that nothing of an image or the host is written to.
+ */
+bool edit_has_own_dev(const json_t *config);
+
+/* What is in PATH of an image that says none. */
+#define EDIT_PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#endif

@@ -1,0 +1,108 @@
+/* The machine's own OCI runtime. */
+#include "container/lower.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/text.h"
+
+#define CONFIGURATION_MAX 4096
+
+/* Engines start runtimes with few variables. */
+static const char path_default[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+static bool is_this_program(const char *path)
+{
+    struct stat self, other;
+
+    return stat("/proc/self/exe", &self) == 0 && stat(path, &other) == 0 && self.st_dev == other.st_dev &&
+           self.st_ino == other.st_ino;
+}
+
+static int find_in_path(const char *name, char **ret_path)
+{
+    cleanup_path struct path path = {.file = NULL};
+
+    while (path_next(&path, name)) {
+        struct stat st;
+
+        if (stat(path.file, &st) == 0 && S_ISREG(st.st_mode) && access(path.file, X_OK) == 0 &&
+            !is_this_program(path.file)) {
+            *ret_path = strdup(path.file);
+            return *ret_path ? 0 : -ENOMEM;
+        }
+    }
+    return -ENOENT;
+}
+
+/* The first line that is no comment; free() it. NULL: the file is not there, or says nothing. */
+static char *read_configuration(void)
+{
+    cleanup_free char *text = NULL;
+    char *rest, *line;
+
+    if (file_read_at(AT_FDCWD, LOWER_CONFIGURATION, CONFIGURATION_MAX, &text, NULL) < 0)
+        return NULL;
+    for (rest = text; (line = strsep(&rest, "\n"));) {
+        line += strspn(line, " \t\r");
+        line[strcspn(line, "#\r")] = '\0';
+        for (size_t length = strlen(line); length && strchr(" \t", line[length - 1]);)
+            line[--length] = '\0';
+        if (*line)
+            return strdup(line);
+    }
+    return NULL;
+}
+
+static int find_named(const char *name, const char *where, char **ret_path, struct genv_error *err)
+{
+    int r = strchr(name, '/') ? 0 : find_in_path(name, ret_path);
+
+    if (strchr(name, '/')) {
+        if (is_this_program(name))
+            return error_set(err, EINVAL, "%s names genv-container-runtime itself: set it to runc or crun", where);
+        r = access(name, X_OK) < 0 ? -errno : 0;
+        *ret_path = r == 0 ? strdup(name) : NULL;
+        if (r == 0 && !*ret_path)
+            r = -ENOMEM;
+    }
+    return r < 0 ? error_set_errno(err, -r, "cannot use the OCI runtime '%s' that %s names", name, where) : 0;
+}
+
+int lower_find(char **ret_path, struct genv_error *err)
+{
+    static const char *const names[] = {"nvidia-container-runtime", "runc", "crun"};
+    const char *variable = getenv("GENV_RUNTIME");
+    cleanup_free char *configured = NULL;
+
+    if (!getenv("PATH"))
+        setenv("PATH", path_default, 1);
+    if (variable && *variable)
+        return find_named(variable, "GENV_RUNTIME", ret_path, err);
+    configured = read_configuration();
+    if (configured)
+        return find_named(configured, LOWER_CONFIGURATION, ret_path, err);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (find_in_path(names[i], ret_path) == 0)
+            return 0;
+    }
+    return error_set(err, ENOENT, "cannot find nvidia-container-runtime, runc or crun: install one, or name it in %s",
+                     LOWER_CONFIGURATION);
+}
+
+bool lower_is_nvidias(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strncmp(slash ? slash + 1 : path, "nvidia-", strlen("nvidia-")) == 0;
+}
+
+int lower_become(const char *path, char **words, struct genv_error *err)
+{
+    execv(path, words);
+    return error_set_errno(err, errno, "cannot start the OCI runtime %s", path);
+}

@@ -1,0 +1,71 @@
+/* The device nodes of an environment's devices. */
+#include "container/nodes.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* What the driver's programs open besides, where it is there. */
+static const char *const common[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
+                                     "/dev/nvidia-modeset"};
+
+static const struct genv_device *find(const struct genv_snapshot *machine, const char *uuid)
+{
+    for (size_t i = 0; i < machine->device_count; i++) {
+        if (strcmp(machine->devices[i].id.uuid, uuid) == 0)
+            return &machine->devices[i];
+    }
+    return NULL;
+}
+
+static int add_common(struct edit_node *nodes, size_t count)
+{
+    size_t added = count;
+
+    for (size_t i = 0; i < ARRAY_SIZE(common); i++) {
+        struct edit_node *node = &nodes[added];
+        struct stat st;
+
+        if (stat(common[i], &st) < 0 || !S_ISCHR(st.st_mode))
+            continue;
+        snprintf(node->path, sizeof(node->path), "%s", common[i]);
+        node->major = major(st.st_rdev);
+        node->minor = minor(st.st_rdev);
+        added++;
+    }
+    return (int)added;
+}
+
+int nodes_find(struct genv *g, const struct genv_env *env, struct edit_node **ret_nodes, size_t *ret_count,
+               struct genv_error *err)
+{
+    cleanup_free struct edit_node *nodes = calloc(env->attachment_count + ARRAY_SIZE(common), sizeof(*nodes));
+    struct genv_snapshot *machine = NULL;
+    size_t count = 0;
+    int r = 0;
+
+    if (!nodes)
+        return error_no_memory(err);
+    if (env->attachment_count)
+        r = genv_snapshot_take(g, GENV_DEPTH_DEVICES, &machine, err);
+    for (size_t i = 0; r == 0 && i < env->attachment_count; i++) {
+        const struct genv_device *device = find(machine, env->attachments[i].device.uuid);
+
+        if (!device) {
+            r = error_set(err, ENODEV, "device %s of environment %s is not on this machine: detach it first",
+                          env->attachments[i].device.uuid, env->eid);
+        } else if (device->minor >= 0) { /* simulated ones have no nodes */
+            snprintf(nodes[count].path, sizeof(nodes[count].path), "/dev/nvidia%d", device->minor);
+            memcpy(nodes[count].uuid, device->id.uuid, sizeof(nodes[count].uuid));
+            nodes[count].major = NVIDIA_MAJOR;
+            nodes[count++].minor = (unsigned)device->minor;
+        }
+    }
+    genv_snapshot_free(machine);
+    if (r < 0)
+        return r;
+    *ret_count = count ? (size_t)add_common(nodes, count) : 0;
+    *ret_nodes = STEAL_POINTER(nodes);
+    return 0;
+}

@@ -1,0 +1,14 @@
+/* The device nodes of an environment's devices. */
+#ifndef CONTAINER_NODES_H
+#define CONTAINER_NODES_H
+
+#include <genv/genv.h>
+
+#include "container/edit.h"
+
+/* Finds those of what is attached to @env, and those that every program of the driver opens; none where nothing is
+ * attached. -ENODEV: a device is not to be seen here. free() @ret_nodes. */
+int nodes_find(struct genv *g, const struct genv_env *env, struct edit_node **ret_nodes, size_t *ret_count,
+               struct genv_error *err);
+
+#endif

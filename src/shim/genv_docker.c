@@ -1,0 +1,113 @@
+/* genv-docker: docker, podman or nerdctl, whose containers are GPU environments of their own. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "shim/docker_genv.h"
+#include "shim/shim.h"
+
+#define EXIT_USAGE 2
+
+/* Adds @word as a shell reads it. */
+static void add_quoted(struct text *line, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+
+    if (*word && strspn(word, plain) == strlen(word)) {
+        text_add(line, word);
+        return;
+    }
+    text_add(line, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            text_add(line, "'\\''");
+        else
+            text_add_bytes(line, word, 1);
+    }
+    text_add(line, "'");
+}
+
+static int print_command(char **words)
+{
+    cleanup_text struct text line = TEXT_INIT;
+
+    for (; *words; words++) {
+        add_quoted(&line, *words);
+        text_add(&line, words[1] ? " " : "\n");
+    }
+    return line.failed || file_write(STDOUT_FILENO, line.data, line.length) < 0 ? 1 : 0;
+}
+
+/* A claim says whose the container is where an engine that runs as root starts it for somebody. */
+static int make_claim(char *claim, struct genv_error *err)
+{
+    struct genv *g;
+    int r = genv_open(&shim_options, &g, err);
+
+    if (r < 0)
+        return r;
+    r = genv_claim_make(g, claim, err);
+    genv_close(g);
+    return r;
+}
+
+static bool is_called(const char *program, const char *name)
+{
+    const char *slash = strrchr(program, '/');
+
+    return strncmp(slash ? slash + 1 : program, name, strlen(name)) == 0;
+}
+
+/* docker knows the runtime by the name that `genv docker install` gave it; the others take a path. */
+static void name_runtime(const char *program, const struct shim *self, struct text *runtime)
+{
+    if (is_called(program, "podman") || is_called(program, "nerdctl"))
+        text_addf(runtime, "%s/genv-container-runtime", self->folder);
+    else
+        text_add(runtime, "genv");
+}
+
+static int start(char **argv, const struct docker_genv *genv)
+{
+    cleanup_text struct text runtime = TEXT_INIT;
+    cleanup_argv struct argv words = {.count = 0};
+    bool is_podman = is_called(argv[0], "podman");
+    char claim[GENV_CLAIM_SIZE] = "";
+    struct genv_error err = {0};
+    struct shim self;
+
+    shim_init(&self, "genv-docker");
+    name_runtime(argv[0], &self, &runtime);
+    if (genv->activate && geteuid() != 0 && !is_podman && make_claim(claim, &err) < 0) {
+        shim_complain(err.message);
+        return 1;
+    }
+    docker_genv_write(&words, argv, genv, runtime.data ? runtime.data : "genv", is_podman, *claim ? claim : NULL);
+    if (words.failed || runtime.failed) {
+        error_no_memory(&err);
+        shim_complain(err.message);
+        return 1;
+    }
+    return genv->dry_run ? print_command(words.items) : shim_become(argv[0], words.items);
+}
+
+int main(int argc, char **argv)
+{
+    cleanup_docker_genv struct docker_genv genv = {.run = NULL};
+    const char *program = getenv("GENV_DOCKER");
+    struct genv_error err = {0};
+    char name[4096];
+
+    if (argc < 1)
+        return EXIT_USAGE;
+    copy_string(name, sizeof(name), program && *program ? program : "docker");
+    argv[0] = name;
+    if (docker_genv_read(argv, &genv, &err) < 0) {
+        shim_complain(err.message);
+        return EXIT_USAGE;
+    }
+    if (genv.help)
+        return file_write(STDOUT_FILENO, docker_genv_help, strlen(docker_genv_help)) < 0;
+    return genv.run ? start(argv, &genv) : shim_become(name, argv);
+}

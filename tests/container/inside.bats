@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# genv in a container: it shows the container's environment, and nothing can be changed from there.
+
+load helpers
+
+setup_file() { container_setup_file; }
+teardown_file() { container_teardown_file; }
+
+setup() {
+    container_setup
+    [[ $GENV_SANITIZE == none ]] || skip 'what is sanitized needs more than the image has'
+    use_lower runc
+    use_libraries
+}
+
+teardown() { container_teardown; }
+
+# The image gets the program $1 with its libraries, at the path $2.
+add_program() {
+    local file
+    mkdir -p "$BUNDLE/rootfs$(dirname "$2")"
+    cp -L "$1" "$BUNDLE/rootfs$2"
+    while read -r file; do
+        mkdir -p "$BUNDLE/rootfs$(dirname "$file")"
+        cp -L "$file" "$BUNDLE/rootfs$file"
+    done < <(ldd "$1" | grep -o '/[^ :]*\.so[^ ]*' | sort -u)
+}
+
+# The driver's library in the image, as NVIDIA's runtime mounts it; it sees the devices given.
+add_driver() {
+    add_program "$GENV_NVML/libnvidia-ml.so.1" /nvml/libnvidia-ml.so.1
+    jq -n '{devices: [$ARGS.positional[] | {uuid: .}]}' --args -- "$@" >"$BUNDLE/rootfs/world.json"
+    DRIVER=(LD_LIBRARY_PATH=/nvml GENV_SIMULATOR=/world.json)
+}
+
+# Runs a command in a container $1 with two devices.
+inside() {
+    make_config sh -c "$1"
+    variables GENV_GPUS=2 GENV_ENVIRONMENT_NAME=training "${@:2}"
+    run_container c1
+}
+
+@test "status, envs and devices tell of the container's environment alone" {
+    use_nodes
+    add_driver GPU-1 GPU-2
+    make_env 0 other 1
+    run inside 'genv status; genv envs --format csv --no-header; genv devices --format csv --no-header' "${DRIVER[@]}"
+    echo "$output"
+    [[ $status == 0 && $output == *'Environment is active (c1)'* && $output == *'Name: training'* ]]
+    [[ $output == *'Attached to GPUs at indices 0,1'* ]] # as the driver counts them there
+    [[ $output == *'0,c1,training,'* && $output == *'1,c1,training,'* ]]
+    [[ $output != *other* ]]
+}
+
+@test "nothing can be changed from inside, and the refusal says where it can" {
+    local command
+    for command in 'genv attach --count 1' 'genv config gpus 1' 'genv detach' 'genv run --gpus 1 true'; do
+        run --separate-stderr inside "$command; echo status \$?"
+        echo "$command: $output $stderr"
+        [[ $output == *'status 1' && $stderr == *'inside a container'* ]]
+    done
+    [[ -z $(attached) ]]
+}
+
+@test "genv lock keeps host and container apart" {
+    make_config sh -c 'genv lock sh -c "echo locked; sleep 1000"'
+    variables GENV_GPUS=1
+    start_container c1
+    until grep -q locked "$SCRATCH/c1.out"; do sleep 0.05; done
+    run --separate-stderr env GENV_ENVIRONMENT_ID=c1 genv lock -n true
+    echo "$stderr"
+    [[ $status == 1 && $stderr == *'device 0 is locked by'* ]]
+    runtime delete -f c1
+    run inside 'genv lock echo locked' GENV_MOUNT_DEVICE_LOCKS=0
+    echo "$output"
+    [[ $status != 0 ]]
+}
+
+@test "without shims, or an image that cannot run them, PATH stays as it is" {
+    [[ $(inside 'command -v genv; echo $PATH' GENV_MOUNT_SHIMS=0) != *genv* ]]
+    rm -rf "$BUNDLE"/rootfs/lib*
+    [[ $(inside 'command -v genv; echo $PATH') != *genv* ]]
+}
+
+@test "nvidia-smi in a container shows its devices only" {
+    local folder
+    folder=$("$GENV_SOURCE/tests/fetch" 550) || skip "$folder"
+    use_nodes
+    add_driver GPU-0 GPU-1 GPU-2 GPU-3
+    add_program "$folder/nvidia-smi" /usr/bin/nvidia-smi
+    make_env 0 other 1
+    run inside 'command -v nvidia-smi; nvidia-smi -L' "${DRIVER[@]}"
+    echo "$output"
+    [[ $output == */dev/genv/root/shims/nvidia-smi* ]]
+    [[ $output == *GPU-1* && $output == *GPU-2* && $output != *GPU-0* && $output != *GPU-3* ]]
+}

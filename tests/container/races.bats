@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# The runtime killed at each of its system calls, and many containers at once: no device is given twice, and nothing stays
+# registered.
+
+load helpers
+
+setup_file() { container_setup_file; }
+teardown_file() { container_teardown_file; }
+setup() { container_setup; }
+teardown() { container_teardown; }
+
+@test "killed at each system call of create, it leaves nothing registered, and the bundle can be created again" {
+    command -v strace >/dev/null || skip 'needs strace'
+    strace -qq -o /dev/null true || skip 'may not trace processes here'
+    export ASAN_OPTIONS=detect_leaks=0
+    printf '#!/bin/sh\nexit 0\n' >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    jq -nc '{process: {env: ["GENV_GPUS=1"]}, root: {path: "rootfs"}, mounts: [{destination: "/dev", type: "tmpfs"}]}' \
+        >"$BUNDLE/config.json"
+    cp "$BUNDLE/config.json" "$SCRATCH/before"
+    make_env 0 keeper 0
+    local create=("$WRAPPER" create --bundle "$BUNDLE" c1) name k points=0 step every
+    "${create[@]}"
+    strace -qq -o "$SCRATCH/trace" "${create[@]}"
+    # From where it reads the bundle to where it becomes the lower runtime.
+    awk -F'(' -v bundle="$BUNDLE" '/^[a-z0-9_]+\(/ { count[$1]++; if (index($0, bundle)) seen = 1; if (seen) print $1, count[$1] }
+        /^execve/ && seen { exit }' "$SCRATCH/trace" >"$SCRATCH/calls"
+    every=$(size 4 1)
+    while read -r name k; do
+        ((step++ % every == 0)) || continue
+        strace -qq -o /dev/null -e inject="$name:signal=KILL:when=$k" "${create[@]}" >/dev/null 2>&1 && continue
+        [[ -z $(attached) ]] || { echo "at $name $k:"; attached; return 1; }
+        # It is the old config.json or the new one, and what comes next starts from the old one.
+        jq -e .process "$BUNDLE/config.json" >/dev/null
+        genv envs config --eid keeper name --name "at $name $k"
+        [[ $(ls "$GENV_TMPDIR/envs") == keeper.json ]]
+        "${create[@]}"
+        [[ $(jq '[.mounts[] | select(.destination == "/dev/genv")] | length' "$BUNDLE/config.json") == 1 ]]
+        [[ $(jq '.hooks.poststop | length' "$BUNDLE/config.json") == 1 ]]
+        cmp "$BUNDLE/genv/original.json" "$SCRATCH/before"
+        points=$((points + 1))
+    done <"$SCRATCH/calls"
+    echo "# killed at $points system calls" >&3
+    ((points > 20))
+}
+
+@test "a lower runtime that fails leaves nothing registered" {
+    printf '#!/bin/sh\nexit 1\n' >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    jq -nc '{process: {env: ["GENV_GPUS=1"]}}' >"$BUNDLE/config.json"
+    run "$WRAPPER" create --bundle "$BUNDLE" c1
+    [[ $status == 1 && -z $(attached) ]]
+}
+
+@test "many containers at once for 4 devices: 4 start, the others are refused with the reason" {
+    use_lower runc
+    local n count pids=()
+    count=$(size 24 100)
+    make_config sleep 1000
+    variables GENV_GPUS=1
+    edit_config --arg root "$BUNDLE/rootfs" '.root.path = $root'
+    for ((n = 0; n < count; n++)); do
+        mkdir "$SCRATCH/b$n"
+        jq --arg n "$n" '.linux.cgroupsPath += "-\($n)"' "$BUNDLE/config.json" >"$SCRATCH/b$n/config.json"
+        CONTAINERS+=("many-$n")
+    done
+    for ((n = 0; n < count; n++)); do
+        runtime create --bundle "$SCRATCH/b$n" "many-$n" </dev/null >/dev/null 2>"$SCRATCH/err$n" 3>&- &
+        pids+=("$!")
+    done
+    local started=0
+    for ((n = 0; n < count; n++)); do
+        if wait "${pids[n]}"; then
+            started=$((started + 1))
+        else
+            [[ $(<"$SCRATCH/err$n") == 'genv: '*available* ]] || { cat "$SCRATCH/err$n"; return 1; }
+        fi
+    done
+    ((started == 4))
+    [[ $(attached | cut -d, -f1 | xargs) == '0 1 2 3' ]]
+    [[ $(find "$GENV_TMPDIR/envs" -name '*.json' | wc -l) == 4 ]]
+    for ((n = 0; n < count; n++)); do runtime delete -f "many-$n" 2>/dev/null || true; done
+    [[ -z $(attached) && -z $(ls "$GENV_TMPDIR/envs") ]]
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# genv docker and genv cdi: what engines are told.
+
+load helpers
+
+setup_file() { container_setup_file; }
+teardown_file() { container_teardown_file; }
+setup() {
+    container_setup
+    FILE=$SCRATCH/docker/daemon.json
+}
+teardown() { container_teardown; }
+
+@test "docker install adds the runtime to what is there, once, and uninstall takes it out again" {
+    mkdir "$SCRATCH/docker"
+    printf '{"log-level": "info", "x": 1.50, "big": 18446744073709551615, "runtimes": {"other": {"path": "/o"}}}' >"$FILE"
+    cp "$FILE" "$SCRATCH/before"
+    chmod 640 "$FILE"
+    run genv docker install --file "$FILE"
+    echo "$output"
+    [[ $status == 0 && $output == *'systemctl reload docker'* ]]
+    [[ $(jq -r .runtimes.genv.path "$FILE") == "$PREFIX/bin/genv-container-runtime" ]]
+    [[ $(jq -c '.runtimes.other, ."default-runtime"' "$FILE" | xargs) == '{path:/o} null' ]]
+    grep -F 1.50 "$FILE"
+    grep -F 18446744073709551615 "$FILE"
+    cmp "$FILE.before-genv" "$SCRATCH/before"
+    [[ $(stat -c %a "$FILE") == 640 ]]
+    run genv docker install --file "$FILE"
+    [[ $status == 0 && $output == *'nothing changed' ]]
+    genv docker install --default --file "$FILE"
+    [[ $(jq -r '."default-runtime"' "$FILE") == genv ]]
+    cmp "$FILE.before-genv" "$SCRATCH/before"
+    genv docker uninstall --file "$FILE"
+    [[ $(jq -S . "$FILE") == "$(jq -S . "$SCRATCH/before")" ]]
+    genv docker uninstall --file "$FILE"
+}
+
+@test "docker install makes the file where there is none; what it cannot read it leaves alone" {
+    local text
+    genv docker install --file "$FILE"
+    [[ $(jq -c 'keys' "$FILE") == '["runtimes"]' && ! -e $FILE.before-genv ]]
+    genv docker uninstall --file "$FILE"
+    [[ $(jq -c . "$FILE") == '{}' ]]
+    for text in '{
+  // the runtimes
+  "x": 1}' '[1]' '{"runtimes": []}' '{"x": 1,}'; do
+        echo "$text" >"$FILE"
+        run --separate-stderr genv docker install --file "$FILE"
+        echo "$stderr"
+        [[ $status == 1 && ${#stderr_lines[@]} == 1 && $stderr == *"$FILE"* ]]
+        cmp "$FILE" <(echo "$text")
+    done
+    run -1 --separate-stderr genv docker uninstall --file "$SCRATCH/no/such/file"
+    run -2 genv docker
+}
+
+@test "doctor looks at the runtime that docker is told of" {
+    with_etc 'mkdir -p /etc/docker; genv docker install --default >/dev/null; genv doctor | grep "^ok *docker: the runtime .*, and the default"'
+    with_etc 'mkdir -p /etc/docker; echo "{\"runtimes\": {\"genv\": {\"path\": \"/no/such\"}}}" >/etc/docker/daemon.json
+        genv doctor | grep "^error *docker: .*genv docker install"'
+    with_etc 'mkdir -p /etc/docker; echo "{}" >/etc/docker/daemon.json; ! genv doctor | grep docker:'
+}
+
+@test "the shim docker keeps a container in the shell's environment, also where genv's runtime is the default" {
+    make_env 0 mine 2
+    cat >"$SCRATCH/docker" <<'END'
+#!/bin/sh
+echo "$*"
+END
+    chmod +x "$SCRATCH/docker"
+    export GENV_ENVIRONMENT_ID=mine PATH=$PREFIX/shims:$SCRATCH:$PATH
+    [[ $(docker run --gpus all img) == 'run --env GENV_ENVIRONMENT_ID=mine --gpus "device=0,1" img' ]]
+    with_etc 'mkdir -p /etc/docker; genv docker install --default >/dev/null; docker run --gpus all img; docker run --runtime runc img
+        docker run --runtime genv img' >"$SCRATCH/out"
+    diff "$SCRATCH/out" - <<'END'
+run --env GENV_ENVIRONMENT_ID=mine --env GENV_ACTIVATE=0 --gpus "device=0,1" img
+run --env GENV_ENVIRONMENT_ID=mine --runtime runc img
+run --runtime genv img
+END
+}
+
+@test "cdi describes the machine's devices, and the environment's" {
+    use_nodes
+    make_env 0 mine 2
+    genv cdi | jq -c . | tee "$SCRATCH/all"
+    [[ $(jq -c '[.cdiVersion, .kind, [.devices[].name]]' "$SCRATCH/all") == '["0.5.0","genv.dev/gpu",["all"]]' ]]
+    [[ $(jq -c '[.devices[0].containerEdits.deviceNodes[] | select(.major == 195 and .minor < 254).path]' "$SCRATCH/all") == \
+        '["/dev/nvidia3","/dev/nvidia2","/dev/nvidia1","/dev/nvidia0"]' ]]
+    GENV_ENVIRONMENT_ID=mine genv cdi --output "$SCRATCH/mine.json"
+    jq -c . "$SCRATCH/mine.json"
+    [[ $(jq -c '[.devices[].name]' "$SCRATCH/mine.json") == '["all","mine"]' ]]
+    [[ $(jq -c '.devices[1].containerEdits | [.env[] | select(startswith("CUDA_VIS"))]' "$SCRATCH/mine.json") == '["CUDA_VISIBLE_DEVICES=GPU-0,GPU-1"]' ]]
+    make_env 0 odd. 1
+    run -1 --separate-stderr env GENV_ENVIRONMENT_ID=odd. genv cdi
+    [[ $stderr == *'cannot be a CDI device'* ]]
+}
+
+@test "the hook of a CDI device lets the container start only while the environment holds it" {
+    use_nodes
+    make_env 0 mine 2
+    GENV_ENVIRONMENT_ID=mine genv cdi >"$SCRATCH/mine.json"
+    local args
+    mapfile -t args < <(jq -r '.devices[1].containerEdits.hooks[0].args[1:][]' "$SCRATCH/mine.json")
+    sleep 1000 3>&- &
+    MEMBERS+=("$!")
+    "$WRAPPER" "${args[@]}" <<<"{\"pid\": $!}"
+    [[ $(genv snapshot | jq '.envs[0].pids | length') == 2 ]]
+    genv devices detach --eid mine --index 1 --quiet
+    run --separate-stderr "$WRAPPER" "${args[@]}" <<<"{\"pid\": $!}"
+    echo "$stderr"
+    [[ $status == 1 && $stderr == *"GPU-1 is no longer attached to environment mine: run 'genv cdi' again"* ]]
+    run ! "$WRAPPER" --hook cdi gone <<<'{"pid": 1}'
+}
+
+@test "where NVIDIA's specification is present, a container gets what it says of its devices" {
+    use_lower runc
+    use_nodes
+    make_config sh -c 'env; ls /dev /driver; ls /dev/nvidia[0-9]'
+    variables GENV_GPUS=1
+    mkdir "$SCRATCH/driver"
+    touch "$SCRATCH/driver/libcuda.so.1"
+    jq -n --arg driver "$SCRATCH/driver" '{cdiVersion: "0.6.0", kind: "nvidia.com/gpu",
+        containerEdits: {env: ["FROM_CDI=1"], mounts: [{hostPath: $driver, containerPath: "/driver", options: ["ro", "rbind"]}]},
+        devices: ([range(4) | {name: "\(.)", containerEdits: {env: ["GPU_OF_CDI=\(.)"],
+            deviceNodes: [{path: "/dev/nvidia\(.)"}, {path: "/dev/null2", hostPath: "/dev/null"}]}}] +
+            [{name: "all", containerEdits: {deviceNodes: [range(4) | {path: "/dev/nvidia\(.)"}]}}])}' >"$SCRATCH/nvidia.json"
+    RUN="$(declare -f runtime run_container)" with_etc "mkdir -p /etc/cdi; cp '$SCRATCH/nvidia.json' /etc/cdi; eval \"\$RUN\"; run_container c1" |
+        tee "$SCRATCH/out"
+    grep -Fx FROM_CDI=1 "$SCRATCH/out"
+    grep -Fx GPU_OF_CDI=3 "$SCRATCH/out" # GPU-0 has the minor number 3
+    grep -Fx null2 "$SCRATCH/out"
+    grep -Fx libcuda.so.1 "$SCRATCH/out"
+    [[ $(grep '^/dev/nvidia' "$SCRATCH/out") == /dev/nvidia3 ]]
+}
