@@ -31,8 +31,8 @@ def cluster(state, monkeypatch, tmp_path):
     )
     yield
     ray.shutdown()
-    os.environ.clear()
-    os.environ.update(before)
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
 
 
 @pytest.fixture
