@@ -14,7 +14,7 @@ PyObject *value_of_config(const struct genv_config *config);
 /* The variables of a process in @env: a dictionary, None where one is not set. */
 PyObject *value_of_variables(PyObject *module, const struct genv_env *env);
 
-/* The fields that the dictionary @fields has and that are not None. -1 and an exception: a value is not valid. */
-int value_to_config(PyObject *module, PyObject *fields, struct genv_config *ret_config);
+/* The fields that @dict has and that are not None. -1 and an exception: a value is not valid. */
+int value_to_config(PyObject *module, PyObject *dict, struct genv_config *ret_config);
 
 #endif
