@@ -1,6 +1,7 @@
 """genv.ray in tasks and actors; needs Ray and a minute."""
 
 import os
+import shutil
 import sys
 
 import genv
@@ -20,17 +21,19 @@ def cluster(state, monkeypatch, tmp_path):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_raylet_start_wait_time_s", "180")
     before = dict(os.environ)
+    folder = f"/tmp/genv-ray-{os.getpid()}"  # short: sockets are in it
     ray.init(
         num_cpus=8,
         num_gpus=4,
         include_dashboard=False,
         object_store_memory=80 << 20,
         _node_ip_address="127.0.0.1",
-        _temp_dir=os.path.join("/tmp", f"r{os.getpid()}"),
+        _temp_dir=folder,
         log_to_driver=False,
     )
     yield
     ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
     for name in set(os.environ) - set(before):
         del os.environ[name]
 
