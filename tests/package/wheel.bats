@@ -45,7 +45,7 @@ with genv.sdk.lock():
         shims/{docker,nvidia-smi} shims-podman/{docker,nvidia-smi,podman} completions/genv.bash include/genv/genv.h; do
         [ -e "$root/$file" ] || { echo "$file is missing" && false; }
     done
-    run -0 genv-docker --help
+    [ -x "$venv/bin/genv-docker" ]
     [ -x "$venv/bin/genv-container-runtime" ]
     [ -e "$venv/share/man/man1/genv-activate.1" ]
     run -0 genv top --once
