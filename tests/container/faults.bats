@@ -175,6 +175,26 @@ END
     grep 'node 3: .*No such device or address' "$SCRATCH/out"
 }
 
+@test "a rule of all kinds is for everything, whatever its numbers are, and no wildcard behind one opens a GPU" {
+    use_nodes
+    # shellcheck disable=SC2016
+    make_config sh -c 'for n in 0 1 2 3; do
+        echo "node $n: $(mknod /dev/try c 195 $n 2>&1; cat /dev/try 2>&1)"; rm -f /dev/try; done'
+    variables GENV_GPUS=1
+    cp "$BUNDLE/config.json" "$SCRATCH/config.json"
+    edit_config '.linux.resources.devices += [{allow: true, type: "a", major: 1, minor: 3, access: "r"}]'
+    run_container c1 >"$SCRATCH/out"
+    cat "$SCRATCH/out"
+    [[ $(grep -c 'node [012]: .*Operation not permitted' "$SCRATCH/out") == 3 ]]
+    grep 'node 3: .*No such device or address' "$SCRATCH/out"
+    cp "$SCRATCH/config.json" "$BUNDLE/config.json"
+    edit_config '.linux.resources.devices = [{allow: true, access: "rwm"}, {allow: false, access: "rwm"},
+        {allow: true, type: "c", major: 195, access: "rwm"}]'
+    run --separate-stderr runtime run --bundle "$BUNDLE" c2
+    echo "$stderr"
+    [[ $status == 1 && $stderr == *'not attached to environment c2'* ]]
+}
+
 @test "an absurd image: 100,000 variables, names of all kinds, a config of other types" {
     local broken
     make_config true
