@@ -175,6 +175,33 @@ END
     grep 'node 3: .*No such device or address' "$SCRATCH/out"
 }
 
+@test "a node that is mounted is a device too, and without root so is a folder of them" {
+    use_nodes
+    mkdir "$SCRATCH/dev"
+    mknod "$SCRATCH/dev/nvidia0" c 195 0 || skip 'may not make nodes'
+    mknod "$SCRATCH/dev/nvidia3" c 195 3
+    for source in dev/nvidia0 dev; do
+        make_config true
+        variables GENV_GPUS=1
+        edit_config --arg source "$SCRATCH/$source" '.mounts += [{destination: "/mnt", type: "bind", source: $source, options: ["bind"]}]'
+        [[ $source == dev ]] || run --separate-stderr runtime run --bundle "$BUNDLE" c1
+        if [[ $source == dev ]]; then
+            unshare --user --map-root-user true 2>/dev/null || skip 'may not make user namespaces'
+            chown -R 60601:60601 "$BUNDLE"
+            run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups unshare --user --map-root-user \
+                "$WRAPPER" create --bundle "$BUNDLE" c1
+        fi
+        echo "$source: $stderr"
+        [[ $status == 1 && $stderr == *"$SCRATCH/$source would give the container devices that are not attached"* ]]
+        [[ -z $(attached) ]]
+    done
+    chown -R 0:0 "$BUNDLE"
+    make_config true
+    variables GENV_GPUS=1
+    edit_config --arg source "$SCRATCH/dev/nvidia3" '.mounts += [{destination: "/mnt", type: "bind", source: $source, options: ["bind"]}]'
+    run_container c2
+}
+
 @test "a rule of all kinds is for everything, whatever its numbers are, and no wildcard behind one opens a GPU" {
     use_nodes
     # shellcheck disable=SC2016
