@@ -71,6 +71,9 @@ int nodes_find(struct genv *g, const struct genv_env *env, struct edit_node **re
     return 0;
 }
 
+/* In the path of a mount that asks NVIDIA's runtime for the device that its last name is. */
+#define NVIDIAS_LIST "/nvidia-container-devices"
+
 static bool is_other(const struct edit_plan *plan, const struct stat *st)
 {
     return S_ISCHR(st->st_mode) && edit_is_other(plan, major(st->st_rdev), minor(st->st_rdev));
@@ -97,9 +100,13 @@ int nodes_check_mounts(const json_t *config, const struct edit_plan *plan, bool 
     const json_t *mounts = json_object_get(config, "mounts");
 
     for (size_t i = 0; i < json_array_size(mounts); i++) {
-        const char *source = json_string_value(json_object_get(json_array_get(mounts, i), "source"));
+        const json_t *mount = json_array_get(mounts, i);
+        const char *source = json_string_value(json_object_get(mount, "source"));
+        const char *target = json_string_value(json_object_get(mount, "destination"));
         struct stat st;
 
+        if (target && strstr(target, NVIDIAS_LIST))
+            return edit_refuse_other(plan, target, err);
         if (source && *source == '/' && stat(source, &st) == 0 &&
             (is_other(plan, &st) || (!guarded && S_ISDIR(st.st_mode) && has_others(source, plan))))
             return edit_refuse_other(plan, source, err);

@@ -5,7 +5,16 @@
 #include <limits.h>
 #include <string.h>
 
-enum { FURTHER_CONTAINER, FURTHER_NVIDIA, FURTHER_CLAIM, FURTHER_LOCK, FURTHER_STATE, FURTHER_COUNT };
+enum {
+    FURTHER_CONTAINER,
+    FURTHER_NVIDIA,
+    FURTHER_CLAIM,
+    FURTHER_LOCK,
+    FURTHER_STATE,
+    FURTHER_MIG_MONITOR,
+    FURTHER_MIG_CONFIG,
+    FURTHER_COUNT
+};
 
 const char *const plan_further_variables[] = {
     [FURTHER_CONTAINER] = "GENV_CONTAINER",
@@ -13,6 +22,8 @@ const char *const plan_further_variables[] = {
     [FURTHER_CLAIM] = "GENV_CLAIM",
     [FURTHER_LOCK] = "GENV_LOCK", /* the container's processes hold no lock */
     [FURTHER_STATE] = "GENV_TMPDIR",
+    [FURTHER_MIG_MONITOR] = "NVIDIA_MIG_MONITOR_DEVICES", /* NVIDIA's runtime opens all devices' capabilities for it */
+    [FURTHER_MIG_CONFIG] = "NVIDIA_MIG_CONFIG_DEVICES",
     NULL,
 };
 

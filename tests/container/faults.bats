@@ -87,7 +87,7 @@ exec '$LOWER' "\$@"
 END
     chmod +x "$SCRATCH/nvidia-container-runtime"
     make_config sleep 1000
-    variables NVIDIA_VISIBLE_DEVICES=all GENV_GPUS=1
+    variables NVIDIA_VISIBLE_DEVICES=all NVIDIA_MIG_MONITOR_DEVICES=all GENV_GPUS=1
     GENV_RUNTIME=$SCRATCH/nvidia-container-runtime start_container c1
     [[ $(<"$SCRATCH/seen") == NVIDIA_VISIBLE_DEVICES=GPU-* ]]
 }
@@ -196,6 +196,11 @@ END
         [[ -z $(attached) ]]
     done
     chown -R 0:0 "$BUNDLE"
+    make_config true
+    variables GENV_GPUS=1
+    edit_config '.mounts += [{destination: "/var/run/nvidia-container-devices/all", type: "bind", source: "/dev/null", options: ["bind"]}]'
+    run --separate-stderr runtime run --bundle "$BUNDLE" c1
+    [[ $status == 1 && $stderr == *'nvidia-container-devices/all would give'* ]]
     make_config true
     variables GENV_GPUS=1
     edit_config --arg source "$SCRATCH/dev/nvidia3" '.mounts += [{destination: "/mnt", type: "bind", source: $source, options: ["bind"]}]'

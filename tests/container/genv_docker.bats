@@ -120,6 +120,7 @@ expect() {
     setpriv --reuid 60601 --regid 60601 --clear-groups "$TOOL" run img
     [[ $(<words) =~ '<--env=GENV_CLAIM='([0-9a-f]{16})'.'[0-9a-f]{32}'>' ]]
     [[ $(stat -c '%u %a' "$GENV_TMPDIR/claims/${BASH_REMATCH[1]}") == '60601 600' ]]
+    [[ $(setpriv --reuid 60601 --regid 60601 --clear-groups "$TOOL" run --dry-run img) != *GENV_CLAIM* ]]
     setpriv --reuid 60601 --regid 60601 --clear-groups "$TOOL" run --no-activate img
     [[ $(<words) != *GENV_CLAIM* && $(find "$GENV_TMPDIR/claims" -type f | wc -l) == 1 ]]
     setpriv --reuid 60601 --regid 60601 --clear-groups env GENV_DOCKER=podman "$TOOL" run img
