@@ -340,16 +340,15 @@ __genv_untrap() {
     \builtin unset -v __genv_trap
 }
 
-# Sets __genv_printed to what shows the trap of $1. $(trap) would be a process; the pipe behind a here-string would block
-# the shell where the text is longer than the pipe takes, so that it is to be a file, as before bash 5.1, in memory.
+# Sets __genv_printed to what shows the trap of $1, told through the pipe, or file, behind a here-string: $(trap) would be
+# a process. (A pipe takes 64 KiB; a longer trap would block the shell. Since bash 5.2 a file there is only its owner's to
+# read, so that none can take the place of the pipe.)
 __genv_print_trap() {
     {
-        \builtin local "BASH_COMPAT=50" "TMPDIR=/dev/shm" || \builtin :
-        {
-            \builtin trap -p "$1" >|/proc/self/fd/9
-            \builtin mapfile -d '' -u 9 __genv_printed
-        } 9<<<'' || __genv_printed=("$(\builtin trap -p "$1")")
-    } 2>/dev/null
+        \builtin trap -p "$1" >|/proc/self/fd/9
+        \builtin mapfile -d '' -u 9 __genv_printed
+    } 2>/dev/null 9<<<'' || \builtin :
+    __genv_printed=${__genv_printed#$'\n'}
 }
 
 # Sets __genv_trap to the trap of $1. A subshell is shown those of its parent until it sets one; to it, a signal that there

@@ -588,15 +588,3 @@ say "$([[ $- == *a*u* ]] && echo kept) $(env | grep -c '^__genv')"
 END
     said 'kept 0'
 }
-
-@test "an EXIT trap that is longer than a pipe takes stops nobody, and is kept" {
-    [[ $TEST_SHELL == bash ]] || skip 'bash only'
-    type_into "$CODE" <<'END'
-genv activate --id mine --gpus 1
-trap "say whole; : $(printf %0200000d 0); say end" EXIT
-true
-say on
-genv deactivate
-END
-    said $'on\nwhole\nend'
-}
