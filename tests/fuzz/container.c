@@ -50,13 +50,11 @@ static bool may_open(const json_t *rules, long long minor)
         const json_t *rule = json_array_get(rules, i), *type = json_object_get(rule, "type");
         const char *kind = json_is_string(type) ? json_string_value(type) : "";
         bool allow = json_is_true(json_object_get(rule, "allow"));
+        bool gpus = *kind == 'c' && number(rule, "major") == NVIDIA_MAJOR, one = json_object_get(rule, "minor") != NULL;
 
-        if (!*kind || *kind == 'a')
+        if (!*kind || *kind == 'a' || (gpus && one && number(rule, "minor") == minor))
             open = allow;
-        else if (*kind == 'c' && number(rule, "major") == NVIDIA_MAJOR && json_object_get(rule, "minor") &&
-                 number(rule, "minor") == minor)
-            open = allow;
-        else if (*kind == 'c' && number(rule, "major") == NVIDIA_MAJOR && !json_object_get(rule, "minor") && allow)
+        else if (gpus && !one && allow)
             open = true;
     }
     return open;
