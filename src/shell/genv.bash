@@ -348,6 +348,7 @@ __genv_print_trap() {
         \builtin trap -p "$1" >|/proc/self/fd/9
         \builtin mapfile -d '' -u 9 __genv_printed
     } 2>/dev/null 9<<<'' || \builtin :
+    # shellcheck disable=SC2178 # to its first element
     __genv_printed=${__genv_printed#$'\n'}
 }
 
