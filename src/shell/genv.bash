@@ -220,7 +220,7 @@ __genv_look() {
         fi
     fi
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
-        \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
+        [[ ${__genv_file-} ]] || __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json # until genv tells
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             \builtin mapfile __genv_record <"$__genv_file" || \builtin :
@@ -233,16 +233,23 @@ __genv_look() {
         # Not [[, which matches a pattern, and takes its time for that.
         if ! \builtin [ "${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}" = "${__genv_seen-}" ]; then
             __genv_refresh
+            if [[ ${__genv_stuck-} ]]; then
+                \builtin return "$1"
+            fi
         fi
     elif [[ ${__genv_eid-} ]]; then
         __genv_drop
     fi
-    if [[ ${GENV_ENVIRONMENT_ID-} && ! ${__genv_stuck-} ]]; then
+    if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
-        __genv_print_trap EXIT # the user may have set one of their own in its place
-        [[ ${__genv_printed-} == "trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
+        # The user may have set a trap of their own in its place. As __genv_print_trap, but its beginning alone.
+        {
+            \builtin trap -p EXIT >|/proc/self/fd/9
+            \builtin read -r -N 21 -u 9 __genv_printed
+        } 9<<<'' || \builtin :
+        [[ $__genv_printed == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
