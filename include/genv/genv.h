@@ -213,7 +213,8 @@ void genv_unlock(struct genv_lock *lock); /* NULL is fine */
  */
 const char *genv_lock_token(const struct genv_lock *lock);
 /* Makes the files that genv_lock() of @env locks, without locking them, for a container to have them: their paths are
- * in the order of its attachments, the last one NULL. free() the array alone. */
+ * in the order of its attachments, the last one NULL. "": root must not mount it, since another user can put another
+ * file there meanwhile. free() the array alone. */
 int genv_lock_files(struct genv *g, const struct genv_env *env, char ***ret_paths, struct genv_error *err);
 
 /* The saved configuration of a project: a directory .genv, one file a field. */

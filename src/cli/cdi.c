@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
@@ -28,10 +29,16 @@ static int write_file(const char *path, const char *text, struct genv_error *err
 {
     const char *slash = strrchr(path, '/');
     cleanup_free char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    cleanup_close int directory = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int r = directory < 0
-                ? -errno
-                : file_replace(directory, slash ? slash + 1 : path, text, strlen(text), 0644, (uid_t)-1, false);
+    cleanup_close int directory = -1;
+    int r;
+
+    if (!folder)
+        return error_no_memory(err);
+    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "cannot create %s", folder);
+    directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    r = directory < 0 ? -errno
+                      : file_replace(directory, slash ? slash + 1 : path, text, strlen(text), 0644, (uid_t)-1, false);
 
     return r < 0 ? error_set_errno(err, -r, "cannot write %s", path) : 0;
 }

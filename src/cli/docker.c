@@ -1,6 +1,7 @@
 /* genv docker install, genv docker uninstall: genv's runtime in docker's configuration. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -43,6 +44,7 @@ struct daemon_file {
     char *text; /* "" where there is no file */
     size_t length;
     mode_t mode;
+    uid_t uid; /* whose it stays; (uid_t)-1: the caller's */
 };
 
 static void daemon_file_release(struct daemon_file *file)
@@ -59,6 +61,7 @@ static int read_text(struct daemon_file *file)
     int r = file_open(file->directory, file->name, O_RDONLY, &fd, &st);
 
     file->mode = r == 0 ? st.st_mode & ALLPERMS : 0644;
+    file->uid = r == 0 && st.st_uid != geteuid() ? st.st_uid : (uid_t)-1;
     if (r == 0)
         return file_read(fd, DAEMON_SIZE_MAX, &file->text, &file->length);
     file->text = r == -ENOENT ? strdup("") : NULL;
@@ -81,17 +84,25 @@ static int open_file(const char *path, bool make, struct daemon_file *ret_file, 
     return r < 0 ? error_set_errno(err, -r, "cannot read %s", path) : 0;
 }
 
-/* Keeps what the file was, the first time: that is what it was without genv. */
+/* Whether the file is as it was without genv. */
+static bool is_without_genv(const struct daemon_file *file)
+{
+    char path[PATH_MAX];
+    bool is_default;
+
+    return daemon_find(file->text, file->length, path, sizeof(path), &is_default, NULL) == 0 && !*path && !is_default;
+}
+
+/* Keeps what the file was without genv. */
 static int write_file(const struct daemon_file *file, const char *text, struct genv_error *err)
 {
     cleanup_free char *backup = NULL;
-    struct stat st;
     int r = asprintf(&backup, "%s" BACKUP_SUFFIX, file->name) < 0 ? -ENOMEM : 0;
 
-    if (r == 0 && file->length && fstatat(file->directory, backup, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        r = file_replace(file->directory, backup, file->text, file->length, file->mode, (uid_t)-1, true);
+    if (r == 0 && file->length && is_without_genv(file))
+        r = file_replace(file->directory, backup, file->text, file->length, file->mode, file->uid, true);
     if (r == 0)
-        r = file_replace(file->directory, file->name, text, strlen(text), file->mode, (uid_t)-1, true);
+        r = file_replace(file->directory, file->name, text, strlen(text), file->mode, file->uid, true);
     return r < 0 ? error_set_errno(err, -r, "cannot write %s", file->path) : 0;
 }
 

@@ -195,7 +195,11 @@ int bundle_write(struct bundle *bundle, const char *text, size_t length, struct 
     cleanup_close int folder = open_folder(bundle->fd, FOLDER);
     char hash[HASH_SIZE];
     int r = folder < 0 ? folder : 0;
+    struct stat st;
 
+    if (fstatat(bundle->config_fd, bundle->config_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+        return error_set(err, ELOOP, "%s is a symbolic link, which genv does not replace: name the file itself",
+                         bundle->config_name);
     hash_of(text, hash);
     if (r == 0)
         r = file_replace(folder, ORIGINAL, bundle->text, bundle->length, 0600, (uid_t)-1, false);

@@ -35,12 +35,18 @@ static void creation_release(struct creation *creation)
     genv_close(creation->g);
 }
 
+/* A rootless engine's containers have no device cgroup. */
+static bool is_of_root(void)
+{
+    return geteuid() == 0 && user_outside(0) == 0;
+}
+
 /* Whose the container is: where an engine starts it for somebody, root's unless a claim says otherwise. A rootless
  * engine's runtime is its user's. */
 static int find_owner(struct creation *creation, uid_t *ret_uid, struct genv_error *err)
 {
     *ret_uid = (uid_t)-1;
-    if (geteuid() != 0 || user_outside(0) != 0)
+    if (!is_of_root())
         return 0;
     *ret_uid = 0;
     if (!creation->request.claim)
@@ -181,6 +187,8 @@ static int change_config(struct creation *creation, struct genv_error *err)
     take_share(creation);
     r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
     plan.edit.nodes = plan.nodes;
+    if (r == 0)
+        r = nodes_check_mounts(creation->config, &plan.edit, is_of_root(), err);
     if (r == 0 && !creation->is_nvidias)
         r = apply_cdi(creation, &plan.edit, err);
     if (r == 0)

@@ -7,6 +7,8 @@
 #define RUNTIMES "runtimes"
 #define DEFAULT  "default-runtime"
 
+#define DOCKERS_OWN "runc" /* the default where none is named */
+
 static json_t *parse(const char *text, size_t length, struct genv_error *err)
 {
     json_t *daemon;
@@ -34,9 +36,16 @@ static int add(json_t *daemon, const char *path, bool make_default, struct genv_
 {
     json_t *runtimes = config_object(daemon, RUNTIMES, err);
     json_t *runtime = runtimes ? config_object(runtimes, DAEMON_RUNTIME, err) : NULL;
+    const char *found = json_string_value(json_object_get(daemon, DEFAULT)), *other = found ? found : "";
 
     if (!runtime)
         return -EINVAL;
+    if (make_default && *other && strcmp(other, DAEMON_RUNTIME) != 0 && strcmp(other, DOCKERS_OWN) != 0)
+        return error_set(err, EEXIST,
+                         "the default runtime is '%s' already: take '" DEFAULT
+                         "' out and try again; to have it wrapped, "
+                         "name its program in /etc/genv/runtime.conf",
+                         other);
     if (json_object_set_new(runtime, "path", json_string(path)) < 0 ||
         (make_default && json_object_set_new(daemon, DEFAULT, json_string(DAEMON_RUNTIME)) < 0))
         return error_no_memory(err);

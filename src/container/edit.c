@@ -40,6 +40,11 @@ static bool has_node(const struct edit_plan *plan, long long major, long long mi
     return false;
 }
 
+bool edit_is_other(const struct edit_plan *plan, long long major, long long minor)
+{
+    return is_gpu(major, minor) && !has_node(plan, major, minor);
+}
+
 /* The number @name of a rule; -1: any. */
 static long long number_of(const json_t *rule, const char *name)
 {
@@ -61,37 +66,46 @@ static const char *text_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* Whether it lets the container open devices of all kinds: docker's --privileged. */
-static bool allows_everything(const json_t *rule)
+/* Whether it lets the container open devices of all kinds: docker's --privileged. To runc and the kernel's first
+ * version of cgroups a rule of type "a" is for everything, whatever its numbers and access are; crun reads the first
+ * letter. */
+static bool is_of_all_kinds(const json_t *rule)
 {
     const char *type = text_of(rule, "type");
 
-    return json_is_true(json_object_get(rule, "allow")) && (!*type || strcmp(type, "a") == 0) &&
-           number_of(rule, "major") < 0 && number_of(rule, "minor") < 0;
+    return !*type || *type == 'a';
+}
+
+static bool allows(const json_t *rule)
+{
+    return json_is_true(json_object_get(rule, "allow"));
 }
 
 static bool is_privileged(const json_t *rules)
 {
     for (size_t i = 0; i < json_array_size(rules); i++) {
-        if (allows_everything(json_array_get(rules, i)))
+        const json_t *rule = json_array_get(rules, i);
+
+        if (allows(rule) && is_of_all_kinds(rule))
             return true;
     }
     return false;
 }
 
-/* Whether it lets the container open a GPU that is not the plan's. One that may be made, and not opened, is none. */
+/* Whether it lets the container open a GPU that is not the plan's. One that may be made, and not opened, is none. What
+ * is for all kinds is is_privileged()'s. */
 static bool allows_others(const json_t *rule, const struct edit_plan *plan)
 {
     const char *type = text_of(rule, "type"), *access = text_of(rule, "access");
     long long major = number_of(rule, "major"), minor = number_of(rule, "minor");
 
-    if (!json_is_true(json_object_get(rule, "allow")) || strcmp(type, "b") == 0 ||
-        (*access && !strpbrk(access, "rw")) || (major >= 0 && major != NVIDIA_MAJOR))
+    if (!allows(rule) || is_of_all_kinds(rule) || strcmp(type, "b") == 0 || (*access && !strpbrk(access, "rw")) ||
+        (major >= 0 && major != NVIDIA_MAJOR))
         return false;
-    return minor < 0 || (is_gpu(NVIDIA_MAJOR, minor) && !has_node(plan, NVIDIA_MAJOR, minor));
+    return minor < 0 || edit_is_other(plan, NVIDIA_MAJOR, minor);
 }
 
-static int refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err)
+int edit_refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err)
 {
     return error_set(err, EPERM,
                      "%s would give the container devices that are not attached to environment %s: leave it out, and "
@@ -99,11 +113,13 @@ static int refuse_other(const struct edit_plan *plan, const char *what, struct g
                      what, plan->eid);
 }
 
-static int check_rules(const json_t *rules, const struct edit_plan *plan, bool privileged, struct genv_error *err)
+/* Of a privileged container too: where a rule takes everything away again, what it allows behind that outlives
+ * deny_others(), which cannot take one device out of a wildcard. */
+static int check_rules(const json_t *rules, const struct edit_plan *plan, struct genv_error *err)
 {
-    for (size_t i = 0; !privileged && i < json_array_size(rules); i++) {
+    for (size_t i = 0; i < json_array_size(rules); i++) {
         if (allows_others(json_array_get(rules, i), plan))
-            return refuse_other(plan, "a device cgroup rule", err);
+            return edit_refuse_other(plan, "a device cgroup rule", err);
     }
     return 0;
 }
@@ -115,8 +131,8 @@ static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool p
         const json_t *device = json_array_get(devices, i);
         long long major = number_of(device, "major"), minor = minor_of(device);
 
-        if (is_gpu(major, minor) && !has_node(plan, major, minor) && !privileged)
-            return refuse_other(plan, text_of(device, "path"), err);
+        if (edit_is_other(plan, major, minor) && !privileged)
+            return edit_refuse_other(plan, text_of(device, "path"), err);
         if ((is_gpu(major, minor) || has_node(plan, major, minor)) && json_array_remove(devices, i) < 0)
             return error_no_memory(err);
     }
@@ -160,7 +176,7 @@ static int edit_devices(json_t *config, const struct edit_plan *plan, struct gen
 
     if (!devices)
         return -EINVAL;
-    r = check_rules(rules, plan, privileged, err);
+    r = check_rules(rules, plan, err);
     if (r == 0)
         r = take_nodes_away(devices, plan, privileged, err);
     if (r < 0)
@@ -181,9 +197,12 @@ static int edit_mounts(json_t *config, const struct edit_plan *plan, struct genv
     for (size_t i = 0; i < plan->mount_count; i++) {
         const struct edit_mount *mount = &plan->mounts[i];
 
-        if (json_array_append_new(mounts, json_pack("{ss ss ss s[ssss]}", "destination", mount->target, "type", "bind",
-                                                    "source", mount->source, "options", "bind",
-                                                    mount->writable ? "rw" : "ro", "nosuid", "nodev")) < 0)
+        json_t *options = json_pack("[ssss]", "bind", "ro", "nosuid", "nodev");
+
+        if (mount->is_data)
+            json_array_append_new(options, json_string("noexec"));
+        if (json_array_append_new(mounts, json_pack("{ss ss ss so}", "destination", mount->target, "type", "bind",
+                                                    "source", mount->source, "options", options)) < 0)
             return error_no_memory(err);
     }
     return 0;

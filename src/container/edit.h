@@ -17,7 +17,7 @@ struct edit_node {
 
 struct edit_mount {
     char *source, *target;
-    bool writable; /* a file that is locked; otherwise it is read-only */
+    bool is_data; /* nothing of it is run */
 };
 
 struct edit_plan {
@@ -35,6 +35,11 @@ struct edit_plan {
 /* Changes @config. GPUs that are not among the plan's nodes are refused (-EPERM), and taken from a privileged
  * container, which would have all of them. -EINVAL: something in it has another type than in OCI's specification. */
 int edit_config(json_t *config, const struct edit_plan *plan, struct genv_error *err);
+
+/* Whether the character device of these numbers is a GPU that is not among the plan's nodes. */
+bool edit_is_other(const struct edit_plan *plan, long long major, long long minor);
+/* -EPERM: @what would give the container such a GPU. */
+int edit_refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err);
 
 /* Sets the variables of the plan in the list @env, that of the container or of a process that enters it. */
 int edit_variables(json_t *env, const struct genv_variable *variables, const char *path_front, struct genv_error *err);

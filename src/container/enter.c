@@ -114,6 +114,8 @@ static int change_process(const char *path, const json_t *env, struct genv_error
     size_t length;
     int r;
 
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        return error_set(err, ELOOP, "%s is a symbolic link, which genv does not replace: name the file itself", path);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read(fd, CONFIG_SIZE_MAX, &text, &length) < 0)
         return 0; /* for the lower runtime to tell */
     process = config_parse(text, length, err);

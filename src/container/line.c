@@ -77,17 +77,61 @@ static const struct line_option *find(const struct line_option *options, size_t 
     return NULL;
 }
 
+/* crun takes the beginning of a name for all of it, where no other one begins so. */
+static const struct line_option *find_beginning(const struct line_option *options, size_t count, const char *name,
+                                                size_t length)
+{
+    const struct line_option *found = NULL;
+
+    for (size_t i = 0; length && i < count; i++) {
+        if (strncmp(options[i].name, name, length) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = &options[i];
+    }
+    return found;
+}
+
+/* crun's letters: several in a word, the last one perhaps with its value. */
+static void read_letters(const struct line_option *options, size_t count, char **words, struct word *word)
+{
+    for (const char *c = words[0] + 1; *c; c++) {
+        const struct line_option *option = find(options, count, c, 1);
+
+        if (!option)
+            return;
+        if (!option->has_value)
+            continue;
+        word->option = option;
+        word->value = c[1] ? c + 1 : words[1];
+        word->count = c[1] || !words[1] ? 1 : 2;
+        return;
+    }
+}
+
 /* runc takes one dash for two, and does not join letters. */
 static struct word read_word(const struct line_option *options, size_t count, char **words, bool before_command)
 {
     const char *name = words[0], *equals;
     struct word word = {.count = 1};
+    size_t length;
+    bool is_long;
 
     if (name[0] != '-' || !name[1] || strcmp(name, "--") == 0)
         return (struct word){.count = 0};
-    name += name[1] == '-' ? 2 : 1;
+    is_long = name[1] == '-';
+    name += is_long ? 2 : 1;
     equals = strchr(name, '=');
-    word.option = find(options, count, name, equals ? (size_t)(equals - name) : strlen(name));
+    length = equals ? (size_t)(equals - name) : strlen(name);
+    word.option = find(options, count, name, length);
+    if (!word.option && is_long)
+        word.option = find_beginning(options, count, name, length);
+    if (!word.option && !is_long) {
+        read_letters(options, count, words, &word);
+        if (word.option)
+            return word;
+    }
     if (equals) {
         word.value = equals + 1;
     } else if (words[1] && (word.option ? word.option->has_value : before_command && !is_command(words[1]))) {
@@ -100,6 +144,31 @@ static struct word read_word(const struct line_option *options, size_t count, ch
 static bool word_is(const struct word *word, const char *name)
 {
     return word->option && word->value && strcmp(word->option->name, name) == 0;
+}
+
+/* crun also takes options behind the identifier; behind that of `exec` they are the program's. */
+static void read_command(char **words, bool is_exec, struct runtime_line *line)
+{
+    struct word word;
+
+    for (; *words; words += word.count) {
+        word = read_word(command_options, ARRAY_SIZE(command_options), words, false);
+        if (!word.count) {
+            bool at_end = strcmp(*words, "--") == 0;
+
+            if (!line->id)
+                line->id = words[at_end];
+            if (at_end || is_exec)
+                return;
+            word.count = 1;
+        } else if (word_is(&word, "bundle")) {
+            line->bundle = word.value;
+        } else if (word_is(&word, "config")) {
+            line->config = word.value;
+        } else if (word_is(&word, "process")) {
+            line->process_file = word.value;
+        }
+    }
 }
 
 struct runtime_line line_read(char **words)
@@ -119,20 +188,6 @@ struct runtime_line line_read(char **words)
     if (!*words || strcmp(*words, "--") == 0)
         return line;
     line.command = words++;
-    for (; *words; words += word.count) {
-        word = read_word(command_options, ARRAY_SIZE(command_options), words, false);
-        if (!word.count)
-            break;
-        if (word_is(&word, "bundle")) {
-            line.bundle = word.value;
-        } else if (word_is(&word, "config")) {
-            line.config = word.value;
-        } else if (word_is(&word, "process")) {
-            line.process_file = word.value;
-        }
-    }
-    if (*words && strcmp(*words, "--") == 0)
-        words++;
-    line.id = *words;
+    read_command(words, strcmp(*line.command, "exec") == 0, &line);
     return line;
 }

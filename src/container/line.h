@@ -1,4 +1,5 @@
-/* The command line of an OCI runtime, as runc and crun have it: OPTION... COMMAND OPTION... ID. Decides, and does no
+/* The command line of an OCI runtime, as runc and crun have it: OPTION... COMMAND OPTION... ID; crun also takes
+ * options behind the ID, beginnings of names, and letters joined. Decides, and does no
  * input or output. */
 #ifndef CONTAINER_LINE_H
 #define CONTAINER_LINE_H

@@ -40,22 +40,28 @@ static int find_in_path(const char *name, char **ret_path)
 }
 
 /* The first line that is no comment; free() it. NULL: the file is not there, or says nothing. */
-static char *read_configuration(void)
+static int read_configuration(char **ret_name, struct genv_error *err)
 {
     cleanup_free char *text = NULL;
     char *rest, *line;
+    int r = file_read_at(AT_FDCWD, LOWER_CONFIGURATION, CONFIGURATION_MAX, &text, NULL);
 
-    if (file_read_at(AT_FDCWD, LOWER_CONFIGURATION, CONFIGURATION_MAX, &text, NULL) < 0)
-        return NULL;
+    *ret_name = NULL;
+    if (r == -ENOENT || r == -ENOTDIR)
+        return 0;
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read %s", LOWER_CONFIGURATION);
     for (rest = text; (line = strsep(&rest, "\n"));) {
         line += strspn(line, " \t\r");
         line[strcspn(line, "#\r")] = '\0';
         for (size_t length = strlen(line); length && strchr(" \t", line[length - 1]);)
             line[--length] = '\0';
-        if (*line)
-            return strdup(line);
+        if (*line) {
+            *ret_name = strdup(line);
+            return *ret_name ? 0 : error_no_memory(err);
+        }
     }
-    return NULL;
+    return 0;
 }
 
 static int find_named(const char *name, const char *where, char **ret_path, struct genv_error *err)
@@ -83,7 +89,8 @@ int lower_find(char **ret_path, struct genv_error *err)
         setenv("PATH", path_default, 1);
     if (variable && *variable)
         return find_named(variable, "GENV_RUNTIME", ret_path, err);
-    configured = read_configuration();
+    if (read_configuration(&configured, err) < 0)
+        return -EIO;
     if (configured)
         return find_named(configured, LOWER_CONFIGURATION, ret_path, err);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

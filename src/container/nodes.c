@@ -2,6 +2,7 @@
 #include "container/nodes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -67,5 +68,48 @@ int nodes_find(struct genv *g, const struct genv_env *env, struct edit_node **re
         return r;
     *ret_count = count ? (size_t)add_common(nodes, count) : 0;
     *ret_nodes = STEAL_POINTER(nodes);
+    return 0;
+}
+
+/* In the path of a mount that asks NVIDIA's runtime for the device that its last name is. */
+#define NVIDIAS_LIST "/nvidia-container-devices"
+
+static bool is_other(const struct edit_plan *plan, const struct stat *st)
+{
+    return S_ISCHR(st->st_mode) && edit_is_other(plan, major(st->st_rdev), minor(st->st_rdev));
+}
+
+/* Whether GPUs that the plan lacks are where the driver puts them below @path: itself /dev, or what /dev is in. */
+static bool has_others(const char *path, const struct edit_plan *plan)
+{
+    static const char *const folders[] = {"", "dev/"};
+    cleanup_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char name[32];
+    struct stat st;
+
+    for (unsigned i = 0; fd >= 0 && i < ARRAY_SIZE(folders) * NVIDIA_GPU_MINORS; i++) {
+        snprintf(name, sizeof(name), "%snvidia%u", folders[i / NVIDIA_GPU_MINORS], i % NVIDIA_GPU_MINORS);
+        if (fstatat(fd, name, &st, 0) == 0 && is_other(plan, &st))
+            return true;
+    }
+    return false;
+}
+
+int nodes_check_mounts(const json_t *config, const struct edit_plan *plan, bool guarded, struct genv_error *err)
+{
+    const json_t *mounts = json_object_get(config, "mounts");
+
+    for (size_t i = 0; i < json_array_size(mounts); i++) {
+        const json_t *mount = json_array_get(mounts, i);
+        const char *source = json_string_value(json_object_get(mount, "source"));
+        const char *target = json_string_value(json_object_get(mount, "destination"));
+        struct stat st;
+
+        if (target && strstr(target, NVIDIAS_LIST))
+            return edit_refuse_other(plan, target, err);
+        if (source && *source == '/' && stat(source, &st) == 0 &&
+            (is_other(plan, &st) || (!guarded && S_ISDIR(st.st_mode) && has_others(source, plan))))
+            return edit_refuse_other(plan, source, err);
+    }
     return 0;
 }

@@ -5,7 +5,16 @@
 #include <limits.h>
 #include <string.h>
 
-enum { FURTHER_CONTAINER, FURTHER_NVIDIA, FURTHER_CLAIM, FURTHER_LOCK, FURTHER_STATE, FURTHER_COUNT };
+enum {
+    FURTHER_CONTAINER,
+    FURTHER_NVIDIA,
+    FURTHER_CLAIM,
+    FURTHER_LOCK,
+    FURTHER_STATE,
+    FURTHER_MIG_MONITOR,
+    FURTHER_MIG_CONFIG,
+    FURTHER_COUNT
+};
 
 const char *const plan_further_variables[] = {
     [FURTHER_CONTAINER] = "GENV_CONTAINER",
@@ -13,6 +22,8 @@ const char *const plan_further_variables[] = {
     [FURTHER_CLAIM] = "GENV_CLAIM",
     [FURTHER_LOCK] = "GENV_LOCK", /* the container's processes hold no lock */
     [FURTHER_STATE] = "GENV_TMPDIR",
+    [FURTHER_MIG_MONITOR] = "NVIDIA_MIG_MONITOR_DEVICES", /* NVIDIA's runtime opens all devices' capabilities for it */
+    [FURTHER_MIG_CONFIG] = "NVIDIA_MIG_CONFIG_DEVICES",
     NULL,
 };
 
@@ -78,11 +89,11 @@ int plan_variables(struct plan *plan, const struct genv_env *env, struct genv_er
     return 0;
 }
 
-static int add_mount(struct plan *plan, const char *source, const char *target, bool writable)
+static int add_mount(struct plan *plan, const char *source, const char *target, bool is_data)
 {
     struct edit_mount *mount = &plan->mounts[plan->edit.mount_count];
 
-    *mount = (struct edit_mount){.source = strdup(source), .target = strdup(target), .writable = writable};
+    *mount = (struct edit_mount){.source = strdup(source), .target = strdup(target), .is_data = is_data};
     plan->edit.mount_count++;
     return mount->source && mount->target ? 0 : -ENOMEM;
 }
@@ -107,19 +118,17 @@ static int find_program(char **ret_program, char *root, struct genv_error *err)
     return 0;
 }
 
-static int add_locks(struct plan *plan, struct genv *g, const struct genv_env *env, struct genv_error *err)
+/* Read-only: that suffices to lock, and the container's root, who may be the host's, changes no mode of it. */
+static int add_locks(struct plan *plan, char *const *files, const struct genv_env *env)
 {
-    cleanup_free char **files = NULL;
-    int r = genv_lock_files(g, env, &files, err);
-
-    for (size_t i = 0; r == 0 && i < env->attachment_count; i++) {
+    for (size_t i = 0; i < env->attachment_count; i++) {
         char target[sizeof(STATE_INSIDE) + GENV_UUID_SIZE + 32];
 
         snprintf(target, sizeof(target), STATE_INSIDE "/devices/%s.lock", env->attachments[i].device.uuid);
-        if (add_mount(plan, files[i], target, true) < 0)
-            r = error_no_memory(err);
+        if (*files[i] && add_mount(plan, files[i], target, true) < 0)
+            return -ENOMEM;
     }
-    return r;
+    return 0;
 }
 
 static const char *root_of(const json_t *config)
@@ -157,23 +166,28 @@ int plan_mounts(struct plan *plan, struct genv *g, struct bundle *bundle, const 
                 const struct genv_env *env, const struct container_request *request, struct genv_error *err)
 {
     cleanup_free const char **uuids = calloc(env->attachment_count + 1, sizeof(*uuids));
-    cleanup_free char *inside = NULL;
+    cleanup_free char *inside = NULL, **files = NULL;
+    size_t count = 0;
     int r;
 
     plan->mounts = calloc(env->attachment_count + 2, sizeof(*plan->mounts));
     if (!uuids || !plan->mounts)
         return error_no_memory(err);
-    for (size_t i = 0; request->locks && i < env->attachment_count; i++)
-        uuids[i] = env->attachments[i].device.uuid;
-    r = bundle_make_inside(bundle, uuids, &inside, err);
+    r = request->locks ? genv_lock_files(g, env, &files, err) : 0;
+    for (size_t i = 0; files && i < env->attachment_count; i++) {
+        if (*files[i])
+            uuids[count++] = env->attachments[i].device.uuid;
+    }
+    if (r == 0)
+        r = bundle_make_inside(bundle, uuids, &inside, err);
     if (r == 0)
         r = bundle_copy_record(bundle->fd, genv_state_directory(g), env->eid, err);
-    if (r == 0 && add_mount(plan, inside, BUNDLE_INSIDE, false) < 0)
+    if (r == 0 && add_mount(plan, inside, BUNDLE_INSIDE, true) < 0)
         r = error_no_memory(err);
     if (r == 0 && request->shims)
         r = add_programs(plan, bundle, config, err);
-    if (r == 0 && request->locks)
-        r = add_locks(plan, g, env, err);
+    if (r == 0 && files && add_locks(plan, files, env) < 0)
+        r = error_no_memory(err);
     plan->edit.mounts = plan->mounts;
     if (r == 0)
         set_state(plan);

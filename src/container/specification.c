@@ -9,6 +9,7 @@
 #include "container/nodes.h"
 
 #define KIND    "genv.dev/gpu"
+#define ALL     "all"
 #define VERSION "0.5.0" /* the lowest that lets names begin with a digit */
 
 static int add_nodes(json_t *edits, const struct edit_node *nodes, size_t count, struct genv_error *err)
@@ -24,6 +25,8 @@ static int add_nodes(json_t *edits, const struct edit_node *nodes, size_t count,
 /* Its name must end with a letter or digit, too. */
 static int check_name(const char *eid, struct genv_error *err)
 {
+    if (strcmp(eid, ALL) == 0)
+        return error_set(err, EINVAL, "environment %s cannot be a CDI device: that name means all devices", eid);
     if (isalnum((unsigned char)eid[strlen(eid) - 1]))
         return 0;
     return error_set(err, EINVAL, "environment %s cannot be a CDI device: the name must end with a letter or digit",
@@ -104,7 +107,7 @@ static int add_all(json_t *devices, struct genv *g, const struct genv_snapshot *
     r = nodes_find(g, &all, &nodes, &count, err);
     if (r == 0)
         r = add_nodes(edits, nodes, count, err);
-    return r < 0 ? r : add_device(devices, "all", edits, err);
+    return r < 0 ? r : add_device(devices, ALL, edits, err);
 }
 
 int specification_make(struct genv *g, const struct genv_snapshot *machine, const struct genv_env *env,

@@ -1,11 +1,13 @@
 /* Access locks: one environment at a time on a device that several share. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 
 #include "base/clock.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "libgenv/handle.h"
 #include "store/lock.h"
 
@@ -122,6 +124,21 @@ static int wait_for(const struct genv *g, int fd, const char *device, int64_t ti
     return r < 0 ? error_set_errno(err, -r, "cannot lock device %s", device) : 0;
 }
 
+/* A container has the locks that were mounted in it, and can make none. */
+static int open_lock(struct genv *g, const char *uuid, const char *device, int *ret_fd, struct genv_error *err)
+{
+    const char *container = getenv("GENV_CONTAINER");
+    int r = store_open_device_lock(g->store, uuid, ret_fd, err);
+
+    if (r == -EROFS && container && strcmp(container, "1") == 0)
+        return error_set(
+            err, EROFS,
+            "device %s cannot be locked inside this container, which has no lock of it: run 'genv lock' on "
+            "its host",
+            device);
+    return r;
+}
+
 /* Takes one lock. Its owner, or who cleans up, may remove the file while it is waited for. */
 static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_attachment *attachment,
                     double timeout_seconds, int64_t start_ms, struct genv_error *err)
@@ -132,7 +149,7 @@ static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_at
     name_device(attachment, device);
     for (int i = 0; i < TRIES; i++) {
         cleanup_close int fd = -1;
-        int r = store_open_device_lock(g->store, attachment->device.uuid, &fd, err);
+        int r = open_lock(g, attachment->device.uuid, device, &fd, err);
 
         if (r == 0)
             r = wait_for(g, fd, device, left_ms(timeout_seconds, start_ms), late, err);
@@ -186,21 +203,23 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
 
 GENV_PUBLIC int genv_lock_files(struct genv *g, const struct genv_env *env, char ***ret_paths, struct genv_error *err)
 {
-    const size_t room = strlen(store_path(g->store)) + sizeof("/devices/.lock") + GENV_UUID_SIZE;
-    cleanup_free char **paths = calloc(1, (env->attachment_count + 1) * sizeof(*paths) + env->attachment_count * room);
+    const bool is_root = geteuid() == 0 && user_outside(0) == 0;
+    cleanup_free char **paths =
+        calloc(1, (env->attachment_count + 1) * sizeof(*paths) + env->attachment_count * PATH_MAX);
     char *texts = (char *)(paths + env->attachment_count + 1);
 
     if (!paths)
         return error_no_memory(err);
     for (size_t i = 0; i < env->attachment_count; i++) {
-        const char *uuid = env->attachments[i].device.uuid;
-        cleanup_close int fd = -1;
-        int r = store_open_device_lock(g->store, uuid, &fd, err);
+        cleanup_free char *path = NULL;
+        bool guarded;
+        int r = store_find_device_lock(g->store, env->attachments[i].device.uuid, &path, &guarded, err);
 
         if (r < 0)
             return r;
-        paths[i] = texts + i * room;
-        snprintf(paths[i], room, "%s/devices/%s.lock", store_path(g->store), uuid);
+        paths[i] = texts + i * PATH_MAX;
+        if (strlen(path) < PATH_MAX && (guarded || !is_root))
+            copy_string(paths[i], PATH_MAX, path);
     }
     *ret_paths = STEAL_POINTER(paths);
     return 0;

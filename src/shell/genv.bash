@@ -220,7 +220,7 @@ __genv_look() {
         fi
     fi
     if [[ ${GENV_ENVIRONMENT_ID-}${__genv_entered-} ]]; then
-        \builtin : "${__genv_file:=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json}" # until genv has told
+        [[ ${__genv_file-} ]] || __genv_file=${GENV_TMPDIR:-/var/tmp/genv}/envs/${GENV_ENVIRONMENT_ID-}.json # until genv tells
         # Nothing but a record of one's own: where that is gone, anybody may put a pipe, or a link to something endless.
         if [[ -f $__genv_file && -O $__genv_file && ! -L $__genv_file ]]; then
             \builtin mapfile __genv_record <"$__genv_file" || \builtin :
@@ -233,16 +233,23 @@ __genv_look() {
         # Not [[, which matches a pattern, and takes its time for that.
         if ! \builtin [ "${GENV_TMPDIR-}:"@VALUES@"${__genv_record-}" = "${__genv_seen-}" ]; then
             __genv_refresh
+            if [[ ${__genv_stuck-} ]]; then
+                \builtin return "$1"
+            fi
         fi
     elif [[ ${__genv_eid-} ]]; then
         __genv_drop
     fi
-    if [[ ${GENV_ENVIRONMENT_ID-} && ! ${__genv_stuck-} ]]; then
+    if [[ ${GENV_ENVIRONMENT_ID-} ]]; then
         [[ :${PATH-}: == *:@SHIMS@:* ]] || __genv_path keep
         [[ ${PS1-'(genv) '} == *'(genv) '* ]] || __genv_show
         [[ ${PROMPT_COMMAND[*]-} == *'"${__genv_hooked-:}"' ]] || __genv_hook
-        __genv_print_trap EXIT # the user may have set one of their own in its place
-        [[ ${__genv_printed-} == "trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
+        # The user may have set a trap of their own in its place. As __genv_print_trap, but its beginning alone.
+        {
+            \builtin trap -p EXIT >|/proc/self/fd/9
+            \builtin read -r -N 21 -u 9 __genv_printed
+        } 9<<<'' || \builtin :
+        [[ $__genv_printed == *"trap -- '__genv_exit"* ]] || __genv_evaluate __genv_trap
     fi
     \builtin return "$1"
 }
@@ -340,16 +347,16 @@ __genv_untrap() {
     \builtin unset -v __genv_trap
 }
 
-# Sets __genv_printed to what shows the trap of $1. $(trap) would be a process; the pipe behind a here-string would block
-# the shell where the text is longer than the pipe takes, so that it is to be a file, as before bash 5.1, in memory.
+# Sets __genv_printed to what shows the trap of $1, told through the pipe, or file, behind a here-string: $(trap) would be
+# a process. (A pipe takes 64 KiB; a longer trap would block the shell. Since bash 5.2 a file there is only its owner's to
+# read, so that none can take the place of the pipe.)
 __genv_print_trap() {
     {
-        \builtin local "BASH_COMPAT=50" "TMPDIR=/dev/shm" || \builtin :
-        {
-            \builtin trap -p "$1" >|/proc/self/fd/9
-            \builtin mapfile -d '' -u 9 __genv_printed
-        } 9<<<'' || __genv_printed=("$(\builtin trap -p "$1")")
-    } 2>/dev/null
+        \builtin trap -p "$1" >|/proc/self/fd/9
+        \builtin mapfile -d '' -u 9 __genv_printed
+    } 2>/dev/null 9<<<'' || \builtin :
+    # shellcheck disable=SC2178 # to its first element
+    __genv_printed=${__genv_printed#$'\n'}
 }
 
 # Sets __genv_trap to the trap of $1. A subshell is shown those of its parent until it sets one; to it, a signal that there

@@ -39,7 +39,8 @@ static int print_command(char **words)
     return line.failed || file_write(STDOUT_FILENO, line.data, line.length) < 0 ? 1 : 0;
 }
 
-/* A claim says whose the container is where an engine that runs as root starts it for somebody. */
+/* A claim says whose the container is where an engine that runs as root starts it for somebody. What is only printed
+ * has none: it would live on for whoever reads it. */
 static int make_claim(char *claim, struct genv_error *err)
 {
     struct genv *g;
@@ -79,7 +80,7 @@ static int start(char **argv, const struct docker_genv *genv)
 
     shim_init(&self, "genv-docker");
     name_runtime(argv[0], &self, &runtime);
-    if (genv->activate && geteuid() != 0 && !is_podman && make_claim(claim, &err) < 0) {
+    if (genv->activate && !genv->dry_run && geteuid() != 0 && !is_podman && make_claim(claim, &err) < 0) {
         shim_complain(err.message);
         return 1;
     }

@@ -127,6 +127,24 @@ int directory_open(int parent, const char *name, bool create, const char *shown,
     return 0;
 }
 
+bool directory_is_roots(const char *path)
+{
+    cleanup_free char *part = strdup(path);
+    char *slash;
+
+    do {
+        struct stat st;
+
+        if (!part || lstat(*part ? part : "/", &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != 0 ||
+            ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX)))
+            return false;
+        slash = strrchr(part, '/');
+        if (slash)
+            *slash = '\0';
+    } while (slash);
+    return true;
+}
+
 int directory_take_away(int directory, const char *name)
 {
     char aside[FILE_ASIDE_SIZE];

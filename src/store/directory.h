@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define STATE_DIRECTORY_DEFAULT "/var/tmp/genv"
@@ -18,6 +19,10 @@
 /* Opens the directory @name in @parent (AT_FDCWD for a path). With @create a missing one is made, mode 1777, complete
  * before anyone sees it. Links and files: -ENOTDIR. @shown is how the user knows it. */
 int directory_open(int parent, const char *name, bool create, const char *shown, int *ret_fd, struct genv_error *err);
+
+/* Whether root alone can put something else in the place of the directory @path or of root's files in it: all that
+ * leads there is root's, and sticky where others write. @path is absolute, without links. */
+bool directory_is_roots(const char *path);
 
 /* mkdir(2) with a mode that the umask takes nothing from, not even for a moment that others could see. Where somebody
  * else may write @parent, and puts something in its place, that keeps its mode: -ELOOP, or what openat(2) says. */

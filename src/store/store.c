@@ -374,6 +374,28 @@ bool store_is_device_lock(struct store *store, const char *uuid, int fd)
     return open_devices(store, "", &devices, NULL) == 0 && is_current(fd, devices, name);
 }
 
+int store_find_device_lock(struct store *store, const char *uuid, char **ret_path, bool *ret_guarded,
+                           struct genv_error *err)
+{
+    cleanup_free char *folder = NULL, *real = NULL;
+    cleanup_close int fd = -1;
+    struct stat st;
+    int r = store_open_device_lock(store, uuid, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (asprintf(&folder, "%s/devices", store->path) < 0)
+        return error_no_memory(err);
+    real = realpath(folder, NULL);
+    if (!real || fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "cannot open %s", folder);
+    if (asprintf(ret_path, "%s/%s.lock", real, uuid) < 0)
+        return error_no_memory(err);
+    *ret_guarded =
+        st.st_uid == 0 && st.st_nlink == 1 && directory_is_roots(real) && store_is_device_lock(store, uuid, fd);
+    return 0;
+}
+
 static void inventory_name(uid_t uid, char name[static NAME_MAX + 1])
 {
     snprintf(name, NAME_MAX + 1, "inventory-%u.json", (unsigned)uid);

@@ -87,6 +87,9 @@ int store_claim_redeem(struct store *store, const char *claim, const char *conta
 int store_open_device_lock(struct store *store, const char *uuid, int *ret_fd, struct genv_error *err);
 /* Whether the file that @fd has open still is that lock: a lock on one that was removed excludes nobody. */
 bool store_is_device_lock(struct store *store, const char *uuid, int fd);
+/* The path of that lock, without links. *@ret_guarded: root alone can put another file there. free() it. */
+int store_find_device_lock(struct store *store, const char *uuid, char **ret_path, bool *ret_guarded,
+                           struct genv_error *err);
 
 /* The devices that were saved under @key (inventory.h), by root or by the caller. -ENOENT: there are none. */
 int store_load_inventory(struct store *store, const char *key, struct genv_device **ret_devices, size_t *ret_count);

@@ -87,7 +87,7 @@ exec '$LOWER' "\$@"
 END
     chmod +x "$SCRATCH/nvidia-container-runtime"
     make_config sleep 1000
-    variables NVIDIA_VISIBLE_DEVICES=all GENV_GPUS=1
+    variables NVIDIA_VISIBLE_DEVICES=all NVIDIA_MIG_MONITOR_DEVICES=all GENV_GPUS=1
     GENV_RUNTIME=$SCRATCH/nvidia-container-runtime start_container c1
     [[ $(<"$SCRATCH/seen") == NVIDIA_VISIBLE_DEVICES=GPU-* ]]
 }
@@ -173,6 +173,58 @@ END
     [[ $(grep '^nvidia[0-9]' "$SCRATCH/out") == nvidia3 ]]
     [[ $(grep -c 'node [012]: .*Operation not permitted' "$SCRATCH/out") == 3 ]]
     grep 'node 3: .*No such device or address' "$SCRATCH/out"
+}
+
+@test "a node that is mounted is a device too, and without root so is a folder of them" {
+    use_nodes
+    mkdir "$SCRATCH/dev"
+    mknod "$SCRATCH/dev/nvidia0" c 195 0 || skip 'may not make nodes'
+    mknod "$SCRATCH/dev/nvidia3" c 195 3
+    for source in dev/nvidia0 dev; do
+        make_config true
+        variables GENV_GPUS=1
+        edit_config --arg source "$SCRATCH/$source" '.mounts += [{destination: "/mnt", type: "bind", source: $source, options: ["bind"]}]'
+        [[ $source == dev ]] || run --separate-stderr runtime run --bundle "$BUNDLE" c1
+        if [[ $source == dev ]]; then
+            unshare --user --map-root-user true 2>/dev/null || skip 'may not make user namespaces'
+            chown -R 60601:60601 "$BUNDLE"
+            run --separate-stderr setpriv --reuid 60601 --regid 60601 --clear-groups unshare --user --map-root-user \
+                "$WRAPPER" create --bundle "$BUNDLE" c1
+        fi
+        echo "$source: $stderr"
+        [[ $status == 1 && $stderr == *"$SCRATCH/$source would give the container devices that are not attached"* ]]
+        [[ -z $(attached) ]]
+    done
+    chown -R 0:0 "$BUNDLE"
+    make_config true
+    variables GENV_GPUS=1
+    edit_config '.mounts += [{destination: "/var/run/nvidia-container-devices/all", type: "bind", source: "/dev/null", options: ["bind"]}]'
+    run --separate-stderr runtime run --bundle "$BUNDLE" c1
+    [[ $status == 1 && $stderr == *'nvidia-container-devices/all would give'* ]]
+    make_config true
+    variables GENV_GPUS=1
+    edit_config --arg source "$SCRATCH/dev/nvidia3" '.mounts += [{destination: "/mnt", type: "bind", source: $source, options: ["bind"]}]'
+    run_container c2
+}
+
+@test "a rule of all kinds is for everything, whatever its numbers are, and no wildcard behind one opens a GPU" {
+    use_nodes
+    # shellcheck disable=SC2016
+    make_config sh -c 'for n in 0 1 2 3; do
+        echo "node $n: $(mknod /dev/try c 195 $n 2>&1; cat /dev/try 2>&1)"; rm -f /dev/try; done'
+    variables GENV_GPUS=1
+    cp "$BUNDLE/config.json" "$SCRATCH/config.json"
+    edit_config '.linux.resources.devices += [{allow: true, type: "a", major: 1, minor: 3, access: "r"}]'
+    run_container c1 >"$SCRATCH/out"
+    cat "$SCRATCH/out"
+    [[ $(grep -c 'node [012]: .*Operation not permitted' "$SCRATCH/out") == 3 ]]
+    grep 'node 3: .*No such device or address' "$SCRATCH/out"
+    cp "$SCRATCH/config.json" "$BUNDLE/config.json"
+    edit_config '.linux.resources.devices = [{allow: true, access: "rwm"}, {allow: false, access: "rwm"},
+        {allow: true, type: "c", major: 195, access: "rwm"}]'
+    run --separate-stderr runtime run --bundle "$BUNDLE" c2
+    echo "$stderr"
+    [[ $status == 1 && $stderr == *'not attached to environment c2'* ]]
 }
 
 @test "an absurd image: 100,000 variables, names of all kinds, a config of other types" {

@@ -23,7 +23,7 @@ container_setup_file() {
     BUSYBOX=$("$GENV_SOURCE/tests/fetch" busybox) || BUSYBOX=
     [[ $BUSYBOX ]] || return 0
     cp "$BUSYBOX/busybox" "$ROOM/image/bin"
-    for program in sh cat env ls sleep mknod touch id true grep; do ln -s busybox "$ROOM/image/bin/$program"; done
+    for program in sh cat env ls sleep mknod touch id true grep chmod; do ln -s busybox "$ROOM/image/bin/$program"; done
 }
 
 container_teardown_file() {

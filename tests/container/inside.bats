@@ -73,7 +73,25 @@ inside() {
     runtime delete -f c1
     run inside 'genv lock echo locked' GENV_MOUNT_DEVICE_LOCKS=0
     echo "$output"
-    [[ $status != 0 ]]
+    [[ $status != 0 && $output == *"cannot be locked inside this container"* ]]
+}
+
+@test "the locks are read-only there, and not there at all where a user could put another file in their place" {
+    local lock=$GENV_TMPDIR/devices/GPU-0.lock
+    use_nodes
+    run inside 'chmod 0 /dev/genv/state/devices/*.lock; genv lock sh -c "echo locked"; grep " /dev/genv/" /proc/mounts'
+    echo "$output"
+    [[ $output == *'Read-only file system'* && $output == *locked* ]]
+    [[ $(grep -c '\.lock .* ro,nosuid,nodev,noexec' <<<"$output") == 2 && $(stat -c %a "$lock") == 666 ]]
+    for change in "chown 60601 '$lock'" "chown 0 '$lock'; ln '$lock' '$GENV_TMPDIR/other'" \
+        "rm '$GENV_TMPDIR/other'; chown 60601 '$GENV_TMPDIR/devices'" "chown 0 '$GENV_TMPDIR/devices'; chmod -t '$GENV_TMPDIR'"; do
+        eval "$change"
+        run inside 'genv lock sh -c "echo locked"; ls /dev/genv/state/devices'
+        echo "$change: $output"
+        [[ $output == *"device "*"cannot be locked inside this container"* && $output != *GPU-0.lock* ]]
+    done
+    chmod +t "$GENV_TMPDIR"
+    [[ $(inside 'genv lock sh -c "echo locked"') == locked ]]
 }
 
 @test "without shims, or an image that cannot run them, PATH stays as it is" {

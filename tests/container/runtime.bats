@@ -107,6 +107,7 @@ each_lower() {
 @test "the bundle is where --bundle says, however it is spelled, or the current directory" {
     local words split
     for words in 'create|--bundle|@|c1' 'create|-b|@|c1' 'create|--bundle=@|c1' 'create|-bundle|@|c1' \
+        'create|-b@|c1' 'create|c1|--bundle|@' 'create|c1|-b@' 'create|--bund=@|c1' 'create|--bu|@|c1' 'run|-db|@|c1' 'run|-db@|c1' \
         '--root|create|--debug|create|--bundle=@|c1' '--new-option|value|--new-flag|run|-d|--bundle=@|c1'; do
         fake_lower < <(with_env GENV_GPUS=1)
         mapfile -t split < <(tr '|' '\n' <<<"${words/@/$BUNDLE}")
@@ -116,6 +117,22 @@ each_lower() {
     fake_lower < <(with_env GENV_GPUS=1)
     (cd "$BUNDLE" && "$WRAPPER" create c1)
     jq -r '.process.env[]' "$SCRATCH/seen.json" | grep -Fx GENV_CONTAINER=1
+}
+
+@test "a link to a configuration is refused, and neither the link nor what it leads to changes" {
+    fake_lower < <(with_env GENV_GPUS=1)
+    mv "$BUNDLE/config.json" "$SCRATCH/real.json"
+    cp "$SCRATCH/real.json" "$SCRATCH/before"
+    ln -s "$SCRATCH/real.json" "$BUNDLE/config.json"
+    run --separate-stderr "$WRAPPER" create --bundle "$BUNDLE" c1
+    echo "$stderr"
+    [[ $status == 1 && $stderr == *'config.json is a symbolic link'* && ! -e $SCRATCH/words ]]
+    ln -s "$SCRATCH/real.json" "$SCRATCH/link"
+    run --separate-stderr "$WRAPPER" create --bundle "$BUNDLE" --config "$SCRATCH/link" c1
+    echo "$stderr"
+    [[ $status == 1 && $stderr == *'link is a symbolic link'* && -L $SCRATCH/link && -L $BUNDLE/config.json ]]
+    cmp "$SCRATCH/real.json" "$SCRATCH/before"
+    [[ -z $(attached) ]]
 }
 
 @test "what genv does not know in config.json stays as it was" {

@@ -35,6 +35,29 @@ teardown() { container_teardown; }
     genv docker uninstall --file "$FILE"
 }
 
+@test "docker install takes no default away from another runtime, keeps the owner, and a new backup each time" {
+    mkdir "$SCRATCH/docker"
+    echo '{"default-runtime": "nvidia"}' >"$FILE"
+    chown 60601 "$FILE"
+    run -1 --separate-stderr genv docker install --default --file "$FILE"
+    echo "$stderr"
+    [[ $stderr == *"the default runtime is 'nvidia' already"* && $(<"$FILE") == '{"default-runtime": "nvidia"}' ]]
+    genv docker install --file "$FILE"
+    [[ $(stat -c %u "$FILE") == 60601 && $(stat -c %u "$FILE.before-genv") == 60601 ]]
+    genv docker uninstall --file "$FILE"
+    [[ $(jq -c . "$FILE") == '{"default-runtime":"nvidia"}' ]]
+    echo '{"default-runtime": "runc", "x": 1}' >"$FILE"
+    genv docker install --default --file "$FILE"
+    [[ $(jq -r '."default-runtime"' "$FILE") == genv && $(jq -c . "$FILE.before-genv") == '{"default-runtime":"runc","x":1}' ]]
+}
+
+@test "a configuration that names the lower runtime and cannot be read is an error" {
+    echo '{"process": {"env": []}}' >"$BUNDLE/config.json"
+    with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv/runtime.conf; ! "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err"'
+    cat "$SCRATCH/err"
+    grep 'cannot read /etc/genv/runtime.conf' "$SCRATCH/err"
+}
+
 @test "docker install makes the file where there is none; what it cannot read it leaves alone" {
     local text
     genv docker install --file "$FILE"
@@ -93,6 +116,11 @@ END
     make_env 0 odd. 1
     run -1 --separate-stderr env GENV_ENVIRONMENT_ID=odd. genv cdi
     [[ $stderr == *'cannot be a CDI device'* ]]
+    make_env 0 all 1
+    run -1 --separate-stderr env GENV_ENVIRONMENT_ID=all genv cdi
+    [[ $stderr == *'that name means all devices'* ]]
+    genv cdi --output "$SCRATCH/etc/all.json"
+    [[ $(jq .kind "$SCRATCH/etc/all.json") == '"genv.dev/gpu"' ]]
 }
 
 @test "the hook of a CDI device lets the container start only while the environment holds it" {

@@ -132,6 +132,9 @@ END
     start_container c1
     jq -n '{user: {uid: 1234, gid: 1234}, cwd: "/", env: ["PATH=/bin", "GENV_ENVIRONMENT_ID=other"],
         args: ["sh", "-c", "env; exec sleep 1000"]}' >"$SCRATCH/process.json"
+    ln -s "$SCRATCH/process.json" "$SCRATCH/link"
+    run -1 --separate-stderr runtime exec --process "$SCRATCH/link" c1
+    [[ $stderr == *'is a symbolic link'* && -L $SCRATCH/link ]]
     runtime exec --process "$SCRATCH/process.json" --detach --pid-file "$SCRATCH/pid" c1 >"$SCRATCH/out" 2>&1 </dev/null 3>&-
     local pid
     pid=$(<"$SCRATCH/pid")

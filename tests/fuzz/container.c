@@ -40,11 +40,31 @@ static long long number(const json_t *device, const char *name)
     return json_integer_value(json_object_get(device, name));
 }
 
+/* Whether the container may open /dev/nvidiaN of @minor by the rules as the kernel reads them: one of all kinds makes
+ * all exceptions void, and an exception is taken back by its like alone. */
+static bool may_open(const json_t *rules, long long minor)
+{
+    bool open = false;
+
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *rule = json_array_get(rules, i), *type = json_object_get(rule, "type");
+        const char *kind = json_is_string(type) ? json_string_value(type) : "";
+        bool allow = json_is_true(json_object_get(rule, "allow"));
+        bool gpus = *kind == 'c' && number(rule, "major") == NVIDIA_MAJOR, one = json_object_get(rule, "minor") != NULL;
+
+        if (!*kind || *kind == 'a' || (gpus && one && number(rule, "minor") == minor))
+            open = allow;
+        else if (gpus && !one && allow)
+            open = true;
+    }
+    return open;
+}
+
 static void check_edited(json_t *config, const json_t *before)
 {
     const json_t *env = json_object_get(json_object_get(config, "process"), "env");
     const json_t *devices = json_object_get(json_object_get(config, "linux"), "devices");
-    const json_t *value;
+    const json_t *value, *rules;
     const char *key;
     size_t found = 0;
 
@@ -61,6 +81,8 @@ static void check_edited(json_t *config, const json_t *before)
         found++;
     }
     promise(found == 1);
+    rules = json_object_get(json_object_get(json_object_get(config, "linux"), "resources"), "devices");
+    promise(may_open(rules, 3) && !may_open(rules, 0) && !may_open(rules, 253));
     json_object_foreach ((json_t *)before, key, value) {
         promise(json_object_get(config, key));
         if (strcmp(key, "process") != 0 && strcmp(key, "linux") != 0 && strcmp(key, "mounts") != 0 &&

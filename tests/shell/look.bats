@@ -127,6 +127,7 @@ END
     [[ $TEST_SHELL != fish ]] || skip 'fish has no prompts without a terminal'
     local shell=(bash --norc -i)
     [[ $TEST_SHELL == bash ]] || shell=(zsh -f -i)
+    export ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 # which fails below a tracer
     for count in 1 20; do
         {
             echo ". '$CODE'"
@@ -587,16 +588,4 @@ __genv_evaluate 'kill -INT $$; sleep 1; say never'
 say "$([[ $- == *a*u* ]] && echo kept) $(env | grep -c '^__genv')"
 END
     said 'kept 0'
-}
-
-@test "an EXIT trap that is longer than a pipe takes stops nobody, and is kept" {
-    [[ $TEST_SHELL == bash ]] || skip 'bash only'
-    type_into "$CODE" <<'END'
-genv activate --id mine --gpus 1
-trap "say whole; : $(printf %0200000d 0); say end" EXIT
-true
-say on
-genv deactivate
-END
-    said $'on\nwhole\nend'
 }
