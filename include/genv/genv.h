@@ -54,6 +54,7 @@ const char *genv_version(void);
 struct genv_member {
     pid_t pid;
     const char *kernel_id;
+    const char *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
 };
 

@@ -5,8 +5,7 @@
 
 #define DEVICES_MAX 1024
 
-/* The pair, and the end of the call. Takes @env. */
-static PyObject *finish(struct call *call, int r, struct genv_env *env)
+PyObject *finish_env(struct call *call, int r, struct genv_env *env)
 {
     PyObject *result = NULL, *value = NULL, *variables = NULL;
 
@@ -75,26 +74,9 @@ static PyObject *reserve(PyObject *module, PyObject *args)
     call_release(&call);
     r = genv_reserve(call.g, &reservation, &env, NULL, &call.err);
     call_acquire(&call);
-    result = finish(&call, r, env);
+    result = finish_env(&call, r, env);
     Py_DECREF(bytes);
     return result;
-}
-
-static PyObject *leave(PyObject *module, PyObject *args)
-{
-    struct genv_member member = {0};
-    const char *eid;
-    struct call call;
-    int r;
-
-    if (!PyArg_ParseTuple(args, "si", &eid, &member.pid) || call_begin(&call, module) < 0)
-        return NULL;
-    call_release(&call);
-    r = genv_deactivate(call.g, eid, &member, &call.err);
-    call_acquire(&call);
-    if (call_end(&call, r) < 0)
-        return NULL;
-    Py_RETURN_NONE;
 }
 
 static PyObject *look_up(PyObject *module, PyObject *args)
@@ -109,7 +91,7 @@ static PyObject *look_up(PyObject *module, PyObject *args)
     call_release(&call);
     r = genv_env_get(call.g, eid, &env, &call.err);
     call_acquire(&call);
-    return finish(&call, r, env);
+    return finish_env(&call, r, env);
 }
 
 static PyObject *configure(PyObject *module, PyObject *args)
@@ -127,7 +109,7 @@ static PyObject *configure(PyObject *module, PyObject *args)
     call_release(&call);
     r = genv_configure(call.g, eid, &config, GENV_CONFIG_ALL, &env, &call.err);
     call_acquire(&call);
-    return finish(&call, r, env);
+    return finish_env(&call, r, env);
 }
 
 static PyObject *attach(PyObject *module, PyObject *args)
@@ -145,7 +127,7 @@ static PyObject *attach(PyObject *module, PyObject *args)
     call_release(&call);
     r = genv_attach(call.g, eid, &request, &env, &call.err);
     call_acquire(&call);
-    return finish(&call, r, env);
+    return finish_env(&call, r, env);
 }
 
 static PyObject *detach(PyObject *module, PyObject *args)
@@ -160,14 +142,13 @@ static PyObject *detach(PyObject *module, PyObject *args)
     call_release(&call);
     r = genv_detach(call.g, eid, device, &env, &call.err);
     call_acquire(&call);
-    return finish(&call, r, env);
+    return finish_env(&call, r, env);
 }
 
 PyMethodDef environment_methods[] = {
     {"reserve", reserve, METH_VARARGS,
      "reserve(eid, config, update, over_subscribe, devices): create or enter an environment and attach the configured "
      "count, or the devices of a tuple; all in one step. With update, one that exists is configured as well."},
-    {"leave", leave, METH_VARARGS, "leave(eid, pid): take the process out."},
     {"look_up", look_up, METH_VARARGS, "look_up(eid): a live environment."},
     {"configure", configure, METH_VARARGS, "configure(eid, config): replace the configuration."},
     {"attach", attach, METH_VARARGS, "attach(eid, device, count, over_subscribe): count -1 is the configured count."},

@@ -12,7 +12,7 @@ static int refuse_subinterpreters(void)
 
 static int initialize(PyObject *module)
 {
-    PyMethodDef *const groups[] = {environment_methods, lock_methods, home_methods, snapshot_methods};
+    PyMethodDef *const groups[] = {environment_methods, member_methods, lock_methods, home_methods, snapshot_methods};
 
     if (refuse_subinterpreters() < 0 || call_add_errors(module) < 0 ||
         PyModule_AddStringConstant(module, "version", genv_version()) < 0)

@@ -4,6 +4,9 @@
 
 #include "value.h"
 
-extern PyMethodDef environment_methods[], lock_methods[], home_methods[], snapshot_methods[];
+extern PyMethodDef environment_methods[], member_methods[], lock_methods[], home_methods[], snapshot_methods[];
+
+/* The end of a call that returned @env, which it takes: the pair (environment, variables). */
+PyObject *finish_env(struct call *call, int r, struct genv_env *env);
 
 #endif

@@ -14,6 +14,7 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    const char *kernel; /* its connection file, or NULL */
 };
 
 static const struct values defaults = {.config = GENV_CONFIG_INIT};
@@ -22,43 +23,108 @@ static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
+    {.name = "kernel",
+     .type = OPTION_TEXT,
+     .filled = true,
+     .argument = "FILE",
+     .help = "The command is the Jupyter kernel with this connection file: the environment stays as it is while the "
+             "kernel restarts",
+     .offset = offsetof(struct values, kernel)},
     {.name = NULL},
 };
+
+/* The ID of the kernel with the connection file @path, the X of kernel-X.json; free() it. NULL: out of memory. */
+static char *kernel_id_of(const char *path)
+{
+    static const char prefix[] = "kernel-", suffix[] = ".json";
+    const char *slash = strrchr(path, '/'), *id = slash ? slash + 1 : path;
+    size_t length;
+
+    if (strncmp(id, prefix, sizeof(prefix) - 1) == 0)
+        id += sizeof(prefix) - 1;
+    length = strlen(id);
+    if (length > sizeof(suffix) - 1 && strcmp(id + length - (sizeof(suffix) - 1), suffix) == 0)
+        length -= sizeof(suffix) - 1;
+    return strndup(id, length);
+}
+
+/* Has @reservation enter the environment that the kernel left when it stopped to be started again; unless this is its
+ * first start, or it has ended. */
+static int return_to(struct cli *cli, const struct genv_member *kernel, struct genv_reservation *reservation,
+                     char **ret_eid, struct genv_error *err)
+{
+    cleanup_free char **eids = NULL;
+    cleanup_env struct genv_env *env = NULL;
+    int r = genv_find(cli->genv, kernel, &eids, err);
+
+    if (r < 0 || !*eids || cli_own_env(cli, *eids, &env, NULL) < 0)
+        return r;
+    *ret_eid = strdup(*eids);
+    if (!*ret_eid)
+        return error_no_memory(err);
+    reservation->eid = *ret_eid;
+    reservation->attach = false;
+    return 0;
+}
+
+/* Reserves what the options and the saved configuration say. */
+static int reserve(struct cli *cli, const struct values *values, const struct genv_member *kernel,
+                   const struct genv_member *members, struct genv_env **ret_env, struct genv_error *err)
+{
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    cleanup_free char *eid = NULL;
+    int r = 0;
+
+    reservation.members = members;
+    reservation.member_count = kernel ? 2 : 1;
+    reservation.config = values->config;
+    reservation.attach = !values->no_attach;
+    reservation.over_subscribe = values->over_subscribe;
+    if (kernel)
+        r = return_to(cli, kernel, &reservation, &eid, err);
+    if (r == 0 && !eid && !values->no_load)
+        r = saved_load(cli, &values->config, &reservation.config, err);
+    return r < 0 ? r : genv_reserve(cli->genv, &reservation, ret_env, NULL, err);
+}
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    const struct genv_member self = {.pid = getpid()};
-    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    struct genv_member members[2] = {{.pid = getpid()}}, *self = &members[0], *kernel = NULL;
+    cleanup_free char *kernel_id = NULL;
     cleanup_env struct genv_env *env = NULL;
     struct installation installation;
-    int r;
+    int r = installation_find(&installation, err);
 
-    reservation.members = &self;
-    reservation.member_count = 1;
-    reservation.config = values->config;
-    reservation.attach = !values->no_attach;
-    reservation.over_subscribe = values->over_subscribe;
-    r = installation_find(&installation, err);
+    if (r == 0 && values->kernel) { /* first, since the environment has its ID then */
+        kernel_id = kernel_id_of(values->kernel);
+        kernel = &members[0];
+        self = &members[1];
+        *self = members[0];
+        *kernel = (struct genv_member){.kernel_id = kernel_id, .connection_file = values->kernel};
+        r = kernel_id ? 0 : error_no_memory(err);
+    }
     if (r == 0)
         r = cli_open(cli, err);
-    if (r == 0 && !values->no_load)
-        r = saved_load(cli, &values->config, &reservation.config, err);
     if (r == 0)
-        r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
+        r = reserve(cli, values, kernel, members, &env, err);
     if (r < 0)
         return r;
     r = variables_export(env, installation.shims, err);
     if (r == 0)
         r = cli_execute(cli, arguments->operands,
                         err); /* this process becomes the command, and is what is registered */
-    genv_deactivate(cli->genv, env->eid, &self, NULL);
+    if (kernel)
+        genv_deactivate(cli->genv, env->eid, kernel, NULL);
+    genv_deactivate(cli->genv, env->eid, self, NULL);
     return r;
 }
 
 static const struct example examples[] = {
     {"genv run --gpus 1 -- python train.py", "Train on a device that nobody else holds."},
     {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Reserve 8 GB on each of two devices."},
+    {"genv run --kernel kernel-7.json -- python -m ipykernel_launcher -f kernel-7.json",
+     "What the kernel specifications of genv-jupyter run for programs without provisioners."},
     {NULL, NULL},
 };
 

@@ -37,16 +37,30 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
     return n < 0 ? -ENOMEM : 0;
 }
 
-static int register_kernel(struct genv *g, struct genv_env *env, const char *id, struct genv_error *err)
+/* Where the connection file is that @member names, as "DIRECTORY/NAME" of its two parts. */
+static int split_connection_file(const struct genv *g, uid_t owner, const struct genv_member *member,
+                                 char **ret_directory, char **ret_name)
 {
-    cleanup_free char *directory = NULL, *resolved = NULL;
-    char path[GENV_CONNECTION_FILE_SIZE];
-    struct genv_kernel kernel = {.connection_file = path};
-    int r = kernel_id_validate(id, err);
+    const char *slash = member->connection_file ? strrchr(member->connection_file, '/') : NULL;
 
-    if (r < 0)
-        return r;
-    if (jupyter_runtime_directory(g, env->uid, &directory) < 0)
+    if (!member->connection_file) {
+        *ret_directory = NULL;
+        return asprintf(ret_name, "kernel-%s.json", member->kernel_id) < 0
+                   ? -ENOMEM
+                   : jupyter_runtime_directory(g, owner, ret_directory);
+    }
+    *ret_directory = slash ? strndup(member->connection_file, (size_t)(slash - member->connection_file) + 1) : strdup(".");
+    *ret_name = strdup(slash ? slash + 1 : member->connection_file);
+    return *ret_directory && *ret_name ? 0 : -ENOMEM;
+}
+
+/* Its absolute path, into @path of GENV_CONNECTION_FILE_SIZE. */
+static int find_connection_file(const struct genv *g, uid_t owner, const struct genv_member *member, char *path,
+                                struct genv_error *err)
+{
+    cleanup_free char *directory = NULL, *resolved = NULL, *name = NULL;
+
+    if (split_connection_file(g, owner, member, &directory, &name) < 0)
         return error_no_memory(err);
     resolved = realpath(directory, NULL); /* others follow no links, which may lead anywhere */
     if (resolved) {
@@ -55,12 +69,27 @@ static int register_kernel(struct genv *g, struct genv_env *env, const char *id,
     }
     if (*directory != '/') /* others look for the kernel from other directories */
         return error_set(err, EINVAL, "Jupyter's runtime directory is not an absolute path: %s", directory);
-    copy_string(kernel.id, sizeof(kernel.id), id);
-    if ((size_t)snprintf(path, sizeof(path), "%s/kernel-%s.json", directory, id) >= sizeof(path) ||
+    if (snprintf(path, GENV_CONNECTION_FILE_SIZE, "%s/%s", directory, name) >= GENV_CONNECTION_FILE_SIZE ||
         !utf8_is_printable(path))
-        return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long or has control characters", id);
+        return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long or has control characters",
+                         member->kernel_id);
+    return 0;
+}
+
+static int register_kernel(struct genv *g, struct genv_env *env, const struct genv_member *member,
+                           struct genv_error *err)
+{
+    char path[GENV_CONNECTION_FILE_SIZE];
+    struct genv_kernel kernel = {.connection_file = path};
+    int r = kernel_id_validate(member->kernel_id, err);
+
+    if (r == 0)
+        r = find_connection_file(g, env->uid, member, path, err);
+    if (r < 0)
+        return r;
+    copy_string(kernel.id, sizeof(kernel.id), member->kernel_id);
     if (access(path, F_OK) < 0 && errno != EACCES)
-        return error_set_errno(err, errno, "there is no kernel %s: %s", id, path);
+        return error_set_errno(err, errno, "there is no kernel %s: %s", member->kernel_id, path);
     return env_add_kernel(env, &kernel) < 0 ? error_no_memory(err) : 0;
 }
 
@@ -93,7 +122,7 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, boo
 int environment_register(struct genv *g, struct genv_env *env, const struct genv_member *member, struct genv_error *err)
 {
     if (member->kernel_id)
-        return register_kernel(g, env, member->kernel_id, err);
+        return register_kernel(g, env, member, err);
     if (member->pid <= 0)
         return error_set(err, EINVAL, "the PID must be above 0");
     return register_process(g, env, member->pid, member->container, err);

@@ -70,7 +70,7 @@ class Activation(Scope):
             try:
                 told, variables = _genv.attach(told["eid"], None, -1, self._over_subscribe)
             except BaseException:
-                _genv.leave(told["eid"], os.getpid())
+                _genv.leave(told["eid"], os.getpid(), None)
                 raise
         return told, variables
 
@@ -103,7 +103,7 @@ class Activation(Scope):
             if self._pid != os.getpid():  # a forked child leaves nothing: its parent is the member
                 return
             try:
-                _genv.leave(self._entered, self._pid)
+                _genv.leave(self._entered, self._pid, None)
             except _genv.Error as reason:
                 if reason.errno != 2:  # ENOENT: it has ended already
                     raise
