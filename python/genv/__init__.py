@@ -17,12 +17,13 @@ from ._genv import version as __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._objects import Attachment, Device, Devices, Env, Envs, Process, Snapshot, Usage
+    from ._objects import Attachment, Config, Device, Devices, Env, Envs, Process, Snapshot, Usage
 else:
     __getattr__ = _lazy.offer(__name__, *_lazy.OBJECTS)
 
 __all__ = [
     "Attachment",
+    "Config",
     "Device",
     "Devices",
     "Env",

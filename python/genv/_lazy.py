@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-OBJECTS = ("Attachment", "Device", "Devices", "Env", "Envs", "Process", "Snapshot", "Usage")
+OBJECTS = ("Attachment", "Config", "Device", "Devices", "Env", "Envs", "Process", "Snapshot", "Usage")
 
 
 def offer(module: str, *names: str) -> Callable[[str], Any]:

@@ -29,7 +29,19 @@ if TYPE_CHECKING:
 
     from .._objects import Config, Env
 
-__all__ = ["attach", "configure", "detach", "enter", "find", "leave", "look_up", "saved", "variables"]
+__all__ = [
+    "attach",
+    "check",
+    "configure",
+    "detach",
+    "enter",
+    "find",
+    "leave",
+    "look_up",
+    "program",
+    "saved",
+    "variables",
+]
 
 
 def _env(answer: tuple[dict[str, Any], dict[str, str | None]]) -> Env:
@@ -95,6 +107,14 @@ def look_up(eid: str) -> Env:
     return _env(_genv.look_up(eid))
 
 
+def check(config: Config) -> None:
+    """Raise :class:`genv.Invalid` if a value of the configuration is not valid, without an environment."""
+    if config.gpu_memory is not None:
+        _genv.parse_amount(config.gpu_memory)
+    if config.gpus is not None and config.gpus < 0:
+        raise _genv.Invalid(f"invalid number of devices '{config.gpus}': expected 0 or more")
+
+
 def configure(eid: str, config: Config) -> Env:
     """Replace the whole configuration of the environment, as :func:`genv.sdk.configure` does."""
     return _env(_genv.configure(eid, vars(config)))
@@ -144,6 +164,11 @@ def variables(eid: str, environ: Mapping[str, str] | None = None) -> dict[str, s
     _, answer = _genv.look_up(eid)
     path = (os.environ if environ is None else environ).get("PATH") or os.defpath
     return {**answer, "PATH": _path_with_shims(path)}
+
+
+def program() -> str:
+    """The path of the command genv."""
+    return os.path.join(_genv.root(), "bin", "genv")
 
 
 def _path_with_shims(path: str) -> str:
