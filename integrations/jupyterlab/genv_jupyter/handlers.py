@@ -94,6 +94,12 @@ class KernelHandler(Handler):
 
     @web.authenticated
     @authorized
+    async def post(self, kernel_id: str) -> None:
+        """Registers its process anew, where somebody else than genv restarted it."""
+        await self.answer(self.kernel(kernel_id).enter())
+
+    @web.authenticated
+    @authorized
     async def put(self, kernel_id: str) -> None:
         """Configures it, and attaches exactly so many devices; all in one step."""
         kernel = self.kernel(kernel_id)
@@ -153,7 +159,7 @@ class ActivateHandler(_Compatible):
             body = self.body(eid=str, kernel_id=str)
             if len(body) != 2:
                 raise Refused("give 'eid' and 'kernel_id'")
-            return await self.kernel(body["kernel_id"]).enter(body["eid"])
+            await self.kernel(body["kernel_id"]).enter(body["eid"])
 
         await self.answer(activate())
 

@@ -9,6 +9,7 @@ import genv
 from genv.sdk import host
 
 from .machine import describe_env
+from .provisioner import Provisioner
 from .threads import in_thread
 
 
@@ -23,7 +24,8 @@ class Kernel:
         self._id, self._manager = kernel_id, manager
 
     async def state(self) -> dict[str, Any]:
-        """Its environment (None: it is in none), and the variables that the process is to have."""
+        """Its environment (None: it is in none), the variables and the first folder of PATH that it is to have, and
+        whether a restart gives it those."""
         return await in_thread(lambda: self._describe(self._find()))
 
     async def change(self, over_subscribe: bool = False, **fields: Any) -> dict[str, Any]:
@@ -47,9 +49,16 @@ class Kernel:
 
         return await in_thread(detach)
 
-    async def enter(self, eid: str) -> None:
-        """Register the kernel in the environment."""
-        await in_thread(self._enter, eid, None, False)
+    async def enter(self, eid: str | None = None) -> dict[str, Any]:
+        """Register the kernel's process in the environment (default: its own), after a restart for example."""
+
+        def enter() -> dict[str, Any]:
+            env = None if eid else self._find()
+            if not eid and not env:
+                return self._describe(None)
+            return self._describe(self._enter(eid or (env and env.eid), None, False))
+
+        return await in_thread(enter)
 
     def _find(self) -> genv.Env | None:
         for eid in host.find(kernel_id=self._id):
@@ -72,6 +81,9 @@ class Kernel:
         )
 
     def _describe(self, env: genv.Env | None) -> dict[str, Any]:
-        if not env:
-            return {"env": None, "variables": {}}
-        return {"env": describe_env(env), "variables": host.variables(env.eid)}
+        return {
+            "env": env and describe_env(env),
+            "variables": host.variables(env.eid) if env else {},
+            "shims": host.path("").split(os.pathsep)[0],
+            "managed": isinstance(self._manager.provisioner, Provisioner),
+        }

@@ -67,7 +67,7 @@ class Provisioner(LocalProvisioner):
         self._eid = env.eid
         if config:
             self.log.info("genv_jupyter: kernel %s is in environment %s, with devices %s", *self._names(env))
-        variables = host.variables(env.eid, environ)
+        variables = {**host.variables(env.eid), "PATH": host.path(environ.get("PATH", ""))}
         kept = {name: value for name, value in environ.items() if name not in variables}
         return kept | {name: value for name, value in variables.items() if value is not None}
 

@@ -24,7 +24,6 @@ from .. import _genv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from .._objects import Config, Env
@@ -156,14 +155,9 @@ def saved(directory: str | os.PathLike[str]) -> Config | None:
     return None
 
 
-def variables(eid: str, environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """The variables that a process in the environment is to have; None: it is not to have that one.
-
-    ``PATH`` is that of ``environ`` (default: of this process) with genv's programs, such as ``nvidia-smi``, in front.
-    """
-    _, answer = _genv.look_up(eid)
-    path = (os.environ if environ is None else environ).get("PATH") or os.defpath
-    return {**answer, "PATH": _path_with_shims(path)}
+def variables(eid: str) -> dict[str, str | None]:
+    """The variables that a process in the environment is to have; None: it is not to have that one."""
+    return _genv.look_up(eid)[1]
 
 
 def program() -> str:
@@ -171,9 +165,10 @@ def program() -> str:
     return os.path.join(_genv.root(), "bin", "genv")
 
 
-def _path_with_shims(path: str) -> str:
+def path(before: str) -> str:
+    """The ``PATH`` of a process in an environment: ``before`` with genv's shims, such as ``nvidia-smi``, in front."""
     root = _genv.root()
     own = [os.path.join(root, name) for name in ("shims", "shims-podman")]
-    words = [word for word in path.split(os.pathsep) if word not in own]
+    words = [word for word in (before or os.defpath).split(os.pathsep) if word not in own]
     first = own[1] if shutil.which("podman", path=os.pathsep.join(words)) else own[0]
     return os.pathsep.join([first, *words])

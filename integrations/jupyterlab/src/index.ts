@@ -1,0 +1,256 @@
+/* The extension: puts the parts into JupyterLab, or Notebook, whichever it runs in. */
+import {ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin} from '@jupyterlab/application';
+import {
+    Dialog,
+    ICommandPalette,
+    ISessionContextDialogs,
+    IToolbarWidgetRegistry,
+    Notification,
+    SessionContextDialogs,
+    showDialog
+} from '@jupyterlab/apputils';
+import {PathExt} from '@jupyterlab/coreutils';
+import {INotebookTracker, NotebookPanel} from '@jupyterlab/notebook';
+import {ISettingRegistry} from '@jupyterlab/settingregistry';
+import {IStatusBar} from '@jupyterlab/statusbar';
+import {ITranslator, nullTranslator, TranslationBundle} from '@jupyterlab/translation';
+
+import {Api} from './api';
+import {GpuButton} from './button';
+import {askForDevices} from './dialog';
+import {gpuIcon} from './icons';
+import {Machine} from './machine';
+import {Env, envTitle, indices} from './model';
+import {Effect, NotebookEnv} from './notebook';
+import {GpuPanel} from './panel';
+import {GpuStatus} from './status';
+
+const ID = 'genv-jupyter:plugin';
+
+const commands = {
+    attach: 'genv:attach',
+    detach: 'genv:detach',
+    show: 'genv:show',
+    refresh: 'genv:refresh'
+} as const;
+
+/* What the user does to a notebook's GPUs. */
+class Actions {
+    constructor(
+        private readonly machine: Machine,
+        private readonly dialogs: ISessionContextDialogs,
+        private readonly trans: TranslationBundle
+    ) {}
+
+    env(panel: NotebookPanel): NotebookEnv {
+        let env = this.envs.get(panel);
+        if (!env) {
+            env = new NotebookEnv(panel.sessionContext, this.machine);
+            this.envs.set(panel, env);
+        }
+        return env;
+    }
+
+    /* Asks what the notebook is to have, and sees to it. */
+    async configure(panel: NotebookPanel): Promise<void> {
+        const {trans} = this;
+        const notebook = this.env(panel);
+        if (!notebook.kernel) {
+            await this.dialogs.selectKernel(panel.sessionContext);
+            if (!notebook.kernel) {
+                return;
+            }
+        }
+        await this.machine.refresh();
+        await this.reporting(async () => {
+            const name = PathExt.basename(panel.context.path);
+            const asked = await askForDevices(trans, name, name, notebook.env, this.machine.state);
+            if (asked === 'detach') {
+                await this.detach(panel);
+            } else if (asked) {
+                await this.tell(panel, await notebook.change(asked));
+            }
+        });
+        panel.content.activate();
+    }
+
+    async detach(panel: NotebookPanel): Promise<void> {
+        await this.reporting(async () => this.tell(panel, await this.env(panel).detach()));
+    }
+
+    async detachEnv(env: Env): Promise<void> {
+        const {trans} = this;
+        const {button} = await showDialog({
+            title: trans.__('Detach %1?', envTitle(env)),
+            body: trans.__('Programs that run in it may still use GPU %1, which others can get now.', indices(env)),
+            buttons: [Dialog.cancelButton(), Dialog.warnButton({label: trans.__('Detach')})]
+        });
+        if (button.accept) {
+            await this.reporting(async () => {
+                await this.machine.api.detachEnv(env.eid);
+                await this.machine.refresh();
+            });
+        }
+    }
+
+    private async reporting(act: () => Promise<void>): Promise<void> {
+        try {
+            await act();
+        } catch (error) {
+            Notification.error(error instanceof Error ? error.message : String(error), {autoClose: 10000});
+        }
+    }
+
+    private async tell(panel: NotebookPanel, effect: Effect): Promise<void> {
+        const {trans} = this;
+        const held = indices(this.env(panel).env);
+        const what = held ? trans.__('The notebook has GPU %1.', held) : trans.__('The notebook has no GPUs.');
+        if (effect === Effect.NeedsOther) {
+            const how = trans.__('Choose a kernel that "jupyter genv install" has added to use them.');
+            Notification.warning(`${what} ${how}`, {autoClose: 15000});
+        } else if (effect === Effect.NeedsRestart) {
+            const {button} = await showDialog({
+                title: trans.__('Restart the kernel?'),
+                body: trans.__('%1 The running kernel keeps those that it had; restart it to change that.', what),
+                buttons: [
+                    Dialog.cancelButton({label: trans.__('Later')}),
+                    Dialog.warnButton({label: trans.__('Restart')})
+                ]
+            });
+            if (button.accept) {
+                await panel.sessionContext.restartKernel();
+            }
+        } else {
+            Notification.success(what, {autoClose: 4000});
+        }
+    }
+
+    private readonly envs = new WeakMap<NotebookPanel, NotebookEnv>();
+}
+
+function addCommands(
+    app: JupyterFrontEnd,
+    machine: Machine,
+    actions: Actions,
+    trans: TranslationBundle,
+    tracker: INotebookTracker | null,
+    palette: ICommandPalette | null
+): void {
+    const current = (): NotebookPanel | null => tracker?.currentWidget ?? null;
+    const held = (): boolean => {
+        const panel = current();
+        return panel !== null && (actions.env(panel).env?.uuids.length ?? 0) > 0;
+    };
+    app.commands.addCommand(commands.attach, {
+        label: trans.__('Attach GPUs to Notebook…'),
+        icon: gpuIcon,
+        isEnabled: () => current() !== null,
+        execute: async () => {
+            const panel = current();
+            if (panel) {
+                await actions.configure(panel);
+            }
+        }
+    });
+    app.commands.addCommand(commands.detach, {
+        label: trans.__('Detach GPUs from Notebook'),
+        isEnabled: held,
+        execute: async () => {
+            const panel = current();
+            if (panel) {
+                await actions.detach(panel);
+            }
+        }
+    });
+    app.commands.addCommand(commands.show, {
+        label: trans.__('Show GPUs'),
+        icon: gpuIcon,
+        execute: () => app.shell.activateById('genv-panel')
+    });
+    app.commands.addCommand(commands.refresh, {
+        label: trans.__('Refresh GPUs'),
+        execute: () => machine.refresh()
+    });
+    machine.changed.connect(() => app.commands.notifyCommandChanged(commands.detach));
+    for (const command of Object.values(commands)) {
+        palette?.addItem({command, category: trans.__('GPUs')});
+    }
+}
+
+/* Follows the settings. */
+async function configure(
+    registry: ISettingRegistry | null,
+    machine: Machine,
+    showStatus: (shown: boolean) => void
+): Promise<void> {
+    const settings = await registry?.load(ID);
+    const read = (): void => {
+        machine.setInterval((settings?.get('interval').composite as number | undefined) ?? 5);
+        showStatus((settings?.get('statusBar').composite as boolean | undefined) ?? true);
+    };
+    settings?.changed.connect(read);
+    read();
+}
+
+function addStatus(
+    app: JupyterFrontEnd,
+    machine: Machine,
+    trans: TranslationBundle,
+    statusBar: IStatusBar | null
+): (shown: boolean) => void {
+    if (!statusBar) {
+        return () => undefined; // Notebook has none
+    }
+    let isShown = false;
+    const status = new GpuStatus(machine, trans, () => void app.commands.execute(commands.show));
+    statusBar.registerStatusItem(ID, {item: status, align: 'left', rank: 2, isActive: () => isShown});
+    return shown => {
+        isShown = shown;
+        status.setHidden(!shown);
+        machine.watch(status, shown);
+    };
+}
+
+const plugin: JupyterFrontEndPlugin<void> = {
+    id: ID,
+    description: 'GPU environments of notebooks',
+    autoStart: true,
+    optional: [
+        ICommandPalette,
+        ILayoutRestorer,
+        INotebookTracker,
+        ISessionContextDialogs,
+        ISettingRegistry,
+        IStatusBar,
+        IToolbarWidgetRegistry,
+        ITranslator
+    ],
+    activate: async (
+        app: JupyterFrontEnd,
+        palette: ICommandPalette | null,
+        restorer: ILayoutRestorer | null,
+        tracker: INotebookTracker | null,
+        dialogs: ISessionContextDialogs | null,
+        registry: ISettingRegistry | null,
+        statusBar: IStatusBar | null,
+        toolbars: IToolbarWidgetRegistry | null,
+        translator: ITranslator | null
+    ) => {
+        const trans = (translator ?? nullTranslator).load('genv_jupyter');
+        const machine = new Machine(new Api(app.serviceManager.serverSettings));
+        const actions = new Actions(machine, dialogs ?? new SessionContextDialogs(), trans);
+        const panel = new GpuPanel(machine, trans, env => void actions.detachEnv(env));
+
+        app.shell.add(panel, 'left', {rank: 650, type: 'GPUs'});
+        restorer?.add(panel, panel.id);
+        addCommands(app, machine, actions, trans, tracker, palette);
+        toolbars?.addFactory<NotebookPanel>(
+            'Notebook',
+            'genv',
+            notebook => new GpuButton(trans, actions.env(notebook), () => void actions.configure(notebook))
+        );
+        await configure(registry, machine, addStatus(app, machine, trans, statusBar));
+    }
+};
+
+export default plugin;

@@ -1,0 +1,123 @@
+/* The environment of a notebook's kernel: changed by the user, and passed on to the process that runs already. */
+import {ISessionContext} from '@jupyterlab/apputils';
+import {Kernel} from '@jupyterlab/services';
+import {ISignal, Signal} from '@lumino/signaling';
+
+import {Machine} from './machine';
+import {Env, envOfKernel, KernelState, PYTHON_IS_LATE, pythonProgram, Request} from './model';
+
+/* What a change means for the kernel that runs. */
+export enum Effect {
+    Applied, // it has the new devices
+    NeedsRestart, // a restart gives it the new devices
+    NeedsOther, // this kernel never gets them: it is not started by genv, and not Python
+    Unchanged
+}
+
+export class NotebookEnv {
+    constructor(
+        private readonly context: ISessionContext,
+        private readonly machine: Machine
+    ) {
+        context.statusChanged.connect(this.onStatus, this);
+        context.kernelChanged.connect(this.onKernel, this);
+        machine.changed.connect(this.emit, this);
+        context.disposed.connect(() => Signal.clearData(this));
+    }
+
+    get changed(): ISignal<this, void> {
+        return this.changedSignal;
+    }
+
+    get env(): Env | null {
+        return envOfKernel(this.machine.state, this.kernel?.id);
+    }
+
+    get kernel(): Kernel.IKernelConnection | null {
+        return this.context.session?.kernel ?? null;
+    }
+
+    get title(): string {
+        return this.context.name || this.context.path;
+    }
+
+    async change(request: Request): Promise<Effect> {
+        return this.take(id => this.machine.api.change(id, request));
+    }
+
+    async detach(): Promise<Effect> {
+        return this.take(id => this.machine.api.detach(id));
+    }
+
+    private async take(ask: (id: string) => Promise<KernelState>): Promise<Effect> {
+        const {kernel} = this;
+        if (!kernel) {
+            return Effect.Unchanged;
+        }
+        const before = this.env?.uuids.join();
+        const state = await ask(kernel.id);
+        await this.machine.refresh();
+        return before === state.env?.uuids.join() ? Effect.Unchanged : this.apply(kernel, state);
+    }
+
+    private async apply(kernel: Kernel.IKernelConnection, state: KernelState): Promise<Effect> {
+        const {language_info} = await kernel.info;
+        if (language_info.name !== 'python') {
+            return state.managed ? Effect.NeedsRestart : Effect.NeedsOther;
+        }
+        const future = kernel.requestExecute({
+            code: pythonProgram(state),
+            silent: true,
+            store_history: false,
+            allow_stdin: false,
+            user_expressions: {late: PYTHON_IS_LATE}
+        });
+        if (kernel.status === 'busy') {
+            return Effect.Applied; // when the cell that runs has ended
+        }
+        const {content} = await future.done;
+        if (content.status !== 'ok') {
+            return Effect.NeedsRestart;
+        }
+        const {late} = content.user_expressions as Record<string, {data?: Record<string, unknown>} | undefined>;
+        return late?.data?.['text/plain'] === 'True' ? Effect.NeedsRestart : Effect.Applied;
+    }
+
+    private onKernel(): void {
+        this.emit();
+        void this.machine.refresh();
+    }
+
+    /* One that Jupyter itself starts does not get its variables from genv when it starts again. */
+    private onStatus(_: ISessionContext, status: Kernel.Status): void {
+        if (status === 'restarting' || status === 'autorestarting') {
+            this.isRestarting = true;
+        } else if (status === 'idle' && this.isRestarting) {
+            this.isRestarting = false;
+            void this.comeBack();
+        }
+    }
+
+    private async comeBack(): Promise<void> {
+        const {kernel} = this;
+        if (!kernel || !this.env) {
+            return;
+        }
+        try {
+            const state = await this.machine.api.returned(kernel.id);
+            if (state.env && !state.managed) {
+                await this.apply(kernel, state);
+            }
+        } catch (error) {
+            console.warn('genv:', error);
+        }
+        await this.machine.refresh();
+    }
+
+    private emit(): void {
+        this.changedSignal.emit();
+    }
+
+    private readonly changedSignal = new Signal<this, void>(this);
+    private isRestarting = false;
+}
