@@ -156,8 +156,9 @@ static int run_start(struct cli *cli, const struct arguments *arguments, struct 
     char num_gpus[32];
     int r = installation_find(&installation, err);
 
-    if (r == 0)
-        r = reserve(cli, arguments->values, &self, &env, err);
+    if (r < 0)
+        return r;
+    r = reserve(cli, arguments->values, &self, &env, err);
     if (r < 0)
         return r;
     snprintf(num_gpus, sizeof(num_gpus), "--num-gpus=%zu", env->attachment_count);
