@@ -6,7 +6,8 @@
  * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
  * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
  * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
- * change, -EIO a record of root's that can't be read, so that nobody knows what is available. */
+ * change, or a request that a later version alone understands, -EIO a record of root's that can't be read, so that
+ * nobody knows what is available. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -23,6 +24,7 @@ struct genv_options {
     const char *limits_file;                       /* NULL: /etc/genv/limits.conf */
     void (*warn)(const char *message, void *data); /* NULL: warnings are dropped; a message is one line */
     void *warn_data;
+    uint64_t reserved[4];
 };
 
 /* Opens nothing but the handle: the state directory is made by the first operation that writes. @options may be NULL.
@@ -56,6 +58,7 @@ struct genv_member {
     const char *kernel_id;
     const char *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
+    uint64_t reserved[4];
 };
 
 struct genv_activation {
@@ -63,6 +66,7 @@ struct genv_activation {
     uid_t uid;       /* owner; (uid_t)-1: the caller. Others than the caller: for root only */
     struct genv_member member;
     struct genv_config config; /* of an environment that is created; an existing one keeps its own */
+    uint64_t reserved[8];
 };
 
 /* Creates the environment, or enters the live one named @activation->eid, and registers the member in it.
@@ -83,6 +87,7 @@ struct genv_reservation {
     bool even_detached;         /* enter also where they cannot be had */
     const char *const *devices; /* attach these, named as in struct genv_attach_request: each, or nothing changes */
     size_t device_count;
+    uint64_t reserved[8];
 };
 
 #define GENV_RESERVATION_INIT                                                                                          \
@@ -129,6 +134,7 @@ struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
     int count;           /* exactly so many devices; -1: the configured count, unless @device is set */
     bool over_subscribe; /* also devices that are not available */
+    uint64_t reserved[4];
 };
 
 #define GENV_ATTACH_INIT                                                                                               \
@@ -155,6 +161,7 @@ struct genv_detachment {
     struct timespec attached;
     int result;            /* 0: it is detached; -ENODEV: it had gone, or is another one; else as of genv_detach() */
     struct genv_error err; /* why, for other codes than 0 and -ENODEV */
+    uint64_t reserved[4];
 };
 
 /* Detaches all of @detachments under one lock and in one commit per environment; those of one stand together. What

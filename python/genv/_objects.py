@@ -44,7 +44,6 @@ class Config:
 
         Raises :class:`genv.Error` if a file cannot be read or its value is not valid.
         """
-        self.__dict__.update(_genv.home_load(os.fspath(path)))
         told = _genv.home_load(os.fspath(path))
         for member in fields(self):
             setattr(self, member.name, told[member.name])
@@ -241,9 +240,14 @@ class Snapshot:
     processes: list[Process] = field(default_factory=list)
 
 
+def _config_of(told: dict[str, Any]) -> Config:
+    amount = told["gpu_memory"]
+    return _make(Config, told, gpu_memory=None if amount is None else _genv.format_amount(amount))
+
+
 def env_of(told: dict[str, Any]) -> Env:
     """The environment that the library told of."""
-    return _make(Env, told, config=_make(Config, told), created_at=told["created"])
+    return _make(Env, told, config=_config_of(told), created_at=told["created"])
 
 
 def _device_of(told: dict[str, Any]) -> Device:

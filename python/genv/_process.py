@@ -45,14 +45,28 @@ def current() -> str:
     return eid
 
 
+def in_container() -> bool:
+    """Whether this process has a copy of the state alone, and the variables that the container was started with."""
+    return os.environ.get("GENV_CONTAINER") == "1"
+
+
 def changeable() -> str:
     """The same, of an environment that is to be changed."""
     eid = current()
-    if os.environ.get("GENV_CONTAINER"):
+    if in_container():
         raise _genv.Error(
             "cannot change the environment of a container from inside it: configure it where the container is started"
         )
     return eid
+
+
+def refresh(eid: str) -> dict[str, Any]:
+    """What the environment is now; updates the variables, unless others have set them for this container."""
+    with changing:
+        told, variables = _genv.look_up(eid)
+        if not in_container():
+            export(variables)
+    return told
 
 
 def export(variables: Mapping[str, str | None]) -> None:

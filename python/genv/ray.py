@@ -158,7 +158,7 @@ def _capacity(devices: tuple[str, ...], share: float) -> str | None:
     """The part of the first device's memory that a fraction means; None: whole devices."""
     if not devices or share >= 1:
         return None
-    for device in _genv.snapshot(False)["devices"]:
+    for device in _genv.snapshot(_genv.DEVICES)["devices"]:
         if devices[0] in (str(device["index"]), device["uuid"]) and device["total_memory"]:
             return _genv.format_amount(int(device["total_memory"] * share))
     return None

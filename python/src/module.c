@@ -21,7 +21,11 @@ static int initialize(PyObject *module)
         if (PyModule_AddFunctions(module, groups[i]) < 0)
             return -1;
     }
-    return 0;
+    return PyModule_AddIntConstant(module, "ENVS", GENV_DEPTH_ENVS) < 0 ||
+                   PyModule_AddIntConstant(module, "DEVICES", GENV_DEPTH_DEVICES) < 0 ||
+                   PyModule_AddIntConstant(module, "LIVE", GENV_DEPTH_LIVE) < 0
+               ? -1
+               : 0;
 }
 
 static PyModuleDef_Slot slots[] = {

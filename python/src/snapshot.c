@@ -6,12 +6,16 @@ static PyObject *snapshot(PyObject *module, PyObject *args)
     struct genv_snapshot *taken = NULL;
     PyObject *result = NULL;
     struct call call;
-    int r, live;
+    int r, depth;
 
-    if (!PyArg_ParseTuple(args, "p", &live) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "i", &depth))
+        return NULL;
+    if (depth < GENV_DEPTH_ENVS || depth > GENV_DEPTH_LIVE)
+        return PyErr_Format(PyExc_ValueError, "there is no depth %d", depth);
+    if (call_begin(&call, module) < 0)
         return NULL;
     call_release(&call);
-    r = genv_snapshot_take(call.g, live ? GENV_DEPTH_LIVE : GENV_DEPTH_DEVICES, &taken, &call.err);
+    r = genv_snapshot_take(call.g, (enum genv_depth)depth, &taken, &call.err);
     call_acquire(&call);
     if (call_end(&call, r) == 0)
         result = value_of_snapshot(taken);
@@ -21,6 +25,6 @@ static PyObject *snapshot(PyObject *module, PyObject *args)
 
 PyMethodDef snapshot_methods[] = {
     {"snapshot", snapshot, METH_VARARGS,
-     "snapshot(live): environments and devices; with live, what the driver says of use and processes as well."},
+     "snapshot(depth): environments; from DEVICES on, devices; at LIVE, what the driver says of use and processes."},
     {NULL, NULL, 0, NULL},
 };

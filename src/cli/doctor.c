@@ -1,6 +1,8 @@
 /* genv doctor: checks whether everything is as it should be. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -49,14 +51,25 @@ static char *find_other(const char *genv)
     return NULL;
 }
 
+/* The folder of a Python's packages that the installation in @root is part of; free() it. NULL: it is none of them. */
+static char *find_packages(const char *root)
+{
+    size_t length = strlen(root);
+
+    if (length <= strlen(PACKAGE) || strcmp(root + length - strlen(PACKAGE), PACKAGE) != 0)
+        return NULL;
+    return strndup(root, length - strlen(PACKAGE));
+}
+
 /* Whether @file, bin/genv of a virtualenv, is the launcher of the Python package that is installed in @root. */
 static bool is_launcher(const char *file, const char *root)
 {
     const char *bin = strstr(file, "/bin/genv");
-    size_t length = bin ? (size_t)(bin - file) : 0, root_length = strlen(root);
+    size_t length = bin ? (size_t)(bin - file) : 0;
+    cleanup_free char *packages = find_packages(root);
 
-    return length && strncmp(file, root, length) == 0 && strncmp(root + length, "/lib", strlen("/lib")) == 0 &&
-           root_length > strlen(PACKAGE) && strcmp(root + root_length - strlen(PACKAGE), PACKAGE) == 0;
+    return packages && length && strncmp(file, root, length) == 0 &&
+           strncmp(root + length, "/lib", strlen("/lib")) == 0;
 }
 
 static void check_installation(struct examination *examination)
@@ -124,6 +137,29 @@ static void check_python(struct examination *examination)
     }
 }
 
+/* The Python genv in the same folder as this one's Python package: both are called genv there, and each has overwritten
+ * files of the other. */
+static void check_packages(struct examination *examination)
+{
+    struct genv_finding finding = {.subject = "Python package", .level = GENV_FINDING_ERROR};
+    cleanup_free char *folder = NULL;
+    cleanup_closedir DIR *packages = NULL;
+    struct installation installation;
+    struct dirent *entry;
+
+    if (installation_find(&installation, NULL) < 0 || !(folder = find_packages(installation.root)) ||
+        !(packages = opendir(folder)))
+        return;
+    while ((entry = readdir(packages))) {
+        if (fnmatch("genv-*.dist-info", entry->d_name, 0) != 0)
+            continue;
+        snprintf(finding.text, sizeof(finding.text), "another package named genv is installed in %.400s", folder);
+        copy_string(finding.remedy, sizeof(finding.remedy),
+                    "run 'pip uninstall genv genv-gpu', then 'pip install genv-gpu'");
+        report(&finding, examination);
+    }
+}
+
 /* genv's runtime in docker's configuration, if it is there. */
 static void check_docker(struct examination *examination)
 {
@@ -185,6 +221,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return r;
     check_installation(&examination);
     check_python(&examination);
+    check_packages(&examination);
     genv_diagnose(cli->genv, report, &examination);
     check_docker(&examination);
     check_shell(&examination);

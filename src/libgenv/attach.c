@@ -219,8 +219,10 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     cleanup_env_list struct env_list envs = {0};
     cleanup_supply struct supply supply = {0};
     struct genv_env *env;
-    int r;
+    int r = RESERVED_CHECK(request, err);
 
+    if (r < 0)
+        return r;
     if (!result)
         return error_no_memory(err);
     if (request->count < -1 || request->count > DEVICE_COUNT_MAX)

@@ -56,9 +56,12 @@ static int set_timeouts(struct genv *g, struct genv_error *err)
 GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err)
 {
     const char *path = options && options->state_dir ? options->state_dir : getenv("GENV_TMPDIR");
-    struct genv *g = calloc(1, sizeof(*g));
-    int r;
+    struct genv *g;
+    int r = options ? RESERVED_CHECK(options, err) : 0;
 
+    if (r < 0)
+        return r;
+    g = calloc(1, sizeof(*g));
     if (!g)
         return error_no_memory(err);
     g->uid = geteuid();

@@ -6,6 +6,7 @@
 #include "driver/ask.h"
 #include "model/env.h"
 #include "model/event.h"
+#include "model/reserved.h"
 #include "store/store.h"
 
 #include <genv/genv.h>

@@ -131,8 +131,12 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
 
 static int validate(const struct genv_reservation *reservation, struct genv_error *err)
 {
-    int r = reservation->eid ? genv_eid_validate(reservation->eid, err) : 0;
+    int r = RESERVED_CHECK(reservation, err);
 
+    if (r == 0)
+        r = RESERVED_CHECK(&reservation->config, err);
+    if (r == 0 && reservation->eid)
+        r = genv_eid_validate(reservation->eid, err);
     if (r == 0)
         r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);
     if (r == 0 && reservation->member_count == 0) /* it would have ended at once */
@@ -178,6 +182,7 @@ GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *acti
                                                  .members = &activation->member,
                                                  .member_count = 1,
                                                  .config = activation->config};
+    int r = RESERVED_CHECK(activation, err);
 
-    return genv_reserve(g, &reservation, ret_env, ret_created, err);
+    return r < 0 ? r : genv_reserve(g, &reservation, ret_env, ret_created, err);
 }

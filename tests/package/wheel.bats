@@ -63,6 +63,20 @@ with genv.sdk.lock():
     [[ $output == *'ok       installation'* ]]
 }
 
+@test "doctor tells of the Python genv in the same virtualenv, and an import warns" {
+    cp -a "$venv" "$BATS_TEST_TMPDIR/both"
+    packages=$(dirname "$(dirname "$("$BATS_TEST_TMPDIR/both/bin/genv" root)")")
+    mkdir "$packages/genv-1.4.3.dist-info"
+    export PATH=$BATS_TEST_TMPDIR/both/bin:/usr/bin:/bin
+    run -1 genv doctor
+    [[ $output == *"error    Python package: another package named genv is installed in $packages; run 'pip uninstall genv "* ]]
+    run -0 --separate-stderr python -c 'import genv'
+    [[ $stderr == *"another package named genv is installed in $packages"* ]]
+    rmdir "$packages/genv-1.4.3.dist-info"
+    run genv doctor
+    [[ $output != *'another package'* ]]
+}
+
 @test "it can be moved" {
     cp -a "$venv" "$BATS_TEST_TMPDIR/moved"
     run -0 env PATH="$BATS_TEST_TMPDIR/moved/bin:/usr/bin:/bin" genv root

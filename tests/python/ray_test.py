@@ -2,12 +2,17 @@
 
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import genv
 import pytest
 
 ray = pytest.importorskip("ray", reason="there is no Ray here")
+
+VARIABLES = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "180"}
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +23,8 @@ def state(tmp_path_factory):
 @pytest.fixture
 def cluster(state, monkeypatch, tmp_path):
     """One node with four devices; workers see the state of the test."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "180")
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
     before = dict(os.environ)
     folder = f"/tmp/genv-ray-{os.getpid()}"  # short: sockets are in it
     ray.init(
@@ -179,3 +184,18 @@ def test_tasks_join_an_active_environment(genv_command, state, request):
         with pytest.raises(genv.Error, match="not attached to the active environment driver"):
             ray.get(task.remote())
         ray.shutdown()
+
+
+def test_a_node_in_an_environment_of_its_own(monkeypatch):
+    """In namespaces of its own, with an init that reaps: `ray stop` finds this node alone, and nobody its ports."""
+    unshare = ["unshare", "--pid", "--net", "--fork", "--mount-proc", *(["--map-root-user"] if os.getuid() else [])]
+    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("there are no namespaces here")
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable) + ":" + os.environ["PATH"])
+    with tempfile.TemporaryDirectory(prefix="genv-ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        words = [sys.executable, str(Path(__file__).with_name("ray_node.py")), folder]
+        init = ["bash", "-c", 'ip link set lo up; "$@"; exit', "init"]
+        done = subprocess.run([*unshare, *init, *words], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr

@@ -92,8 +92,9 @@ def test_configuration_is_replaced_as_a_whole(genv_command):
         assert genv.sdk.attached() == [0]
         genv_command("envs", "config", "--eid", "a", "name", "--name", "other")
         assert genv.sdk.configuration().name is None
-        assert genv.sdk.refresh_configuration().name == "other"
+        assert genv.sdk.refresh_configuration() == Config(name="other", gpu_memory="512mi")
         assert genv.sdk.configuration().name == "other"
+        assert genv.sdk.envs()[0].config == genv.sdk.configuration()
 
 
 @pytest.mark.parametrize("config", [Config(gpu_memory="4q"), Config(gpus=-1), Config(name="a\nb"), Config(name="a\0")])
@@ -187,12 +188,15 @@ def test_devices_are_named_by_index_where_they_have_one(monkeypatch):
         assert genv.sdk.attached() == [3, "GPU-elsewhere"]
 
 
-def test_a_container_changes_nothing(monkeypatch):
-    with genv.sdk.activate(config=Config(gpus=1)):
-        monkeypatch.setenv("GENV_CONTAINER", "1")
-        assert genv.sdk.attached() == [0]
-        assert genv.sdk.configuration().gpus == 1
-        for change in (genv.sdk.attach, genv.sdk.detach, genv.sdk.refresh_attached, genv.sdk.refresh_configuration):
+def test_a_container_changes_nothing():
+    with genv.sdk.activate(config=Config(gpus=1)), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENV_CONTAINER", "1")
+        patch.setenv("CUDA_VISIBLE_DEVICES", genv.sdk.devices()[0].uuid)  # as the container was started
+        before = dict(os.environ)
+        assert genv.sdk.attached() == genv.sdk.refresh_attached() == [0]
+        assert genv.sdk.configuration() == genv.sdk.refresh_configuration() == Config(gpus=1)
+        assert os.environ == before
+        for change in (genv.sdk.attach, genv.sdk.detach, lambda: genv.sdk.configure(Config())):
             with pytest.raises(RuntimeError, match="container"):
                 change()
 

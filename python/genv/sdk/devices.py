@@ -30,12 +30,6 @@ def _of(told: dict[str, Any]) -> _Attached:
     return [uuid if index is None else index for index, uuid in zip(told["devices"], told["uuids"])]
 
 
-def _refresh(eid: str) -> _Attached:
-    told, variables = _genv.look_up(eid)
-    _process.export(variables)
-    return _of(told)
-
-
 def attached() -> _Attached:
     """The devices that this process may use: indices, or the UUID of a device that has no index here.
 
@@ -46,14 +40,13 @@ def attached() -> _Attached:
     eid = _process.current()
     words = os.environ.get(_process.DEVICES)
     if words is None:
-        with _process.changing:
-            return _refresh(eid)
+        return _of(_process.refresh(eid))
     names = [word.strip() for word in words.split(",") if word.strip() not in ("", "-1")]
     if all(name.isdigit() for name in names):
         return [int(name) for name in names]
     try:
         told, _ = _genv.look_up(eid)
-    except _genv.Error:  # in a container, say
+    except _genv.Error:  # it has ended, say
         return list(names)
     indices = dict(zip(told["uuids"], _of(told)))
     return [indices.get(name, name) for name in names]
@@ -64,8 +57,7 @@ def refresh_attached() -> _Attached:
 
     Raises :class:`genv.Error` if no environment is active.
     """
-    with _process.changing:
-        return _refresh(_process.changeable())
+    return _of(_process.refresh(_process.current()))
 
 
 def attach(
@@ -101,13 +93,13 @@ def attach(
             told, _ = _genv.look_up(eid)
             wanted = told["gpus"] if gpus is None else gpus
             if wanted is not None and 0 <= wanted <= len(told["uuids"]):
-                return _refresh(eid)
+                return _of(_process.refresh(eid))
         try:
             told, variables = _genv.attach(
                 eid, None if index is None else str(index), -1 if gpus is None else gpus, allow_over_subscription
             )
         except _genv.Error:
-            _refresh(eid)
+            _process.refresh(eid)
             raise
         _process.export(variables)
     return _of(told)
@@ -127,7 +119,7 @@ def detach(index: int | str | None = None) -> _Attached:
         except _genv.Error as error:
             if error.errno != 19:  # ENODEV
                 raise
-            return _refresh(eid)
+            return _of(_process.refresh(eid))
         _process.export(variables)
     return _of(told)
 
@@ -157,7 +149,7 @@ class _Module(types.ModuleType):
     def __call__(self) -> Devices:
         from .._objects import snapshot_of
 
-        return snapshot_of(_genv.snapshot(True)).devices
+        return snapshot_of(_genv.snapshot(_genv.LIVE)).devices
 
 
 sys.modules[__name__].__class__ = _Module

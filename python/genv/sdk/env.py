@@ -176,7 +176,9 @@ def refresh_configuration() -> Config:
 
     Raises :class:`genv.Error` if no environment is active.
     """
-    return _change(_genv.look_up)
+    from .._objects import env_of
+
+    return env_of(_process.refresh(_process.current())).config
 
 
 def home() -> Path | None:
@@ -228,11 +230,11 @@ def snapshot() -> Snapshot:
     """
     from .._objects import snapshot_of
 
-    return snapshot_of(_genv.snapshot(True))
+    return snapshot_of(_genv.snapshot(_genv.LIVE))
 
 
 def envs() -> Envs:
     """The environments of this machine, of all users; notebooks show them as a table."""
     from .._objects import snapshot_of
 
-    return snapshot_of(_genv.snapshot(False)).envs
+    return snapshot_of(_genv.snapshot(_genv.ENVS)).envs
