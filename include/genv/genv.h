@@ -56,9 +56,9 @@ const char *genv_version(void);
 struct genv_member {
     pid_t pid;
     const char *kernel_id;
-    const char *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
-    uint64_t reserved[4];
+    const char *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
+    uint64_t reserved[3];
 };
 
 struct genv_activation {

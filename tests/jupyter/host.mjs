@@ -78,6 +78,14 @@ export function writeNotebook(name, kernel, cells = ['']) {
     writeFileSync(`${scratch}/work/${name}`, JSON.stringify(notebook));
 }
 
+/* Settings of the user, as the editor of settings saves them. */
+export function writeSettings(plugin, settings) {
+    const [extension, name] = plugin.split(':');
+    const folder = `${env.HOME}/.jupyter/lab/user-settings/${extension}`;
+    mkdirSync(folder, {recursive: true});
+    writeFileSync(`${folder}/${name}.jupyterlab-settings`, JSON.stringify(settings));
+}
+
 /* Starts "lab" or "notebook"; its address, with the token. */
 export async function startServer(kind, ...options) {
     const server = start('jupyter', [
@@ -87,8 +95,6 @@ export async function startServer(kind, ...options) {
         '--ip=127.0.0.1',
         '--port=0',
         '--ServerApp.port_retries=50',
-        '--LabApp.news_url=',
-        '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate',
         `--ServerApp.root_dir=${scratch}/work`,
         ...options,
     ]);

@@ -52,7 +52,10 @@ class Handler(APIHandler):
     async def answer(self, asked: Awaitable[Any]) -> None:
         """Sends what was asked for, or the reason why it cannot be had."""
         try:
-            self.finish(json.dumps(await asked))
+            found = await asked
+            if self.request.method != "GET":
+                self.machine.forget()
+            self.finish(json.dumps(found))
         except (Refused, NoProcess) as error:
             self.refuse(HTTPStatus.BAD_REQUEST, error)
         except genv.Error as error:

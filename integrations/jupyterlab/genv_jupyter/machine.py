@@ -42,6 +42,10 @@ class Machine:
             self._asked = asyncio.ensure_future(in_thread(genv.sdk.snapshot))
         return await asyncio.shield(self._asked)  # one that stops waiting does not stop the others
 
+    def forget(self) -> None:
+        """Something has changed: look anew, even if somebody looks at the moment."""
+        self._asked = None
+
     async def detach(self, eid: str) -> dict[str, Any]:
         return describe_env(await in_thread(host.detach, eid))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ def wanted(source: str, spec: KernelSpec, options: Options) -> dict[str, Any]:
     made["display_name"] = f"{spec.display_name} (genv)"
     metadata = dict(spec.metadata)
     if options.wrap:
-        made["argv"] = [*_wrapper(options), *spec.argv]
+        made["argv"] = [*_wrapper(options), *_resolved(spec.argv)]
         metadata.pop("kernel_provisioner", None)
     else:
         config = {"gpus": options.gpus, "gpu_memory": options.gpu_memory}
@@ -108,6 +109,12 @@ def wanted(source: str, spec: KernelSpec, options: Options) -> dict[str, Any]:
     }
     made["metadata"] = metadata
     return made
+
+
+def _resolved(argv: list[str]) -> list[str]:
+    """Jupyter takes its own Python for a first word of "python"; behind others it does not."""
+    own = {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info)}
+    return [sys.executable, *argv[1:]] if argv and argv[0] in own else argv
 
 
 def _wrapper(options: Options) -> list[str]:

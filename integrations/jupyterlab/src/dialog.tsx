@@ -66,7 +66,7 @@ class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
                         defaultChecked={wish.share}
                         onChange={event => (wish.share = event.target.checked)}
                     />
-                    {trans.__('Also share GPUs that are not available')}
+                    {trans.__('Also use GPUs that others have')}
                 </label>
             </>
         );

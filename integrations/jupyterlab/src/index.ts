@@ -21,7 +21,7 @@ import {askForDevices} from './dialog';
 import {gpuIcon} from './icons';
 import {Machine} from './machine';
 import {Env, envTitle, indices} from './model';
-import {Effect, NotebookEnv} from './notebook';
+import {Change, Effect, NotebookEnv} from './notebook';
 import {GpuPanel} from './panel';
 import {GpuStatus} from './status';
 
@@ -101,9 +101,9 @@ class Actions {
         }
     }
 
-    private async tell(panel: NotebookPanel, effect: Effect): Promise<void> {
+    private async tell(panel: NotebookPanel, {env, effect}: Change): Promise<void> {
         const {trans} = this;
-        const held = indices(this.env(panel).env);
+        const held = indices(env);
         const what = held ? trans.__('The notebook has GPU %1.', held) : trans.__('The notebook has no GPUs.');
         if (effect === Effect.NeedsOther) {
             const how = trans.__('Choose a kernel that "jupyter genv install" has added to use them.');

@@ -42,8 +42,9 @@ export class Machine implements IDisposable {
         }
     }
 
-    /* Looks at once: after a change, or when the user asks. */
+    /* Looks at once, because the user asks, or after a change, which a look that is under way may have missed. */
     async refresh(): Promise<void> {
+        await this.looking?.catch(() => undefined);
         await this.look().catch(() => undefined); // it is the problem that is shown
     }
 

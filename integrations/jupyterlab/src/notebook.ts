@@ -14,6 +14,11 @@ export enum Effect {
     Unchanged
 }
 
+export interface Change {
+    env: Env | null;
+    effect: Effect;
+}
+
 export class NotebookEnv {
     constructor(
         private readonly context: ISessionContext,
@@ -41,23 +46,25 @@ export class NotebookEnv {
         return this.context.name || this.context.path;
     }
 
-    async change(request: Request): Promise<Effect> {
+    async change(request: Request): Promise<Change> {
         return this.take(id => this.machine.api.change(id, request));
     }
 
-    async detach(): Promise<Effect> {
+    async detach(): Promise<Change> {
         return this.take(id => this.machine.api.detach(id));
     }
 
-    private async take(ask: (id: string) => Promise<KernelState>): Promise<Effect> {
+    private async take(ask: (id: string) => Promise<KernelState>): Promise<Change> {
         const {kernel} = this;
         if (!kernel) {
-            return Effect.Unchanged;
+            throw new Error('the notebook has no kernel');
         }
         const before = this.env?.uuids.join();
         const state = await ask(kernel.id);
+        const effect =
+            before === state.env?.uuids.join() ? Effect.Unchanged : await this.apply(kernel, state);
         await this.machine.refresh();
-        return before === state.env?.uuids.join() ? Effect.Unchanged : this.apply(kernel, state);
+        return {env: state.env, effect};
     }
 
     private async apply(kernel: Kernel.IKernelConnection, state: KernelState): Promise<Effect> {
