@@ -124,20 +124,11 @@ export async function startBrowser(options = {}) {
     return {browser, context, page, requests};
 }
 
-/* Runs @code in the notebook's first cell; what it prints. */
-export async function runCell(page, code) {
-    await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]:visible').first().waitFor();
-    const cell = page.locator('.jp-NotebookPanel:visible .jp-CodeCell').first();
-    await cell.locator('.cm-content').click();
-    await page.keyboard.press('Control+A');
-    await page.keyboard.insertText(`print("<" + str(${code}) + ">")`);
-    await page.keyboard.press('Control+Enter');
-    const before = await until('the cell', async () => {
-        const prompt = await cell.locator('.jp-InputPrompt').first().textContent();
-        const output = await cell.locator('.jp-OutputArea-output').allTextContents();
-        return !prompt.includes('*') && prompt.match(/\d/) && output.length && output.join('');
-    });
-    return before.match(/<([^]*)>/)?.[1] ?? before;
+/* What axe finds wrong in @selector, a line each. */
+export async function axe(page, selector) {
+    await page.evaluate(readFileSync(`${process.env.GENV_PAGE_PLAYWRIGHT}/axe.min.js`, 'utf8'));
+    const {violations} = await page.evaluate(where => globalThis.axe.run(where), selector);
+    return violations.map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(node => node.html).join(' ')}`);
 }
 
 export async function finish() {

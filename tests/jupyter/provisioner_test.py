@@ -220,9 +220,9 @@ def test_a_kernel_of_genv_run_keeps_its_devices_over_a_restart(kernels, command)
         kernel = make(SPEC)
         await kernel.start()
         assert kernel.manager.provisioner.__class__.__name__ == "LocalProvisioner"
-        eid = kernel.manager.kernel_id
-        assert host.look_up(eid).kernel_ids == [eid]
-        host.attach(eid, gpus=2)
+        (env,) = genv.sdk.envs()
+        assert env.kernel_ids == [env.eid] and f"{env.eid}.json" in kernel.manager.connection_file
+        host.attach(env.eid, gpus=2)
         await kernel.restart()
         assert await kernel.variable("CUDA_VISIBLE_DEVICES") == "0,1"
         await kernel.end()

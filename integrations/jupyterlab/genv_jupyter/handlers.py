@@ -56,10 +56,10 @@ class Handler(APIHandler):
             if self.request.method != "GET":
                 self.machine.forget()
             self.finish(json.dumps(found))
-        except (Refused, NoProcess) as error:
-            self.refuse(HTTPStatus.BAD_REQUEST, error)
         except genv.Error as error:
             self.refuse(_STATUS.get(error.errno or 0, HTTPStatus.INTERNAL_SERVER_ERROR), error)
+        except (Refused, NoProcess, ValueError) as error:
+            self.refuse(HTTPStatus.BAD_REQUEST, error)
 
     def refuse(self, status: HTTPStatus, error: Exception) -> None:
         self.set_status(status)
@@ -67,7 +67,9 @@ class Handler(APIHandler):
 
     def body(self, **kinds: type) -> dict[str, Any]:
         """The members of the body that are given, of the kinds that they must have; null counts as absent."""
-        body = self.get_json_body() or {}
+        body = self.get_json_body()
+        if body is None:
+            body = {}
         if not isinstance(body, dict):
             raise Refused("the body is not an object")
         for name, value in body.items():

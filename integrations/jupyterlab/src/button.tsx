@@ -6,6 +6,7 @@ import * as React from 'react';
 
 import {gpuIcon} from './icons';
 import {indices} from './model';
+import {deviceWords} from './words';
 import {NotebookEnv} from './notebook';
 
 export class GpuButton extends ReactWidget {
@@ -28,10 +29,10 @@ export class GpuButton extends ReactWidget {
         return (
             <ToolbarButtonComponent
                 icon={gpuIcon}
-                label={held ? trans.__('GPU %1', held) : trans.__('GPUs')}
+                label={held ? deviceWords(trans, notebook.env) : trans.__('GPUs')}
                 tooltip={
                     held
-                        ? trans.__('This notebook has GPU %1: change or detach', held)
+                        ? trans.__('This notebook has %1: change or detach', deviceWords(trans, notebook.env))
                         : trans.__('Attach GPUs to this notebook')
                 }
                 onClick={this.onClick}

@@ -3,7 +3,8 @@ import {Dialog, ReactWidget, showDialog} from '@jupyterlab/apputils';
 import {TranslationBundle} from '@jupyterlab/translation';
 import * as React from 'react';
 
-import {countFree, Env, indices, Request, requestOf, State, Wish} from './model';
+import {countFree, Env, Request, requestOf, State, Wish} from './model';
+import {deviceWords} from './words';
 
 class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
     constructor(
@@ -74,9 +75,7 @@ class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
 }
 
 function about(trans: TranslationBundle, env: Env | null, state: State | null): string {
-    const has = env?.uuids.length
-        ? trans.__('This notebook has GPU %1.', indices(env))
-        : trans.__('This notebook has no GPUs.');
+    const has = trans.__('This notebook has %1.', deviceWords(trans, env));
     return state ? `${has} ${trans.__('%1 of %2 are available.', countFree(state), state.devices.length)}` : has;
 }
 

@@ -20,10 +20,11 @@ import {GpuButton} from './button';
 import {askForDevices} from './dialog';
 import {gpuIcon} from './icons';
 import {Machine} from './machine';
-import {Env, envTitle, indices} from './model';
+import {Env, envTitle} from './model';
 import {Change, Effect, NotebookEnv} from './notebook';
 import {GpuPanel} from './panel';
 import {GpuStatus} from './status';
+import {deviceWords} from './words';
 
 const ID = 'genv-jupyter:plugin';
 
@@ -82,7 +83,10 @@ class Actions {
         const {trans} = this;
         const {button} = await showDialog({
             title: trans.__('Detach %1?', envTitle(env)),
-            body: trans.__('Programs that run in it may still use GPU %1, which others can get now.', indices(env)),
+            body: trans.__(
+                'Programs that run in it may go on to use %1, which others can get then.',
+                deviceWords(trans, env)
+            ),
             buttons: [Dialog.cancelButton(), Dialog.warnButton({label: trans.__('Detach')})]
         });
         if (button.accept) {
@@ -103,8 +107,7 @@ class Actions {
 
     private async tell(panel: NotebookPanel, {env, effect}: Change): Promise<void> {
         const {trans} = this;
-        const held = indices(env);
-        const what = held ? trans.__('The notebook has GPU %1.', held) : trans.__('The notebook has no GPUs.');
+        const what = trans.__('The notebook has %1.', deviceWords(trans, env));
         if (effect === Effect.NeedsOther) {
             const how = trans.__('Choose a kernel that "jupyter genv install" has added to use them.');
             Notification.warning(`${what} ${how}`, {autoClose: 15000});

@@ -45,13 +45,13 @@ export interface KernelState {
     managed: boolean;
 }
 
-/* Who holds a device: an environment, and how much of the memory. */
+/* Who holds a device: an environment, and how much of the memory, as it was asked for. */
 export interface Holder {
     eid: string;
     title: string;
     user: string;
     own: boolean;
-    memory: number | null;
+    memory: string | null;
 }
 
 export function envTitle(env: Env): string {
@@ -66,7 +66,7 @@ export function holders(device: Device, state: State): Holder[] {
             title: env ? envTitle(env) : eid,
             user: env?.username ?? '',
             own: env?.own ?? false,
-            memory: gpu_memory
+            memory: gpu_memory === null ? null : (env?.config.gpu_memory ?? gibibytes(gpu_memory))
         };
     });
 }

@@ -7,7 +7,8 @@ import * as React from 'react';
 
 import {gpuIcon} from './icons';
 import {Machine} from './machine';
-import {Device, Env, envTitle, gibibytes, Holder, holders, indices, isUsable, percent, State, usedOf} from './model';
+import {Device, Env, envTitle, Holder, holders, isUsable, percent, State, usedOf} from './model';
+import {deviceWords} from './words';
 
 type Detach = (env: Env) => void;
 
@@ -35,7 +36,7 @@ function Meter(props: {label: string; value: number; text: string}): React.JSX.E
 
 function HolderLine({holder, trans}: {holder: Holder; trans: TranslationBundle}): React.JSX.Element {
     const user = holder.own ? trans.__('you') : holder.user;
-    const details = holder.memory === null ? user : `${user}, ${gibibytes(holder.memory)}`;
+    const details = holder.memory === null ? user : `${user}, ${holder.memory}`;
     return (
         <li className={holder.own ? 'genv-own' : ''} title={`${holder.title} (${details})`}>
             <span className="genv-name">{holder.title}</span>
@@ -81,13 +82,13 @@ function DeviceItem(props: {device: Device; state: State; trans: TranslationBund
 
 function EnvItem(props: {env: Env; trans: TranslationBundle; detach: Detach}): React.JSX.Element {
     const {env, trans} = props;
-    const held = indices(env);
+    const held = env.uuids.length > 0;
     const label = trans.__('Detach all GPUs from %1', envTitle(env));
     return (
         <li className={`genv-env ${env.own ? 'genv-own' : ''}`} title={`${envTitle(env)} (${env.eid})`}>
             <span className="genv-name">{envTitle(env)}</span>
             <span className="genv-details">{env.own ? trans.__('you') : env.username}</span>
-            <span className="genv-held">{held ? trans.__('GPU %1', held) : trans.__('no GPUs')}</span>
+            <span className="genv-held">{deviceWords(trans, env)}</span>
             {env.own && held && (
                 <Button minimal small className="genv-detach" title={label} aria-label={label} onClick={() => props.detach(env)}>
                     <closeIcon.react tag="span" />
