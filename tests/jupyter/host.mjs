@@ -94,6 +94,7 @@ export async function startServer(kind, ...options) {
         '--allow-root',
         '--ip=127.0.0.1',
         '--port=0',
+        '--expose-app-in-browser',
         '--ServerApp.port_retries=50',
         `--ServerApp.root_dir=${scratch}/work`,
         ...options,

@@ -17,8 +17,9 @@ export class Notebook {
         return notebook;
     }
 
+    /* A narrow toolbar hides the indicator. */
     async idle() {
-        await this.panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first().waitFor();
+        await this.panel.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first().waitFor({state: 'attached'});
     }
 
     /* Runs the Python expression in the first cell; what it is. */
@@ -48,9 +49,15 @@ export class Notebook {
         return this.evaluate('__import__("os").environ.get("CUDA_VISIBLE_DEVICES")');
     }
 
+    /* Clicks the button, and waits until the form can be typed into. */
+    async ask() {
+        await this.button.click();
+        await this.page.waitForFunction(() => document.activeElement?.id === 'genv-gpus');
+    }
+
     /* Clicks the button, fills the form with @fields, and presses @action. */
     async configure(fields, action) {
-        await this.button.click();
+        await this.ask();
         for (const [name, value] of Object.entries(fields)) {
             if (value === true) await this.page.locator('.genv-form input[type=checkbox]').check();
             else await this.page.locator(`#genv-${name}`).fill(value);

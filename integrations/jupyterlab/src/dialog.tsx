@@ -47,6 +47,7 @@ class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
                     id="genv-gpus"
                     className="jp-mod-styled"
                     type="number"
+                    required
                     min={0}
                     max={this.most || undefined}
                     defaultValue={wish.gpus}

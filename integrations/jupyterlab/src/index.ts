@@ -56,6 +56,7 @@ class Actions {
     async configure(panel: NotebookPanel): Promise<void> {
         const {trans} = this;
         const notebook = this.env(panel);
+        await panel.sessionContext.ready;
         if (!notebook.kernel) {
             await this.dialogs.selectKernel(panel.sessionContext);
             if (!notebook.kernel) {
