@@ -57,7 +57,8 @@ struct genv_member {
     pid_t pid;
     const char *kernel_id;
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
-    const char *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
+    const char
+        *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
     uint64_t reserved[3];
 };
 

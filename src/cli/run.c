@@ -123,7 +123,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 static const struct example examples[] = {
     {"genv run --gpus 1 -- python train.py", "Train on a device that nobody else holds."},
     {"genv run --gpus 2 --gpu-memory 8g --name eval ./evaluate", "Reserve 8 GB on each of two devices."},
-    {"genv run --kernel kernel-7.json -- python -m ipykernel_launcher -f kernel-7.json",
+    {"genv run --kernel kernel-7.json -- ipython kernel -f kernel-7.json",
      "What the kernel specifications of genv-jupyter run for programs without provisioners."},
     {NULL, NULL},
 };

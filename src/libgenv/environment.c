@@ -49,7 +49,8 @@ static int split_connection_file(const struct genv *g, uid_t owner, const struct
                    ? -ENOMEM
                    : jupyter_runtime_directory(g, owner, ret_directory);
     }
-    *ret_directory = slash ? strndup(member->connection_file, (size_t)(slash - member->connection_file) + 1) : strdup(".");
+    *ret_directory =
+        slash ? strndup(member->connection_file, (size_t)(slash - member->connection_file) + 1) : strdup(".");
     *ret_name = strdup(slash ? slash + 1 : member->connection_file);
     return *ret_directory && *ret_name ? 0 : -ENOMEM;
 }

@@ -22,6 +22,38 @@ load cli_helpers
     expect 0 'Environment is active' bash -c 'genv run --gpus 1 genv status | sed "1s/ (.*//;q"'
 }
 
+@test "run: a kernel has its devices while it restarts, and no longer" {
+    mkdir dir
+    echo '{}' >dir/kernel-a-1.json
+    expect 0 'a-1 0' genv run --kernel dir/kernel-a-1.json --gpus 1 --name x -- \
+        sh -c 'echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"'
+    expect 0 'a-1,a-1,' genv envs query --query eid kernel_ids pids
+    expect 0 0 genv devices find --eid a-1
+    genv devices attach --eid a-1 --count 2
+    expect 0 '0,1 x' genv run --kernel "$PWD/dir/kernel-a-1.json" --gpus 1 --name y -- \
+        sh -c 'echo "$CUDA_VISIBLE_DEVICES $GENV_ENVIRONMENT_NAME"'
+    rm dir/kernel-a-1.json
+    expect 0 '' genv envs query --query eid
+}
+
+@test "run: a kernel is called as its file is" {
+    echo '{}' >b.json
+    expect 0 'b b' genv run --kernel b.json -- sh -c 'echo "$(genv envs find --kernel-id b) $GENV_ENVIRONMENT_ID"'
+    rm b.json
+    expect_refusal 'there is no kernel c' genv run --kernel kernel-c.json -- true
+    echo '{}' >'kernel-a b.json'
+    expect_refusal 'invalid Jupyter kernel ID' genv run --kernel 'kernel-a b.json' -- true
+    expect_usage_error '--kernel' genv run --kernel '' -- true
+    expect 0 '' genv envs query --query eid
+}
+
+@test "run: a kernel that cannot be started, or not have its devices, leaves nothing" {
+    echo '{}' >kernel-d.json
+    expect 127 '' genv run --kernel kernel-d.json --gpus 1 -- /nowhere/python
+    expect_refusal 'cannot attach 99 devices' genv run --kernel kernel-d.json --gpus 99 -- true
+    expect 0 '' genv envs query --query eid
+}
+
 @test "run: devices by UUID" {
     GENV_VISIBLE_DEVICES=uuid expect 0 "$(genv devices --format json | jq -r '[.[].uuid] | .[0:2] | join(",")')" \
         genv run --gpus 2 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'

@@ -269,7 +269,8 @@ const scenarios = {
                 await showPanel(page, notebook);
                 await page.locator('.Toastify__toast').waitFor({state: 'detached'});
             }
-            await until('the panel', async () => (await page.locator('#genv-panel .genv-own').count()) === 3);
+            await until('the panel', async () => (await page.locator('#genv-panel .genv-own').count()) === 5);
+            await page.locator('#jupyterlab-splash').waitFor({state: 'detached'});
             await page.screenshot({path: `${folder}/jupyter-${kind}-${theme.toLowerCase()}.png`});
             await notebook.ask();
             await page.locator('.jp-Dialog-content').screenshot({path: `${folder}/jupyter-dialog-${theme.toLowerCase()}.png`});

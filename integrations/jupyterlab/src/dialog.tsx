@@ -77,7 +77,7 @@ class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
 
 function about(trans: TranslationBundle, env: Env | null, state: State | null): string {
     const has = trans.__('This notebook has %1.', deviceWords(trans, env));
-    return state ? `${has} ${trans.__('%1 of %2 are available.', countFree(state), state.devices.length)}` : has;
+    return state ? `${has} ${trans.__('Available: %1 of %2.', countFree(state), state.devices.length)}` : has;
 }
 
 /* The request, 'detach', or null if the user has thought better of it. */

@@ -3,6 +3,7 @@ import {ReactWidget, UseSignal} from '@jupyterlab/apputils';
 import {TranslationBundle} from '@jupyterlab/translation';
 import {Button, closeIcon, refreshIcon, SidePanel, ToolbarButton} from '@jupyterlab/ui-components';
 import {Message} from '@lumino/messaging';
+import {AccordionPanel} from '@lumino/widgets';
 import * as React from 'react';
 
 import {gpuIcon} from './icons';
@@ -184,6 +185,7 @@ export class GpuPanel extends SidePanel {
 
     protected override onAfterAttach(message: Message): void {
         super.onAfterAttach(message);
+        (this.content as AccordionPanel).setRelativeSizes([3, 1]); // most of the room for the devices
         this.machine.watch(this, this.isVisible);
     }
 
