@@ -1,6 +1,8 @@
 /* JupyterLab and Notebook in a real Chromium, on a machine with four simulated GPUs: hosts.mjs SCENARIO FOLDER [HOST]. */
 import assert from 'node:assert/strict';
-import {mkdirSync} from 'node:fs';
+import {once} from 'node:events';
+import {mkdirSync, writeFileSync} from 'node:fs';
+import {createServer} from 'node:net';
 import {axe, env, finish, genv, run, scratch, setMachine, start, startBrowser, startServer, until} from './host.mjs';
 import {writeNotebook, writeSettings} from './host.mjs';
 import {Notebook} from './notebook.mjs';
@@ -247,6 +249,42 @@ const scenarios = {
         assert.equal(await meter.getAttribute('aria-valuetext'), '92 of 141 GiB');
     },
 
+    /* Two people on one hub; as root, each is a user of the machine. */
+    async hub() {
+        prepare();
+        genv('run', 'true'); // makes the state directory, for everybody if this is root
+        const hub = await startHub();
+        const people = {};
+        for (const name of ['alice', 'bob']) {
+            mkdirSync(`${scratch}/${name}`, {recursive: true});
+            writeNotebook(`../${name}/train.ipynb`, 'python3');
+            if (process.getuid() === 0) run('chown', '-R', `${hub.uids[name]}`, `${scratch}/${name}`);
+            people[name] = await logIn(hub.url, name);
+        }
+        const {alice, bob} = people;
+        await alice.notebook.configure({gpus: '2', name: 'of alice'}, 'Attach');
+        await alice.notebook.shows('GPUs 0, 1');
+        await bob.notebook.configure({gpus: '1', name: 'of bob'}, 'Attach');
+        await bob.notebook.shows('GPU 2');
+        assert.equal(await alice.notebook.visibleDevices(), '0,1');
+        assert.equal(await bob.notebook.visibleDevices(), '2');
+        const panel = await showPanel(bob.page, bob.notebook);
+        assert.equal(await panel.locator('.genv-holders').getByText('of alice').count(), 2);
+        if (process.getuid() === 0) {
+            assert.equal(await panel.locator('.genv-holders .genv-own').count(), 1);
+            assert.equal(await panel.locator('.genv-env').getByRole('button').count(), 1);
+        }
+        // What is not one's own is neither seen nor changed.
+        const {authorization} = bob.requests.findLast(({url}) => url.includes('/user/bob/jupyterlab-genv/')).headers;
+        const ask = async path => (await fetch(hub.url + path, {headers: {authorization}})).status;
+        assert.equal(await ask('/user/bob/jupyterlab-genv/state'), 200);
+        assert.equal(await ask('/user/alice/jupyterlab-genv/state'), 403);
+        await alice.notebook.menu('Kernel', 'Shut Down Kernel');
+        await until('the devices of alice', () => held().join() === '2');
+        const tokens = bob.requests.filter(({url}) => url.includes('jupyterlab-genv') && url.includes('token'));
+        assert.deepEqual(tokens, []);
+    },
+
     /* For the documents, and for whoever wants to see. */
     async pictures() {
         const folder = process.env.GENV_TEST_PICTURES ?? scratch;
@@ -278,6 +316,70 @@ const scenarios = {
         }
     },
 };
+
+async function freePort() {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const {port} = server.address();
+    server.close();
+    return port;
+}
+
+async function startHub() {
+    const uids = {alice: 60601, bob: 60602};
+    const [port, hub, proxy] = [await freePort(), await freePort(), await freePort()];
+    const handed = ['GENV_TMPDIR', 'GENV_SIMULATOR', 'LD_LIBRARY_PATH', 'PYTHONPATH', 'JUPYTER_PATH', 'JUPYTER_CONFIG_PATH'];
+    const configuration = `
+import os
+from jupyterhub.auth import DummyAuthenticator
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+UIDS = ${JSON.stringify(uids)}
+
+class Spawner(SimpleLocalProcessSpawner):
+    home_dir_template = ${JSON.stringify(scratch)} + "/{username}"
+
+    def make_preexec_fn(self, name):
+        def become():
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(UIDS[name])
+                os.setuid(UIDS[name])
+        return become
+
+c.JupyterHub.authenticator_class = DummyAuthenticator
+c.Authenticator.allow_all = True
+c.JupyterHub.spawner_class = Spawner
+c.JupyterHub.bind_url = "http://127.0.0.1:${port}"
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:${hub}"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:${proxy}"
+c.JupyterHub.db_url = "sqlite://"
+c.JupyterHub.cookie_secret = os.urandom(32)
+c.Spawner.environment = ${JSON.stringify(Object.fromEntries(handed.map(name => [name, env[name]])))}
+c.Spawner.default_url = "/lab/tree/train.ipynb"
+c.Spawner.notebook_dir = ${JSON.stringify(scratch)} + "/{username}"
+c.Spawner.args = ["--allow-root"]
+`;
+    writeFileSync(`${scratch}/hub.py`, configuration);
+    const PATH = `${process.env.GENV_JUPYTER_FOLDER}/node_modules/.bin:${process.env.GENV_PAGE_PLAYWRIGHT}:${env.PATH}`;
+    start('jupyterhub', ['-f', `${scratch}/hub.py`], {env: {...env, PATH}, cwd: scratch});
+    const url = `http://127.0.0.1:${port}`;
+    await until('the hub', () => fetch(`${url}/hub/health`).then(({ok}) => ok, () => false));
+    return {url, uids};
+}
+
+async function logIn(url, name) {
+    const {page, requests} = await startBrowser();
+    opened = page;
+    await page.goto(`${url}/hub/login`);
+    await page.locator('#username_input').fill(name);
+    await page.locator('#password_input').fill('x');
+    await page.locator('#login_submit').click();
+    const notebook = new Notebook(page);
+    await notebook.button.waitFor();
+    await notebook.idle();
+    return {page, requests, notebook};
+}
 
 try {
     await scenarios[process.argv[2]]();
