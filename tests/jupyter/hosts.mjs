@@ -31,8 +31,10 @@ async function open(kernel = 'python3-genv', options = {}) {
 
 let opened = null;
 
-const devices = () => genv('devices', 'query', '--query', 'eids').trim().split('\n').slice(-4).map(line => line !== '');
-const held = () => devices().flatMap((isHeld, i) => (isHeld ? [i] : []));
+const held = () =>
+    JSON.parse(genv('snapshot'))
+        .devices.filter(({attachments}) => attachments.length)
+        .map(({index}) => index);
 
 /* Another program on the machine, in an environment of its own. */
 async function startOther(name, ...options) {
@@ -384,6 +386,7 @@ async function logIn(url, name) {
 try {
     await scenarios[process.argv[2]]();
 } catch (error) {
+    console.error(genv('envs'), genv('devices'));
     await opened?.screenshot({path: `${scratch}/failed.png`}).catch(() => undefined);
     throw error;
 } finally {
