@@ -4,7 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
 OBJECTS = ("Attachment", "Config", "Device", "Devices", "Env", "Envs", "Process", "Snapshot", "Usage")
 

@@ -22,7 +22,8 @@ import functools
 import inspect
 import math
 import os
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import ray
 

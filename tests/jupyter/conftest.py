@@ -79,9 +79,7 @@ class Kernel:
         await self.client.wait_for_ready(timeout=60)
 
     async def evaluate(self, expression):
-        reply = await self.client.execute(
-            "", user_expressions={"value": expression}, reply=True, timeout=60
-        )
+        reply = await self.client.execute("", user_expressions={"value": expression}, reply=True, timeout=60)
         value = reply["content"]["user_expressions"]["value"]
         assert value["status"] == "ok", value
         return eval(value["data"]["text/plain"])

@@ -207,7 +207,15 @@ def test_nbconvert_runs_a_notebook_with_devices(command, tmp_path, option):
     command("install", "--gpus", 2, *filter(None, [option]))
     file = tmp_path / "work" / "a.ipynb"
     file.write_text(json.dumps(NOTEBOOK))
-    words = ["-m", "nbconvert", "--execute", "--to", "markdown", "--stdout", f"--ExecutePreprocessor.kernel_name={SPEC}"]
+    words = [
+        "-m",
+        "nbconvert",
+        "--execute",
+        "--to",
+        "markdown",
+        "--stdout",
+        f"--ExecutePreprocessor.kernel_name={SPEC}",
+    ]
     done = subprocess.run([sys.executable, *words, file], capture_output=True, text=True, check=False)
     assert "devices 0,1" in done.stdout, done.stderr
     assert genv.sdk.envs() == []

@@ -54,9 +54,8 @@ class Kernel:
 
         def enter() -> dict[str, Any]:
             env = None if eid else self._find()
-            if not eid and not env:
-                return self._describe(None)
-            return self._describe(self._enter(eid or (env and env.eid), None, False))
+            found = eid or (env.eid if env else None)
+            return self._describe(self._enter(found, None, False) if found else None)
 
         return await in_thread(enter)
 

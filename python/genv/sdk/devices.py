@@ -16,11 +16,11 @@ from .._lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Union
+    from typing import Any
 
     from .._objects import Devices
 
-    _Attached = list[Union[int, str]]
+    _Attached = list[int | str]
 
 __all__ = ["attach", "attached", "detach", "lock", "refresh_attached"]
 

@@ -9,8 +9,9 @@ from .._scope import Scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-    from typing import Any, Callable
+    from typing import Any
 
     from .._objects import Config, Env, Envs, Snapshot
 else:
