@@ -142,6 +142,7 @@ static PyObject *attach(PyObject *module, PyObject *args)
         call_begin(&call, module) < 0)
         return NULL;
     request.over_subscribe = over_subscribe;
+    request.at_least = true;
     call_release(&call);
     r = genv_attach(call.g, eid, &request, &env, &call.err);
     call_acquire(&call);
@@ -170,7 +171,8 @@ PyMethodDef environment_methods[] = {
     {"leave", leave, METH_VARARGS, "leave(eid, pid): take the process out."},
     {"look_up", look_up, METH_VARARGS, "look_up(eid): a live environment."},
     {"configure", configure, METH_VARARGS, "configure(eid, config): replace the configuration."},
-    {"attach", attach, METH_VARARGS, "attach(eid, device, count, over_subscribe): count -1 is the configured count."},
+    {"attach", attach, METH_VARARGS,
+     "attach(eid, device, count, over_subscribe): the device, or at least the count; -1 is the configured one."},
     {"detach", detach, METH_VARARGS, "detach(eid, device): device None is all of them."},
     {NULL, NULL, 0, NULL},
 };

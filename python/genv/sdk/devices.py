@@ -89,11 +89,6 @@ def attach(
         raise ValueError("give either a device (index) or a number of devices (gpus), not both")
     eid = _process.changeable()
     with _process.changing:
-        if index is None:
-            told, _ = _genv.look_up(eid)
-            wanted = told["gpus"] if gpus is None else gpus
-            if wanted is not None and 0 <= wanted <= len(told["uuids"]):
-                return _of(_process.refresh(eid))
         try:
             told, variables = _genv.attach(
                 eid, None if index is None else str(index), -1 if gpus is None else gpus, allow_over_subscription
