@@ -96,7 +96,7 @@ def attach(
         except _genv.Error:
             _process.refresh(eid)
             raise
-        _process.export(variables)
+        _process.update(variables)
     return _of(told)
 
 
@@ -115,7 +115,7 @@ def detach(index: int | str | None = None) -> _Attached:
             if error.errno != 19:  # ENODEV
                 raise
             return _of(_process.refresh(eid))
-        _process.export(variables)
+        _process.update(variables)
     return _of(told)
 
 

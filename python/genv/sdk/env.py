@@ -81,8 +81,12 @@ class Activation(Scope):
             told, variables = self._reserve()
             variables["GENV_PYTHON"] = "1"
             self._entered, self._pid = told["eid"], os.getpid()
-            self._before = _process.keep(variables)
-            _process.export(variables)
+            self._before = _process.export(variables)
+            try:
+                _process.warn_if_too_late(self._before)
+            except Warning:  # where warnings are errors
+                self.__exit__()
+                raise
 
     def __enter__(self) -> None:
         self._enter()
@@ -146,7 +150,7 @@ def _change(change: Callable[[str], Any]) -> Config:
 
     with _process.changing:
         told, variables = change(_process.changeable())
-        _process.export(variables)
+        _process.update(variables)
     return config_of(told)
 
 
