@@ -43,8 +43,8 @@ static void describe_circumstances(char text[CALL_CIRCUMSTANCES_SIZE])
         text[0] = '\0';
 }
 
-/* The last call that has ended, for the next one: opening a handle takes reading files, and one that is kept knows when a
- * driver hangs. Changes hands under the interpreter's lock. */
+/* The last call that has ended, for the next one: opening a handle takes reading files, and one that is kept knows when
+ * a driver hangs. Changes hands under the interpreter's lock. */
 static struct call *spare;
 
 static void free_call(struct call *call)
