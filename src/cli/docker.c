@@ -123,11 +123,18 @@ static int change(struct cli *cli, const struct docker_options *values, const ch
         return 0;
     }
     r = write_file(&file, text, err);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    if (runtime)
         text_addf(&cli->output,
-                  "%s the runtime '" DAEMON_RUNTIME "' %s %s; make docker read it with 'systemctl reload docker'\n",
-                  runtime ? "Added" : "Removed", runtime ? "to" : "from", values->file);
-    return r;
+                  "Added the runtime '" DAEMON_RUNTIME "' to %s; make docker read it with 'systemctl reload docker'\n",
+                  values->file);
+    else /* a reload leaves alone what the file does not name any more */
+        text_addf(&cli->output,
+                  "Removed the runtime '" DAEMON_RUNTIME
+                  "' from %s; make docker forget it with 'systemctl restart docker'\n",
+                  values->file);
+    return 0;
 }
 
 static int run_install(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
