@@ -10,6 +10,7 @@
 #include "container/bundle.h"
 #include "container/cdi.h"
 #include "container/edit.h"
+#include "container/lower.h"
 #include "container/nodes.h"
 #include "container/plan.h"
 #include "container/request.h"
@@ -219,10 +220,38 @@ static int read_request(struct creation *creation, struct genv_error *err)
     return request_is_made(env) ? request_read(env, &creation->request, err) : 1;
 }
 
-int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err)
+/* A runtime that ignores hooks would leave a container whose environment ends with this process. */
+static int run_lower(struct creation *creation, char **words, const char *lower, int *ret_status,
+                     struct genv_error *err)
+{
+    const char *const delete[] = {"delete", "--force", creation->line->id, NULL};
+    int r = lower_run(lower, words, err);
+    bool deleted;
+
+    if (r < 0)
+        return r;
+    *ret_status = r;
+    if (r != 0 || bundle_has_begun(&creation->bundle))
+        return 1;
+    deleted = lower_ask(lower, words, creation->line, delete, NULL) == 0;
+    bundle_restore(creation->bundle.fd);
+    return error_set(err, ENOTSUP,
+                     "the OCI runtime %s did not run the createRuntime hook by which container %s keeps its devices, "
+                     "and the container %s deleted: use runc or crun",
+                     lower, creation->line->id, deleted ? "was" : "could not be");
+}
+
+/* In the foreground, `run` stays a member as long as the container lives, and signals are for it. */
+static bool returns_early(const struct runtime_line *line)
+{
+    return line->detach || strcmp(*line->command, "create") == 0;
+}
+
+int create_container(char **words, const struct runtime_line *line, const char *lower, int *ret_status,
+                     struct genv_error *err)
 {
     cleanup_with(creation_release) struct creation creation = {
-        .line = line, .is_nvidias = is_nvidias, .bundle = BUNDLE_INIT};
+        .line = line, .is_nvidias = lower_is_nvidias(lower), .bundle = BUNDLE_INIT};
     int r = read_request(&creation, err);
 
     if (r != 0)
@@ -232,7 +261,9 @@ int create_container(const struct runtime_line *line, bool is_nvidias, struct ge
         r = reserve(&creation, err);
     if (r == 0)
         r = change_config(&creation, err);
-    if (r < 0 && creation.env) /* this process lives on for a moment, to say so */
+    if (r == 0 && returns_early(line))
+        r = run_lower(&creation, words, lower, ret_status, err);
+    if (creation.env && (r < 0 || (r > 0 && *ret_status != 0))) /* this process lives on for a moment, to say so */
         genv_deactivate(creation.g, creation.env->eid, &(struct genv_member){.pid = getpid()}, NULL);
     return r;
 }

@@ -7,8 +7,11 @@
 #include "container/line.h"
 
 /* Does nothing for a container that does not ask for genv. Otherwise this process holds the container's environment
- * until the container's first process does; a failure leaves nothing behind. @is_nvidias: the lower runtime, which
- * gives the container what NVIDIA's driver needs. */
-int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err);
+ * until the container's first process does; a failure leaves nothing behind. @lower is the lower runtime, which the
+ * caller is to become with @words, read as @line, when 0 is returned. 1: it has done that already, and exited with
+ * *@ret_status: one that leaves a container of which its hook has not told genv has that container deleted (-ENOTSUP).
+ */
+int create_container(char **words, const struct runtime_line *line, const char *lower, int *ret_status,
+                     struct genv_error *err);
 
 #endif

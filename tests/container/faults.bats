@@ -92,6 +92,49 @@ END
     [[ $(<"$SCRATCH/seen") == NVIDIA_VISIBLE_DEVICES=GPU-* ]]
 }
 
+@test "a lower runtime that runs no hooks leaves no container whose devices others would get" {
+    local words
+    CONTAINERS+=(c1)
+    cat >"$SCRATCH/lower" <<END
+#!/bin/bash
+jq 'del(.hooks)' '$BUNDLE/config.json' >'$SCRATCH/new' && cat '$SCRATCH/new' >'$BUNDLE/config.json'
+exec '$LOWER' "\$@"
+END
+    chmod +x "$SCRATCH/lower"
+    for words in create 'run --detach' 'run -d'; do
+        make_config sleep 1000
+        variables GENV_GPUS=1
+        # shellcheck disable=SC2086
+        ! GENV_RUNTIME=$SCRATCH/lower runtime $words --bundle "$BUNDLE" c1 </dev/null >/dev/null 2>"$SCRATCH/err" 3>&-
+        cat "$SCRATCH/err"
+        [[ $(<"$SCRATCH/err") == 'genv: the OCI runtime '*' did not run the createRuntime hook '*', and the container was deleted: '* ]]
+        run ! "$LOWER" --root "$SCRATCH/run" state c1
+        [[ -z $(attached) && -z $(ls "$GENV_TMPDIR/envs") ]]
+    done
+    # In the foreground the runtime itself holds the devices.
+    make_config sleep 1000
+    variables GENV_GPUS=1
+    GENV_RUNTIME=$SCRATCH/lower runtime run --bundle "$BUNDLE" c1 </dev/null >/dev/null 2>&1 3>&- &
+    MEMBERS+=("$!")
+    until [[ $("$LOWER" --root "$SCRATCH/run" state c1 2>/dev/null | jq -r .status) == running ]]; do sleep 0.05; done
+    [[ $(attached) == 0,c1 ]]
+    runtime delete -f c1
+    until [[ -z $(attached) ]]; do sleep 0.05; done
+}
+
+@test "a runtime keeps the sockets that a service manager passes" {
+    cat >"$SCRATCH/lower" <<END
+#!/bin/sh
+[ "\$LISTEN_PID" != \$\$ ] || echo mine >'$SCRATCH/sockets'
+$(run_hook)
+END
+    chmod +x "$SCRATCH/lower"
+    make_config true
+    variables GENV_GPUS=1
+    GENV_RUNTIME=$SCRATCH/lower bash -c 'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"' sh "$WRAPPER" create --bundle "$BUNDLE" c1
+    [[ $(<"$SCRATCH/sockets") == mine ]]
+}
+
 @test "in a user namespace the records are the user's who runs the engine" {
     unshare --user --map-root-user true 2>/dev/null || skip 'may not make user namespaces'
     make_config sleep 1000
@@ -106,7 +149,7 @@ END
     GENV_RUNTIME=$SCRATCH/lower setpriv --reuid 60601 --regid 60601 --clear-groups unshare --user --map-root-user \
         "$WRAPPER" create --bundle "$BUNDLE" c1 3>&- &
     MEMBERS+=("$!")
-    until [[ -e $GENV_TMPDIR/envs/c1.json && $(cat "/proc/$!/comm") == sleep ]]; do
+    until [[ -e $GENV_TMPDIR/envs/c1.json ]]; do
         kill -0 "$!"
         sleep 0.05
     done

@@ -13,7 +13,7 @@ teardown() { container_teardown; }
     command -v strace >/dev/null || skip 'needs strace'
     strace -qq -o /dev/null true || skip 'may not trace processes here'
     export ASAN_OPTIONS=detect_leaks=0
-    printf '#!/bin/sh\nexit 0\n' >"$SCRATCH/lower"
+    printf '#!/bin/sh\n%s\n' "$(run_hook)" >"$SCRATCH/lower"
     chmod +x "$SCRATCH/lower"
     export GENV_RUNTIME=$SCRATCH/lower
     jq -nc '{process: {env: ["GENV_GPUS=1"]}, root: {path: "rootfs"}, mounts: [{destination: "/dev", type: "tmpfs"}]}' \
@@ -23,9 +23,9 @@ teardown() { container_teardown; }
     local create=("$WRAPPER" create --bundle "$BUNDLE" c1) name k points=0 step every
     "${create[@]}"
     strace -qq -o "$SCRATCH/trace" "${create[@]}"
-    # From where it reads the bundle to where it becomes the lower runtime.
+    # From where it reads the bundle to where it starts the lower runtime.
     awk -F'(' -v bundle="$BUNDLE" '/^[a-z0-9_]+\(/ { count[$1]++; if (index($0, bundle)) seen = 1; if (seen) print $1, count[$1] }
-        /^execve/ && seen { exit }' "$SCRATCH/trace" >"$SCRATCH/calls"
+        /^v?(fork|clone)/ && seen { exit }' "$SCRATCH/trace" >"$SCRATCH/calls"
     every=$(size 4 1)
     while read -r name k; do
         ((step++ % every == 0)) || continue
@@ -43,6 +43,21 @@ teardown() { container_teardown; }
     done <"$SCRATCH/calls"
     echo "# killed at $points system calls" >&3
     ((points > 20))
+}
+
+@test "killed while the lower runtime creates the container, it takes that with it" {
+    mkfifo "$SCRATCH/fifo"
+    printf '#!/bin/sh\necho $$ >"%s/pid"\nread -r line <"%s/fifo"\n' "$SCRATCH" "$SCRATCH" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    jq -nc '{process: {env: ["GENV_GPUS=1"]}}' >"$BUNDLE/config.json"
+    "$WRAPPER" create --bundle "$BUNDLE" c1 3>&- &
+    until [[ -s $SCRATCH/pid ]]; do sleep 0.01; done
+    [[ $(attached) == 0,c1 ]]
+    kill -KILL "$!"
+    wait "$!" || true
+    while kill -0 "$(<"$SCRATCH/pid")" 2>/dev/null; do sleep 0.01; done
+    [[ -z $(attached) ]]
 }
 
 @test "a lower runtime that fails leaves nothing registered" {

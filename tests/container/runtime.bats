@@ -15,6 +15,7 @@ fake_lower() {
 #!/bin/bash
 printf '%s\n' "\$@" >'$SCRATCH/words'
 cp '$BUNDLE/config.json' '$SCRATCH/seen.json'
+if grep -q createRuntime '$BUNDLE/config.json'; then $(run_hook); fi
 exit \${FAKE_STATUS-0}
 END
     chmod +x "$SCRATCH/lower"
