@@ -59,7 +59,8 @@ const json_t *cdi_common(const json_t *specification)
     return json_object_get(specification, "containerEdits");
 }
 
-/* Whether the node of that GPU is all that they have of GPUs: "all" has those of others, too. */
+/* Whether the node of that GPU is all that they have of GPUs: "all" has those of others, too, and a MIG instance has
+ * capabilities. */
 static bool is_of_node(const json_t *edits, int minor)
 {
     const json_t *nodes = json_object_get(edits, "deviceNodes");
@@ -69,6 +70,8 @@ static bool is_of_node(const json_t *edits, int minor)
         const char *path = text_of(json_array_get(nodes, i), "path");
         int number, end = 0;
 
+        if (path && strncmp(path, "/dev/nvidia-caps", strlen("/dev/nvidia-caps")) == 0)
+            return false;
         if (!path || sscanf(path, "/dev/nvidia%d%n", &number, &end) != 1 || path[end])
             continue;
         if (number != minor)

@@ -187,6 +187,8 @@ static int change_config(struct creation *creation, struct genv_error *err)
 
     take_share(creation);
     r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
+    if (r == 0)
+        r = nodes_find_capabilities(&plan.edit.capabilities, err);
     plan.edit.nodes = plan.nodes;
     if (r == 0)
         r = nodes_check_mounts(creation->config, &plan.edit, is_of_root(), err);
