@@ -213,3 +213,57 @@ int cdi_apply(json_t *config, const json_t *edits, struct genv_error *err)
         r = apply_mounts(config, json_object_get(edits, "mounts"), err);
     return r < 0 ? r : apply_hooks(config, json_object_get(edits, "hooks"), err);
 }
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+    return length >= strlen(end) && memcmp(text + length - strlen(end), end, strlen(end)) == 0;
+}
+
+/* Whether it is a name of NVIDIA's or AMD's, or any vendor's GPU. */
+static bool is_of_gpu(const char *kind, size_t length)
+{
+    const char *slash = memchr(kind, '/', length);
+    size_t vendor = slash ? (size_t)(slash - kind) : length;
+
+    return ends_with(kind, length, "/gpu") || ends_with(kind, vendor, "nvidia.com") ||
+           ends_with(kind, vendor, "amd.com");
+}
+
+static bool is_of_plan(const struct edit_plan *plan, const char *name, size_t length)
+{
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const char *uuid = plan->nodes[i].uuid;
+
+        if (length && strlen(uuid) == length && memcmp(uuid, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "VENDOR/CLASS=NAME,…" */
+static bool has_others(const char *names, const struct edit_plan *plan)
+{
+    for (const char *name = names; *name; name += *name == ',') {
+        size_t length = strcspn(name, ","), kind = strcspn(name, ",="), skipped = kind < length ? kind + 1 : length;
+
+        if (is_of_gpu(name, kind) && !is_of_plan(plan, name + skipped, length - skipped))
+            return true;
+        name += length;
+    }
+    return false;
+}
+
+int cdi_check_annotations(const json_t *config, const struct edit_plan *plan, struct genv_error *err)
+{
+    static const char prefix[] = "cdi.k8s.io/";
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (json_object_get(config, "annotations"), name, value) {
+        const char *names = json_string_value(value);
+
+        if (names && strncmp(name, prefix, strlen(prefix)) == 0 && has_others(names, plan))
+            return edit_refuse_other(plan, name, err);
+    }
+    return 0;
+}

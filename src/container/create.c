@@ -192,6 +192,8 @@ static int change_config(struct creation *creation, struct genv_error *err)
     plan.edit.nodes = plan.nodes;
     if (r == 0)
         r = nodes_check_mounts(creation->config, &plan.edit, is_of_root(), err);
+    if (r == 0)
+        r = cdi_check_annotations(creation->config, &plan.edit, err);
     if (r == 0 && !creation->is_nvidias)
         r = apply_cdi(creation, &plan.edit, err);
     if (r == 0)

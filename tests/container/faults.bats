@@ -302,6 +302,27 @@ with_capabilities() {
     done
 }
 
+@test "annotations that ask for GPUs by names of CDI are refused unless they are the container's own" {
+    local names
+    use_nodes
+    for names in nvidia.com/gpu=all nvidia.com/gpu=0 vendor.com/nic=1,nvidia.com/gpu=GPU-1 nvidia.com/gpu=GPU-0,nvidia.com/gpu=GPU-00 \
+        nvidia.com/mig=0:1 k8s.device-plugin.nvidia.com/gpu=GPU-2 management.nvidia.com/x=all amd.com/gpu=0 intel.com/gpu=x genv.dev/gpu=all \
+        nvidia.com/gpu= nvidia.com/gpu; do
+        make_config true
+        variables GENV_GPUS=1
+        edit_config --arg names "$names" '.annotations = {"cdi.k8s.io/plugin_x": $names}'
+        run --separate-stderr runtime run --bundle "$BUNDLE" c1 </dev/null
+        echo "$names: $status $stderr"
+        [[ $status == 1 && $stderr == *'cdi.k8s.io/plugin_x would give the container devices that are not attached'* && -z $(attached) ]]
+    done
+    for names in nvidia.com/gpu=GPU-0 vendor.com/nic=GPU-1,nvidia.com/gpu=GPU-0 ''; do
+        make_config true
+        variables GENV_GPUS=1
+        edit_config --arg names "$names" '.annotations = {"cdi.k8s.io/plugin_x": $names, "other": "nvidia.com/gpu=all"}'
+        run_container c1
+    done
+}
+
 @test "a privileged container has no capabilities of MIG either" {
     with_capabilities true || skip 'may not mount over /proc/devices'
     use_nodes
