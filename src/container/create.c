@@ -218,6 +218,8 @@ static int read_request(struct creation *creation, struct genv_error *err)
     if (r < 0 || !creation->line->id || !memmem(creation->bundle.text, creation->bundle.length, "GENV_", 5))
         return 1;
     creation->config = config_parse(creation->bundle.text, creation->bundle.length, err);
+    if (!creation->config && !request_may_be_made(creation->bundle.text, creation->bundle.length))
+        return 1;
     if (!creation->config)
         return error_prefix(err, -EINVAL, "%s", creation->bundle.config_name);
     env = json_object_get(json_object_get(creation->config, "process"), "env");

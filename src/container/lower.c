@@ -43,11 +43,11 @@ static int find_in_path(const char *name, char **ret_path)
     return -ENOENT;
 }
 
-/* The first line that is no comment; free() it. NULL: the file is not there, or says nothing. */
+/* The line that is no comment; free() it. NULL: the file is not there, or says nothing. */
 static int read_configuration(char **ret_name, struct genv_error *err)
 {
     cleanup_free char *text = NULL;
-    char *rest, *line;
+    char *rest, *line, *found = NULL;
     int r = file_read_at(AT_FDCWD, LOWER_CONFIGURATION, CONFIGURATION_MAX, &text, NULL);
 
     *ret_name = NULL;
@@ -60,12 +60,14 @@ static int read_configuration(char **ret_name, struct genv_error *err)
         line[strcspn(line, "#\r")] = '\0';
         for (size_t length = strlen(line); length && strchr(" \t", line[length - 1]);)
             line[--length] = '\0';
-        if (*line) {
-            *ret_name = strdup(line);
-            return *ret_name ? 0 : error_no_memory(err);
-        }
+        if (*line && found)
+            return error_set(err, EINVAL, "%s has more than one line: leave the name of one OCI runtime",
+                             LOWER_CONFIGURATION);
+        if (*line)
+            found = line;
     }
-    return 0;
+    *ret_name = found ? strdup(found) : NULL;
+    return found && !*ret_name ? error_no_memory(err) : 0;
 }
 
 static int find_named(const char *name, const char *where, char **ret_path, struct genv_error *err)
@@ -94,7 +96,7 @@ int lower_find(char **ret_path, struct genv_error *err)
     if (variable && *variable)
         return find_named(variable, "GENV_RUNTIME", ret_path, err);
     if (read_configuration(&configured, err) < 0)
-        return -EIO;
+        return -EINVAL;
     if (configured)
         return find_named(configured, LOWER_CONFIGURATION, ret_path, err);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -38,12 +38,13 @@ teardown() { container_teardown; }
 @test "docker install takes no default away from another runtime, keeps the owner, and a new backup each time" {
     mkdir "$SCRATCH/docker"
     echo '{"default-runtime": "nvidia"}' >"$FILE"
-    chown 60601 "$FILE"
+    chown 60601:60602 "$FILE"
+    chmod 640 "$FILE"
     run -1 --separate-stderr genv docker install --default --file "$FILE"
     echo "$stderr"
     [[ $stderr == *"the default runtime is 'nvidia' already"* && $(<"$FILE") == '{"default-runtime": "nvidia"}' ]]
     genv docker install --file "$FILE"
-    [[ $(stat -c %u "$FILE") == 60601 && $(stat -c %u "$FILE.before-genv") == 60601 ]]
+    [[ $(stat -c '%u %g %a' "$FILE" "$FILE.before-genv" | xargs) == '60601 60602 640 60601 60602 640' ]]
     genv docker uninstall --file "$FILE"
     [[ $(jq -c . "$FILE") == '{"default-runtime":"nvidia"}' ]]
     echo '{"default-runtime": "runc", "x": 1}' >"$FILE"
@@ -56,6 +57,20 @@ teardown() { container_teardown; }
     with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv/runtime.conf; ! "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err"'
     cat "$SCRATCH/err"
     grep 'cannot read /etc/genv/runtime.conf' "$SCRATCH/err"
+}
+
+@test "the configuration that names the lower runtime may have comments, and one name" {
+    printf '#!/bin/sh\ntouch "%s/called"\n' "$SCRATCH" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    echo '{"process": {"env": []}}' >"$BUNDLE/config.json"
+    with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv; printf "# which\n\n  %s  # this\r\n\n# end" "$SCRATCH/lower" >/etc/genv/runtime.conf
+        "$WRAPPER" create --bundle "$BUNDLE" c1'
+    [[ -e $SCRATCH/called ]]
+    rm "$SCRATCH/called"
+    with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv; printf "%s\nrunc\n" "$SCRATCH/lower" >/etc/genv/runtime.conf
+        ! "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err"'
+    cat "$SCRATCH/err"
+    [[ $(<"$SCRATCH/err") == 'genv: /etc/genv/runtime.conf has more than one line: '* && ! -e $SCRATCH/called ]]
 }
 
 @test "docker install makes the file where there is none; what it cannot read it leaves alone" {
