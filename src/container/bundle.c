@@ -181,7 +181,7 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
     if (asprintf(&folder, "%s/envs", state) < 0)
         return error_no_memory(err);
     snprintf(name, sizeof(name), "%s.json", eid);
-    source = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    source = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     r = source < 0 ? -errno : target < 0 ? target : file_open(source, name, O_RDONLY, &file, &st);
     if (r == 0)
         r = file_read(file, RECORD_MAX, &text, &length);

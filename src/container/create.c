@@ -75,6 +75,7 @@ static int check_join(const struct container_request *request, const struct genv
 static int join(struct creation *creation, struct genv_reservation *reservation, struct genv_error *err)
 {
     struct genv_env *env;
+    bool created = false;
     int r = genv_env_get(creation->g, creation->request.eid, &env, err);
 
     if (r < 0)
@@ -85,7 +86,10 @@ static int join(struct creation *creation, struct genv_reservation *reservation,
         return r;
     reservation->eid = creation->request.eid;
     reservation->attach = false;
-    r = genv_reserve(creation->g, reservation, &creation->env, NULL, err);
+    r = genv_reserve(creation->g, reservation, &creation->env, &created, err);
+    if (r == 0 && created)
+        return error_set(err, ENOENT, "environment %s ended while the container was being created",
+                         creation->request.eid);
     if (r == -EPERM && reservation->uid == 0)
         return error_set(err, EPERM,
                          "environment %s belongs to another user: start the container as that user, with genv-docker",
@@ -127,6 +131,7 @@ static int reserve(struct creation *creation, struct genv_error *err)
         .over_subscribe = creation->request.over_subscribe,
     };
     struct genv_env *living = NULL;
+    bool created = true;
     int r = find_owner(creation, &reservation.uid, err);
 
     if (r < 0)
@@ -138,7 +143,8 @@ static int reserve(struct creation *creation, struct genv_error *err)
         return join(creation, &reservation, err);
     }
     reservation.eid = creation->request.eid;
-    return genv_reserve(creation->g, &reservation, &creation->env, NULL, err);
+    r = genv_reserve(creation->g, &reservation, &creation->env, &created, err);
+    return r == 0 && !created ? check_join(&creation->request, creation->env, err) : r; /* it has come meanwhile */
 }
 
 /* What the container gets: as many as it asks for, of those that are attached. */

@@ -69,6 +69,33 @@ teardown() { container_teardown; }
     [[ $status == 1 && -z $(attached) ]]
 }
 
+@test "an environment that ends while a container enters it is not made anew, without devices" {
+    command -v strace >/dev/null || skip 'needs strace'
+    strace -qq -o /dev/null true || skip 'may not trace processes here'
+    export ASAN_OPTIONS=detect_leaks=0
+    printf '#!/bin/sh\ntouch "%s/called"\n' "$SCRATCH" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    jq -nc '{process: {env: ["GENV_ENVIRONMENT_ID=mine"]}}' >"$BUNDLE/config.json"
+    make_env 0 mine 2
+    # Whoever looks still can; the change waits.
+    exec 9<"$GENV_TMPDIR/genv.lock"
+    flock -s 9
+    strace -qq -e trace=flock -o "$SCRATCH/trace" "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err" 3>&- 9>&- &
+    local pid=$!
+    until grep -q 'LOCK_EX.*EAGAIN' "$SCRATCH/trace"; do
+        kill -0 "$pid"
+        sleep 0.01
+    done
+    kill "${MEMBERS[0]}"
+    wait "${MEMBERS[0]}" || true
+    exec 9<&-
+    ! wait "$pid"
+    cat "$SCRATCH/err"
+    [[ $(<"$SCRATCH/err") == 'genv: environment mine ended while the container was being created' && ! -e $SCRATCH/called ]]
+    [[ -z $(ls "$GENV_TMPDIR/envs") ]]
+}
+
 @test "many containers at once for 4 devices: 4 start, the others are refused with the reason" {
     use_lower runc
     local n count pids=()
