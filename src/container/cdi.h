@@ -7,9 +7,10 @@
 
 #include "container/edit.h"
 
-/* Reads the specification of the kind nvidia.com/gpu, JSON, in /etc/cdi or /var/run/cdi. NULL: there is none, or it is
- * not valid; one in YAML is not read. */
-json_t *cdi_read(void);
+/* Reads the specification of the kind nvidia.com/gpu, JSON, in /etc/cdi or /var/run/cdi. *@ret_specification NULL:
+ * there is none, or it is not valid. -ENOTSUP: there is one in YAML alone, which genv does not read; without what it
+ * says programs would not find the driver. */
+int cdi_read(json_t **ret_specification, struct genv_error *err);
 
 /* The edits of @specification for all of its devices, and for the one with that UUID and minor number. NULL: none.
  * Borrowed. */

@@ -174,9 +174,11 @@ static int write_config(struct creation *creation, const struct edit_plan *plan,
 /* Below NVIDIA's runtime, which reads NVIDIA_VISIBLE_DEVICES, that does the same. */
 static int apply_cdi(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
 {
-    cleanup_json json_t *specification = plan->node_count ? cdi_read() : NULL;
-    int r = specification ? cdi_apply(creation->config, cdi_common(specification), err) : 0;
+    cleanup_json json_t *specification = NULL;
+    int r = plan->node_count ? cdi_read(&specification, err) : 0;
 
+    if (specification)
+        r = cdi_apply(creation->config, cdi_common(specification), err);
     for (size_t i = 0; specification && r == 0 && i < plan->node_count; i++) {
         const struct edit_node *node = &plan->nodes[i];
 

@@ -175,3 +175,27 @@ END
     grep -Fx libcuda.so.1 "$SCRATCH/out"
     [[ $(grep '^/dev/nvidia' "$SCRATCH/out") == /dev/nvidia3 ]]
 }
+
+@test "a specification of NVIDIA's in YAML alone is no silence: without it programs would not find the driver" {
+    use_lower runc
+    use_nodes
+    make_config true
+    variables GENV_GPUS=1
+    export RUN
+    RUN=$(declare -f runtime run_container)
+    printf '%s\n' '---' 'cdiVersion: 0.5.0' 'kind: "nvidia.com/gpu"' 'devices: []' >"$SCRATCH/nvidia.yaml"
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi
+        ! run_container c1 2>"$SCRATCH/err"; ! genv cdi 2>"$SCRATCH/err2" >"$SCRATCH/out2"'
+    cat "$SCRATCH/err" "$SCRATCH/err2"
+    [[ $(<"$SCRATCH/err") == 'genv: /etc/cdi/nvidia.yaml is YAML, which genv does not read '*'nvidia-ctk cdi generate --format=json '* ]]
+    [[ $(<"$SCRATCH/err2") == "$(<"$SCRATCH/err")" && ! -s $SCRATCH/out2 && -z $(attached) ]]
+    # One in JSON beside it suffices; one of another kind, and containers without devices, need none.
+    echo '{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": []}' >"$SCRATCH/nvidia.json"
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH"/nvidia.{yaml,json} /etc/cdi; run_container c1; genv cdi >/dev/null'
+    sed -i s,nvidia.com/gpu,nvidia.com/gpus, "$SCRATCH/nvidia.yaml"
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi; run_container c1'
+    sed -i s,nvidia.com/gpus,nvidia.com/gpu, "$SCRATCH/nvidia.yaml"
+    make_config true
+    variables GENV_GPUS=0
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi; run_container c1'
+}
