@@ -22,6 +22,7 @@ teardown() { container_teardown; }
     make_config env
     variables GENV_GPUS=2 GENV_ACTIVATE=0
     run_container c2 | tee "$SCRATCH/out"
+    grep -Fx GENV_GPUS=2 "$SCRATCH/out"
     run ! grep GENV_CONTAINER "$SCRATCH/out"
 }
 
