@@ -190,7 +190,7 @@ static int apply_cdi(struct creation *creation, const struct edit_plan *plan, st
 
 static int change_config(struct creation *creation, struct genv_error *err)
 {
-    cleanup_plan struct plan plan = {.nodes = NULL};
+    cleanup_plan struct plan plan = {.edit.eid = creation->env->eid};
     int r;
 
     take_share(creation);

@@ -8,9 +8,8 @@
 
 /* Does nothing for a container that does not ask for genv. Otherwise this process holds the container's environment
  * until the container's first process does; a failure leaves nothing behind. @lower is the lower runtime, which the
- * caller is to become with @words, read as @line, when 0 is returned. 1: it has done that already, and exited with
- * *@ret_status: one that leaves a container of which its hook has not told genv has that container deleted (-ENOTSUP).
- */
+ * caller is to become with @words, read as @line, when 0 is returned. 1: it has run already, and exited with
+ * *@ret_status. -ENOTSUP: it ran without calling genv's hook, so that the container was deleted again. */
 int create_container(char **words, const struct runtime_line *line, const char *lower, int *ret_status,
                      struct genv_error *err);
 

@@ -107,10 +107,11 @@ END
     for words in create 'run --detach' 'run -d'; do
         make_config sleep 1000
         variables GENV_GPUS=1
+        status=0
         # shellcheck disable=SC2086
-        ! GENV_RUNTIME=$SCRATCH/lower runtime $words --bundle "$BUNDLE" c1 </dev/null >/dev/null 2>"$SCRATCH/err" 3>&-
+        GENV_RUNTIME=$SCRATCH/lower runtime $words --bundle "$BUNDLE" c1 </dev/null >/dev/null 2>"$SCRATCH/err" 3>&- || status=$?
         cat "$SCRATCH/err"
-        [[ $(<"$SCRATCH/err") == 'genv: the OCI runtime '*' did not run the createRuntime hook '*', and the container was deleted: '* ]]
+        [[ $status == 1 && $(<"$SCRATCH/err") == 'genv: the OCI runtime '*' did not run the createRuntime hook '*', and the container was deleted: '* ]]
         run ! "$LOWER" --root "$SCRATCH/run" state c1
         [[ -z $(attached) && -z $(ls "$GENV_TMPDIR/envs") ]]
     done
@@ -238,7 +239,7 @@ END
                 "$WRAPPER" create --bundle "$BUNDLE" c1
         fi
         echo "$source: $stderr"
-        [[ $status == 1 && $stderr == *"$SCRATCH/$source would give the container devices that are not attached"* ]]
+        [[ $status == 1 && $stderr == *"$SCRATCH/$source would give the container devices that are not attached to environment c1"* ]]
         [[ -z $(attached) ]]
     done
     chown -R 0:0 "$BUNDLE"
@@ -314,7 +315,7 @@ with_capabilities() {
         edit_config --arg names "$names" '.annotations = {"cdi.k8s.io/plugin_x": $names}'
         run --separate-stderr runtime run --bundle "$BUNDLE" c1 </dev/null
         echo "$names: $status $stderr"
-        [[ $status == 1 && $stderr == *'cdi.k8s.io/plugin_x would give the container devices that are not attached'* && -z $(attached) ]]
+        [[ $status == 1 && $stderr == *'cdi.k8s.io/plugin_x would give the container devices that are not attached to environment c1'* && -z $(attached) ]]
     done
     for names in nvidia.com/gpu=GPU-0 vendor.com/nic=GPU-1,nvidia.com/gpu=GPU-0 ''; do
         make_config true

@@ -82,7 +82,7 @@ teardown() { container_teardown; }
     exec 9<"$GENV_TMPDIR/genv.lock"
     flock -s 9
     strace -qq -e trace=flock -o "$SCRATCH/trace" "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err" 3>&- 9>&- &
-    local pid=$!
+    local pid=$! status=0
     until grep -q 'LOCK_EX.*EAGAIN' "$SCRATCH/trace"; do
         kill -0 "$pid"
         sleep 0.01
@@ -90,9 +90,9 @@ teardown() { container_teardown; }
     kill "${MEMBERS[0]}"
     wait "${MEMBERS[0]}" || true
     exec 9<&-
-    ! wait "$pid"
+    wait "$pid" || status=$?
     cat "$SCRATCH/err"
-    [[ $(<"$SCRATCH/err") == 'genv: environment mine ended while the container was being created' && ! -e $SCRATCH/called ]]
+    [[ $status == 1 && $(<"$SCRATCH/err") == 'genv: environment mine ended while the container was being created' && ! -e $SCRATCH/called ]]
     [[ -z $(ls "$GENV_TMPDIR/envs") ]]
 }
 
