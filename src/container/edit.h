@@ -2,10 +2,8 @@
 #ifndef CONTAINER_EDIT_H
 #define CONTAINER_EDIT_H
 
+#include "base/node.h"
 #include "container/config.h"
-
-#define NVIDIA_MAJOR      195 /* of /dev/nvidiaN, whose minor number is N */
-#define NVIDIA_GPU_MINORS 254 /* those from here on are the driver's own */
 
 #define ANNOTATION_EID "dev.genv.environment"
 
