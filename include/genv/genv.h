@@ -136,6 +136,7 @@ struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
     int count;           /* exactly so many devices; -1: the configured count, unless @device is set */
     bool over_subscribe; /* also devices that are not available */
+    bool at_least;       /* the count or more: no device is released */
     uint64_t reserved[4];
 };
 

@@ -240,14 +240,15 @@ class Snapshot:
     processes: list[Process] = field(default_factory=list)
 
 
-def _config_of(told: dict[str, Any]) -> Config:
+def config_of(told: dict[str, Any]) -> Config:
+    """The configuration that the library told of."""
+    return _make(Config, told)
+
+
+def _env_of(told: dict[str, Any]) -> Env:
     amount = told["gpu_memory"]
-    return _make(Config, told, gpu_memory=None if amount is None else _genv.format_amount(amount))
-
-
-def env_of(told: dict[str, Any]) -> Env:
-    """The environment that the library told of."""
-    return _make(Env, told, config=_config_of(told), created_at=told["created"])
+    config = _make(Config, told, gpu_memory=None if amount is None else _genv.format_amount(amount))
+    return _make(Env, told, config=config, created_at=told["created"])
 
 
 def _device_of(told: dict[str, Any]) -> Device:
@@ -264,6 +265,6 @@ def snapshot_of(told: dict[str, Any]) -> Snapshot:
         Snapshot,
         told,
         devices=Devices(map(_device_of, told["devices"])),
-        envs=Envs(map(env_of, told["envs"])),
+        envs=Envs(map(_env_of, told["envs"])),
         processes=list(map(_process_of, told["processes"])),
     )

@@ -65,24 +65,33 @@ def refresh(eid: str) -> dict[str, Any]:
     with changing:
         told, variables = _genv.look_up(eid)
         if not in_container():
-            export(variables)
+            update(variables)
     return told
 
 
-def export(variables: Mapping[str, str | None]) -> None:
-    """Set the variables, and unset those that are None."""
-    before = os.environ.get(DEVICES)
+def export(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Set the variables, and unset those that are None; return what they were."""
+    before = {}
     for name, value in variables.items():
-        if value is not None:
-            os.environ[name] = value
+        before[name] = held = os.environ.get(name)
+        if value == held:
+            continue
+        if value is None:
+            del os.environ[name]
         else:
-            os.environ.pop(name, None)
-    if os.environ.get(DEVICES) != before:
-        _warn_if_too_late()
+            os.environ[name] = value
+    return before
 
 
-def _warn_if_too_late() -> None:
-    """CUDA reads the variable once, when a program first uses it."""
+def update(variables: Mapping[str, str | None]) -> None:
+    """Set and unset them, and warn if that has no effect any more."""
+    warn_if_too_late(export(variables))
+
+
+def warn_if_too_late(before: Mapping[str, str | None]) -> None:
+    """Warn if the devices are others than before, and CUDA, which reads the variable once, has been used already."""
+    if os.environ.get(DEVICES) == before.get(DEVICES):
+        return
     torch: Any = sys.modules.get("torch")
     try:
         is_late = torch is not None and torch.cuda.is_initialized()
@@ -95,11 +104,6 @@ def _warn_if_too_late() -> None:
             RuntimeWarning,
             stacklevel=4,
         )
-
-
-def keep(names: Mapping[str, Any]) -> dict[str, str | None]:
-    """What the variables are now, for :func:`export`."""
-    return {name: os.environ.get(name) for name in names}
 
 
 def config_of_variables() -> Config:

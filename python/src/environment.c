@@ -8,11 +8,11 @@
 /* The pair, and the end of the call. Takes @env. */
 static PyObject *finish(struct call *call, int r, struct genv_env *env)
 {
-    PyObject *result = NULL, *value = NULL, *variables = NULL;
+    PyObject *module = call->module, *result = NULL, *value = NULL, *variables = NULL;
 
     if (call_end(call, r) == 0) {
         value = value_of_env(env);
-        variables = value ? value_of_variables(call->module, env) : NULL;
+        variables = value ? value_of_variables(module, env) : NULL;
     }
     if (variables)
         result = PyTuple_Pack(2, value, variables);
@@ -55,7 +55,7 @@ static PyObject *reserve(PyObject *module, PyObject *args)
     PyObject *config, *names, *bytes = NULL, *result;
     const char *devices[DEVICES_MAX];
     struct genv_env *env = NULL;
-    struct call call;
+    struct call *call;
     int r, update, over_subscribe;
 
     if (!PyArg_ParseTuple(args, "zOppO", &reservation.eid, &config, &update, &over_subscribe, &names) ||
@@ -68,14 +68,14 @@ static PyObject *reserve(PyObject *module, PyObject *args)
     reservation.over_subscribe = over_subscribe;
     reservation.devices = devices;
     reservation.attach = reservation.device_count == 0;
-    if (call_begin(&call, module) < 0) {
+    if (!(call = call_begin(module))) {
         Py_DECREF(bytes);
         return NULL;
     }
-    call_release(&call);
-    r = genv_reserve(call.g, &reservation, &env, NULL, &call.err);
-    call_acquire(&call);
-    result = finish(&call, r, env);
+    call_release(call);
+    r = genv_reserve(call->g, &reservation, &env, NULL, &call->err);
+    call_acquire(call);
+    result = finish(call, r, env);
     Py_DECREF(bytes);
     return result;
 }
@@ -84,15 +84,15 @@ static PyObject *leave(PyObject *module, PyObject *args)
 {
     struct genv_member member = {0};
     const char *eid;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "si", &eid, &member.pid) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "si", &eid, &member.pid) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_deactivate(call.g, eid, &member, &call.err);
-    call_acquire(&call);
-    if (call_end(&call, r) < 0)
+    call_release(call);
+    r = genv_deactivate(call->g, eid, &member, &call->err);
+    call_acquire(call);
+    if (call_end(call, r) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -101,15 +101,15 @@ static PyObject *look_up(PyObject *module, PyObject *args)
 {
     struct genv_env *env = NULL;
     const char *eid;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "s", &eid) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "s", &eid) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_env_get(call.g, eid, &env, &call.err);
-    call_acquire(&call);
-    return finish(&call, r, env);
+    call_release(call);
+    r = genv_env_get(call->g, eid, &env, &call->err);
+    call_acquire(call);
+    return finish(call, r, env);
 }
 
 static PyObject *configure(PyObject *module, PyObject *args)
@@ -117,17 +117,17 @@ static PyObject *configure(PyObject *module, PyObject *args)
     struct genv_config config;
     struct genv_env *env = NULL;
     const char *eid;
-    struct call call;
+    struct call *call;
     PyObject *fields;
     int r;
 
     if (!PyArg_ParseTuple(args, "sO", &eid, &fields) || value_to_config(module, fields, &config) < 0 ||
-        call_begin(&call, module) < 0)
+        !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_configure(call.g, eid, &config, GENV_CONFIG_ALL, &env, &call.err);
-    call_acquire(&call);
-    return finish(&call, r, env);
+    call_release(call);
+    r = genv_configure(call->g, eid, &config, GENV_CONFIG_ALL, &env, &call->err);
+    call_acquire(call);
+    return finish(call, r, env);
 }
 
 static PyObject *attach(PyObject *module, PyObject *args)
@@ -135,32 +135,33 @@ static PyObject *attach(PyObject *module, PyObject *args)
     struct genv_attach_request request = GENV_ATTACH_INIT;
     struct genv_env *env = NULL;
     const char *eid;
-    struct call call;
+    struct call *call;
     int r, over_subscribe;
 
     if (!PyArg_ParseTuple(args, "szip", &eid, &request.device, &request.count, &over_subscribe) ||
-        call_begin(&call, module) < 0)
+        !(call = call_begin(module)))
         return NULL;
     request.over_subscribe = over_subscribe;
-    call_release(&call);
-    r = genv_attach(call.g, eid, &request, &env, &call.err);
-    call_acquire(&call);
-    return finish(&call, r, env);
+    request.at_least = true;
+    call_release(call);
+    r = genv_attach(call->g, eid, &request, &env, &call->err);
+    call_acquire(call);
+    return finish(call, r, env);
 }
 
 static PyObject *detach(PyObject *module, PyObject *args)
 {
     struct genv_env *env = NULL;
     const char *eid, *device;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "sz", &eid, &device) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "sz", &eid, &device) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_detach(call.g, eid, device, &env, &call.err);
-    call_acquire(&call);
-    return finish(&call, r, env);
+    call_release(call);
+    r = genv_detach(call->g, eid, device, &env, &call->err);
+    call_acquire(call);
+    return finish(call, r, env);
 }
 
 PyMethodDef environment_methods[] = {
@@ -170,7 +171,8 @@ PyMethodDef environment_methods[] = {
     {"leave", leave, METH_VARARGS, "leave(eid, pid): take the process out."},
     {"look_up", look_up, METH_VARARGS, "look_up(eid): a live environment."},
     {"configure", configure, METH_VARARGS, "configure(eid, config): replace the configuration."},
-    {"attach", attach, METH_VARARGS, "attach(eid, device, count, over_subscribe): count -1 is the configured count."},
+    {"attach", attach, METH_VARARGS,
+     "attach(eid, device, count, over_subscribe): the device, or at least the count; -1 is the configured one."},
     {"detach", detach, METH_VARARGS, "detach(eid, device): device None is all of them."},
     {NULL, NULL, 0, NULL},
 };

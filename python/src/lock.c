@@ -13,16 +13,16 @@ static PyObject *lock(PyObject *module, PyObject *args)
     struct genv_lock *held = NULL;
     const char *eid;
     double timeout;
-    struct call call;
+    struct call *call;
     PyObject *capsule;
     int r;
 
-    if (!PyArg_ParseTuple(args, "sd", &eid, &timeout) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "sd", &eid, &timeout) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_lock(call.g, eid, timeout, &held, &call.err);
-    call_acquire(&call);
-    if (call_end(&call, r) < 0) {
+    call_release(call);
+    r = genv_lock(call->g, eid, timeout, &held, &call->err);
+    call_acquire(call);
+    if (call_end(call, r) < 0) {
         genv_unlock(held);
         return NULL;
     }

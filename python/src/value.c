@@ -75,13 +75,6 @@ PyObject *value_of_snapshot(const struct genv_snapshot *snapshot)
     return finish(&builder, genv_snapshot_visit(snapshot, build, &builder));
 }
 
-PyObject *value_of_env(const struct genv_env *env)
-{
-    struct builder builder = {.depth = 0};
-
-    return finish(&builder, genv_env_visit(env, build, &builder));
-}
-
 #define ROW(bit, member, kind, ...) {GENV_CONFIG_##bit, #member, kind},
 
 enum kind { NAME, COUNT, AMOUNT };
@@ -105,17 +98,59 @@ static PyObject *value_of_field(const struct genv_config *config, size_t i)
     return fields[i].kind == COUNT ? PyLong_FromString(text, NULL, 10) : PyUnicode_FromString(text);
 }
 
+/* Adds @value, whose reference it takes, as a member; -1 and an exception. */
+static int set(PyObject *dict, const char *key, PyObject *value)
+{
+    int r = value ? PyDict_SetItemString(dict, key, value) : -1;
+
+    Py_XDECREF(value);
+    return r;
+}
+
 PyObject *value_of_config(const struct genv_config *config)
 {
     PyObject *dict = PyDict_New();
     int r = dict ? 0 : -1;
 
-    for (size_t i = 0; r == 0 && i < FIELD_COUNT; i++) {
-        PyObject *value = value_of_field(config, i);
+    for (size_t i = 0; r == 0 && i < FIELD_COUNT; i++)
+        r = set(dict, fields[i].name, value_of_field(config, i));
+    if (r < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
 
-        r = value ? PyDict_SetItemString(dict, fields[i].name, value) : -1;
-        Py_XDECREF(value);
+static int append(PyObject *list, PyObject *value)
+{
+    int r = value ? PyList_Append(list, value) : -1;
+
+    Py_XDECREF(value);
+    return r;
+}
+
+static PyObject *value_of_index(int index)
+{
+    if (index >= 0)
+        return PyLong_FromLong(index);
+    Py_INCREF(Py_None);
+    return Py_None;
+}
+
+PyObject *value_of_env(const struct genv_env *env)
+{
+    PyObject *dict = value_of_config(&env->config), *indices = PyList_New(0), *uuids = PyList_New(0);
+    int r = dict && indices && uuids ? set(dict, "eid", PyUnicode_FromString(env->eid)) : -1;
+
+    for (size_t i = 0; r == 0 && i < env->attachment_count; i++) {
+        r = append(indices, value_of_index(env->attachments[i].index));
+        if (r == 0)
+            r = append(uuids, PyUnicode_FromString(env->attachments[i].device.uuid));
     }
+    if (r == 0)
+        r = PyDict_SetItemString(dict, "devices", indices);
+    if (r == 0)
+        r = PyDict_SetItemString(dict, "uuids", uuids);
+    Py_XDECREF(indices);
+    Py_XDECREF(uuids);
     if (r < 0)
         Py_CLEAR(dict);
     return dict;
@@ -171,11 +206,8 @@ PyObject *value_of_variables(PyObject *module, const struct genv_env *env)
     }
     dict = PyDict_New();
     for (const struct genv_variable *variable = variables; dict && variable->name; variable++) {
-        PyObject *value = Py_BuildValue("z", variable->value);
-
-        if (!value || PyDict_SetItemString(dict, variable->name, value) < 0)
+        if (set(dict, variable->name, Py_BuildValue("z", variable->value)) < 0)
             Py_CLEAR(dict);
-        Py_XDECREF(value);
     }
     free(variables);
     return dict;

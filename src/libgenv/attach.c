@@ -201,6 +201,14 @@ int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *
     return r;
 }
 
+/* Whether it has the count that @request wants, and may have more. */
+static bool has_enough(const struct genv_env *env, const struct genv_attach_request *request)
+{
+    int count = request->count < 0 ? env->config.gpus : request->count;
+
+    return request->at_least && !request->device && count >= 0 && env->attachment_count >= (size_t)count;
+}
+
 static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
                          const struct genv_attach_request *request, struct genv_error *err)
 {
@@ -208,6 +216,8 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     int r;
 
     supply_resolve_indices(g, supply, env);
+    if (has_enough(env, request))
+        return 0;
     if (env_copy(env, &before) < 0)
         return error_no_memory(err);
     r = attach_decide(g, envs, env, supply, request, err);

@@ -254,8 +254,11 @@ def test_it_is_said_when_cuda_is_initialized_already(monkeypatch):
     scope = genv.sdk.activate(config=Config(gpus=1))
     with pytest.warns(RuntimeWarning, match="CUDA is already initialized"):
         scope.__enter__()
-    monkeypatch.delitem(sys.modules, "torch")
     scope.__exit__()
+    with warnings.catch_warnings(), pytest.raises(RuntimeWarning):
+        warnings.simplefilter("error")
+        scope.__enter__()
+    assert not genv.sdk.active() and genv.sdk.envs() == []
 
 
 def test_errors_can_be_pickled():

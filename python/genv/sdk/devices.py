@@ -89,11 +89,6 @@ def attach(
         raise ValueError("give either a device (index) or a number of devices (gpus), not both")
     eid = _process.changeable()
     with _process.changing:
-        if index is None:
-            told, _ = _genv.look_up(eid)
-            wanted = told["gpus"] if gpus is None else gpus
-            if wanted is not None and 0 <= wanted <= len(told["uuids"]):
-                return _of(_process.refresh(eid))
         try:
             told, variables = _genv.attach(
                 eid, None if index is None else str(index), -1 if gpus is None else gpus, allow_over_subscription
@@ -101,7 +96,7 @@ def attach(
         except _genv.Error:
             _process.refresh(eid)
             raise
-        _process.export(variables)
+        _process.update(variables)
     return _of(told)
 
 
@@ -120,7 +115,7 @@ def detach(index: int | str | None = None) -> _Attached:
             if error.errno != 19:  # ENODEV
                 raise
             return _of(_process.refresh(eid))
-        _process.export(variables)
+        _process.update(variables)
     return _of(told)
 
 

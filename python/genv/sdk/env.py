@@ -81,8 +81,12 @@ class Activation(Scope):
             told, variables = self._reserve()
             variables["GENV_PYTHON"] = "1"
             self._entered, self._pid = told["eid"], os.getpid()
-            self._before = _process.keep(variables)
-            _process.export(variables)
+            self._before = _process.export(variables)
+            try:
+                _process.warn_if_too_late(self._before)
+            except Warning:  # where warnings are errors
+                self.__exit__()
+                raise
 
     def __enter__(self) -> None:
         self._enter()
@@ -142,12 +146,12 @@ def activate(*, eid: str | None = None, config: Config | None = None, over_subsc
 
 def _change(change: Callable[[str], Any]) -> Config:
     """Configure the active environment by ``change``, and return what it is then."""
-    from .._objects import env_of
+    from .._objects import config_of
 
     with _process.changing:
         told, variables = change(_process.changeable())
-        _process.export(variables)
-    return env_of(told).config
+        _process.update(variables)
+    return config_of(told)
 
 
 def configure(config: Config) -> None:
@@ -176,9 +180,9 @@ def refresh_configuration() -> Config:
 
     Raises :class:`genv.Error` if no environment is active.
     """
-    from .._objects import env_of
+    from .._objects import config_of
 
-    return env_of(_process.refresh(_process.current())).config
+    return config_of(_process.refresh(_process.current()))
 
 
 def home() -> Path | None:
