@@ -3,8 +3,8 @@
  * Every function that can fail returns 0 or a negative errno and says why in @err, which may be NULL; its outputs are
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
  * handles are independent, and processes are kept apart by the lock in the state directory. A child that is forked
- * during an operation keeps nothing of it, neither the locks that it has taken or waits for nor its pipes: the library
- * closes them there (pthread_atfork). It goes on with a handle of its own. Codes with a meaning of their own: -ENOENT
+ * during an operation keeps neither the locks that it has taken or waits for, nor its pipes: the library closes them
+ * there (pthread_atfork(3)). The child goes on with a handle of its own. Codes with a meaning of their own: -ENOENT
  * no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT the state directory's
  * lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a
  * value out of range, -ENOTSUP an environment that a later version or another machine alone may change, or a request

@@ -54,6 +54,9 @@ class Config:
         _genv.home_save(os.fspath(path), self.__dict__)
 
 
+_Config = Config
+
+
 @dataclass(frozen=True)
 class Env:
     """An environment: who has it, what keeps it alive, and what it holds."""
@@ -71,7 +74,7 @@ class Env:
     uuids: list[str] = field(default_factory=list)
     """UUIDs of the attached devices, in the same order."""
 
-    Config: ClassVar[type[Config]] = Config
+    Config = _Config  # a type for type checkers too
 
     @property
     def created(self) -> datetime:

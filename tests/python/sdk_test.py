@@ -55,7 +55,7 @@ def test_variables_are_restored(monkeypatch):
 
 
 def test_one_environment_at_a_time():
-    with genv.sdk.activate(), pytest.raises(RuntimeError, match="^Already running in an active environment$"):
+    with genv.sdk.activate(), pytest.raises(RuntimeError, match="^Already running in an active environment .*unset"):
         genv.sdk.activate().__enter__()
 
 
