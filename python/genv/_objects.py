@@ -27,39 +27,37 @@ def _datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-@dataclass
-class Config:
-    """What an environment asks for; None is not configured.
-
-    ``gpu_memory`` is the capacity on each device, such as ``"4g"`` or ``"512mi"``; without one an environment takes
-    whole devices. ``gpus`` is the number of devices.
-    """
-
-    name: str | None = None
-    gpu_memory: str | None = None
-    gpus: int | None = None
-
-    def load(self, path: str | os.PathLike[str]) -> Config:
-        """Read the ``.genv`` directory ``path`` into this configuration, and return it.
-
-        Raises :class:`genv.Error` if a file cannot be read or its value is not valid.
-        """
-        told = _genv.home_load(os.fspath(path))
-        for member in fields(self):
-            setattr(self, member.name, told[member.name])
-        return self
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write this configuration to the ``.genv`` directory ``path``; fields that are None are removed from it."""
-        _genv.home_save(os.fspath(path), self.__dict__)
-
-
-_Config = Config
-
-
 @dataclass(frozen=True)
 class Env:
     """An environment: who has it, what keeps it alive, and what it holds."""
+
+    @dataclass
+    class Config:
+        """What an environment asks for; None is not configured.
+
+        ``gpu_memory`` is the capacity on each device, such as ``"4g"`` or ``"512mi"``; without one an environment takes
+        whole devices. ``gpus`` is the number of devices.
+        """
+
+        __qualname__ = "Config"  # as which it is shown
+
+        name: str | None = None
+        gpu_memory: str | None = None
+        gpus: int | None = None
+
+        def load(self, path: str | os.PathLike[str]) -> Config:
+            """Read the ``.genv`` directory ``path`` into this configuration, and return it.
+
+            Raises :class:`genv.Error` if a file cannot be read or its value is not valid.
+            """
+            told = _genv.home_load(os.fspath(path))
+            for member in fields(self):
+                setattr(self, member.name, told[member.name])
+            return self
+
+        def save(self, path: str | os.PathLike[str]) -> None:
+            """Write this configuration to the ``.genv`` directory ``path``, and remove the fields that are None from it."""
+            _genv.home_save(os.fspath(path), self.__dict__)
 
     eid: str
     uid: int
@@ -73,8 +71,6 @@ class Env:
     """Indices of the attached devices; None for one that cannot be seen from here."""
     uuids: list[str] = field(default_factory=list)
     """UUIDs of the attached devices, in the same order."""
-
-    Config = _Config  # a type for type checkers too
 
     @property
     def created(self) -> datetime:
@@ -95,6 +91,9 @@ class Env:
     def active(self) -> bool:
         """Whether something keeps it alive."""
         return bool(self.pids or self.kernel_ids)
+
+
+Config = Env.Config
 
 
 def _ago(seconds: float) -> str:
