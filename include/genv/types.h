@@ -304,8 +304,7 @@ char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
 
 /* Tells all that `genv snapshot` says, value by value, for bindings to other languages: a later version may tell
  * further keys, and they need not be compiled again. An environment alone is an object of "envs". Returns 0, -ENOMEM,
- * or what
- * @visit returned. */
+ * or what @visit returned. */
 int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data);
 int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data);
 

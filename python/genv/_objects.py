@@ -1,4 +1,4 @@
-"""What genv talks about: environments, devices, processes. Amounts of memory are bytes."""
+"""Environments, devices and processes as objects. Amounts of memory are bytes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def _make(cls: type[_T], told: dict[str, Any], **members: Any) -> _T:
-    """Make an object of what the library told; what a later version tells besides is ignored."""
+def _make(cls: type[_T], answer: dict[str, Any], **members: Any) -> _T:
+    """Make an object of the library's answer, ignoring what only a later version tells."""
     known = {member.name for member in fields(cls)}  # type: ignore[arg-type]
-    return cls(**{**{key: value for key, value in told.items() if key in known}, **members})
+    return cls(**{**{key: value for key, value in answer.items() if key in known}, **members})
 
 
 def _datetime(seconds: float) -> datetime:
@@ -50,13 +50,13 @@ class Env:
 
             Raises :class:`genv.Error` if a file cannot be read or its value is not valid.
             """
-            told = _genv.home_load(os.fspath(path))
+            answer = _genv.home_load(os.fspath(path))
             for member in fields(self):
-                setattr(self, member.name, told[member.name])
+                setattr(self, member.name, answer[member.name])
             return self
 
         def save(self, path: str | os.PathLike[str]) -> None:
-            """Write this configuration to the ``.genv`` directory ``path``, and remove the fields that are None from it."""
+            """Write this configuration to the ``.genv`` directory ``path``; removes fields that are None from it."""
             _genv.home_save(os.fspath(path), self.__dict__)
 
     eid: str
@@ -242,31 +242,31 @@ class Snapshot:
     processes: list[Process] = field(default_factory=list)
 
 
-def config_of(told: dict[str, Any]) -> Config:
-    """The configuration that the library told of."""
-    return _make(Config, told)
+def config_of(answer: dict[str, Any]) -> Config:
+    """The configuration in the library's answer."""
+    return _make(Config, answer)
 
 
-def _env_of(told: dict[str, Any]) -> Env:
-    amount = told["gpu_memory"]
-    config = _make(Config, told, gpu_memory=None if amount is None else _genv.format_amount(amount))
-    return _make(Env, told, config=config, created_at=told["created"])
+def _env_of(answer: dict[str, Any]) -> Env:
+    amount = answer["gpu_memory"]
+    config = _make(Config, answer, gpu_memory=None if amount is None else _genv.format_amount(amount))
+    return _make(Env, answer, config=config, created_at=answer["created"])
 
 
-def _device_of(told: dict[str, Any]) -> Device:
-    return _make(Device, told, attachments=[_make(Attachment, each) for each in told["attachments"]])
+def _device_of(answer: dict[str, Any]) -> Device:
+    return _make(Device, answer, attachments=[_make(Attachment, each) for each in answer["attachments"]])
 
 
-def _process_of(told: dict[str, Any]) -> Process:
-    return _make(Process, told, usage=[_make(Usage, each) for each in told["usage"]])
+def _process_of(answer: dict[str, Any]) -> Process:
+    return _make(Process, answer, usage=[_make(Usage, each) for each in answer["usage"]])
 
 
-def snapshot_of(told: dict[str, Any]) -> Snapshot:
-    """The snapshot that the library told of."""
+def snapshot_of(answer: dict[str, Any]) -> Snapshot:
+    """The snapshot in the library's answer."""
     return _make(
         Snapshot,
-        told,
-        devices=Devices(map(_device_of, told["devices"])),
-        envs=Envs(map(_env_of, told["envs"])),
-        processes=list(map(_process_of, told["processes"])),
+        answer,
+        devices=Devices(map(_device_of, answer["devices"])),
+        envs=Envs(map(_env_of, answer["envs"])),
+        processes=list(map(_process_of, answer["processes"])),
     )

@@ -143,14 +143,17 @@ def lock(timeout: float | None = None) -> Lock:
     """Exclusive access to the attached devices for as long as a ``with`` block, ``async with`` block or function runs.
 
     Like ``genv lock``, it holds back only those who lock as well. Devices are locked in the same order everywhere, so
-    there is no deadlock. Nested locks, also of programs that are started inside, do not wait for the outer one. If no
-    environment is active, or it is detached, there is nothing to wait for. Ctrl-C ends the wait.
+    there is no deadlock. A lock inside a lock does not wait for the outer one; nor do tasks that are started inside, or
+    programs, even if another thread starts them. If no environment is active, or it is detached, there is nothing to
+    wait for. Ctrl-C ends the wait.
 
     Args:
         timeout: Seconds to wait (default: without limit; 0: not at all).
 
     Raises:
         genv.TimedOut: A device was locked for longer.
+        genv.Error: Another task of this thread holds the lock (``errno.EDEADLK``): use ``async with``.
+        genv.Invalid: ``timeout`` is negative or not a number.
 
     >>> import genv
     >>> with genv.sdk.lock():
