@@ -87,6 +87,7 @@ struct genv_reservation {
     bool attach;                /* attach as many devices as this configures, if it does */
     bool over_subscribe;        /* also devices that are not available */
     bool even_detached;         /* enter also where they cannot be had */
+    bool isolate;               /* genv_isolate() follows: the environment can have no other devices than now */
     const char *const *devices; /* attach these, named as in struct genv_attach_request: each, or nothing changes */
     size_t device_count;
     uint64_t reserved[8];
@@ -104,6 +105,18 @@ struct genv_reservation {
  * @ret_created may be NULL. */
 int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
                  bool *ret_created, struct genv_error *err);
+
+/* Puts the calling process, which has one thread, behind a wall, together with whatever it starts: it can open the
+ * devices that @env, reserved with @isolate, had then, and no others. This cannot be undone, needs no root, and does
+ * not reach what the process has others start (by ssh to this machine, cron, an engine's daemon) nor what is open
+ * already. Behind the wall nobody becomes another user (sudo), unless the caller is root, nothing is mounted and no
+ * device node is made. GENV_ISOLATED in its environment says what can be opened, for genv_reserve(), which gives
+ * environments of what it starts nothing else. -ENOTSUP: the kernel cannot (Linux 5.19 can, with Landlock enabled), or
+ * a device has no node of its own; -ENODEV: a device is not on this machine. */
+int genv_isolate(struct genv *g, const struct genv_env *env, struct genv_error *err);
+/* Whether what the caller starts is to be isolated where nothing else says so: 1 or 0, after the file "isolate" of the
+ * .genv directory in force (if @saved), or the limits file. */
+int genv_isolates(struct genv *g, bool saved, struct genv_error *err);
 
 /* Takes the member out of the environment @eid (NULL: out of all environments of the caller); without members an
  * environment ends. -ENOENT: it is in none. */
@@ -197,8 +210,8 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 
 /* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
  * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
- * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", or if CUDA counts otherwise here;
- * devices that cannot be seen from here are not in it. */
+ * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", if CUDA counts otherwise here, or
+ * if @env is isolated; devices that cannot be seen from here are not in it. */
 int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
                    struct genv_error *err);
 

@@ -130,6 +130,9 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
+    bool isolated;                   /* there are processes in it that can open the devices of @openable alone */
+    struct genv_device_id *openable; /* what was attached when they began: see genv_isolate() */
+    size_t openable_count;
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
     uint64_t reserved[8];
 };

@@ -27,7 +27,7 @@ static bool was_interrupted(void *data)
     return interrupted;
 }
 
-/* What a handle goes by: another process, as after a fork, another user or another directory is for a new one. */
+/* What a handle goes by, besides the process and the user. */
 static const char *const variables[] = {"GENV_TMPDIR", "GENV_STATE_TIMEOUT", "GENV_DRIVER_TIMEOUT"};
 
 static void describe_circumstances(char text[CALL_CIRCUMSTANCES_SIZE])
@@ -43,8 +43,8 @@ static void describe_circumstances(char text[CALL_CIRCUMSTANCES_SIZE])
         text[0] = '\0';
 }
 
-/* The last call that has ended, for the next one: a handle has no files open between calls, but takes reading a few to
- * be made. Changes hands under the interpreter's lock. */
+/* The last call that has ended, for the next one: opening a handle takes reading files, and one that is kept knows when
+ * a driver hangs. Changes hands under the interpreter's lock. */
 static struct call *spare;
 
 static void free_call(struct call *call)

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/isolate.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
 #include "cli/variables.h"
@@ -14,6 +15,8 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    bool isolate;
+    bool no_isolate;
 };
 
 static const struct values defaults = {.config = GENV_CONFIG_INIT};
@@ -22,6 +25,7 @@ static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
+    ISOLATE_OPTIONS("Keep the command, and whatever it starts, from opening any other device"),
     {.name = NULL},
 };
 
@@ -42,6 +46,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     r = installation_find(&installation, err);
     if (r == 0)
         r = cli_open(cli, err);
+    if (r == 0)
+        r = isolate_decide(cli, values->isolate, values->no_isolate, values->no_load, &reservation.isolate, err);
     if (r == 0 && !values->no_load)
         r = saved_load(cli, &values->config, &reservation.config, err);
     if (r == 0)
@@ -49,6 +55,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
     if (r < 0)
         return r;
     r = variables_export(env, installation.shims, err);
+    if (r == 0 && reservation.isolate)
+        r = genv_isolate(cli->genv, env, err);
     if (r == 0)
         r = cli_execute(cli, arguments->operands,
                         err); /* this process becomes the command, and is what is registered */

@@ -2,9 +2,11 @@
 
 import doctest
 import importlib
+import inspect
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import genv
@@ -25,6 +27,48 @@ def test_public_functions_have_docstrings_and_types():
         thing = getattr(genv.sdk, name)
         assert thing.__doc__, name
         assert not callable(thing) or isinstance(thing, type(genv)) or name == "Env" or thing.__annotations__, name
+
+
+ENV = [
+    "activate",
+    "active",
+    "configuration",
+    "configure",
+    "eid",
+    "home",
+    "load_configuration",
+    "refresh_configuration",
+    "save_configuration",
+]
+DEVICES = ["attach", "attached", "detach", "lock", "refresh_attached"]
+
+
+@pytest.mark.parametrize(
+    "name, words, named",
+    [(name, (), {}) for name in ENV + DEVICES if name != "configure"]
+    + [
+        ("activate", (), {"eid": "a", "config": None}),
+        ("attach", (), {"index": 0}),
+        ("attach", (0,), {}),
+        ("attach", (), {"gpus": 1, "allow_over_subscription": True}),
+        ("configure", (genv.Env.Config("name", "4g", 1),), {}),
+        ("configure", (), {"config": genv.Env.Config(gpus=1, gpu_memory="4g", name="name")}),
+        ("detach", (0,), {}),
+        ("detach", (), {"index": 0}),
+    ],
+)
+def test_the_python_genvs_calls_are_understood(name, words, named):
+    function = getattr(genv.sdk, name)
+    inspect.signature(function).bind(*words, **named)
+    assert getattr(genv.sdk.env if name in ENV else genv.sdk.devices, name) is function
+
+
+def test_an_environment_has_what_the_python_genvs_has():
+    with genv.sdk.activate(config=genv.sdk.Env.Config(gpus=1)):
+        (env,) = genv.sdk.envs()
+    assert (env.uid, env.config.gpus, env.pids, env.kernel_ids) == (os.getuid(), 1, [os.getpid()], [])
+    assert env.active and env.eid and env.username and env.time_since
+    assert time.strptime(env.creation, "%d/%m/%Y %H:%M:%S")
 
 
 def run(script):

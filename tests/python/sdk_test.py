@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import sys
+import types
 import warnings
 
 import genv
@@ -283,9 +285,6 @@ def test_warnings_of_the_library_are_python_warnings(monkeypatch, tmp_path):
 
 
 def test_it_is_said_when_cuda_is_initialized_already(monkeypatch):
-    import sys
-    import types
-
     torch = types.ModuleType("torch")
     torch.cuda = types.SimpleNamespace(is_initialized=lambda: True)
     monkeypatch.setitem(sys.modules, "torch", torch)
