@@ -12,6 +12,8 @@ static unsigned count;
 
 static void unlink_guard(struct fork_guard *guard)
 {
+    if (!guard->link)
+        return;
     *guard->link = guard->next;
     if (guard->next)
         guard->next->link = guard->link;
@@ -38,10 +40,12 @@ static void after_fork_in_parent(void)
 
 static void after_fork_in_child(void)
 {
-    while (first) {
-        close_now(first->fd);
-        unlink_guard(first);
+    for (struct fork_guard *guard = first, *next; guard; guard = next) {
+        next = guard->next;
+        close_now(guard->fd);
+        guard->link = NULL;
     }
+    first = NULL;
     pthread_mutex_unlock(&mutex);
 }
 
@@ -82,8 +86,7 @@ bool fork_guard(struct fork_guard *guard, int *fd, unsigned forks)
 void fork_release(struct fork_guard *guard)
 {
     pthread_mutex_lock(&mutex);
-    if (guard->link)
-        unlink_guard(guard);
+    unlink_guard(guard);
     pthread_mutex_unlock(&mutex);
 }
 
