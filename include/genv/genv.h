@@ -2,12 +2,14 @@
  *
  * Every function that can fail returns 0 or a negative errno and says why in @err, which may be NULL; its outputs are
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
- * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
- * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
- * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
- * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
- * change, or a request that a later version alone understands, -EIO a record of root's that can't be read, so that
- * nobody knows what is available. */
+ * handles are independent, and processes are kept apart by the lock in the state directory. A child that is forked
+ * during an operation keeps neither the locks that it has taken or waits for, nor its pipes: the library closes them
+ * there (pthread_atfork(3)). The child goes on with a handle of its own. Codes with a meaning of their own: -ENOENT
+ * no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT the state directory's
+ * lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a
+ * value out of range, -ENOTSUP an environment that a later version or another machine alone may change, or a request
+ * that a later version alone understands, -EIO a record of root's that can't be read, so that nobody knows what is
+ * available, -ECANCELED interrupted. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -37,7 +39,8 @@ void genv_close(struct genv *g); /* NULL is fine */
 void genv_set_cancel(struct genv *g, int fd);
 /* Calls @interrupted (NULL: nobody) in the thread that waits in an operation on @g, for the state's lock, a device's
  * lock or a driver: about ten times a second, and when a signal handler has run. If it returns true, the operation
- * gives up with -ECANCELED and changes nothing. For interpreters, whose signal handlers run later than the signal. */
+ * gives up with -ECANCELED and changes nothing; a change that is made by then is told of without waiting any longer.
+ * For interpreters, whose signal handlers run later than the signal. */
 void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
@@ -86,6 +89,7 @@ struct genv_reservation {
     bool attach;                /* attach as many devices as this configures, if it does */
     bool over_subscribe;        /* also devices that are not available */
     bool even_detached;         /* enter also where they cannot be had */
+    bool isolate;               /* genv_isolate() follows: the environment can have no other devices than now */
     const char *const *devices; /* attach these, named as in struct genv_attach_request: each, or nothing changes */
     size_t device_count;
     uint64_t reserved[8];
@@ -103,6 +107,18 @@ struct genv_reservation {
  * @ret_created may be NULL. */
 int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
                  bool *ret_created, struct genv_error *err);
+
+/* Puts the calling process, which has one thread, behind a wall, together with whatever it starts: it can open the
+ * devices that @env, reserved with @isolate, had then, and no others. This cannot be undone, needs no root, and does
+ * not reach what the process has others start (by ssh to this machine, cron, an engine's daemon) nor what is open
+ * already. Behind the wall nobody becomes another user (sudo), unless the caller is root, nothing is mounted and no
+ * device node is made. GENV_ISOLATED in its environment says what can be opened, for genv_reserve(), which gives
+ * environments of what it starts nothing else. -ENOTSUP: the kernel cannot (Linux 5.19 can, with Landlock enabled), or
+ * a device has no node of its own; -ENODEV: a device is not on this machine. */
+int genv_isolate(struct genv *g, const struct genv_env *env, struct genv_error *err);
+/* Whether what the caller starts is to be isolated where nothing else says so: 1 or 0, after the file "isolate" of the
+ * .genv directory in force (if @saved), or the limits file. */
+int genv_isolates(struct genv *g, bool saved, struct genv_error *err);
 
 /* Takes the member out of the environment @eid (NULL: out of all environments of the caller); without members an
  * environment ends. -ENOENT: it is in none. */
@@ -135,6 +151,7 @@ struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
     int count;           /* exactly so many devices; -1: the configured count, unless @device is set */
     bool over_subscribe; /* also devices that are not available */
+    bool at_least;       /* the count or more: no device is released */
     uint64_t reserved[4];
 };
 
@@ -195,8 +212,8 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 
 /* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
  * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
- * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", or if CUDA counts otherwise here;
- * devices that cannot be seen from here are not in it. */
+ * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", if CUDA counts otherwise here, or
+ * if @env is isolated; devices that cannot be seen from here are not in it. */
 int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
                    struct genv_error *err);
 
@@ -214,7 +231,8 @@ struct genv_lock;
 
 /* Takes the access locks of all devices attached to @eid, also of those that cannot be seen from here. @timeout_seconds
  * < 0 waits without end, 0 not at all (-EAGAIN), otherwise so long (-ETIMEDOUT). Nothing attached: a lock of nothing.
- * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it. */
+ * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it, and
+ * so does a forked child until it calls genv_unlock(), which lets nothing go that others have as well. */
 int genv_lock(struct genv *g, const char *eid, double timeout_seconds, struct genv_lock **ret_lock,
               struct genv_error *err);
 void genv_unlock(struct genv_lock *lock); /* NULL is fine */

@@ -130,6 +130,9 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
+    bool isolated;                   /* there are processes in it that can open the devices of @openable alone */
+    struct genv_device_id *openable; /* what was attached when they began: see genv_isolate() */
+    size_t openable_count;
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
     uint64_t reserved[8];
 };
@@ -304,8 +307,7 @@ char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
 
 /* Tells all that `genv snapshot` says, value by value, for bindings to other languages: a later version may tell
  * further keys, and they need not be compiled again. An environment alone is an object of "envs". Returns 0, -ENOMEM,
- * or what
- * @visit returned. */
+ * or what @visit returned. */
 int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data);
 int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data);
 

@@ -1,28 +1,30 @@
-/* Environments: entered, configured, attached, left. Each function returns (environment, variables). */
+/* Environments: entered, configured, attached, left. Each function returns (environment, variables, warnings). */
 #include "module.h"
 
 #include <unistd.h>
 
 #define DEVICES_MAX 1024
 
-PyObject *finish_env(struct call *call, int r, struct genv_env *env)
+PyObject *environment_answer(struct call *call, int r, struct genv_env *env)
 {
-    PyObject *result = NULL, *value = NULL, *variables = NULL;
+    PyObject *module = call->module, *result = NULL, *value = NULL, *variables = NULL, *warnings = NULL;
 
-    if (call_end(call, r) == 0) {
+    if (call_end(call, r, &warnings) == 0) {
         value = value_of_env(env);
-        variables = value ? value_of_variables(call->module, env) : NULL;
+        variables = value ? value_of_variables(module, env) : NULL;
     }
     if (variables)
-        result = PyTuple_Pack(2, value, variables);
+        result = PyTuple_Pack(3, value, variables, warnings);
     Py_XDECREF(variables);
     Py_XDECREF(value);
+    Py_XDECREF(warnings);
     genv_env_free(env);
     return result;
 }
 
 /* The texts of the tuple @names, encoded anew in @ret_bytes, which owns them; -1 and an exception. */
-static int take_names(PyObject *names, const char *devices[DEVICES_MAX], size_t *ret_count, PyObject **ret_bytes)
+static int take_names(PyObject *module, PyObject *names, const char *devices[DEVICES_MAX], size_t *ret_count,
+                      PyObject **ret_bytes)
 {
     Py_ssize_t count = PyTuple_Size(names);
     PyObject *bytes;
@@ -35,7 +37,7 @@ static int take_names(PyObject *names, const char *devices[DEVICES_MAX], size_t 
     }
     bytes = PyTuple_New(count);
     for (Py_ssize_t i = 0; bytes && i < count; i++) {
-        PyObject *name = PyUnicode_AsUTF8String(PyTuple_GetItem(names, i));
+        PyObject *name = value_to_bytes(module, PyTuple_GetItem(names, i), "the device");
 
         if (!name || PyTuple_SetItem(bytes, i, name) < 0)
             Py_CLEAR(bytes);
@@ -47,19 +49,34 @@ static int take_names(PyObject *names, const char *devices[DEVICES_MAX], size_t 
     return bytes ? 0 : -1;
 }
 
+/* Adds @eid to @list, whether there is an exception or not; -1: there is no memory. */
+static int tell(PyObject *list, const char *eid)
+{
+    PyObject *type, *value, *traceback, *text;
+    int r;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    text = PyUnicode_FromString(eid);
+    r = text ? PyList_Append(list, text) : -1;
+    Py_XDECREF(text);
+    if (r == 0 || type)
+        PyErr_Restore(type, value, traceback);
+    return r;
+}
+
 static PyObject *reserve(PyObject *module, PyObject *args)
 {
     const struct genv_member self = {.pid = getpid()};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
-    PyObject *config, *names, *bytes = NULL, *result;
+    PyObject *entered, *config, *names, *bytes = NULL, *result;
     const char *devices[DEVICES_MAX];
     struct genv_env *env = NULL;
-    struct call call;
+    struct call *call;
     int r, update, over_subscribe;
 
-    if (!PyArg_ParseTuple(args, "zOppO", &reservation.eid, &config, &update, &over_subscribe, &names) ||
+    if (!PyArg_ParseTuple(args, "OzOppO", &entered, &reservation.eid, &config, &update, &over_subscribe, &names) ||
         value_to_config(module, config, &reservation.config) < 0 ||
-        take_names(names, devices, &reservation.device_count, &bytes) < 0)
+        take_names(module, names, devices, &reservation.device_count, &bytes) < 0)
         return NULL;
     reservation.members = &self;
     reservation.member_count = 1;
@@ -67,31 +84,51 @@ static PyObject *reserve(PyObject *module, PyObject *args)
     reservation.over_subscribe = over_subscribe;
     reservation.devices = devices;
     reservation.attach = reservation.device_count == 0;
-    if (call_begin(&call, module) < 0) {
+    if (!(call = call_begin(module))) {
         Py_DECREF(bytes);
         return NULL;
     }
-    call_release(&call);
-    r = genv_reserve(call.g, &reservation, &env, NULL, &call.err);
-    call_acquire(&call);
-    result = finish_env(&call, r, env);
+    call_release(call);
+    r = genv_reserve(call->g, &reservation, &env, NULL, &call->err);
+    call_acquire(call);
+    if (r >= 0 && tell(entered, env->eid) < 0)
+        genv_deactivate(call->g, env->eid, &self, NULL);
+    result = environment_answer(call, r, env);
     Py_DECREF(bytes);
     return result;
+}
+
+static PyObject *leave(PyObject *module, PyObject *args)
+{
+    struct genv_member member = {0};
+    const char *eid;
+    struct call *call;
+    PyObject *warnings = NULL;
+    int r;
+
+    if (!PyArg_ParseTuple(args, "si", &eid, &member.pid) || !(call = call_begin(module)))
+        return NULL;
+    call_release(call);
+    r = genv_deactivate(call->g, eid, &member, &call->err);
+    call_acquire(call);
+    if (call_end(call, r, &warnings) < 0)
+        Py_CLEAR(warnings);
+    return warnings;
 }
 
 static PyObject *look_up(PyObject *module, PyObject *args)
 {
     struct genv_env *env = NULL;
     const char *eid;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "s", &eid) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "s", &eid) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_env_get(call.g, eid, &env, &call.err);
-    call_acquire(&call);
-    return finish_env(&call, r, env);
+    call_release(call);
+    r = genv_env_get(call->g, eid, &env, &call->err);
+    call_acquire(call);
+    return environment_answer(call, r, env);
 }
 
 static PyObject *configure(PyObject *module, PyObject *args)
@@ -99,17 +136,17 @@ static PyObject *configure(PyObject *module, PyObject *args)
     struct genv_config config;
     struct genv_env *env = NULL;
     const char *eid;
-    struct call call;
+    struct call *call;
     PyObject *fields;
     int r;
 
     if (!PyArg_ParseTuple(args, "sO", &eid, &fields) || value_to_config(module, fields, &config) < 0 ||
-        call_begin(&call, module) < 0)
+        !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_configure(call.g, eid, &config, GENV_CONFIG_ALL, &env, &call.err);
-    call_acquire(&call);
-    return finish_env(&call, r, env);
+    call_release(call);
+    r = genv_configure(call->g, eid, &config, GENV_CONFIG_ALL, &env, &call->err);
+    call_acquire(call);
+    return environment_answer(call, r, env);
 }
 
 static PyObject *attach(PyObject *module, PyObject *args)
@@ -117,41 +154,46 @@ static PyObject *attach(PyObject *module, PyObject *args)
     struct genv_attach_request request = GENV_ATTACH_INIT;
     struct genv_env *env = NULL;
     const char *eid;
-    struct call call;
+    struct call *call;
     int r, over_subscribe;
 
     if (!PyArg_ParseTuple(args, "szip", &eid, &request.device, &request.count, &over_subscribe) ||
-        call_begin(&call, module) < 0)
+        !(call = call_begin(module)))
         return NULL;
     request.over_subscribe = over_subscribe;
-    call_release(&call);
-    r = genv_attach(call.g, eid, &request, &env, &call.err);
-    call_acquire(&call);
-    return finish_env(&call, r, env);
+    request.at_least = true;
+    call_release(call);
+    r = genv_attach(call->g, eid, &request, &env, &call->err);
+    call_acquire(call);
+    return environment_answer(call, r, env);
 }
 
 static PyObject *detach(PyObject *module, PyObject *args)
 {
     struct genv_env *env = NULL;
     const char *eid, *device;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "sz", &eid, &device) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "sz", &eid, &device) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_detach(call.g, eid, device, &env, &call.err);
-    call_acquire(&call);
-    return finish_env(&call, r, env);
+    call_release(call);
+    r = genv_detach(call->g, eid, device, &env, &call->err);
+    call_acquire(call);
+    return environment_answer(call, r, env);
 }
 
 PyMethodDef environment_methods[] = {
     {"reserve", reserve, METH_VARARGS,
-     "reserve(eid, config, update, over_subscribe, devices): create or enter an environment and attach the configured "
-     "count, or the devices of a tuple; all in one step. With update, one that exists is configured as well."},
+     "reserve(entered, eid, config, update, over_subscribe, devices): create or enter an environment and attach the "
+     "configured count, or the devices of a tuple; all in one step. With update, one that exists is configured as "
+     "well. "
+     "Its identifier is added to the list entered, also where an exception comes after that."},
+    {"leave", leave, METH_VARARGS, "leave(eid, pid): take the process out; returns warnings alone."},
     {"look_up", look_up, METH_VARARGS, "look_up(eid): a live environment."},
     {"configure", configure, METH_VARARGS, "configure(eid, config): replace the configuration."},
-    {"attach", attach, METH_VARARGS, "attach(eid, device, count, over_subscribe): count -1 is the configured count."},
+    {"attach", attach, METH_VARARGS,
+     "attach(eid, device, count, over_subscribe): the device, or at least the count; -1 is the configured one."},
     {"detach", detach, METH_VARARGS, "detach(eid, device): device None is all of them."},
     {NULL, NULL, 0, NULL},
 };

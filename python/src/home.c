@@ -6,11 +6,11 @@
 static PyObject *home_find(PyObject *module, PyObject *unused)
 {
     char *path = NULL;
-    struct call call;
+    struct call *call;
     PyObject *result;
 
     (void)unused;
-    if (call_begin(&call, module) < 0 || call_end(&call, genv_home_find(call.g, &path, &call.err)) < 0)
+    if (!(call = call_begin(module)) || call_end(call, genv_home_find(call->g, &path, &call->err), NULL) < 0)
         return NULL;
     result = PyUnicode_DecodeFSDefault(path);
     free(path);

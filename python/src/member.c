@@ -12,12 +12,12 @@ static PyObject *enter(PyObject *module, PyObject *args)
     const char *kernel_id, *connection_file;
     struct genv_env *env = NULL;
     PyObject *config;
-    struct call call;
+    struct call *call;
     int r, pid, update, over_subscribe;
 
     if (!PyArg_ParseTuple(args, "zizzOpp", &reservation.eid, &pid, &kernel_id, &connection_file, &config, &update,
                           &over_subscribe) ||
-        value_to_config(module, config, &reservation.config) < 0 || call_begin(&call, module) < 0)
+        value_to_config(module, config, &reservation.config) < 0 || !(call = call_begin(module)))
         return NULL;
     if (kernel_id)
         *last++ = (struct genv_member){.kernel_id = kernel_id, .connection_file = connection_file};
@@ -28,25 +28,25 @@ static PyObject *enter(PyObject *module, PyObject *args)
     reservation.fields = update ? GENV_CONFIG_ALL : 0;
     reservation.attach = update;
     reservation.over_subscribe = over_subscribe;
-    call_release(&call);
-    r = genv_reserve(call.g, &reservation, &env, NULL, &call.err);
-    call_acquire(&call);
-    return finish_env(&call, r, env);
+    call_release(call);
+    r = genv_reserve(call->g, &reservation, &env, NULL, &call->err);
+    call_acquire(call);
+    return environment_answer(call, r, env);
 }
 
-static PyObject *leave(PyObject *module, PyObject *args)
+static PyObject *take_out(PyObject *module, PyObject *args)
 {
     struct genv_member member = {0};
     const char *eid;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "siz", &eid, &member.pid, &member.kernel_id) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "siz", &eid, &member.pid, &member.kernel_id) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_deactivate(call.g, eid, &member, &call.err);
-    call_acquire(&call);
-    if (call_end(&call, r) < 0)
+    call_release(call);
+    r = genv_deactivate(call->g, eid, &member, &call->err);
+    call_acquire(call);
+    if (call_end(call, r, NULL) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -70,15 +70,15 @@ static PyObject *find(PyObject *module, PyObject *args)
     struct genv_member member = {0};
     PyObject *list = NULL;
     char **eids = NULL;
-    struct call call;
+    struct call *call;
     int r;
 
-    if (!PyArg_ParseTuple(args, "iz", &member.pid, &member.kernel_id) || call_begin(&call, module) < 0)
+    if (!PyArg_ParseTuple(args, "iz", &member.pid, &member.kernel_id) || !(call = call_begin(module)))
         return NULL;
-    call_release(&call);
-    r = genv_find(call.g, &member, &eids, &call.err);
-    call_acquire(&call);
-    if (call_end(&call, r) == 0)
+    call_release(call);
+    r = genv_find(call->g, &member, &eids, &call->err);
+    call_acquire(call);
+    if (call_end(call, r, NULL) == 0)
         list = list_of(eids);
     free(eids);
     return list;
@@ -109,7 +109,8 @@ PyMethodDef member_methods[] = {
      "enter(eid, pid, kernel_id, connection_file, config, update, over_subscribe): create or enter an environment and "
      "register a process, a kernel or both. One that is created is configured and attached; with update, one that "
      "exists as well."},
-    {"leave", leave, METH_VARARGS, "leave(eid, pid, kernel_id): take the process, or the kernel if it is given, out."},
+    {"take_out", take_out, METH_VARARGS,
+     "take_out(eid, pid, kernel_id): take the process, or the kernel if it is given, out."},
     {"find", find, METH_VARARGS, "find(pid, kernel_id): the environments that the process, or the kernel, is in."},
     {"root", root, METH_NOARGS, "root(): the folder that genv is installed in."},
     {NULL, NULL, 0, NULL},

@@ -6,7 +6,7 @@
 
 extern PyMethodDef environment_methods[], member_methods[], lock_methods[], home_methods[], snapshot_methods[];
 
-/* The end of a call that returned @env, which it takes: the pair (environment, variables). */
-PyObject *finish_env(struct call *call, int r, struct genv_env *env);
+/* The answer, and the end of the call. Takes @env. */
+PyObject *environment_answer(struct call *call, int r, struct genv_env *env);
 
 #endif

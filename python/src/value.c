@@ -7,7 +7,7 @@
 
 #define DEPTH_MAX 8
 
-/* What is begun and not ended; the first is the whole. References are those of the parents, but for the whole's. */
+/* The objects and lists that have begun and not ended. The first is the result, and owns the others. */
 struct builder {
     PyObject *open[DEPTH_MAX];
     int depth;
@@ -60,7 +60,7 @@ static int build(const struct genv_value *value, void *data)
     return r < 0 ? -EINVAL : 0;
 }
 
-static PyObject *finish(struct builder *builder, int r)
+static PyObject *end_building(struct builder *builder, int r)
 {
     if (r == 0)
         return builder->open[0];
@@ -72,14 +72,7 @@ PyObject *value_of_snapshot(const struct genv_snapshot *snapshot)
 {
     struct builder builder = {.depth = 0};
 
-    return finish(&builder, genv_snapshot_visit(snapshot, build, &builder));
-}
-
-PyObject *value_of_env(const struct genv_env *env)
-{
-    struct builder builder = {.depth = 0};
-
-    return finish(&builder, genv_env_visit(env, build, &builder));
+    return end_building(&builder, genv_snapshot_visit(snapshot, build, &builder));
 }
 
 #define ROW(bit, member, kind, ...) {GENV_CONFIG_##bit, #member, kind},
@@ -105,36 +98,107 @@ static PyObject *value_of_field(const struct genv_config *config, size_t i)
     return fields[i].kind == COUNT ? PyLong_FromString(text, NULL, 10) : PyUnicode_FromString(text);
 }
 
+PyObject *value_to_bytes(PyObject *module, PyObject *text, const char *name)
+{
+    struct genv_error err = {.code = EINVAL};
+    PyObject *bytes = PyUnicode_AsUTF8String(text);
+
+    if (bytes && strlen(PyBytes_AsString(bytes)) == (size_t)PyBytes_Size(bytes))
+        return bytes;
+    if (!bytes && !PyErr_ExceptionMatches(PyExc_UnicodeError))
+        return NULL;
+    Py_XDECREF(bytes);
+    PyErr_Clear();
+    PyOS_snprintf(err.message, sizeof(err.message), "%s has a character that is not valid in a name", name);
+    call_raise(module, -EINVAL, &err);
+    return NULL;
+}
+
+/* Adds @value, whose reference it takes, as a member; -1 and an exception. */
+static int set(PyObject *dict, const char *key, PyObject *value)
+{
+    int r = value ? PyDict_SetItemString(dict, key, value) : -1;
+
+    Py_XDECREF(value);
+    return r;
+}
+
 PyObject *value_of_config(const struct genv_config *config)
 {
     PyObject *dict = PyDict_New();
     int r = dict ? 0 : -1;
 
-    for (size_t i = 0; r == 0 && i < FIELD_COUNT; i++) {
-        PyObject *value = value_of_field(config, i);
-
-        r = value ? PyDict_SetItemString(dict, fields[i].name, value) : -1;
-        Py_XDECREF(value);
-    }
+    for (size_t i = 0; r == 0 && i < FIELD_COUNT; i++)
+        r = set(dict, fields[i].name, value_of_field(config, i));
     if (r < 0)
         Py_CLEAR(dict);
     return dict;
 }
 
+static int append(PyObject *list, PyObject *value)
+{
+    int r = value ? PyList_Append(list, value) : -1;
+
+    Py_XDECREF(value);
+    return r;
+}
+
+static PyObject *value_of_index(int index)
+{
+    if (index >= 0)
+        return PyLong_FromLong(index);
+    Py_INCREF(Py_None);
+    return Py_None;
+}
+
+PyObject *value_of_env(const struct genv_env *env)
+{
+    PyObject *dict = value_of_config(&env->config), *indices = PyList_New(0), *uuids = PyList_New(0);
+    int r = dict && indices && uuids ? set(dict, "eid", PyUnicode_FromString(env->eid)) : -1;
+
+    for (size_t i = 0; r == 0 && i < env->attachment_count; i++) {
+        r = append(indices, value_of_index(env->attachments[i].index));
+        if (r == 0)
+            r = append(uuids, PyUnicode_FromString(env->attachments[i].device.uuid));
+    }
+    if (r == 0)
+        r = PyDict_SetItemString(dict, "devices", indices);
+    if (r == 0)
+        r = PyDict_SetItemString(dict, "uuids", uuids);
+    Py_XDECREF(indices);
+    Py_XDECREF(uuids);
+    if (r < 0)
+        Py_CLEAR(dict);
+    return dict;
+}
+
+/* Text, or a number where one is meant. */
+static PyObject *text_of(PyObject *value, size_t i)
+{
+    PyObject *number, *text;
+
+    if (PyUnicode_Check(value)) {
+        Py_INCREF(value);
+        return value;
+    }
+    if (fields[i].kind == NAME || PyBool_Check(value) || !PyIndex_Check(value))
+        return PyErr_Format(PyExc_TypeError, "%s must be %s, not %R", fields[i].name,
+                            fields[i].kind == COUNT ? "an integer" : "a string", (PyObject *)Py_TYPE(value));
+    number = PyNumber_Index(value);
+    text = number ? PyObject_Str(number) : NULL;
+    Py_XDECREF(number);
+    return text;
+}
+
 static int parse_field(PyObject *module, PyObject *value, size_t i, struct genv_config *config)
 {
     struct genv_error err = {0};
-    PyObject *text = PyObject_Str(value);
-    PyObject *bytes = text ? PyUnicode_AsUTF8String(text) : NULL;
-    int r = -1;
+    PyObject *text = text_of(value, i);
+    PyObject *bytes = text ? value_to_bytes(module, text, fields[i].name) : NULL;
+    int r = bytes ? genv_config_parse(config, fields[i].bit, PyBytes_AsString(bytes), &err) : -1;
 
-    if (bytes && strlen(PyBytes_AsString(bytes)) == (size_t)PyBytes_Size(bytes)) {
-        r = genv_config_parse(config, fields[i].bit, PyBytes_AsString(bytes), &err);
-        if (r < 0)
-            call_raise(module, r, &err);
-    } else if (bytes) {
-        PyErr_Format(PyExc_ValueError, "%s has a null character", fields[i].name);
-    }
+    if (bytes && r < 0)
+        call_raise(module, r, &err);
     Py_XDECREF(bytes);
     Py_XDECREF(text);
     return r;
@@ -171,11 +235,8 @@ PyObject *value_of_variables(PyObject *module, const struct genv_env *env)
     }
     dict = PyDict_New();
     for (const struct genv_variable *variable = variables; dict && variable->name; variable++) {
-        PyObject *value = Py_BuildValue("z", variable->value);
-
-        if (!value || PyDict_SetItemString(dict, variable->name, value) < 0)
+        if (set(dict, variable->name, Py_BuildValue("z", variable->value)) < 0)
             Py_CLEAR(dict);
-        Py_XDECREF(value);
     }
     free(variables);
     return dict;

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/isolate.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
 #include "cli/variables.h"
@@ -14,6 +15,8 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    bool isolate;
+    bool no_isolate;
     const char *kernel; /* its connection file, or NULL */
 };
 
@@ -23,6 +26,7 @@ static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
+    ISOLATE_OPTIONS("Keep the command, and whatever it starts, from opening any other device"),
     {.name = "kernel",
      .type = OPTION_TEXT,
      .filled = true,
@@ -67,56 +71,56 @@ static int return_to(struct cli *cli, const struct genv_member *kernel, struct g
     return 0;
 }
 
-/* Reserves what the options and the saved configuration say. */
-static int reserve(struct cli *cli, const struct values *values, const struct genv_member *kernel,
-                   const struct genv_member *members, struct genv_env **ret_env, struct genv_error *err)
+/* Reserves what the options and the saved configuration say. Returns whether to isolate the command. */
+static int reserve(struct cli *cli, const struct values *values, const struct genv_member *members, size_t member_count,
+                   struct genv_env **ret_env, struct genv_error *err)
 {
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
     cleanup_free char *eid = NULL;
-    int r = 0;
+    int r = isolate_decide(cli, values->isolate, values->no_isolate, values->no_load, &reservation.isolate, err);
 
     reservation.members = members;
-    reservation.member_count = kernel ? 2 : 1;
+    reservation.member_count = member_count;
     reservation.config = values->config;
     reservation.attach = !values->no_attach;
     reservation.over_subscribe = values->over_subscribe;
-    if (kernel)
-        r = return_to(cli, kernel, &reservation, &eid, err);
+    if (r == 0 && members[0].kernel_id)
+        r = return_to(cli, &members[0], &reservation, &eid, err);
     if (r == 0 && !eid && !values->no_load)
         r = saved_load(cli, &values->config, &reservation.config, err);
-    return r < 0 ? r : genv_reserve(cli->genv, &reservation, ret_env, NULL, err);
+    if (r == 0)
+        r = genv_reserve(cli->genv, &reservation, ret_env, NULL, err);
+    return r < 0 ? r : reservation.isolate;
 }
 
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    struct genv_member members[2] = {{.pid = getpid()}}, *self = &members[0], *kernel = NULL;
-    cleanup_free char *kernel_id = NULL;
+    const struct genv_member self = {.pid = getpid()};
+    cleanup_free char *kernel_id = values->kernel ? kernel_id_of(values->kernel) : NULL;
+    const struct genv_member kernel = {.kernel_id = kernel_id, .connection_file = values->kernel};
+    const struct genv_member members[] = {values->kernel ? kernel : self, self}; /* the first one names it */
     cleanup_env struct genv_env *env = NULL;
     struct installation installation;
-    int r = installation_find(&installation, err);
+    int r = installation_find(&installation, err), isolate = 0;
 
-    if (r == 0 && values->kernel) { /* first, since the environment has its ID then */
-        kernel_id = kernel_id_of(values->kernel);
-        kernel = &members[0];
-        self = &members[1];
-        *self = members[0];
-        *kernel = (struct genv_member){.kernel_id = kernel_id, .connection_file = values->kernel};
-        r = kernel_id ? 0 : error_no_memory(err);
-    }
+    if (r == 0 && values->kernel && !kernel_id)
+        r = error_no_memory(err);
     if (r == 0)
         r = cli_open(cli, err);
     if (r == 0)
-        r = reserve(cli, values, kernel, members, &env, err);
+        r = isolate = reserve(cli, values, members, values->kernel ? 2 : 1, &env, err);
     if (r < 0)
         return r;
     r = variables_export(env, installation.shims, err);
+    if (r == 0 && isolate)
+        r = genv_isolate(cli->genv, env, err);
     if (r == 0)
         r = cli_execute(cli, arguments->operands,
                         err); /* this process becomes the command, and is what is registered */
-    if (kernel)
-        genv_deactivate(cli->genv, env->eid, kernel, NULL);
-    genv_deactivate(cli->genv, env->eid, self, NULL);
+    if (kernel_id)
+        genv_deactivate(cli->genv, env->eid, &kernel, NULL);
+    genv_deactivate(cli->genv, env->eid, &self, NULL);
     return r;
 }
 

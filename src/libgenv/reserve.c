@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "isolate/landlock.h"
 #include "libgenv/environment.h"
 #include "libgenv/quota.h"
 #include "model/config.h"
@@ -116,10 +117,14 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
         r = environment_register(g, *ret_env, &reservation->members[i], err);
     if (r == 0)
         r = environment_configure(g, envs, *ret_env, &reservation->config, fields, supply, err);
+    if (r == 0)
+        r = environment_inherit_wall(*ret_env, err);
     if (r == 0 && reservation->attach && fields & genv_config_given(&reservation->config) & GENV_CONFIG_GPUS)
         attached = attach_decide(g, envs, *ret_env, supply, &request, err);
     if (r == 0 && attached < 0 && !reservation->even_detached)
         r = attached;
+    if (r == 0 && reservation->isolate)
+        r = environment_isolate(*ret_env, err);
     if (r == 0)
         r = attach_named(g, reservation, supply, envs, *ret_env, err);
     if (r == 0)
@@ -141,7 +146,7 @@ static int validate(const struct genv_reservation *reservation, struct genv_erro
         r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);
     if (r == 0 && reservation->member_count == 0) /* it would have ended at once */
         return error_set(err, EINVAL, "an environment needs a process or a Jupyter kernel to keep it alive");
-    return r;
+    return r == 0 && reservation->isolate ? landlock_check(err) : r;
 }
 
 GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
@@ -157,9 +162,9 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
     if (!result)
         return error_no_memory(err);
     if (r == 0 && (reservation->device_count || (reservation->attach && reservation->config.gpus >= 0)))
-        supply_take(g, true, &supply);
+        r = supply_take(g, true, &supply, err);
     else if (r == 0 && reservation->eid && reservation->fields & GENV_CONFIG_GPU_MEMORY)
-        supply_take(g, false, &supply);
+        r = supply_take(g, false, &supply, err);
     if (r == 0)
         r = handle_begin(g, STORE_WRITE, &envs, err);
     if (r < 0)

@@ -133,6 +133,7 @@ static const struct json_field env_fields[] = {
     LIST("kernel_ids", struct env_entry, env.kernels, env.kernel_count, kernel_table),
     DERIVED_LIST("devices", struct env_entry, env.attachments, env.attachment_count, index_table),
     DERIVED_LIST("uuids", struct env_entry, env.attachments, env.attachment_count, uuid_table),
+    NUMBER_OR_NULL("isolated", JSON_KIND_BOOL, struct env_entry, env.isolated, 0),
 };
 TABLE(env_table, struct env_entry, env_fields);
 

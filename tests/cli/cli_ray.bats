@@ -12,7 +12,11 @@ make_ray() {
 #!/bin/sh
 printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/words"
 echo "$CUDA_VISIBLE_DEVICES $GENV_ENVIRONMENT_ID $GENV_ENVIRONMENT_NAME" >"$BATS_TEST_TMPDIR/variables"
-start_raylet() { raylet 600 >/dev/null 2>&1 3>&- & echo $! >"$BATS_TEST_TMPDIR/raylet"; }
+start_raylet() {
+    raylet 600 >/dev/null 2>&1 3>&- &
+    echo $! >"$BATS_TEST_TMPDIR/raylet"
+    until [ "$(cat "/proc/$!/comm")" = raylet ]; do sleep 0.01; done
+}
 eval "$RAY_DOES"
 PROGRAM
     chmod +x "$BATS_TEST_TMPDIR/bin/ray"

@@ -73,14 +73,11 @@ for change in (genv.sdk.attach, genv.sdk.detach, lambda: genv.sdk.configure(genv
 }
 
 @test "lock keeps host and container apart, and does not wait for itself" {
-    run_locked() {
-        inside_python 'import genv, time
+    CONTAINERS+=(c1)
+    inside_python 'import genv, time
 with genv.sdk.lock(), genv.sdk.lock():
     print("locked", flush=True)
     time.sleep(1000)' >"$SCRATCH/c1.out" 2>&1 &
-    }
-    CONTAINERS+=(c1)
-    run_locked
     until grep -q locked "$SCRATCH/c1.out"; do sleep 0.05; done
     run --separate-stderr env GENV_ENVIRONMENT_ID=c1 genv lock -n true
     echo "$stderr"

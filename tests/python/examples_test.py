@@ -2,9 +2,11 @@
 
 import doctest
 import importlib
+import inspect
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import genv
@@ -25,6 +27,48 @@ def test_public_functions_have_docstrings_and_types():
         thing = getattr(genv.sdk, name)
         assert thing.__doc__, name
         assert not callable(thing) or isinstance(thing, type(genv)) or name == "Env" or thing.__annotations__, name
+
+
+ENV = [
+    "activate",
+    "active",
+    "configuration",
+    "configure",
+    "eid",
+    "home",
+    "load_configuration",
+    "refresh_configuration",
+    "save_configuration",
+]
+DEVICES = ["attach", "attached", "detach", "lock", "refresh_attached"]
+
+
+@pytest.mark.parametrize(
+    "name, words, named",
+    [(name, (), {}) for name in ENV + DEVICES if name != "configure"]
+    + [
+        ("activate", (), {"eid": "a", "config": None}),
+        ("attach", (), {"index": 0}),
+        ("attach", (0,), {}),
+        ("attach", (), {"gpus": 1, "allow_over_subscription": True}),
+        ("configure", (genv.Env.Config("name", "4g", 1),), {}),
+        ("configure", (), {"config": genv.Env.Config(gpus=1, gpu_memory="4g", name="name")}),
+        ("detach", (0,), {}),
+        ("detach", (), {"index": 0}),
+    ],
+)
+def test_the_python_genvs_calls_are_understood(name, words, named):
+    function = getattr(genv.sdk, name)
+    inspect.signature(function).bind(*words, **named)
+    assert getattr(genv.sdk.env if name in ENV else genv.sdk.devices, name) is function
+
+
+def test_an_environment_has_what_the_python_genvs_has():
+    with genv.sdk.activate(config=genv.sdk.Env.Config(gpus=1)):
+        (env,) = genv.sdk.envs()
+    assert (env.uid, env.config.gpus, env.pids, env.kernel_ids) == (os.getuid(), 1, [os.getpid()], [])
+    assert env.active and env.eid and env.username and env.time_since
+    assert time.strptime(env.creation, "%d/%m/%Y %H:%M:%S")
 
 
 def run(script):
@@ -94,3 +138,25 @@ def test_another_package_of_that_name_is_reported(tmp_path):
     variables = {**os.environ, "LD_LIBRARY_PATH": str(Path(os.environ["GENV_BIN"]).parents[1] / "libgenv")}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=variables)
     assert "another package named genv is installed" in done.stderr
+
+
+def test_programs_can_be_typed():
+    fetched = subprocess.run(
+        [Path(os.environ["GENV_SOURCE"]) / "tests" / "fetch", "python-lint"], capture_output=True, text=True
+    )
+    if fetched.returncode:
+        pytest.skip(fetched.stdout.strip())
+    program = (
+        "import genv\n"
+        "def start(config: genv.Env.Config) -> list[int | str]:\n"
+        "    with genv.sdk.activate(config=config):\n"
+        "        return genv.sdk.devices.attach(gpus=1)\n"
+        "start(genv.Env.Config(gpus=1))\n"
+        "genv.sdk.devices.attach(bogus=1)\n"
+    )
+    words = [Path(fetched.stdout.strip()) / "bin" / "mypy", "--strict", "--cache-dir", os.devnull, "-c", program]
+    path = Path(os.environ["GENV_SOURCE"]) / "python"
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "MYPYPATH": str(path)})
+    assert [line for line in done.stdout.splitlines() if line.startswith("<string>")] == [
+        '<string>:6: error: Unexpected keyword argument "bogus" for "attach" of "_DevicesModule"  [call-arg]'
+    ]

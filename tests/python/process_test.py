@@ -24,7 +24,7 @@ with genv.sdk.activate(eid=sys.argv[1]), genv.sdk.lock():
 
 
 @pytest.fixture
-def env(genv_command):
+def env():
     """An environment on one device, which this process is in, and others may enter."""
     with genv.sdk.activate(eid="a", config=Config(gpus=1)):
         yield "a"

@@ -21,11 +21,10 @@ import os
 import shutil
 
 from .. import _genv
+from .env import envs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from .._objects import Config, Env
 
 __all__ = [
@@ -43,10 +42,13 @@ __all__ = [
 ]
 
 
-def _env(answer: tuple[dict[str, Any], dict[str, str | None]]) -> Env:
-    from .._objects import env_of
-
-    return env_of(answer[0])
+def _env(answer: _genv._Answer) -> Env:
+    """The whole of the environment that the answer is of: who has it, and what keeps it alive."""
+    eid = answer[0]["eid"]
+    for env in envs():
+        if env.eid == eid:
+            return env
+    raise _genv.Error(f"environment {eid} has ended")
 
 
 def enter(
@@ -90,7 +92,7 @@ def leave(eid: str, *, pid: int | None = None, kernel_id: str | None = None) -> 
         if not any(member):
             continue
         try:
-            _genv.leave(eid, *member)
+            _genv.take_out(eid, *member)
         except _genv.Error as error:
             if error.errno != 2:  # ENOENT
                 raise
@@ -122,7 +124,7 @@ def configure(eid: str, config: Config) -> Env:
 def attach(
     eid: str, device: int | str | None = None, *, gpus: int | None = None, allow_over_subscription: bool = False
 ) -> Env:
-    """Attach one device too (its index or UUID), or have exactly ``gpus`` devices (default: the configured count).
+    """Attach one device too (its index or UUID), or have at least ``gpus`` devices (default: the configured count).
 
     Raises :class:`genv.Unavailable` if a device is not available. If a count cannot be met, the environment is
     detached from all.
