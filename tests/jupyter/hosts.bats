@@ -34,11 +34,12 @@ setup() {
         skip "$(<"$BATS_FILE_TMPDIR/missing")"
     fi
     # Where pip has put it, in a folder of its own.
-    export PYTHONPATH="$GENV_BUILD/python:$(echo "$GENV_JUPYTER"/lib/python3*/site-packages)"
-    export JUPYTER_PATH=$GENV_JUPYTER/share/jupyter JUPYTER_CONFIG_PATH=$GENV_JUPYTER/etc/jupyter
+    PYTHONPATH=$GENV_BUILD/python:$(echo "$GENV_JUPYTER"/lib/python3*/site-packages)
+    export PYTHONPATH JUPYTER_PATH=$GENV_JUPYTER/share/jupyter JUPYTER_CONFIG_PATH=$GENV_JUPYTER/etc/jupyter
     export PATH="$GENV_JUPYTER/bin:$GENV_JUPYTER_BIN:$PATH"
     export HOME=$BATS_TEST_TMPDIR/home TMPDIR=$BATS_TEST_TMPDIR GENV_TMPDIR=$BATS_TEST_TMPDIR/state
     mkdir "$HOME"
+    cd "$HOME" || return # where hosts without a runtime directory of their own put connection files, and the keys in them
 }
 
 host() { "$GENV_PAGE_PLAYWRIGHT/node" "$GENV_SOURCE/tests/jupyter/hosts.mjs" "$1" "$BATS_TEST_TMPDIR" "${2-lab}" 3>&-; }

@@ -23,6 +23,12 @@ def check(*words, **options):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_connection_file_is_left_in_the_source():
+    """They have the keys of kernels. jupyter_client's MultiKernelManager puts them where it is started, by default."""
+    folders = [SOURCE, *(each for part in ("tests", "integrations") for each in (SOURCE / part).glob("*/"))]
+    assert [file for folder in folders for file in folder.glob("kernel-*.json")] == []
+
+
 def test_python_is_typed():
     words = ["--strict", "--cache-dir", os.devnull, "--python-executable", sys.executable, "--no-namespace-packages"]
     environment = {**os.environ, "MYPYPATH": str(SOURCE / "python")}
