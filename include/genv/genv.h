@@ -62,7 +62,8 @@ struct genv_member {
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
     const char
         *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
-    uint64_t reserved[3];
+    pid_t manager;        /* of the kernel, a process of the owner's: what starts it again; 0: see struct genv_kernel */
+    uint64_t reserved[2];
 };
 
 struct genv_activation {

@@ -91,11 +91,15 @@ struct genv_process {
     uint64_t reserved[2];
 };
 
-/* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */
+/* A Jupyter kernel that keeps an environment alive, also while it restarts: as long as its connection file exists, and
+ * there is somebody to restart it, @manager, or a process in the environment. The file alone says little: it stays
+ * where its manager was killed. */
 struct genv_kernel {
     char id[GENV_KERNEL_ID_MAX + 1];
-    char *connection_file; /* of up to GENV_CONNECTION_FILE_SIZE - 1 bytes; NULL in a snapshot of another host */
-    uint64_t reserved[2];
+    pid_t manager;               /* 0: not known, and the file alone counts */
+    char *connection_file;       /* of up to GENV_CONNECTION_FILE_SIZE - 1 bytes; NULL in a snapshot of another host */
+    uint64_t manager_start_time; /* as in struct genv_process */
+    uint64_t manager_pid_namespace;
 };
 
 /* Which device it is, whoever looks and whenever. An index says so to people alone: a container counts the devices that

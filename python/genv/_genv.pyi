@@ -31,6 +31,7 @@ def enter(
     pid: int,
     kernel_id: str | None,
     connection_file: str | None,
+    manager: int,
     config: _Fields,
     update: bool,
     over_subscribe: bool,

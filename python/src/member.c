@@ -13,14 +13,14 @@ static PyObject *enter(PyObject *module, PyObject *args)
     struct genv_env *env = NULL;
     PyObject *config;
     struct call *call;
-    int r, pid, update, over_subscribe;
+    int r, pid, manager, update, over_subscribe;
 
-    if (!PyArg_ParseTuple(args, "zizzOpp", &reservation.eid, &pid, &kernel_id, &connection_file, &config, &update,
-                          &over_subscribe) ||
+    if (!PyArg_ParseTuple(args, "zizziOpp", &reservation.eid, &pid, &kernel_id, &connection_file, &manager, &config,
+                          &update, &over_subscribe) ||
         value_to_config(module, config, &reservation.config) < 0 || !(call = call_begin(module)))
         return NULL;
     if (kernel_id)
-        *last++ = (struct genv_member){.kernel_id = kernel_id, .connection_file = connection_file};
+        *last++ = (struct genv_member){.kernel_id = kernel_id, .connection_file = connection_file, .manager = manager};
     if (pid || !kernel_id)
         *last++ = (struct genv_member){.pid = pid};
     reservation.members = members;
@@ -106,7 +106,8 @@ static PyObject *root(PyObject *module, PyObject *unused)
 
 PyMethodDef member_methods[] = {
     {"enter", enter, METH_VARARGS,
-     "enter(eid, pid, kernel_id, connection_file, config, update, over_subscribe): create or enter an environment and "
+     "enter(eid, pid, kernel_id, connection_file, manager, config, update, over_subscribe): create or enter an "
+     "environment and "
      "register a process, a kernel or both. One that is created is configured and attached; with update, one that "
      "exists as well."},
     {"take_out", take_out, METH_VARARGS,

@@ -34,7 +34,10 @@ static int jupyter_runtime_directory(const struct genv *g, uid_t uid, char **ret
         n = asprintf(ret_path, "%s/jupyter/runtime", share);
     else
         n = asprintf(ret_path, "%s/.local/share/jupyter/runtime", home ? home : "");
-    return n < 0 ? -ENOMEM : 0;
+    if (n >= 0)
+        return 0;
+    *ret_path = NULL;
+    return -ENOMEM;
 }
 
 /* Where the connection file is that @member names, as "DIRECTORY/NAME" of its two parts. */
@@ -44,10 +47,11 @@ static int split_connection_file(const struct genv *g, uid_t owner, const struct
     const char *slash = member->connection_file ? strrchr(member->connection_file, '/') : NULL;
 
     if (!member->connection_file) {
-        *ret_directory = NULL;
-        return asprintf(ret_name, "kernel-%s.json", member->kernel_id) < 0
-                   ? -ENOMEM
-                   : jupyter_runtime_directory(g, owner, ret_directory);
+        if (asprintf(ret_name, "kernel-%s.json", member->kernel_id) < 0) {
+            *ret_name = NULL; /* which it may have left undefined */
+            return -ENOMEM;
+        }
+        return jupyter_runtime_directory(g, owner, ret_directory);
     }
     *ret_directory =
         slash ? strndup(member->connection_file, (size_t)(slash - member->connection_file) + 1) : strdup(".");
@@ -70,10 +74,26 @@ static int find_connection_file(const struct genv *g, uid_t owner, const struct 
     }
     if (*directory != '/') /* others look for the kernel from other directories */
         return error_set(err, EINVAL, "Jupyter's runtime directory is not an absolute path: %s", directory);
-    if (snprintf(path, GENV_CONNECTION_FILE_SIZE, "%s/%s", directory, name) >= GENV_CONNECTION_FILE_SIZE ||
+    if (snprintf(path, GENV_CONNECTION_FILE_SIZE, "%s/%s", directory[1] ? directory : "", name) >=
+            GENV_CONNECTION_FILE_SIZE ||
         !utf8_is_printable(path))
         return error_set(err, ENAMETOOLONG, "the path of kernel %s is too long or has control characters",
                          member->kernel_id);
+    return 0;
+}
+
+/* Whether it is the owner's is looked at as often as whether it lives. */
+static int describe_manager(pid_t manager, struct genv_kernel *kernel, struct genv_error *err)
+{
+    struct proc_stat stat;
+
+    if (!manager)
+        return 0;
+    if (proc_stat_read(manager, &stat) < 0 || stat.state == 'Z')
+        return error_set(err, ESRCH, "there is no process %d", manager);
+    kernel->manager = manager;
+    kernel->manager_start_time = stat.start_time;
+    kernel->manager_pid_namespace = proc_pid_namespace();
     return 0;
 }
 
@@ -84,6 +104,8 @@ static int register_kernel(struct genv *g, struct genv_env *env, const struct ge
     struct genv_kernel kernel = {.connection_file = path};
     int r = kernel_id_validate(member->kernel_id, err);
 
+    if (r == 0)
+        r = describe_manager(member->manager, &kernel, err);
     if (r == 0)
         r = find_connection_file(g, env->uid, member, path, err);
     if (r < 0)

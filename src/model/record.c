@@ -36,6 +36,15 @@ static const struct json_field kernel_fields[] = {
      .kind = JSON_KIND_STRING,
      .offset = offsetof(struct genv_kernel, connection_file),
      .size = GENV_CONNECTION_FILE_SIZE},
+    {.key = "manager", .kind = JSON_KIND_I32, .offset = offsetof(struct genv_kernel, manager), .optional = true},
+    {.key = "manager_start_time",
+     .kind = JSON_KIND_U64,
+     .offset = offsetof(struct genv_kernel, manager_start_time),
+     .optional = true},
+    {.key = "manager_pid_namespace",
+     .kind = JSON_KIND_U64,
+     .offset = offsetof(struct genv_kernel, manager_pid_namespace),
+     .optional = true},
 };
 static const struct json_table kernel_table = {sizeof(struct genv_kernel), ARRAY_SIZE(kernel_fields), kernel_fields};
 

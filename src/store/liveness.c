@@ -1,4 +1,4 @@
-/* Whether an environment lives: some registered process does, or the connection file of a kernel exists. */
+/* Whether an environment lives: some registered process does, or a kernel that can be started again. */
 #include "store/liveness.h"
 
 #include <stdlib.h>
@@ -114,6 +114,17 @@ static bool process_lives(struct liveness_look *look, const struct genv_env *env
     return look->last_lives && is_owners(env, look, process);
 }
 
+/* @env has its live processes only. */
+static bool kernel_lives(struct liveness_look *look, const struct genv_env *env, const struct genv_kernel *kernel)
+{
+    const struct genv_process manager = {.pid = kernel->manager,
+                                         .start_time = kernel->manager_start_time,
+                                         .pid_namespace = kernel->manager_pid_namespace};
+
+    return (!manager.pid || env->process_count || process_lives(look, env, &manager)) &&
+           kernel_file_exists(&look->files, kernel->connection_file, env->uid);
+}
+
 bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
 {
     size_t kept = 0;
@@ -132,7 +143,7 @@ bool liveness_prune_next(struct liveness_look *look, struct genv_env *env)
     env->process_count = kept;
     kept = 0;
     for (size_t i = 0; i < env->kernel_count; i++) {
-        if (kernel_file_exists(&look->files, env->kernels[i].connection_file, env->uid))
+        if (kernel_lives(look, env, &env->kernels[i]))
             env->kernels[kept++] = env->kernels[i];
         else
             kernel_release(&env->kernels[i]);

@@ -1,4 +1,4 @@
-/* Whether an environment lives: some registered process does, or the connection file of a kernel exists. */
+/* Whether an environment lives: some registered process does, or a kernel that can be started again. */
 #ifndef STORE_LIVENESS_H
 #define STORE_LIVENESS_H
 

@@ -22,35 +22,93 @@ load cli_helpers
     expect 0 'Environment is active' bash -c 'genv run --gpus 1 genv status | sed "1s/ (.*//;q"'
 }
 
+# Runs it with this shell as the program that starts the kernel, and can start it again; compares its output with $1.
+expect_of_kernel() {
+    local wanted=$1
+    shift
+    genv run --kernel "$@" >out
+    [ "$(<out)" = "$wanted" ] || { cat out; return 1; }
+}
+
 @test "run: a kernel has its devices while it restarts, and no longer" {
     mkdir dir
     echo '{}' >dir/kernel-a-1.json
-    expect 0 'a-1 0' genv run --kernel dir/kernel-a-1.json --gpus 1 --name x -- \
-        sh -c 'echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"'
+    expect_of_kernel 'a-1 0' --gpus 1 --name x -- \
+        sh -c 'echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"' - dir/kernel-a-1.json
     expect 0 'a-1,a-1,' genv envs query --query eid kernel_ids pids
     expect 0 0 genv devices find --eid a-1
     genv devices attach --eid a-1 --count 2
-    expect 0 '0,1 x' genv run --kernel "$PWD/dir/kernel-a-1.json" --gpus 1 --name y -- \
-        sh -c 'echo "$CUDA_VISIBLE_DEVICES $GENV_ENVIRONMENT_NAME"'
+    expect_of_kernel '0,1 x' --gpus 1 --name y -- \
+        sh -c 'echo "$CUDA_VISIBLE_DEVICES $GENV_ENVIRONMENT_NAME"' - "$PWD/dir/kernel-a-1.json"
+    genv run --kernel -- /nowhere/python dir/kernel-a-1.json 2>out && return 1
+    [ "$(<out)" = "genv: command not found: '/nowhere/python'" ]
+    expect 0 0,1 genv devices find --eid a-1
     rm dir/kernel-a-1.json
     expect 0 '' genv envs query --query eid
 }
 
-@test "run: a kernel is called as its file is" {
-    echo '{}' >b.json
-    expect 0 'b b' genv run --kernel b.json -- sh -c 'echo "$(genv envs find --kernel-id b) $GENV_ENVIRONMENT_ID"'
-    rm b.json
-    expect_refusal 'there is no kernel c' genv run --kernel kernel-c.json -- true
-    echo '{}' >'kernel-a b.json'
-    expect_refusal 'invalid Jupyter kernel ID' genv run --kernel 'kernel-a b.json' -- true
-    expect_usage_error '--kernel' genv run --kernel '' -- true
+@test "run: a kernel whose manager was killed has no devices, although its file is there" {
+    echo '{}' >kernel-a.json
+    run -137 --separate-stderr bash -c '
+        genv run --kernel --gpus 1 -- true kernel-a.json
+        genv devices find --eid a
+        kill -KILL $$'
+    [ "$output" = 0 ]
     expect 0 '' genv envs query --query eid
+}
+
+@test "run: a kernel that outlives its manager has its devices until it ends" {
+    local pid
+    echo '{}' >kernel-a.json
+    # shellcheck disable=SC2016 # for the shell that is run
+    bash -c 'genv run --kernel --gpus 1 -- sh -c "exec sleep 600" - kernel-a.json 3>&- >/dev/null & echo $! >pid
+        until [ -n "$(genv devices find --eid a 2>/dev/null)" ]; do sleep 0.05; done'
+    pid=$(<pid)
+    expect 0 "a,a,$pid" genv envs query --query eid kernel_ids pids
+    kill -KILL "$pid"
+    until [ -z "$(genv envs query --query eid)" ]; do sleep 0.05; done
+}
+
+@test "run: a kernel is called as its file is, the last one that its command names" {
+    local show='echo "$(genv envs find --kernel-id b) $GENV_ENVIRONMENT_ID"'
+    echo '{}' >b.json
+    expect 0 'b b' genv run --kernel -- sh -c "$show" other.json b.json
+    expect 0 'b b' genv run --kernel -- sh -c "$show" - other.json "--f=$PWD/b.json"
+    rm b.json
+    expect_refusal 'there is no kernel c' genv run --kernel -- true -f kernel-c.json
+    echo '{}' >'kernel-a b.json'
+    expect_refusal 'invalid Jupyter kernel ID' genv run --kernel -- true 'kernel-a b.json'
+    for words in '' '-f' '{connection_file}' '.json' '--f='; do
+        expect_refusal 'names no connection file' genv run --kernel -- true $words
+    done
+    expect 0 '' genv envs query --query eid
+}
+
+@test "run: a kernel that another user claims has an environment of its own" {
+    [ "$EUID" -eq 0 ] || skip 'needs root to be two users'
+    echo '{}' >kernel-z.json
+    echo '{}' >theirs
+    start_member
+    genv envs activate --eid a --pid "$member"
+    python3 - <<'END'
+import json, os
+path = os.path.join(os.environ["GENV_TMPDIR"], "envs", "a.json")
+record = json.load(open(path))
+record["kernels"] = [{"id": "z", "connection_file": os.path.realpath("theirs")}]
+with open(path, "w") as file:
+    json.dump(record, file)
+END
+    chown 60777 "$GENV_TMPDIR/envs/a.json" theirs
+    expect 0 a genv envs find --kernel-id z
+    expect_of_kernel 'z 0' --gpus 1 -- sh -c 'echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"' - kernel-z.json
+    genv devices attach --eid z --count 2
+    expect_of_kernel 'z 0,1' --gpus 1 -- sh -c 'echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"' - kernel-z.json
 }
 
 @test "run: a kernel that cannot be started, or not have its devices, leaves nothing" {
     echo '{}' >kernel-d.json
-    expect 127 '' genv run --kernel kernel-d.json --gpus 1 -- /nowhere/python
-    expect_refusal 'cannot attach 99 devices' genv run --kernel kernel-d.json --gpus 99 -- true
+    expect 127 '' genv run --kernel --gpus 1 -- /nowhere/python kernel-d.json
+    expect_refusal 'cannot attach 99 devices' genv run --kernel --gpus 99 -- true kernel-d.json
     expect 0 '' genv envs query --query eid
 }
 

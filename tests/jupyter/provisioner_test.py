@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import genv
 import pytest
@@ -183,6 +184,42 @@ def test_a_name_that_genv_does_not_take_is_left_out(kernels):
         assert host.look_up(kernel.manager.kernel_id).config.name is None
 
     kernels(test)
+
+
+HOST = """
+import asyncio, sys
+from jupyter_client.manager import AsyncKernelManager
+
+async def main():
+    manager = AsyncKernelManager(kernel_name="python3-genv")
+    await manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+    print(manager.connection_file, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("option", [None, "--kernel-argv"])
+def test_a_host_that_is_killed_leaves_no_device_behind(command, number, option):
+    command("install", "--gpus", 2, *filter(None, [option]))
+    with subprocess.Popen([sys.executable, "-c", HOST], stdout=subprocess.PIPE, text=True) as process:
+        file = process.stdout.readline().strip()
+        (env,) = genv.sdk.envs()
+        assert env.devices == [0, 1] and len(env.pids) == 1
+        process.send_signal(number)
+    while True:
+        try:
+            os.kill(env.pids[0], 0)  # the kernel notices that its parent has gone
+        except ProcessLookupError:
+            break
+        time.sleep(0.05)
+    assert os.path.exists(file)
+    assert genv.sdk.envs() == [] and held() == []
 
 
 NOTEBOOK = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 import pytest
@@ -56,12 +57,56 @@ def test_install_writes_what_the_kernel_asks_for(command, folder):
 
 
 def test_install_for_programs_without_provisioners(command, folder):
-    command("install", "--kernel-argv", "--gpus", 1, "python3")
-    made = read(folder / "python3-genv")
-    assert made["argv"][1:6] == ["run", "--gpus", "1", "--kernel", "{connection_file}"]
-    assert made["argv"][6] == "--" and "ipykernel_launcher" in made["argv"]
+    add(folder, "own")
+    command("install", "--kernel-argv", "--gpus", 1)
+    made = read(folder / "own-genv")
+    assert made["argv"][1:] == ["run", "--gpus", "1", "--kernel", "--", "true", "{connection_file}"]
     assert os.access(made["argv"][0], os.X_OK)
     assert "kernel_provisioner" not in made["metadata"]
+
+
+@pytest.fixture
+def vscode_starts(command, folder, tmp_path):
+    """Starts a kernel as VS Code's Jupyter does, which knows no provisioners; returns what the kernel sees.
+
+    It looks for the connection file's placeholder once. For Python kernels it drops it, with the word before, and adds
+    an option of its own; and where it knows an interpreter it runs that with all words but the first.
+    """
+    connection = tmp_path / "kernel-v2-1.json"
+    connection.write_text("{}")
+    show = "import os, sys; print(os.environ['CUDA_VISIBLE_DEVICES'], os.environ['GENV_ENVIRONMENT_ID'], *sys.argv[1:])"
+
+    def start(language, first, interpreter=None):
+        add(folder, "own", argv=[first, "-c", show, "-f", "{connection_file}"], language=language)
+        command("install", "--kernel-argv", "--gpus", 2, "own")
+        argv = read(folder / "own-genv")["argv"]
+        at = next(i for i, word in enumerate(argv) if "{connection_file}" in word)
+        if language == "python":
+            argv[at - 1 : at + 1] = []
+            argv.append(f"--f={connection}")
+        else:
+            argv[at] = str(connection)
+        if interpreter:
+            argv[0] = interpreter
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.replace(str(connection), "FILE")
+
+    return start
+
+
+@pytest.mark.parametrize("interpreter", [None, sys.executable])
+def test_vscode_starts_python_kernels(vscode_starts, interpreter):
+    assert vscode_starts("python", "python3", interpreter) == "0,1 v2-1 --f=FILE\n"
+
+
+def test_vscode_starts_kernels_of_other_languages(vscode_starts, tmp_path):
+    (tmp_path / "interpreter").symlink_to(sys.executable)
+    assert vscode_starts("x", str(tmp_path / "interpreter")) == "0,1 v2-1 -f FILE\n"
+
+
+def test_there_is_one_placeholder(command, folder):
+    command("install", "--kernel-argv", "python3")
+    argv = read(folder / "python3-genv")["argv"]
+    assert [word for word in argv if "{connection_file}" in word] == ["{connection_file}"]
 
 
 def test_what_others_made_is_kept(command, folder):

@@ -62,6 +62,18 @@ def test_a_kernel_lives_as_long_as_its_file(tmp_path):
     assert error.value.errno == 2
 
 
+def test_a_kernel_lives_no_longer_than_its_manager(tmp_path, child):
+    file = tmp_path / "kernel.json"
+    file.write_text("{}")
+    env = host.enter(kernel_id="k", connection_file=file, manager=child.pid, config=Config(gpus=1))
+    assert (env.kernel_ids, env.pids, env.devices) == (["k"], [], [0])
+    child.kill()
+    child.wait()
+    assert host.find(kernel_id="k") == [] and genv.sdk.envs() == []
+    with pytest.raises(genv.Error, match=f"there is no process {child.pid}"):
+        host.enter(kernel_id="k", connection_file=file, manager=child.pid)
+
+
 def test_devices_are_attached_configured_and_detached(child):
     eid = host.enter(pid=child.pid).eid
     assert host.attach(eid, 2).devices == [2]

@@ -110,12 +110,12 @@ static void what_a_later_version_asks_for_is_refused(void **state)
         {activate, offsetof(struct request, activation.config.reserved[0])},
         {reserve, offsetof(struct request, reservation.reserved[1])},
         {reserve, offsetof(struct request, reservation.config.reserved[1])},
-        {reserve, offsetof(struct request, member.reserved[2])},
+        {reserve, offsetof(struct request, member.reserved[1])},
         {attach, offsetof(struct request, attach.reserved[0])},
         {configure_what_is_unknown, 0},
         {detach, offsetof(struct request, detachment.reserved[0])},
-        {find, offsetof(struct request, member.reserved[2])},
-        {leave, offsetof(struct request, member.reserved[2])},
+        {find, offsetof(struct request, member.reserved[1])},
+        {leave, offsetof(struct request, member.reserved[1])},
     };
     cleanup_genv struct genv *g = machine_open(*state);
 

@@ -457,6 +457,56 @@ static void a_kernel_lives_as_long_as_its_file_exists(void **state)
     env_release(&env);
 }
 
+static void end(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    unit_wait(pid);
+}
+
+static void set_manager(struct genv_kernel *kernel, struct genv_process manager)
+{
+    kernel->manager = manager.pid;
+    kernel->manager_start_time = manager.start_time;
+    kernel->manager_pid_namespace = manager.pid_namespace;
+}
+
+/* Its connection file stays where they were killed. */
+static void a_kernel_lives_no_longer_than_what_can_restart_it(void **state)
+{
+    pid_t manager = unit_start((uid_t)-1, sleep_without_end, NULL);
+    pid_t running = unit_start((uid_t)-1, sleep_without_end, NULL);
+    struct genv_env env = {.uid = getuid()};
+
+    unit_write(*state, "kernel", "{}");
+    add_kernel(&env, *state, "kernel");
+    set_manager(&env.kernels[0], process_of(manager));
+    assert_true(prune(&env));
+    add(&env, process_of(running));
+    end(manager);
+    assert_true(prune(&env));
+    assert_int_equal(env.kernel_count, 1); /* it runs, and another manager may take it over */
+    end(running);
+    assert_false(prune(&env));
+    assert_int_equal(env.kernel_count, 0);
+    env_release(&env);
+}
+
+static void a_manager_is_not_whatever_has_its_pid(void **state)
+{
+    struct genv_process earlier = process_of(getpid());
+    struct genv_env env = {.uid = getuid()};
+
+    unit_write(*state, "kernel", "{}");
+    add_kernel(&env, *state, "kernel");
+    earlier.start_time--;
+    set_manager(&env.kernels[0], earlier);
+    assert_false(prune(&env));
+    add_kernel(&env, *state, "kernel");
+    set_manager(&env.kernels[0], process_of(1)); /* another user's says nothing, unless this is root */
+    assert_int_equal(prune(&env), getuid() == 0);
+    env_release(&env);
+}
+
 static int look_into_private_directory(void *data)
 {
     return prune(data) ? 0 : 1;
@@ -540,6 +590,8 @@ static const struct CMUnitTest tests[] = {
     test_in_directory(of_others_processes_so_many_are_looked_at),
     cmocka_unit_test(what_became_root_since_is_still_its_users),
     test_in_directory(a_kernel_lives_as_long_as_its_file_exists),
+    test_in_directory(a_kernel_lives_no_longer_than_what_can_restart_it),
+    test_in_directory(a_manager_is_not_whatever_has_its_pid),
     test_in_directory(nobody_waits_for_a_file_system_that_does_not_answer),
     test_in_directory(a_kernels_file_is_its_owners),
     test_in_directory(a_kernel_in_anothers_private_directory_counts_as_alive),

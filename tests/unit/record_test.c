@@ -16,7 +16,9 @@ static const char whole[] =
     "{\"version\": 1, \"boot_id\": \"" BOOT "\", \"created\": \"2026-11-20T10:14:12.345Z\","
     " \"name\": \"Norwegian Wood\", \"gpus\": 2, \"gpu_memory\": 4000000000,"
     " \"processes\": [{\"pid\": 42, \"start_time\": 4711, \"pid_namespace\": 4026531836}],"
-    " \"kernels\": [{\"id\": \"8d3f-1\", \"connection_file\": \"/home/p/kernel-8d3f-1.json\"}],"
+    " \"kernels\": [{\"id\": \"8d3f-1\", \"connection_file\": \"/home/p/kernel-8d3f-1.json\"},"
+    " {\"id\": \"8d3f-2\", \"connection_file\": \"/home/p/kernel-8d3f-2.json\", \"manager\": 43,"
+    " \"manager_start_time\": 4712, \"manager_pid_namespace\": 4026531836}],"
     " \"attachments\": [{\"uuid\": \"GPU-a\", \"index\": 1, \"time\": \"2026-11-20T10:14:13Z\"},"
     " {\"uuid\": \"GPU-b\", \"index\": 0, \"gpu_memory\": 4000000000, \"time\": \"2026-11-20T10:14:14Z\"}],"
     " \"isolated\": true, \"openable\": [{\"uuid\": \"GPU-a\", \"vendor\": \"nvidia\"}, {\"uuid\": \"GPU-c\"}]}";
@@ -40,8 +42,12 @@ static void a_whole_record_decodes(void **state)
     assert_int_equal(record.env.process_count, 1);
     assert_int_equal(record.env.processes[0].pid, 42);
     assert_int_equal(record.env.processes[0].start_time, 4711);
-    assert_int_equal(record.env.kernel_count, 1);
+    assert_int_equal(record.env.kernel_count, 2);
     assert_string_equal(record.env.kernels[0].connection_file, "/home/p/kernel-8d3f-1.json");
+    assert_int_equal(record.env.kernels[0].manager, 0); /* as earlier versions wrote it */
+    assert_int_equal(record.env.kernels[1].manager, 43);
+    assert_int_equal(record.env.kernels[1].manager_start_time, 4712);
+    assert_int_equal(record.env.kernels[1].manager_pid_namespace, 4026531836);
     assert_int_equal(record.env.attachment_count, 2);
     assert_string_equal(record.env.attachments[0].device.uuid,
                         "GPU-b"); /* ascending by index, whatever the text says */

@@ -75,6 +75,7 @@ class Kernel:
             pid=pid,
             kernel_id=self._id,
             connection_file=self._manager.connection_file,
+            manager=os.getpid(),
             config=config,
             over_subscribe=over_subscribe,
         )

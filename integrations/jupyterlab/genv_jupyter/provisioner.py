@@ -63,7 +63,7 @@ class Provisioner(LocalProvisioner):
         eid = self._find(environ)
         config = None if eid else self._configuration(environ, directory or os.getcwd())
         file = self.parent.connection_file if self.parent else None
-        env = host.enter(eid, kernel_id=self.kernel_id, connection_file=file, config=config)
+        env = host.enter(eid, kernel_id=self.kernel_id, connection_file=file, manager=os.getpid(), config=config)
         self._eid = env.eid
         if config:
             self.log.info("genv_jupyter: kernel %s is in environment %s, with devices %s", *self._names(env))

@@ -95,7 +95,7 @@ def wanted(source: str, spec: KernelSpec, options: Options) -> dict[str, Any]:
     made["display_name"] = f"{spec.display_name} (genv)"
     metadata = dict(spec.metadata)
     if options.wrap:
-        made["argv"] = [*_wrapper(options), *_resolved(spec.argv)]
+        made["argv"] = _wrapped(_resolved(spec.argv), spec.language, options)
         metadata.pop("kernel_provisioner", None)
     else:
         config = {"gpus": options.gpus, "gpu_memory": options.gpu_memory}
@@ -117,13 +117,21 @@ def _resolved(argv: list[str]) -> list[str]:
     return [sys.executable, *argv[1:]] if argv and argv[0] in own else argv
 
 
-def _wrapper(options: Options) -> list[str]:
+def _wrapped(argv: list[str], language: str, options: Options) -> list[str]:
+    """The command behind ``genv run``. It names the connection file once: hosts without provisioners replace one word.
+
+    VS Code runs a Python kernel's command with the Python of its choice instead of the first word, which therefore
+    stays a Python.
+    """
     words = [host.program(), "run"]
     if options.gpus is not None:
         words += ["--gpus", str(options.gpus)]
     if options.gpu_memory is not None:
         words += ["--gpu-memory", options.gpu_memory]
-    return [*words, "--kernel", "{connection_file}", "--"]
+    words += ["--kernel", "--"]
+    if language == "python" and argv and Path(argv[0]).name.startswith("python"):
+        return [argv[0], str(Path(__file__).with_name("launch.py")), *words, *argv[1:]]
+    return [*words, *argv]
 
 
 def install(folder: Path, source: str, spec: KernelSpec, options: Options) -> str:

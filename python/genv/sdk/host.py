@@ -57,18 +57,21 @@ def enter(
     pid: int | None = None,
     kernel_id: str | None = None,
     connection_file: str | os.PathLike[str] | None = None,
+    manager: int | None = None,
     config: Config | None = None,
     over_subscribe: bool = False,
 ) -> Env:
     """Create an environment, or enter one of yours, and register a process, a Jupyter kernel or both in it.
 
     With a ``config``, the environment is configured and has exactly its number of devices then, all in one step.
-    Without, an existing environment stays as it is. It lives as long as a process or kernel in it: a kernel as long as
-    its connection file exists, so that it can be restarted.
+    Without, an existing environment stays as it is. It lives as long as a process or kernel in it. A kernel lives as
+    long as its connection file exists and it can be restarted: its manager lives, or a process of the environment.
 
     Args:
         eid: Identifier (default: the kernel's, or the PID).
         connection_file: Of the kernel (default: kernel-ID.json in Jupyter's runtime directory).
+        manager: The process that restarts the kernel, one of yours, such as a notebook server (default: unknown, and
+            the file alone counts, which stays if that process is killed).
         config: What the environment asks for.
         over_subscribe: Also attach devices that are not available.
 
@@ -80,13 +83,13 @@ def enter(
         raise ValueError("give a process (pid), a Jupyter kernel (kernel_id), or both")
     file = None if connection_file is None else os.fspath(connection_file)
     fields = {} if config is None else vars(config)
-    return _env(_genv.enter(eid, pid or 0, kernel_id, file, fields, config is not None, over_subscribe))
+    return _env(_genv.enter(eid, pid or 0, kernel_id, file, manager or 0, fields, config is not None, over_subscribe))
 
 
 def leave(eid: str, *, pid: int | None = None, kernel_id: str | None = None) -> None:
     """Take the process and the kernel out of the environment, which ends with its last one.
 
-    It is no error if they are not in it, or if it has ended.
+    It is not an error if they are not in it, or if it has ended.
     """
     for member in ((0, kernel_id), (pid or 0, None)):
         if not any(member):
