@@ -11,6 +11,7 @@ import time
 import genv
 import pytest
 from genv.sdk import host
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 SPEC = "python3-genv"
 
@@ -182,6 +183,52 @@ def test_a_name_that_genv_does_not_take_is_left_out(kernels):
         kernel = make(SPEC)
         await kernel.start(env={**os.environ, "JPY_SESSION_NAME": "a\nb.ipynb"})
         assert host.look_up(kernel.manager.kernel_id).config.name is None
+
+    kernels(test)
+
+
+def test_a_kernel_that_cannot_be_ended_keeps_its_devices(kernels, tmp_path):
+    """In an uninterruptible call of a driver for example: jupyter_client gives up after five seconds."""
+
+    async def test(make):
+        configure_spec(tmp_path, gpus=1)
+        kernel = make(SPEC)
+        await kernel.start()
+        process = kernel.manager.provisioner.process
+
+        async def nothing(restart=False):
+            pass
+
+        kernel.manager.provisioner.kill = nothing
+        kernel.client.stop_channels()
+        await kernel.manager.shutdown_kernel(now=True)
+        assert process.poll() is None and held() == [0]
+        process.kill()
+        process.wait()
+        assert genv.sdk.envs() == []
+
+    kernels(test)
+
+
+def test_a_kernel_that_ends_at_once_is_reported_by_jupyter(kernels, tmp_path, monkeypatch):
+    launch_kernel = LocalProvisioner.launch_kernel
+
+    async def launch(self, cmd, **options):
+        info = await launch_kernel(self, cmd, **options)
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        return info
+
+    monkeypatch.setattr(LocalProvisioner, "launch_kernel", launch)
+
+    async def test(make):
+        configure_spec(tmp_path, gpus=1)
+        change_spec(tmp_path, lambda spec: spec.update(argv=["true"]))
+        kernel = make(SPEC)
+        await kernel.manager.start_kernel()
+        await kernel.manager.provisioner.wait()
+        assert not await kernel.manager.is_alive()
+        await kernel.manager.shutdown_kernel(now=True)
+        assert not kernel.manager.has_kernel and genv.sdk.envs() == []
 
     kernels(test)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ class Provisioner(LocalProvisioner):
     """Starts a kernel in an environment of its own, or in that of whoever starts it.
 
     The kernel is registered by its ID and its PID. The ID keeps the environment, and its devices, while the kernel
-    restarts; a shutdown takes both out, and the environment ends. What the environment asks for is in the kernel
-    specification (metadata.kernel_provisioner.config), and in the .genv directory of the notebook's folder.
+    restarts, for as long as this process lives; a shutdown takes it out. The PID leaves by ending, however long that
+    takes, and the environment ends with it. What the environment asks for is in the kernel specification
+    (metadata.kernel_provisioner.config), and in the .genv directory of the notebook's folder.
     """
 
     gpus = Int(None, allow_none=True, help="Number of devices to attach when the kernel starts").tag(config=True)
@@ -38,13 +40,21 @@ class Provisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         try:
             info = await super().launch_kernel(cmd, **kwargs)
-            await in_thread(host.enter, self._eid, pid=self.pid)
+            await self._register()
         except BaseException:
             if self.process:  # it would run without its environment
                 await self.kill()
+                await self.wait()
             await self._leave()
             raise
         return info
+
+    async def _register(self) -> None:
+        try:
+            await in_thread(host.enter, self._eid, pid=self.pid)
+        except genv.Error as error:
+            if error.errno != errno.ESRCH:  # it has ended already, which Jupyter finds out
+                raise
 
     async def cleanup(self, restart: bool = False) -> None:
         if not restart:
@@ -81,7 +91,7 @@ class Provisioner(LocalProvisioner):
                 if eid and host.look_up(eid).uid == os.getuid():
                     return eid
             except genv.Error as error:
-                if error.errno != 2:  # ENOENT: it has ended
+                if error.errno != errno.ENOENT:  # it has ended
                     raise
         return None
 
@@ -99,8 +109,8 @@ class Provisioner(LocalProvisioner):
         eid, self._eid = self._eid, None
         if eid:
             try:
-                await in_thread(host.leave, eid, kernel_id=self.kernel_id, pid=self.pid)
-            except genv.Error as error:  # the kernel has ended all the same
+                await in_thread(host.leave, eid, kernel_id=self.kernel_id)
+            except genv.Error as error:  # the environment ends with this process at the latest
                 self.log.warning("genv_jupyter: kernel %s cannot leave environment %s: %s", self.kernel_id, eid, error)
 
 
