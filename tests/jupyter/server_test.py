@@ -1,5 +1,6 @@
 """What the front end asks for, of a real server."""
 
+import asyncio
 import concurrent.futures
 import fcntl
 import http.cookiejar
@@ -9,12 +10,15 @@ import re
 import subprocess
 import sys
 import time
+import types
 import urllib.error
 import urllib.request
 
 import genv
 import pytest
 from genv.sdk import host
+from genv_jupyter.kernels import Kernel, NoProcess
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 ROUTES = [
     ("GET", "state"),
@@ -108,9 +112,11 @@ def test_a_page_of_somebody_else_cannot_forge_a_request(server):
     opener.open(f"{server.url}api/status?token={server.token}", timeout=60)
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
     assert server.ask("GET", f"jupyterlab-genv/kernels/{kernel_id}", Cookie=cookies)[0] == 200
-    for headers in ({"Cookie": cookies}, {"Cookie": cookies, "Origin": "http://elsewhere.example"}):
-        assert server.ask("PUT", f"jupyterlab-genv/kernels/{kernel_id}", {"gpus": 1}, **headers)[0] in (403, 404)
-        assert server.ask("DELETE", f"jupyterlab-genv/kernels/{kernel_id}", **headers)[0] in (403, 404)
+    elsewhere = {"Origin": "http://elsewhere.example"}  # to which the server itself answers 404
+    for headers, refusal in (({"Cookie": cookies}, 403), ({"Cookie": cookies, **elsewhere}, 404)):
+        assert server.ask("PUT", f"jupyterlab-genv/kernels/{kernel_id}", {"gpus": 1}, **headers)[0] == refusal
+        assert server.ask("DELETE", f"jupyterlab-genv/kernels/{kernel_id}", **headers)[0] == refusal
+        assert server.ask("DELETE", f"api/kernels/{kernel_id}", **headers)[0] == refusal
     assert genv.sdk.envs() == []
 
 
@@ -194,6 +200,104 @@ def test_other_kernels_and_environments_are_not_found(server):
     assert server.genv("DELETE", "environments/nothing")[0] == 404
 
 
+@pytest.fixture
+def others_env(tmp_path):
+    """An environment of another user, with a device."""
+    if os.getuid() != 0:
+        pytest.skip("needs root to be two users")
+    other = subprocess.Popen(["sleep", "600"])
+    host.enter("other", pid=other.pid, config=genv.Config(gpus=1))
+    yield "other"
+    other.kill()
+    other.wait()
+
+
+def give_away(tmp_path, eid, kernel_ids=()):
+    """Makes the environment another user's, with kernels of those IDs."""
+    file = tmp_path / "state" / "envs" / f"{eid}.json"
+    theirs = tmp_path / "theirs"
+    theirs.write_text("{}")
+    os.chown(theirs, 60777, 60777)
+    record = json.loads(file.read_text())
+    record["kernels"] = [{"id": each, "connection_file": str(theirs)} for each in kernel_ids]
+    record["processes"] = []
+    file.write_text(json.dumps(record))
+    os.chown(file, 60777, 60777)
+
+
+def test_a_server_of_root_leaves_environments_of_others_alone(server, others_env, tmp_path):
+    kernel_id = server.start_kernel()
+    give_away(tmp_path, others_env, [kernel_id])
+    assert host.find(kernel_id=kernel_id) == [others_env]
+    status, answer = server.genv("DELETE", f"environments/{others_env}")
+    assert status == 403 and "belongs to" in answer["message"]
+    assert server.genv("POST", "activate", {"eid": others_env, "kernel_id": kernel_id})[0] == 403
+    assert server.genv("GET", f"find?kernel_id={kernel_id}") == (200, "")
+    assert server.genv("GET", f"kernels/{kernel_id}")[1]["env"] is None
+    assert server.genv("DELETE", f"kernels/{kernel_id}")[1]["env"] is None
+    env = host.look_up(others_env)
+    assert env.devices == [0] and env.pids == []
+    status, state = server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1})
+    assert status == 200 and state["env"]["devices"] == [1]
+    assert server.genv("GET", f"find?kernel_id={kernel_id}") == (200, kernel_id)
+
+
+def test_a_change_says_whether_the_kernel_has_to_hear_of_it(server):
+    kernel_id = server.start_kernel()
+    wish = {"gpus": 1, "gpu_memory": "8g"}
+    assert server.genv("PUT", f"kernels/{kernel_id}", wish)[1]["changed"] is True
+    assert server.genv("PUT", f"kernels/{kernel_id}", wish)[1]["changed"] is False
+    status, state = server.genv("PUT", f"kernels/{kernel_id}", {**wish, "gpu_memory": "4g"})
+    assert state["changed"] is True and state["variables"]["GENV_GPU_MEMORY"] == "4g"
+    assert server.genv("DELETE", f"kernels/{kernel_id}")[1]["changed"] is True
+    assert state["language"] == "python" and state["late"] is False
+
+
+@pytest.mark.parametrize(
+    "provisioner,reason",
+    [
+        (None, "has not started it"),  # a kernel that is pending, or another program's
+        (types.SimpleNamespace(pid=os.getpid()), "machine of the server"),  # a PID of elsewhere
+        (LocalProvisioner(), "has ended"),
+    ],
+)
+def test_a_process_is_registered_only_if_it_is_the_kernels(provisioner, reason):
+    if isinstance(provisioner, LocalProvisioner):
+        provisioner.pid = os.getpid()  # which stays when the process has ended
+    manager = types.SimpleNamespace(provisioner=provisioner, connection_file="x")
+    with pytest.raises(NoProcess, match=reason):
+        asyncio.run(Kernel("k", manager).change(gpus=1))
+
+
+@pytest.fixture
+def simulator(tmp_path, monkeypatch):
+    """Two devices that a driver knows; the function it returns says which process uses the first."""
+    monkeypatch.delenv("GENV_DEVICES")
+    monkeypatch.setenv("GENV_SIMULATOR", str(tmp_path / "machine.json"))
+    monkeypatch.setenv("LD_LIBRARY_PATH", os.environ["GENV_NVML"])
+
+    def set_users(*pids):
+        users = [{"pid": pid, "used_memory": "1gi"} for pid in pids]
+        machine = {"devices": [{"uuid": "GPU-a", "processes": users}, {"uuid": "GPU-b"}]}
+        (tmp_path / "new").write_text(json.dumps(machine))
+        (tmp_path / "new").rename(tmp_path / "machine.json")
+
+    set_users()
+    return set_users
+
+
+def test_a_change_says_whether_the_kernel_uses_what_was_detached(simulator, server):
+    """As the driver sees it, whatever library the kernel uses."""
+    kernel_id = server.start_kernel()
+    (pid,) = server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 2})[1]["env"]["pids"]
+    simulator(pid)
+    assert server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1})[1]["late"] is False  # keeps the one it uses
+    assert server.genv("DELETE", f"kernels/{kernel_id}")[1]["late"] is True
+    server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1})
+    simulator(os.getpid())
+    assert server.genv("DELETE", f"kernels/{kernel_id}")[1]["late"] is False
+
+
 def test_the_state_has_everything_as_it_is(server):
     name = """<img src=x onerror="alert(1)">, 'a' "b" %s 日本語"""
     other = subprocess.Popen(["sleep", "600"])
@@ -234,14 +338,39 @@ def test_the_server_serves_others_while_it_waits_for_the_lock(server, tmp_path):
         assert waiting.result()[1]["env"]["devices"] == [0, 1]
 
 
-def test_no_program_is_started_for_a_request(server, tmp_path):
+AUDIT = """
+import sys
+
+def note(event, arguments):
+    if event in ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"):
+        with open({file!r}, "a") as stream:
+            stream.write(event + "\\n")
+
+sys.addaudithook(note)
+"""
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """The function it returns says how many programs the server's Python has started, however short-lived."""
+    file = tmp_path / "audit"
+    file.write_text("")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(AUDIT.format(file=str(file)))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}{os.pathsep}{os.environ['PYTHONPATH']}")
+    return lambda: len(file.read_text().splitlines())
+
+
+def test_no_program_is_started_for_a_request(programs, server, tmp_path):
     """Everything is done in the process: nothing that somebody sends comes near a shell."""
+    before = programs()
     kernel_id = server.start_kernel()
-    server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1})
-    children = f"/proc/{server.process.pid}/task/{server.process.pid}/children"
+    started = programs()
+    assert started > before  # the kernel: it would be noticed
     name = "$(touch a); `touch b`; touch c"
     status, state = server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1, "name": name})
     assert status == 200 and state["env"]["config"]["name"] == name
-    with open(children) as file:
-        assert len(file.read().split()) == 1  # the kernel
+    for method, path in [("GET", "state"), ("POST", f"kernels/{kernel_id}"), ("DELETE", f"kernels/{kernel_id}")]:
+        assert server.genv(method, path, {} if method == "POST" else None)[0] == 200
+    assert programs() == started
     assert os.listdir(tmp_path / "work") == []

@@ -15,7 +15,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from .kernels import Kernel, NoProcess
-from .machine import Machine
+from .machine import Machine, NotOwn
 
 NAMESPACE = "jupyterlab-genv"
 
@@ -50,7 +50,7 @@ class Handler(APIHandler):
         return Kernel(kernel_id, self.kernel_manager.get_kernel(kernel_id))
 
     async def answer(self, asked: Awaitable[Any]) -> None:
-        """Sends what was asked for, or the reason why it cannot be had."""
+        """Sends what was asked for, or the reason why it failed."""
         try:
             found = await asked
             if self.request.method != "GET":
@@ -58,6 +58,8 @@ class Handler(APIHandler):
             self.finish(json.dumps(found))
         except genv.Error as error:
             self.refuse(_STATUS.get(error.errno or 0, HTTPStatus.INTERNAL_SERVER_ERROR), error)
+        except NotOwn as error:
+            self.refuse(HTTPStatus.FORBIDDEN, error)
         except (Refused, NoProcess, ValueError) as error:
             self.refuse(HTTPStatus.BAD_REQUEST, error)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from typing import Any
 
 import genv
 from genv.sdk import host
+from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from .machine import describe_env
+from .machine import describe_env, find_own, look_up_own
 from .provisioner import Provisioner
+from .specs import MARK
 from .threads import in_thread
 
 
@@ -24,35 +29,31 @@ class Kernel:
         self._id, self._manager = kernel_id, manager
 
     async def state(self) -> dict[str, Any]:
-        """Its environment (None: it is in none), the variables and the first folder of PATH that it is to have, and
-        whether a restart gives it those."""
+        """Its environment (None: it is in none), the variables and the first folder of PATH that it is to have, whether
+        a restart gives it those, and its language."""
         return await in_thread(lambda: self._describe(self._find()))
 
     async def change(self, over_subscribe: bool = False, **fields: Any) -> dict[str, Any]:
         """Configure the environment as a whole, and have exactly ``gpus`` devices attached, or change nothing."""
 
-        def change() -> dict[str, Any]:
-            env = self._find()
+        def change(env: genv.Env | None) -> genv.Env:
             config = genv.Config(**fields)
             if config.gpus is None and env:
                 config.gpus = len(env.uuids)
-            return self._describe(self._enter(env.eid if env else None, config, over_subscribe))
+            return self._enter(env.eid if env else None, config, over_subscribe)
 
-        return await in_thread(change)
+        return await in_thread(self._change, change)
 
     async def detach(self) -> dict[str, Any]:
         """Release all devices; the environment goes on, and a restart of the kernel attaches none."""
-
-        def detach() -> dict[str, Any]:
-            env = self._find()
-            return self._describe(env and host.detach(env.eid))
-
-        return await in_thread(detach)
+        return await in_thread(self._change, lambda env: env and host.detach(env.eid))
 
     async def enter(self, eid: str | None = None) -> dict[str, Any]:
         """Register the kernel's process in the environment (default: its own), after a restart for example."""
 
         def enter() -> dict[str, Any]:
+            if eid:
+                _refuse_others(eid)
             env = None if eid else self._find()
             found = eid or (env.eid if env else None)
             return self._describe(self._enter(found, None, False) if found else None)
@@ -60,19 +61,22 @@ class Kernel:
         return await in_thread(enter)
 
     def _find(self) -> genv.Env | None:
-        for eid in host.find(kernel_id=self._id):
-            env = host.look_up(eid)
-            if env.uid == os.getuid():
-                return env
-        return None
+        return find_own(self._id)
+
+    def _change(self, change: Callable[[genv.Env | None], genv.Env | None]) -> dict[str, Any]:
+        """What has become of the environment, whether that is another to the kernel's process, and whether a process
+        of it still uses what it does not have any more."""
+        before = self._find()
+        variables = host.variables(before.eid) if before else {}
+        env = change(before)
+        told = self._describe(env)
+        lost = set(before.uuids if before else []) - set(env.uuids if env else [])
+        return {**told, "changed": told["variables"] != variables, "late": bool(lost) and _uses(before, lost)}
 
     def _enter(self, eid: str | None, config: genv.Config | None, over_subscribe: bool) -> genv.Env:
-        pid = getattr(self._manager.provisioner, "pid", None)
-        if not pid:
-            raise NoProcess("genv cannot give GPUs to this kernel: it does not run on the machine of the server")
         return host.enter(
             eid,
-            pid=pid,
+            pid=self._pid(),
             kernel_id=self._id,
             connection_file=self._manager.connection_file,
             manager=os.getpid(),
@@ -80,10 +84,46 @@ class Kernel:
             over_subscribe=over_subscribe,
         )
 
+    def _pid(self) -> int:
+        """Of its process here. Others' provisioners may have a PID of another machine."""
+        provisioner = self._manager.provisioner
+        if provisioner and not isinstance(provisioner, LocalProvisioner):
+            raise NoProcess("genv cannot give GPUs to this kernel: it does not run on the machine of the server")
+        if not provisioner or not provisioner.has_process or not provisioner.pid:
+            raise NoProcess("genv cannot give GPUs to this kernel: this server has not started it, or it has ended")
+        return int(provisioner.pid)
+
     def _describe(self, env: genv.Env | None) -> dict[str, Any]:
+        try:
+            spec = self._manager.kernel_spec
+        except NoSuchKernel:  # removed since it was started
+            spec = None
         return {
             "env": env and describe_env(env),
             "variables": host.variables(env.eid) if env else {},
             "shims": host.path("").split(os.pathsep)[0],
-            "managed": isinstance(self._manager.provisioner, Provisioner),
+            "managed": isinstance(self._manager.provisioner, Provisioner) or bool(spec and MARK in spec.metadata),
+            "language": spec.language.lower() if spec else "",
         }
+
+
+def _refuse_others(eid: str) -> None:
+    try:
+        look_up_own(eid)
+    except genv.Error as error:
+        if error.errno != errno.ENOENT:  # which is created then
+            raise
+
+
+def _uses(env: genv.Env | None, uuids: set[str]) -> bool:
+    """Whether a process of the environment uses one of the devices, as far as the driver says."""
+    try:
+        processes = genv.sdk.snapshot().processes
+    except genv.Error:  # what was asked for has been done
+        return False
+    return env is not None and any(
+        usage.uuid in uuids
+        for process in processes
+        if process.pid in env.pids or process.eid == env.eid
+        for usage in process.usage
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from dataclasses import asdict
@@ -18,6 +19,30 @@ _FRESH_SECONDS = 0.5
 
 def describe_env(env: genv.Env) -> dict[str, Any]:
     return {**asdict(env), "own": env.uid == os.getuid()}
+
+
+class NotOwn(Exception):
+    """An environment of another user: root could change it, which is not what a notebook is for."""
+
+
+def look_up_own(eid: str) -> genv.Env:
+    env = host.look_up(eid)
+    if env.uid != os.getuid():
+        raise NotOwn(f"environment {eid} belongs to {env.username}")
+    return env
+
+
+def find_own(kernel_id: str) -> genv.Env | None:
+    """The environment of the kernel. Other users can register its ID as well, and that says nothing."""
+    for eid in host.find(kernel_id=kernel_id):
+        try:
+            return look_up_own(eid)
+        except NotOwn:
+            continue
+        except genv.Error as error:
+            if error.errno != errno.ENOENT:  # it has ended
+                raise
+    return None
 
 
 class Machine:
@@ -43,11 +68,14 @@ class Machine:
         return await asyncio.shield(self._asked)  # one that stops waiting does not stop the others
 
     def forget(self) -> None:
-        """Something has changed: look anew, even if somebody looks at the moment."""
+        """Something has changed: look again, even if somebody looks at the moment."""
         self._asked = None
 
     async def detach(self, eid: str) -> dict[str, Any]:
-        return describe_env(await in_thread(host.detach, eid))
+        def detach() -> genv.Env:
+            return host.detach(look_up_own(eid).eid)
+
+        return describe_env(await in_thread(detach))
 
     async def device_list(self) -> list[dict[str, str]]:
         snapshot = await in_thread(genv.sdk.snapshot)
@@ -67,5 +95,5 @@ class Machine:
         ]
 
     async def find(self, kernel_id: str) -> str:
-        eids = await in_thread(host.find, kernel_id=kernel_id)
-        return eids[0] if eids else ""
+        env = await in_thread(find_own, kernel_id)
+        return env.eid if env else ""

@@ -12,6 +12,7 @@ from genv.sdk import host
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Int, Unicode
 
+from .machine import NotOwn, find_own, look_up_own
 from .threads import in_thread
 
 EID = "GENV_ENVIRONMENT_ID"
@@ -86,14 +87,16 @@ class Provisioner(LocalProvisioner):
 
     def _find(self, environ: dict[str, str]) -> str | None:
         """The environment that the kernel left when it stopped, or that of the program that starts it."""
-        for eid in (*host.find(kernel_id=self.kernel_id), environ.get(EID)):
-            try:
-                if eid and host.look_up(eid).uid == os.getuid():
-                    return eid
-            except genv.Error as error:
-                if error.errno != errno.ENOENT:  # it has ended
-                    raise
-        return None
+        env = find_own(self.kernel_id)
+        eid = env.eid if env else environ.get(EID)
+        try:
+            return look_up_own(eid).eid if eid else None
+        except NotOwn:
+            return None
+        except genv.Error as error:
+            if error.errno in (errno.ENOENT, errno.EINVAL):  # it has ended, or never was
+                return None
+            raise
 
     def _configuration(self, environ: dict[str, str], directory: str) -> genv.Config:
         config = host.saved(directory) or genv.Config()
