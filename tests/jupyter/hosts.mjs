@@ -74,6 +74,9 @@ const scenarios = {
         await notebook.shows('GPU 0');
         assert.equal(await notebook.visibleDevices(), '0');
         await notebook.configure({}, 'Detach');
+        await page.locator('.jp-Dialog').getByText('Programs in it may still use GPU 0').waitFor();
+        assert.deepEqual(held(), [0]);
+        await notebook.press('Detach');
         await notebook.shows('GPUs');
         assert.equal(await notebook.visibleDevices(), '-1');
         await notebook.configure({gpus: '1'}, 'Attach');
@@ -92,6 +95,7 @@ const scenarios = {
     async plain() {
         const {notebook} = await open('python3');
         await notebook.configure({gpus: '2'}, 'Attach');
+        await notebook.notice('After a restart');
         await notebook.shows('GPUs 0, 1');
         assert.equal(await notebook.visibleDevices(), '0,1');
         assert.match(await notebook.evaluate('__import__("shutil").which("nvidia-smi")'), /\/shims/);

@@ -44,6 +44,13 @@ test('a holder has the name of its environment, or its identifier', () => {
     );
 });
 
+test('an environment is called as its notebook, if genv takes that for a name', () => {
+    assert.equal(model.nameFor('train, "x".ipynb'), 'train, "x".ipynb');
+    assert.equal(model.nameFor('日'.repeat(42)), '日'.repeat(42)); // 126 bytes
+    assert.equal(model.nameFor('日'.repeat(43)), '');
+    for (const name of ['a\nb.ipynb', 'a\u0085b', 'a\u007fb', 'a\u202eb', 'a\u2028b']) assert.equal(model.nameFor(name), '', name);
+});
+
 test('the environment of a kernel is one of the user that has it', () => {
     const envs = [env('a', {own: false, kernel_ids: ['k']}), env('b', {kernel_ids: ['k']})];
     assert.equal(model.envOfKernel({devices: [], envs}, 'k').eid, 'b');

@@ -293,6 +293,7 @@ def test_a_change_says_whether_the_kernel_uses_what_was_detached(simulator, serv
     simulator(pid)
     assert server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1})[1]["late"] is False  # keeps the one it uses
     assert server.genv("DELETE", f"kernels/{kernel_id}")[1]["late"] is True
+    assert server.genv("POST", f"kernels/{kernel_id}", {})[1]["late"] is True
     server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1})
     simulator(os.getpid())
     assert server.genv("DELETE", f"kernels/{kernel_id}")[1]["late"] is False

@@ -56,7 +56,8 @@ class Kernel:
                 _refuse_others(eid)
             env = None if eid else self._find()
             found = eid or (env.eid if env else None)
-            return self._describe(self._enter(found, None, False) if found else None)
+            entered = self._enter(found, None, False) if found else None
+            return {**self._describe(entered), "late": _strays(entered)}
 
         return await in_thread(enter)
 
@@ -64,14 +65,13 @@ class Kernel:
         return find_own(self._id)
 
     def _change(self, change: Callable[[genv.Env | None], genv.Env | None]) -> dict[str, Any]:
-        """What has become of the environment, whether that is another to the kernel's process, and whether a process
-        of it still uses what it does not have any more."""
+        """What has become of the environment, whether the kernel's variables are others now, and whether a process of
+        it uses a device that it does not have."""
         before = self._find()
         variables = host.variables(before.eid) if before else {}
         env = change(before)
         told = self._describe(env)
-        lost = set(before.uuids if before else []) - set(env.uuids if env else [])
-        return {**told, "changed": told["variables"] != variables, "late": bool(lost) and _uses(before, lost)}
+        return {**told, "changed": told["variables"] != variables, "late": _strays(env)}
 
     def _enter(self, eid: str | None, config: genv.Config | None, over_subscribe: bool) -> genv.Env:
         return host.enter(
@@ -115,14 +115,16 @@ def _refuse_others(eid: str) -> None:
             raise
 
 
-def _uses(env: genv.Env | None, uuids: set[str]) -> bool:
-    """Whether a process of the environment uses one of the devices, as far as the driver says."""
+def _strays(env: genv.Env | None) -> bool:
+    """Whether a process of the environment uses a device that it does not have, as far as the driver says."""
+    if not env:
+        return False
     try:
         processes = genv.sdk.snapshot().processes
     except genv.Error:  # what was asked for has been done
         return False
-    return env is not None and any(
-        usage.uuid in uuids
+    return any(
+        usage.uuid not in env.uuids
         for process in processes
         if process.pid in env.pids or process.eid == env.eid
         for usage in process.usage

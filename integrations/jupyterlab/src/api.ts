@@ -43,7 +43,11 @@ export class Api {
         if (!response.ok) {
             throw new Error(reason(text) ?? `${response.status} ${response.statusText}`);
         }
-        return JSON.parse(text) as T;
+        try {
+            return JSON.parse(text) as T;
+        } catch {
+            throw new Error('The server did not answer with JSON. Reload the page, and log in if it asks you to.');
+        }
     }
 }
 

@@ -62,13 +62,13 @@ class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
                     trans.__('the whole GPU')
                 )}
                 {field('name', trans.__('Name'), trans.__('What others see'), '')}
-                <label className="genv-check" title={trans.__('Others are not asked, and may run out of memory.')}>
+                <label className="genv-check" title={trans.__('Other users are not asked and may run out of memory.')}>
                     <input
                         type="checkbox"
                         defaultChecked={wish.share}
                         onChange={event => (wish.share = event.target.checked)}
                     />
-                    {trans.__('Also use GPUs that others have')}
+                    {trans.__('Share GPUs that others hold')}
                 </label>
             </>
         );
@@ -80,7 +80,7 @@ function about(trans: TranslationBundle, env: Env | null, state: State | null): 
     return state ? `${has} ${trans.__('Available: %1 of %2.', countFree(state), state.devices.length)}` : has;
 }
 
-/* The request, 'detach', or null if the user has thought better of it. */
+/* The request, 'detach', or null if the user cancels. */
 export async function askForDevices(
     trans: TranslationBundle,
     title: string,

@@ -20,7 +20,7 @@ import {GpuButton} from './button';
 import {askForDevices} from './dialog';
 import {gpuIcon} from './icons';
 import {Machine} from './machine';
-import {Env, envTitle} from './model';
+import {Env, envTitle, nameFor} from './model';
 import {Change, Effect, NotebookEnv} from './notebook';
 import {GpuPanel} from './panel';
 import {GpuStatus} from './status';
@@ -47,12 +47,13 @@ class Actions {
         let env = this.envs.get(panel);
         if (!env) {
             env = new NotebookEnv(panel.sessionContext, this.machine);
+            env.strayed.connect(() => this.warnOfStray(panel));
             this.envs.set(panel, env);
         }
         return env;
     }
 
-    /* Asks what the notebook is to have, and sees to it. */
+    /* Asks what the notebook is to have, and changes that. */
     async configure(panel: NotebookPanel): Promise<void> {
         const {trans} = this;
         const notebook = this.env(panel);
@@ -66,7 +67,7 @@ class Actions {
         await this.machine.refresh();
         await this.reporting(async () => {
             const name = PathExt.basename(panel.context.path);
-            const asked = await askForDevices(trans, name, name, notebook.env, this.machine.state);
+            const asked = await askForDevices(trans, name, nameFor(name), notebook.env, this.machine.state);
             if (asked === 'detach') {
                 await this.detach(panel);
             } else if (asked) {
@@ -77,25 +78,29 @@ class Actions {
     }
 
     async detach(panel: NotebookPanel): Promise<void> {
-        await this.reporting(async () => this.tell(panel, await this.env(panel).detach()));
+        const notebook = this.env(panel);
+        if (notebook.env && (await this.confirmDetaching(notebook.env, PathExt.basename(panel.context.path)))) {
+            await this.reporting(async () => this.tell(panel, await notebook.detach()));
+        }
     }
 
     async detachEnv(env: Env): Promise<void> {
-        const {trans} = this;
-        const {button} = await showDialog({
-            title: trans.__('Detach %1?', envTitle(env)),
-            body: trans.__(
-                'Programs that run in it may go on to use %1, which others can get then.',
-                deviceWords(trans, env)
-            ),
-            buttons: [Dialog.cancelButton(), Dialog.warnButton({label: trans.__('Detach')})]
-        });
-        if (button.accept) {
+        if (await this.confirmDetaching(env, envTitle(env))) {
             await this.reporting(async () => {
                 await this.machine.api.detachEnv(env.eid);
                 await this.machine.refresh();
             });
         }
+    }
+
+    private async confirmDetaching(env: Env, title: string): Promise<boolean> {
+        const {trans} = this;
+        const {button} = await showDialog({
+            title: trans.__('Detach %1?', title),
+            body: trans.__('Programs in it may still use %1 after others have attached it.', deviceWords(trans, env)),
+            buttons: [Dialog.cancelButton(), Dialog.warnButton({label: trans.__('Detach')})]
+        });
+        return button.accept;
     }
 
     private async reporting(act: () => Promise<void>): Promise<void> {
@@ -106,27 +111,70 @@ class Actions {
         }
     }
 
-    private async tell(panel: NotebookPanel, {env, effect}: Change): Promise<void> {
+    private async tell(panel: NotebookPanel, change: Change): Promise<void> {
         const {trans} = this;
+        const {env, effect} = change;
         const what = trans.__('The notebook has %1.', deviceWords(trans, env));
-        if (effect === Effect.NeedsOther) {
-            const how = trans.__('Choose a kernel that "jupyter genv install" has added to use them.');
-            Notification.warning(`${what} ${how}`, {autoClose: 15000});
-        } else if (effect === Effect.NeedsRestart) {
-            const {button} = await showDialog({
-                title: trans.__('Restart the kernel?'),
-                body: trans.__('%1 The running kernel keeps those that it had; restart it to change that.', what),
-                buttons: [
-                    Dialog.cancelButton({label: trans.__('Later')}),
-                    Dialog.warnButton({label: trans.__('Restart')})
-                ]
-            });
-            if (button.accept) {
-                await panel.sessionContext.restartKernel();
-            }
-        } else {
-            Notification.success(what, {autoClose: 4000});
+        switch (effect) {
+            case Effect.NeedsOther:
+                Notification.warning(
+                    `${what} ${trans.__('Choose a kernel that "jupyter genv install" has added to use them.')}`,
+                    {autoClose: 15000}
+                );
+                break;
+            case Effect.NeedsRestart:
+                await this.offerRestart(panel, what);
+                break;
+            case Effect.Pending:
+                Notification.info(`${what} ${trans.__('The kernel learns of it when the running cell has ended.')}`, {
+                    autoClose: 10000
+                });
+                void this.reporting(async () => {
+                    const later = await change.later?.catch(() => null); // it was restarted meanwhile
+                    if (later === Effect.NeedsRestart) {
+                        await this.offerRestart(panel, what);
+                    }
+                });
+                break;
+            default:
+                this.tellApplied(what, change);
         }
+    }
+
+    private tellApplied(what: string, {env, managed}: Change): void {
+        if (managed || !env?.uuids.length) {
+            Notification.success(what, {autoClose: 4000});
+            return;
+        }
+        const how = this.trans.__(
+            'After a restart, the first cells of this kernel can use any GPU. Choose a kernel that "jupyter genv install" has added to prevent that.'
+        );
+        Notification.warning(`${what} ${how}`, {autoClose: 15000});
+    }
+
+    private async offerRestart(panel: NotebookPanel, what: string): Promise<void> {
+        const {trans} = this;
+        const {button} = await showDialog({
+            title: trans.__('Restart the kernel?'),
+            body: `${what} ${trans.__('The running kernel still uses those that it had. Restart it to change that.')}`,
+            buttons: [
+                Dialog.cancelButton({label: trans.__('Later')}),
+                Dialog.warnButton({label: trans.__('Restart')})
+            ]
+        });
+        if (button.accept) {
+            await panel.sessionContext.restartKernel();
+        }
+    }
+
+    private warnOfStray(panel: NotebookPanel): void {
+        const {trans} = this;
+        const what = trans.__(
+            'Cells of %1 started to use GPUs before the kernel was told which ones it has: they may be those of others.',
+            PathExt.basename(panel.context.path)
+        );
+        const how = trans.__('Restart the kernel, and run the cells when it is idle.');
+        Notification.warning(`${what} ${how}`, {autoClose: false});
     }
 
     private readonly envs = new WeakMap<NotebookPanel, NotebookEnv>();
@@ -211,7 +259,6 @@ function addStatus(
     return shown => {
         isShown = shown;
         status.setHidden(!shown);
-        machine.watch(status, shown);
     };
 }
 

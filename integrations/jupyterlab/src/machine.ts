@@ -10,7 +10,6 @@ import {State} from './model';
 export class Machine implements IDisposable {
     constructor(readonly api: Api) {
         this.poll = new Poll<void, unknown>({
-            auto: false,
             factory: () => this.look(),
             frequency: {interval: 5000, backoff: true, max: 60000},
             standby: () => document.hidden || !this.isWatched
@@ -35,7 +34,6 @@ export class Machine implements IDisposable {
     watch(who: object, looks: boolean): void {
         if (looks) {
             this.watchers.add(who);
-            void this.poll.start();
             this.catchUp();
         } else {
             this.watchers.delete(who);
@@ -80,7 +78,7 @@ export class Machine implements IDisposable {
     /* What was missed while nobody looked. */
     private readonly catchUp = (): void => {
         if (!document.hidden && this.isWatched && Date.now() - this.lastLook >= this.poll.frequency.interval) {
-            void this.refresh();
+            void this.poll.refresh(); // and not again before the interval has passed
         }
     };
 

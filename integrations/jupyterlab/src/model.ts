@@ -42,7 +42,10 @@ export interface KernelState {
     env: Env | null;
     variables: Record<string, string | null>;
     shims: string;
-    managed: boolean;
+    managed: boolean; // a restart gives it these variables
+    language: string;
+    changed?: boolean; // by what was asked for
+    late?: boolean; // it uses a device that was detached
 }
 
 /* Who holds a device: an environment, and how much of the memory, as it was asked for. */
@@ -56,6 +59,11 @@ export interface Holder {
 
 export function envTitle(env: Env): string {
     return env.config.name || env.eid;
+}
+
+/* What an environment of the notebook @file is called, unless genv refuses such a name. */
+export function nameFor(file: string): string {
+    return new TextEncoder().encode(file).length <= 128 && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(file) ? file : '';
 }
 
 export function holders(device: Device, state: State): Holder[] {

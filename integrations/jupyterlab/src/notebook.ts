@@ -9,6 +9,7 @@ import {Env, envOfKernel, KernelState, PYTHON_IS_LATE, pythonProgram, Request} f
 /* What a change means for the kernel that runs. */
 export enum Effect {
     Applied, // it has the new devices
+    Pending, // it has them when the cell that runs has ended
     NeedsRestart, // a restart gives it the new devices
     NeedsOther, // this kernel never gets them: it is not started by genv, and not Python
     Unchanged
@@ -17,6 +18,9 @@ export enum Effect {
 export interface Change {
     env: Env | null;
     effect: Effect;
+    managed: boolean;
+    /* What follows from an effect that is pending. */
+    later: Promise<Effect> | null;
 }
 
 export class NotebookEnv {
@@ -34,16 +38,17 @@ export class NotebookEnv {
         return this.changedSignal;
     }
 
+    /* Cells that ran before the kernel had its variables, after a restart, use devices that it does not have. */
+    get strayed(): ISignal<this, void> {
+        return this.strayedSignal;
+    }
+
     get env(): Env | null {
         return envOfKernel(this.machine.state, this.kernel?.id);
     }
 
     get kernel(): Kernel.IKernelConnection | null {
         return this.context.session?.kernel ?? null;
-    }
-
-    get title(): string {
-        return this.context.name || this.context.path;
     }
 
     async change(request: Request): Promise<Change> {
@@ -59,19 +64,29 @@ export class NotebookEnv {
         if (!kernel) {
             throw new Error('the notebook has no kernel');
         }
-        const before = this.env?.uuids.join();
         const state = await ask(kernel.id);
-        const effect =
-            before === state.env?.uuids.join() ? Effect.Unchanged : await this.apply(kernel, state);
+        const {effect, later} = await this.pass(kernel, state);
         await this.machine.refresh();
-        return {env: state.env, effect};
+        return {env: state.env, managed: state.managed, effect, later};
+    }
+
+    /* Passes the state on to the process. */
+    private async pass(
+        kernel: Kernel.IKernelConnection,
+        state: KernelState
+    ): Promise<Pick<Change, 'effect' | 'later'>> {
+        if (state.changed === false && !state.late) {
+            return {effect: Effect.Unchanged, later: null};
+        }
+        if (state.language !== 'python') {
+            return {effect: state.managed ? Effect.NeedsRestart : Effect.NeedsOther, later: null};
+        }
+        const isBusy = kernel.status === 'busy';
+        const done = this.apply(kernel, state);
+        return isBusy ? {effect: Effect.Pending, later: done} : {effect: await done, later: null};
     }
 
     private async apply(kernel: Kernel.IKernelConnection, state: KernelState): Promise<Effect> {
-        const {language_info} = await kernel.info;
-        if (language_info.name !== 'python') {
-            return state.managed ? Effect.NeedsRestart : Effect.NeedsOther;
-        }
         const future = kernel.requestExecute({
             code: pythonProgram(state),
             silent: true,
@@ -79,11 +94,8 @@ export class NotebookEnv {
             allow_stdin: false,
             user_expressions: {late: PYTHON_IS_LATE}
         });
-        if (kernel.status === 'busy') {
-            return Effect.Applied; // when the cell that runs has ended
-        }
         const {content} = await future.done;
-        if (content.status !== 'ok') {
+        if (content.status !== 'ok' || state.late) {
             return Effect.NeedsRestart;
         }
         const {late} = content.user_expressions as Record<string, {data?: Record<string, unknown>} | undefined>;
@@ -113,7 +125,10 @@ export class NotebookEnv {
         try {
             const state = await this.machine.api.returned(kernel.id);
             if (state.env && !state.managed) {
-                await this.apply(kernel, state);
+                const {effect, later} = await this.pass(kernel, state);
+                if ((await (later ?? effect)) === Effect.NeedsRestart) {
+                    this.strayedSignal.emit();
+                }
             }
         } catch (error) {
             console.warn('genv:', error);
@@ -126,5 +141,6 @@ export class NotebookEnv {
     }
 
     private readonly changedSignal = new Signal<this, void>(this);
+    private readonly strayedSignal = new Signal<this, void>(this);
     private isRestarting = false;
 }

@@ -105,7 +105,8 @@ class Section extends ReactWidget {
         title: string,
         private readonly machine: Machine,
         private readonly trans: TranslationBundle,
-        private readonly describe: (state: State) => React.JSX.Element
+        private readonly describe: (state: State) => React.JSX.Element,
+        private readonly isFirst = false
     ) {
         super();
         this.title.label = title;
@@ -120,7 +121,7 @@ class Section extends ReactWidget {
         const {state, problem} = this.machine;
         return (
             <>
-                {problem && (
+                {problem && this.isFirst && (
                     <p role="alert" className="genv-problem">
                         {problem}
                     </p>
@@ -151,16 +152,26 @@ export class GpuPanel extends SidePanel {
             })
         );
         this.addWidget(
-            new Section(trans.__('GPUs'), machine, trans, state =>
-                state.devices.length ? (
-                    <ul className="genv-list">
-                        {state.devices.map(device => (
-                            <DeviceItem key={device.uuid ?? device.index} device={device} state={state} trans={trans} />
-                        ))}
-                    </ul>
-                ) : (
-                    <p>{trans.__('No GPUs were found. Run genv doctor in a terminal to see why.')}</p>
-                )
+            new Section(
+                trans.__('GPUs'),
+                machine,
+                trans,
+                state =>
+                    state.devices.length ? (
+                        <ul className="genv-list">
+                            {state.devices.map(device => (
+                                <DeviceItem
+                                    key={device.uuid ?? device.index}
+                                    device={device}
+                                    state={state}
+                                    trans={trans}
+                                />
+                            ))}
+                        </ul>
+                    ) : (
+                        <p>{trans.__('No GPUs were found. Run genv doctor in a terminal to see why.')}</p>
+                    ),
+                true
             )
         );
         this.addWidget(

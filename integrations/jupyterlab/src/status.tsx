@@ -1,6 +1,7 @@
 /* The item in the status bar: how many devices are available. */
 import {ReactWidget, UseSignal} from '@jupyterlab/apputils';
 import {TranslationBundle} from '@jupyterlab/translation';
+import {Message} from '@lumino/messaging';
 import * as React from 'react';
 
 import {gpuIcon} from './icons';
@@ -17,6 +18,27 @@ export class GpuStatus extends ReactWidget {
         this.addClass('genv-status');
     }
 
+    /* Also when the whole bar is hidden. */
+    protected override onAfterShow(message: Message): void {
+        super.onAfterShow(message);
+        this.machine.watch(this, true);
+    }
+
+    protected override onAfterAttach(message: Message): void {
+        super.onAfterAttach(message);
+        this.machine.watch(this, this.isVisible);
+    }
+
+    protected override onBeforeHide(message: Message): void {
+        super.onBeforeHide(message);
+        this.machine.watch(this, false);
+    }
+
+    protected override onBeforeDetach(message: Message): void {
+        super.onBeforeDetach(message);
+        this.machine.watch(this, false);
+    }
+
     protected override render(): React.JSX.Element {
         return <UseSignal signal={this.machine.changed}>{() => this.item()}</UseSignal>;
     }
@@ -27,7 +49,7 @@ export class GpuStatus extends ReactWidget {
             return null;
         }
         const free = countFree(machine.state);
-        const text = trans.__('%1 of %2 GPUs free', free, machine.state.devices.length);
+        const text = trans.__('%1 of %2 GPUs available', free, machine.state.devices.length);
         return (
             <button type="button" className="genv-status-item" title={trans.__('Show the GPUs')} onClick={this.open}>
                 <gpuIcon.react tag="span" className="genv-status-icon" />
