@@ -1,6 +1,7 @@
 """Each test has a state directory, four simulated devices, a home and Jupyter's folders of its own.
 
-The package is used from its source; what pip writes of it, its entry points, is written here.
+The package is used from its source; what pip writes of it, its entry points, is written
+here, and another provisioner beside it.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ def _write_entry_points(folder):
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: genv-jupyter\nVersion: 0\n")
     lines = (SOURCE / "pyproject.toml").read_text().splitlines()
     point = next(line for line in lines if line.startswith("genv-provisioner")).replace('"', "")
-    (information / "entry_points.txt").write_text(f"[jupyter_client.kernel_provisioners]\n{point}\n")
+    other = "other-provisioner = jupyter_client.provisioning.local_provisioner:LocalProvisioner"
+    (information / "entry_points.txt").write_text(f"[jupyter_client.kernel_provisioners]\n{point}\n{other}\n")
 
 
 def pytest_configure():

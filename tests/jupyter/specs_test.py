@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
 import pytest
+from genv_jupyter import specs
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_install_again_changes_only_what_is_stale(command, folder):
     assert command("install", "own") == "own-genv: unchanged\n"
     assert os.stat(folder / "own-genv" / "kernel.json") == before
     (own / "kernel.json").write_text(json.dumps({**read(own), "argv": ["false"]}))
-    assert "own has changed" in command("list")
+    assert "out of date" in command("list")
     assert command("install", "own-genv") == "own-genv: updated\n"
     assert read(folder / "own-genv")["argv"] == ["false"]
     assert "current" in command("list")
@@ -113,8 +116,8 @@ def test_what_others_made_is_kept(command, folder):
     add(folder, "own")
     theirs = add(folder, "own-genv")
     before = read(theirs)
-    assert "was not made by 'jupyter genv'" in command("install", "own", status=1)
-    assert "has not added a kernel 'own-genv'" in command("uninstall", "own", status=1)
+    assert "'jupyter genv' did not make it: remove it first" in command("install", "own", status=1)
+    assert "own-genv: 'jupyter genv' did not make such a kernel" in command("uninstall", "own", status=1)
     assert command("uninstall") == ""
     assert "not by genv-jupyter" in command("list")
     assert read(theirs) == before
@@ -134,7 +137,137 @@ def test_a_kernel_that_is_gone_is_said_to_be(command, folder):
     (own / "kernel.json").unlink()
     own.rmdir()
     assert "own is gone" in command("list")
-    assert "there is no kernel 'own'" in command("install", "own", status=1)
+    assert "own: there is no such kernel" in command("install", "own", status=1)
+
+
+def change(path, **more):
+    (path / "kernel.json").write_text(json.dumps({**read(path), **more}))
+
+
+def test_a_copy_of_ours_is_its_makers(command, folder):
+    add(folder, "own")
+    command("install")
+    shutil.copytree(folder / "own-genv", folder / "mine-genv")
+    assert command("uninstall").splitlines() == ["own-genv: removed", "python3-genv: removed"]
+    assert sorted(os.listdir(folder)) == ["mine-genv", "own"]
+
+
+def test_what_was_changed_by_hand_is_kept_unless_it_is_named(command, folder):
+    add(folder, "own")
+    command("install")
+    change(folder / "own-genv", display_name="Mine")
+    assert "own-genv: kept: it was changed by hand" in command("install")
+    assert "own-genv: kept: it was changed by hand" in command("uninstall")
+    assert "changed by hand" in command("list")
+    assert read(folder / "own-genv")["display_name"] == "Mine"
+    assert command("install", "own") == "own-genv: updated\n"
+    change(folder / "own-genv", display_name="Mine")
+    assert command("uninstall", "own") == "own-genv: removed\n"
+
+
+def test_options_that_are_not_given_stay_as_they_were(command, folder):
+    own = add(folder, "own")
+    command("install", "--gpus", 2, "--gpu-memory", "4g", "--kernel-argv", "own")
+    change(own, argv=["false", "{connection_file}"])
+    assert "own-genv: updated" in command("install")
+    assert read(folder / "own-genv")["argv"][1:5] == ["run", "--gpus", "2", "--gpu-memory"]
+    command("install", "--gpus", 1, "--no-kernel-argv", "own")
+    made = read(folder / "own-genv")
+    assert made["argv"] == ["false", "{connection_file}"]
+    assert made["metadata"]["kernel_provisioner"]["config"] == {"gpus": 1, "gpu_memory": "4g"}
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(command, folder, tmp_path):
+    add(folder, "own")
+    command("install")
+    (folder / "own-genv").rename(tmp_path / "elsewhere")
+    (folder / "own-genv").symlink_to(tmp_path / "elsewhere")
+    assert command("uninstall").splitlines() == ["own-genv: removed", "python3-genv: removed"]
+    assert (tmp_path / "elsewhere" / "kernel.json").exists()
+
+
+def test_one_that_fails_does_not_stop_the_others(command, folder, monkeypatch):
+    add(folder, "own")
+    command("install")
+    remove = specs.remove
+
+    def fail_once(copy):
+        if copy.name == "own-genv":
+            raise PermissionError("not yours")
+        remove(copy)
+
+    monkeypatch.setattr(specs, "remove", fail_once)
+    assert command("uninstall", status=1) == "jupyter genv: own-genv: not yours\n"
+    assert sorted(os.listdir(folder)) == ["own", "own-genv"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "x",
+        {"genv_jupyter": "x"},
+        {"genv_jupyter": {}},
+        {"genv_jupyter": {"source": "own", "gpus": "2", "gpu_memory": None, "wrap": False}},
+        {"genv_jupyter": {"source": 1}, "kernel_provisioner": "x"},
+        {"kernel_provisioner": {"provisioner_name": 1}},
+    ],
+)
+def test_specifications_of_others_may_say_anything(command, folder, metadata):
+    add(folder, "own")
+    theirs = add(folder, "own-genv", metadata=metadata)
+    add(folder, "broken", metadata=metadata)
+    before = read(theirs)
+    assert "not by genv-jupyter" in command("list")
+    command("install", "own", status=1)
+    command("uninstall")
+    assert read(theirs) == before
+
+
+def test_read_only_originals_are_copied_without_their_modes_and_links(command, folder, tmp_path):
+    own = add(folder, "own")
+    (own / "logo.svg").write_text("<svg/>")
+    (own / "more").mkdir()
+    (own / "more" / "a").write_text("a")
+    (own / "link.svg").symlink_to("logo.svg")
+    (own / "gone").symlink_to("nowhere")
+    (own / "everything").symlink_to(tmp_path)
+    (own / "more").chmod(0o555)
+    own.chmod(0o555)
+    assert command("install", "own") == "own-genv: installed\n"
+    assert sorted(os.listdir(folder / "own-genv")) == ["kernel.json", "link.svg", "logo.svg", "more"]
+    assert (folder / "own-genv" / "more" / "a").read_text() == "a"
+    assert os.stat(folder / "own-genv").st_mode & 0o700 == 0o700
+    own.chmod(0o755)
+
+
+def test_kernels_with_a_provisioner_of_their_own_are_skipped(command, folder):
+    add(folder, "far", metadata={"kernel_provisioner": {"provisioner_name": "other-provisioner"}})
+    add(folder, "near", metadata={"kernel_provisioner": {"provisioner_name": "local-provisioner"}})
+    printed = command("install").splitlines()
+    assert (
+        printed[0].startswith("far: skipped: it is started by 'other-provisioner'")
+        and "near-genv: installed" in printed
+    )
+    assert "far: skipped" in command("install", "far", status=1)
+    assert not (folder / "far-genv").exists()
+
+
+def test_kernels_of_jupyterlab_genv_are_left_to_it(command, folder):
+    add(folder, "own")
+    add(folder, "own-genv", metadata={"kernel_provisioner": {"provisioner_name": "genv-provisioner"}})
+    assert "own-genv: kept: genv starts it already" in command("install")
+
+
+def test_the_list_has_the_kernels_of_all_folders(command, folder, tmp_path, monkeypatch):
+    name = "conda-env-pytorch-latest-py"
+    add(folder, name)
+    command("install", name)
+    add(tmp_path / "share" / "kernels", "theirs-genv")
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    assert [re.split("   *", line)[:2] for line in command("list").splitlines()] == [
+        ["theirs-genv", "not by genv-jupyter"],
+        [f"{name}-genv", "current"],
+    ]
 
 
 def test_another_folder(command, tmp_path):

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genv.sdk import host
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+from traitlets import TraitError
 
 SUFFIX = "-genv"
 PROVISIONER = "genv-provisioner"
 MARK = "genv_jupyter"
-"""In the metadata of a specification: it is ours, and what it was made from."""
+"""In the metadata of a specification: that we made it, from what, and how."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,46 @@ class Copy:
     source: str
     found: dict[str, Any] | None = None
     """None: there is no kernel.json."""
-    options: Options = field(default_factory=Options)
+    mark: dict[str, Any] = field(default_factory=dict)
+    """Empty: it is not ours. A copy that somebody made of ours has ours, and is theirs."""
 
     @property
     def is_ours(self) -> bool:
-        return self.found is not None and MARK in _metadata(self.found)
+        return bool(self.mark)
+
+    @property
+    def is_edited(self) -> bool:
+        """It is ours, but not as we wrote it."""
+        return self.found is not None and self.is_ours and self.mark.get("digest") != _digest(self.found)
+
+    @property
+    def is_started_by_genv(self) -> bool:
+        """It names our provisioner, whoever made it: jupyterlab_genv for example."""
+        return provisioner_of(_metadata(self.found or {})) == PROVISIONER
+
+    @property
+    def options(self) -> Options:
+        return Options(**{name: self.mark[name] for name in ("gpus", "gpu_memory", "wrap") if name in self.mark})
 
 
 def _metadata(spec: dict[str, Any]) -> dict[str, Any]:
     metadata = spec.get("metadata")
     return metadata if isinstance(metadata, dict) else {}
+
+
+def provisioner_of(metadata: dict[str, Any]) -> str | None:
+    """The provisioner that a specification names, if it does."""
+    provisioner = metadata.get("kernel_provisioner")
+    name = provisioner.get("provisioner_name") if isinstance(provisioner, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _digest(spec: dict[str, Any]) -> str:
+    """Of all but the digest itself."""
+    metadata = _metadata(spec)
+    mark = {key: value for key, value in metadata[MARK].items() if key != "digest"}
+    text = json.dumps({**spec, "metadata": {**metadata, MARK: mark}}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -60,12 +92,18 @@ def _read(path: Path) -> dict[str, Any] | None:
     return spec if isinstance(spec, dict) else None
 
 
+def _mark(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Our mark in it, if it is one that we write for a specification of that name."""
+    mark = _metadata(spec).get(MARK)
+    kinds = {"source": (str,), "gpus": (int, type(None)), "gpu_memory": (str, type(None)), "wrap": (bool,)}
+    if not isinstance(mark, dict) or any(type(mark.get(key)) not in types for key, types in kinds.items()):
+        return {}
+    return mark if mark["source"] + SUFFIX == name else {}
+
+
 def _copy_at(folder: Path, name: str) -> Copy:
-    path = folder / name
-    found = _read(path)
-    mark = _metadata(found or {}).get(MARK) or {}
-    options = Options(**{key: mark[key] for key in ("gpus", "gpu_memory", "wrap") if mark.get(key) is not None})
-    return Copy(name, path, str(mark.get("source", name.removesuffix(SUFFIX))), found, options)
+    found = _read(folder / name)
+    return Copy(name, folder / name, name.removesuffix(SUFFIX), found, _mark(name, found or {}))
 
 
 def copies(folder: Path) -> Iterator[Copy]:
@@ -82,7 +120,7 @@ def sources(manager: KernelSpecManager) -> dict[str, KernelSpec]:
     for name in sorted(manager.find_kernel_specs()):
         try:
             spec = manager.get_kernel_spec(name)
-        except NoSuchKernel:  # its kernel.json is not valid
+        except (NoSuchKernel, TraitError, ValueError):  # its kernel.json is not valid
             continue
         if not name.endswith(SUFFIX) and MARK not in spec.metadata:
             found[name] = spec
@@ -101,13 +139,9 @@ def wanted(source: str, spec: KernelSpec, options: Options) -> dict[str, Any]:
         config = {"gpus": options.gpus, "gpu_memory": options.gpu_memory}
         given = {name: value for name, value in config.items() if value is not None}
         metadata["kernel_provisioner"] = {"provisioner_name": PROVISIONER, **({"config": given} if given else {})}
-    metadata[MARK] = {
-        "source": source,
-        "gpus": options.gpus,
-        "gpu_memory": options.gpu_memory,
-        "wrap": options.wrap,
-    }
+    metadata[MARK] = {"source": source, **asdict(options)}
     made["metadata"] = metadata
+    metadata[MARK]["digest"] = _digest(made)
     return made
 
 
@@ -134,30 +168,52 @@ def _wrapped(argv: list[str], language: str, options: Options) -> list[str]:
     return [*words, *argv]
 
 
-def install(folder: Path, source: str, spec: KernelSpec, options: Options) -> str:
-    """Make the copy, or bring it up to date. Returns what was done: "installed", "updated", "unchanged" or "kept"."""
-    copy = _copy_at(folder, source + SUFFIX)
-    if copy.path.exists() and not copy.is_ours:
-        return "kept"
-    made = wanted(source, spec, options)
+def copy_of(folder: Path, source: str) -> Copy:
+    """The copy of that kernel in the folder, whether there is one or not."""
+    return _copy_at(folder, source + SUFFIX)
+
+
+def install(copy: Copy, spec: KernelSpec, options: Options) -> str:
+    """Make the copy, or bring it up to date. Returns what was done: "installed", "updated" or "unchanged"."""
+    made = wanted(copy.source, spec, options)
     if copy.found == made:
         return "unchanged"
+    folder = copy.path.parent
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{copy.name}-", dir=folder) as work:
         new = Path(work, "new")
-        shutil.copytree(spec.resource_dir, new, copy_function=shutil.copyfile)
+        _copy_files(Path(spec.resource_dir), new)
         (new / "kernel.json").write_text(json.dumps(made, indent=1) + "\n", "utf-8")
-        if copy.path.exists():
+        if copy.path.exists() or copy.path.is_symlink():
             os.rename(copy.path, Path(work, "old"))
         os.rename(new, copy.path)
     return "updated" if copy.found else "installed"
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    """With modes of one's own: the original's folder may be read-only. Links to folders lead out of it."""
+    target.mkdir()
+    for path in source.iterdir():
+        if path.is_file():
+            shutil.copyfile(path, target / path.name)
+        elif path.is_dir() and not path.is_symlink():
+            _copy_files(path, target / path.name)
+
+
+def remove(copy: Copy) -> None:
+    if copy.path.is_symlink():
+        copy.path.unlink()
+    else:
+        shutil.rmtree(copy.path)
 
 
 def state(copy: Copy, known: dict[str, KernelSpec]) -> str:
     """What the list says of the copy."""
     if not copy.is_ours:
         return "not by genv-jupyter"
+    if copy.is_edited:
+        return "changed by hand"
     spec = known.get(copy.source)
     if not spec:
         return f"{copy.source} is gone"
-    return "current" if copy.found == wanted(copy.source, spec, copy.options) else f"{copy.source} has changed"
+    return "current" if copy.found == wanted(copy.source, spec, copy.options) else "out of date"
