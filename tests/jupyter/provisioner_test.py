@@ -11,6 +11,7 @@ import time
 import genv
 import pytest
 from genv.sdk import host
+from genv_jupyter.provisioner import notebook_name
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 SPEC = "python3-genv"
@@ -178,10 +179,28 @@ def test_the_connection_file_may_be_anywhere(kernels, tmp_path):
     kernels(test)
 
 
-def test_a_name_that_genv_does_not_take_is_left_out(kernels):
+@pytest.mark.parametrize("name", ["日" * 42, "<b>a<b>, \"c\" 'd' $(e).ipynb"])
+def test_an_environment_is_named_after_its_notebook(kernels, name):
     async def test(make):
         kernel = make(SPEC)
-        await kernel.start(env={**os.environ, "JPY_SESSION_NAME": "a\nb.ipynb"})
+        await kernel.start(env={**os.environ, "JPY_SESSION_NAME": f"/home/paul/{name}"})
+        assert host.look_up(kernel.manager.kernel_id).config.name == name
+
+    kernels(test)
+
+
+@pytest.mark.parametrize("name", ["a\nb.ipynb", "a\u202eb.ipynb", "日" * 43, ""])
+def test_a_name_that_genv_does_not_take_is_left_out(kernels, name):
+    with pytest.raises(genv.Error):
+        host.enter(pid=os.getpid(), config=genv.Config(name=name or "\n"))
+    assert notebook_name(name) is None
+
+
+def test_others_do_not_see_the_name_of_a_notebook_unless_they_may(kernels, tmp_path):
+    async def test(make):
+        configure_spec(tmp_path, notebook_names=False)
+        kernel = make(SPEC)
+        await kernel.start(env={**os.environ, "JPY_SESSION_NAME": "secret.ipynb"})
         assert host.look_up(kernel.manager.kernel_id).config.name is None
 
     kernels(test)

@@ -10,7 +10,7 @@ from typing import Any
 import genv
 from genv.sdk import host
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
-from traitlets import Int, Unicode
+from traitlets import Bool, Int, Unicode
 
 from .machine import NotOwn, find_own, look_up_own
 from .threads import in_thread
@@ -30,6 +30,10 @@ class Provisioner(LocalProvisioner):
 
     gpus = Int(None, allow_none=True, help="Number of devices to attach when the kernel starts").tag(config=True)
     gpu_memory = Unicode(None, allow_none=True, help="Memory on each device, such as 4g").tag(config=True)
+
+    notebook_names = Bool(
+        True, help="Name environments after their notebooks: all users of the machine see that name"
+    ).tag(config=True)
 
     _eid: str | None = None
 
@@ -104,7 +108,7 @@ class Provisioner(LocalProvisioner):
             config.gpus = self.gpus
         if self.gpu_memory is not None:
             config.gpu_memory = self.gpu_memory
-        if config.name is None:
+        if config.name is None and self.notebook_names:
             config.name = notebook_name(environ.get("JPY_SESSION_NAME", ""))
         return config
 
