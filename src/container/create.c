@@ -174,18 +174,10 @@ static int write_config(struct creation *creation, const struct edit_plan *plan,
 /* Below NVIDIA's runtime, which reads NVIDIA_VISIBLE_DEVICES, that does the same. */
 static int apply_cdi(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
 {
-    cleanup_json json_t *specification = NULL;
-    int r = plan->node_count ? cdi_read(&specification, err) : 0;
+    cleanup_json json_t *specifications = NULL;
+    int r = plan->node_count ? cdi_read(&specifications, err) : 0;
 
-    if (specification)
-        r = cdi_apply(creation->config, cdi_common(specification), err);
-    for (size_t i = 0; specification && r == 0 && i < plan->node_count; i++) {
-        const struct edit_node *node = &plan->nodes[i];
-
-        if (*node->uuid)
-            r = cdi_apply(creation->config, cdi_find(specification, node->uuid, (int)node->minor), err);
-    }
-    return r;
+    return r < 0 ? r : cdi_apply(creation->config, specifications, plan, err);
 }
 
 static int change_config(struct creation *creation, struct genv_error *err)
