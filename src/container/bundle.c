@@ -169,7 +169,26 @@ int bundle_make_inside(struct bundle *bundle, const char *const *uuids, char **r
     return asprintf(ret_path, "%s/" FOLDER "/inside", bundle->path) < 0 ? error_no_memory(err) : 0;
 }
 
-int bundle_copy_record(int bundle, const char *state, const char *eid, struct genv_error *err)
+static int leave_out(pid_t pid, char **text, size_t *length)
+{
+    cleanup_json json_t *record = json_parse(*text, *length, NULL);
+    json_t *processes = json_object_get(record, "processes");
+    char *rest;
+
+    for (size_t i = json_array_size(processes); i-- > 0;) {
+        if (json_integer_value(json_object_get(json_array_get(processes, i), "pid")) == pid)
+            json_array_remove(processes, i);
+    }
+    rest = record ? json_dumps(record, JSON_COMPACT) : NULL;
+    if (!rest)
+        return record ? -ENOMEM : -EINVAL;
+    free(*text);
+    *text = rest;
+    *length = strlen(rest);
+    return 0;
+}
+
+int bundle_copy_record(int bundle, const char *state, const char *eid, pid_t leaving, struct genv_error *err)
 {
     cleanup_close int source = -1, file = -1, target = open_state(bundle, "envs");
     cleanup_free char *folder = NULL, *text = NULL;
@@ -185,6 +204,8 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
     r = source < 0 ? -errno : target < 0 ? target : file_open(source, name, O_RDONLY, &file, &st);
     if (r == 0)
         r = file_read(file, RECORD_MAX, &text, &length);
+    if (r == 0 && leaving)
+        r = leave_out(leaving, &text, &length);
     if (r == 0)
         r = file_replace(target, name, text, length, st.st_mode & ALLPERMS,
                          st.st_uid == geteuid() ? (uid_t)-1 : st.st_uid, false);

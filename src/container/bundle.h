@@ -44,8 +44,9 @@ int bundle_read(const char *path, const char *config, struct bundle *ret_bundle,
  * file for each of @uuids, which is NULL-terminated. free() @ret_path. */
 int bundle_make_inside(struct bundle *bundle, const char *const *uuids, char **ret_path, struct genv_error *err);
 
-/* Copies the record of @eid in the state directory @state to where the container sees it. */
-int bundle_copy_record(int bundle, const char *state, const char *eid, struct genv_error *err);
+/* Copies the record of @eid in the state directory @state to where the container sees it, without the member @leaving,
+ * whom it would go on to name; 0: with all of them. */
+int bundle_copy_record(int bundle, const char *state, const char *eid, pid_t leaving, struct genv_error *err);
 
 /* Replaces config.json, and keeps what it was. */
 int bundle_write(struct bundle *bundle, const char *text, size_t length, struct genv_error *err);
