@@ -2,11 +2,14 @@
  *
  * Every function that can fail returns 0 or a negative errno and says why in @err, which may be NULL; its outputs are
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
- * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
- * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
- * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
- * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
- * change, -EIO a record of root's that can't be read, so that nobody knows what is available. */
+ * handles are independent, and processes are kept apart by the lock in the state directory. A child that is forked
+ * during an operation keeps neither the locks that it has taken or waits for, nor its pipes: the library closes them
+ * there (pthread_atfork(3)). The child goes on with a handle of its own. Codes with a meaning of their own: -ENOENT
+ * no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT the state directory's
+ * lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a
+ * value out of range, -ENOTSUP an environment that a later version or another machine alone may change, or a request
+ * that a later version alone understands, -EIO a record of root's that can't be read, so that nobody knows what is
+ * available, -ECANCELED interrupted. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -23,6 +26,7 @@ struct genv_options {
     const char *limits_file;                       /* NULL: /etc/genv/limits.conf */
     void (*warn)(const char *message, void *data); /* NULL: warnings are dropped; a message is one line */
     void *warn_data;
+    uint64_t reserved[4];
 };
 
 /* Opens nothing but the handle: the state directory is made by the first operation that writes. @options may be NULL.
@@ -33,6 +37,11 @@ void genv_close(struct genv *g); /* NULL is fine */
 /* While @fd (-1: none) is readable, what waits for a driver gives up with -ECANCELED: for programs that take signals
  * through a descriptor. It stays the caller's. */
 void genv_set_cancel(struct genv *g, int fd);
+/* Calls @interrupted (NULL: nobody) in the thread that waits in an operation on @g, for the state's lock, a device's
+ * lock or a driver: about ten times a second, and when a signal handler has run. If it returns true, the operation
+ * gives up with -ECANCELED and changes nothing; a change that is made by then is told of without waiting any longer.
+ * For interpreters, whose signal handlers run later than the signal. */
+void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
 const char *genv_state_directory(const struct genv *g);
@@ -51,6 +60,7 @@ struct genv_member {
     pid_t pid;
     const char *kernel_id;
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
+    uint64_t reserved[4];
 };
 
 struct genv_activation {
@@ -58,6 +68,7 @@ struct genv_activation {
     uid_t uid;       /* owner; (uid_t)-1: the caller. Others than the caller: for root only */
     struct genv_member member;
     struct genv_config config; /* of an environment that is created; an existing one keeps its own */
+    uint64_t reserved[8];
 };
 
 /* Creates the environment, or enters the live one named @activation->eid, and registers the member in it.
@@ -70,13 +81,16 @@ struct genv_reservation {
     const char *eid; /* as in struct genv_activation, of the first member */
     uid_t uid;       /* likewise */
     const struct genv_member *members;
-    size_t member_count;       /* at least one */
-    struct genv_config config; /* of an environment that is created */
-    unsigned fields;           /* which of it an existing one is given, a mask of enum genv_config_field */
-    bool attach;               /* attach as many devices as this configures, if it does */
-    bool over_subscribe;       /* also devices that are not available */
-    bool even_detached;        /* enter also where they cannot be had */
-    bool isolate;              /* genv_isolate() follows: the environment can have no other devices than now */
+    size_t member_count;        /* at least one */
+    struct genv_config config;  /* of an environment that is created */
+    unsigned fields;            /* which of it an existing one is given, a mask of enum genv_config_field */
+    bool attach;                /* attach as many devices as this configures, if it does */
+    bool over_subscribe;        /* also devices that are not available */
+    bool even_detached;         /* enter also where they cannot be had */
+    bool isolate;               /* genv_isolate() follows: the environment can have no other devices than now */
+    const char *const *devices; /* attach these, named as in struct genv_attach_request: each, or nothing changes */
+    size_t device_count;
+    uint64_t reserved[8];
 };
 
 #define GENV_RESERVATION_INIT                                                                                          \
@@ -135,6 +149,8 @@ struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
     int count;           /* exactly so many devices; -1: the configured count, unless @device is set */
     bool over_subscribe; /* also devices that are not available */
+    bool at_least;       /* the count or more: no device is released */
+    uint64_t reserved[4];
 };
 
 #define GENV_ATTACH_INIT                                                                                               \
@@ -161,6 +177,7 @@ struct genv_detachment {
     struct timespec attached;
     int result;            /* 0: it is detached; -ENODEV: it had gone, or is another one; else as of genv_detach() */
     struct genv_error err; /* why, for other codes than 0 and -ENODEV */
+    uint64_t reserved[4];
 };
 
 /* Detaches all of @detachments under one lock and in one commit per environment; those of one stand together. What
@@ -212,7 +229,8 @@ struct genv_lock;
 
 /* Takes the access locks of all devices attached to @eid, also of those that cannot be seen from here. @timeout_seconds
  * < 0 waits without end, 0 not at all (-EAGAIN), otherwise so long (-ETIMEDOUT). Nothing attached: a lock of nothing.
- * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it. */
+ * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it, and
+ * so does a forked child until it calls genv_unlock(), which lets nothing go that others have as well. */
 int genv_lock(struct genv *g, const char *eid, double timeout_seconds, struct genv_lock **ret_lock,
               struct genv_error *err);
 void genv_unlock(struct genv_lock *lock); /* NULL is fine */

@@ -83,6 +83,21 @@ static int enter(struct genv *g, const struct genv_reservation *reservation, con
     return error_set(err, EPERM, "environment %s belongs to %s", (*ret_env)->eid, owner);
 }
 
+/* Those that were named, one after the other: what one takes, the next one counts. */
+static int attach_named(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
+                        const struct env_list *envs, struct genv_env *env, struct genv_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < reservation->device_count; i++) {
+        const struct genv_attach_request request = {
+            .device = reservation->devices[i], .count = -1, .over_subscribe = reservation->over_subscribe};
+
+        r = attach_decide(g, envs, env, supply, &request, err);
+    }
+    return r;
+}
+
 /* Under the lock. Returns as genv_reserve() does. */
 static int reserve(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
                    struct env_list *envs, struct genv_env **ret_env, bool *ret_created, struct genv_error *err)
@@ -111,6 +126,8 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
     if (r == 0 && reservation->isolate)
         r = environment_isolate(*ret_env, err);
     if (r == 0)
+        r = attach_named(g, reservation, supply, envs, *ret_env, err);
+    if (r == 0)
         r = handle_commit(g, exists ? &before : NULL, *ret_env, attached < 0 ? GENV_REASON_UNMET : GENV_REASON_ASKED,
                           err);
     *ret_created = !exists;
@@ -119,8 +136,12 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
 
 static int validate(const struct genv_reservation *reservation, struct genv_error *err)
 {
-    int r = reservation->eid ? genv_eid_validate(reservation->eid, err) : 0;
+    int r = RESERVED_CHECK(reservation, err);
 
+    if (r == 0)
+        r = RESERVED_CHECK(&reservation->config, err);
+    if (r == 0 && reservation->eid)
+        r = genv_eid_validate(reservation->eid, err);
     if (r == 0)
         r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);
     if (r == 0 && reservation->member_count == 0) /* it would have ended at once */
@@ -140,10 +161,10 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
 
     if (!result)
         return error_no_memory(err);
-    if (r == 0 && reservation->attach && reservation->config.gpus >= 0)
-        supply_take(g, true, &supply);
+    if (r == 0 && (reservation->device_count || (reservation->attach && reservation->config.gpus >= 0)))
+        r = supply_take(g, true, &supply, err);
     else if (r == 0 && reservation->eid && reservation->fields & GENV_CONFIG_GPU_MEMORY)
-        supply_take(g, false, &supply);
+        r = supply_take(g, false, &supply, err);
     if (r == 0)
         r = handle_begin(g, STORE_WRITE, &envs, err);
     if (r < 0)
@@ -166,6 +187,7 @@ GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *acti
                                                  .members = &activation->member,
                                                  .member_count = 1,
                                                  .config = activation->config};
+    int r = RESERVED_CHECK(activation, err);
 
-    return genv_reserve(g, &reservation, ret_env, ret_created, err);
+    return r < 0 ? r : genv_reserve(g, &reservation, ret_env, ret_created, err);
 }

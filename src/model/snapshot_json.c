@@ -280,6 +280,24 @@ GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
     return print(&snapshot_table, &entry);
 }
 
+GENV_PUBLIC int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data)
+{
+    cleanup_entry struct snapshot_entry entry = {.version = VERSION, .snapshot = *snapshot};
+
+    if (enter_devices(&entry, snapshot) < 0 || enter_envs(&entry, snapshot) < 0 ||
+        enter_processes(&entry, snapshot) < 0)
+        return -ENOMEM;
+    return json_visit(&snapshot_table, &entry, visit, data);
+}
+
+GENV_PUBLIC int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data)
+{
+    struct env_entry entry = {.env = *env, .uid = env->uid};
+
+    genv_env_username(env, entry.env.username);
+    return json_visit(&env_table, &entry, visit, data);
+}
+
 GENV_PUBLIC char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot)
 {
     cleanup_entry struct snapshot_entry entry = {.version = VERSION};

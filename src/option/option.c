@@ -327,6 +327,13 @@ static int check_operands(const struct operands *operands, const struct argument
     return 0;
 }
 
+/* Whether it is an option of another program, which is given it. */
+static bool is_passed(const struct operands *operands, const struct option *options, const char *word)
+{
+    return operands->kind == OPERAND_PASSED && strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0 &&
+           !option_find_word(options, word);
+}
+
 int option_parse(const struct option *options, const struct operands *operands, char **words, int count,
                  struct arguments *arguments, struct genv_error *err)
 {
@@ -339,13 +346,13 @@ int option_parse(const struct option *options, const struct operands *operands, 
     while (parser.next < count) {
         char *word = words[parser.next++];
 
-        if (only_operands || !is_option(word)) {
-            words[arguments->operand_count++] = word;
-            only_operands = only_operands || operands->kind == OPERAND_COMMAND;
+        if (!only_operands && strcmp(word, "--") == 0) {
+            only_operands = true;
             continue;
         }
-        if (strcmp(word, "--") == 0) {
-            only_operands = true;
+        if (only_operands || !is_option(word) || is_passed(operands, options, word)) {
+            words[arguments->operand_count++] = word;
+            only_operands = only_operands || operands->kind == OPERAND_COMMAND;
             continue;
         }
         r = word[1] == '-' ? parse_long(&parser, word + 2, err) : parse_short(&parser, word, err);

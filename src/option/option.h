@@ -62,6 +62,7 @@ enum operand_kind {
     OPERAND_CHOICE,  /* the first one is one of @choices */
     OPERAND_TOPIC,   /* the name of a genv command */
     OPERAND_COMMAND, /* a command with its arguments; options end where it begins */
+    OPERAND_PASSED,  /* what another program is given: options that the table lacks are operands, too */
 };
 
 struct operands {

@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/fork.h"
+#include "base/interrupt.h"
 #include "base/proc.h"
 #include "store/budget.h"
 #include "store/store.h"
@@ -40,11 +42,13 @@ struct store {
     pid_t spared; /* by store_load(); 0: nobody is */
     uid_t uid;
     unsigned write_timeout_s;
+    struct interrupt interrupt;
     bool writing;
     struct event_list *ends;   /* NULL: nobody asks for them */
     struct budget budget;      /* of what was loaded last */
     struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
+    struct fork_guard lock_guard;
     DIR *envs;
 };
 
