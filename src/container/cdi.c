@@ -283,9 +283,11 @@ static bool is_used(const json_t *specification, const struct found *found, size
 int cdi_apply(json_t *config, const json_t *specifications, const struct edit_plan *plan, struct genv_error *err)
 {
     cleanup_free struct found *found = calloc(plan->node_count + 1, sizeof(*found));
-    int r = found ? 0 : error_no_memory(err);
+    int r = 0;
 
-    for (size_t i = 0; r == 0 && i < plan->node_count; i++)
+    if (!found)
+        return error_no_memory(err);
+    for (size_t i = 0; i < plan->node_count; i++)
         found[i] = find_node(specifications, &plan->nodes[i]);
     for (size_t i = 0; r == 0 && i < json_array_size(specifications); i++) {
         const json_t *specification = json_array_get(specifications, i);
