@@ -2,7 +2,7 @@
  *
  *     config.json
  *     genv/original.json     what config.json was before genv changed it
- *     genv/edited            a hash of what genv made of it
+ *     genv/edited            hashes of what genv made of it, and of what it had made of it before
  *     genv/begun             the createRuntime hook has run
  *     genv/inside/           what the container has as /dev/genv
  *       root/                this installation of genv is mounted there
@@ -23,6 +23,7 @@ struct bundle {
     const char *config_name; /* in that */
     char *path;              /* absolute, without links */
     char *text;              /* of config.json, as it was before genv changed it */
+    char edited[32];         /* hash of what genv has made of it before; "": nothing */
     size_t length;
     mode_t mode;
     uid_t uid;
