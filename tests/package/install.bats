@@ -145,6 +145,10 @@ END
     [ -f "$PREFIX/share/bash-completion/completions/genv" ]
     [ -f "$PREFIX/share/zsh/site-functions/_genv" ]
     [ -f "$PREFIX/share/fish/vendor_completions.d/genv.fish" ]
+    [ -f "$PREFIX/share/bash-completion/completions/genv-docker" ]
+    [ -f "$PREFIX/share/zsh/site-functions/_genv-docker" ]
+    [ -f "$PREFIX/share/fish/vendor_completions.d/genv-docker.fish" ]
+    grep -F 'run|create' "$PREFIX"/share/man/man1/genv-docker.1 # the program's, which includes the command's
 }
 
 @test "tmpfiles.d gets its entry" {
