@@ -125,7 +125,7 @@ export async function startBrowser(options = {}) {
     return {browser, context, page, requests};
 }
 
-/* What axe finds wrong in @selector, a line each. */
+/* What axe finds wrong in @selector, one per line. */
 export async function axe(page, selector) {
     await page.evaluate(readFileSync(`${process.env.GENV_PAGE_PLAYWRIGHT}/axe.min.js`, 'utf8'));
     const {violations} = await page.evaluate(where => globalThis.axe.run(where), selector);

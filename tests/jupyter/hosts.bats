@@ -48,7 +48,7 @@ host() { "$GENV_PAGE_PLAYWRIGHT/node" "$GENV_SOURCE/tests/jupyter/hosts.mjs" "$1
 @test "Notebook: attach, run, restart, change, detach, shut down" { host flow notebook; }
 @test "JupyterLab: a kernel that Jupyter starts itself gets devices, and again after a restart" { host plain; }
 @test "Notebook: a kernel that Jupyter starts itself gets devices, and again after a restart" { host plain notebook; }
-@test "JupyterLab: what cannot be had is said, and changes nothing" { host refusals; }
+@test "JupyterLab: a request that fails says why, and changes nothing" { host refusals; }
 @test "JupyterLab: names with markup, commas and quotes are text" { host names; }
 @test "Notebook: names with markup, commas and quotes are text" { host names notebook; }
 @test "JupyterLab: the panel looks as often as is set, and not while the page is hidden" { host polling; }

@@ -314,6 +314,19 @@ def test_the_state_has_everything_as_it_is(server):
     other.wait()
 
 
+@pytest.mark.parametrize("name", ["a\n<b>b</b>", "a\u202eb", "x" * 200, 7])
+def test_a_record_of_another_user_that_is_not_valid_hides_no_other(server, others_env, tmp_path, name):
+    kernel_id = server.start_kernel()
+    server.genv("PUT", f"kernels/{kernel_id}", {"gpus": 1, "name": "mine"})
+    file = tmp_path / "state" / "envs" / f"{others_env}.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "name": name}))
+    os.chown(file, 60777, 60777)
+    status, state = server.genv("GET", "state")
+    assert status == 200
+    assert [env["config"]["name"] for env in state["envs"] if env["eid"] == kernel_id] == ["mine"]
+    assert str(name) not in [env["config"]["name"] for env in state["envs"]]
+
+
 def test_what_jupyterlab_genv_offers_is_there(server):
     kernel_id = server.start_kernel()
     assert server.genv("GET", f"find?kernel_id={kernel_id}") == (200, "")

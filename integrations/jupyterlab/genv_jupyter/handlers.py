@@ -102,7 +102,7 @@ class KernelHandler(Handler):
     @web.authenticated
     @authorized
     async def post(self, kernel_id: str) -> None:
-        """Registers its process anew, where somebody else than genv restarted it."""
+        """Registers its process again, after somebody other than genv has restarted it."""
         await self.answer(self.kernel(kernel_id).enter())
 
     @web.authenticated

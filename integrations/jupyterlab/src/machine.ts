@@ -1,13 +1,13 @@
 /* The state of the machine, asked for while somebody looks at it: never faster than the interval, and not at all while
  * the page is hidden. */
-import {IDisposable} from '@lumino/disposable';
 import {Poll} from '@lumino/polling';
 import {ISignal, Signal} from '@lumino/signaling';
 
 import {Api} from './api';
 import {State} from './model';
 
-export class Machine implements IDisposable {
+/* It lives as long as the page. */
+export class Machine {
     constructor(readonly api: Api) {
         this.poll = new Poll<void, unknown>({
             factory: () => this.look(),
@@ -20,7 +20,6 @@ export class Machine implements IDisposable {
     state: State | null = null;
     /* Why there is nothing newer, or null. */
     problem: string | null = null;
-    isDisposed = false;
 
     get changed(): ISignal<this, void> {
         return this.changedSignal;
@@ -44,13 +43,6 @@ export class Machine implements IDisposable {
     async refresh(): Promise<void> {
         await this.looking?.catch(() => undefined);
         await this.look().catch(() => undefined); // it is the problem that is shown
-    }
-
-    dispose(): void {
-        this.isDisposed = true;
-        document.removeEventListener('visibilitychange', this.catchUp);
-        this.poll.dispose();
-        Signal.clearData(this);
     }
 
     private get isWatched(): boolean {
