@@ -124,7 +124,7 @@ def _strays(env: genv.Env | None) -> bool:
     except genv.Error:  # what was asked for has been done
         return False
     return any(
-        usage.uuid not in env.uuids
+        usage.uuid is not None and usage.uuid not in env.uuids
         for process in processes
         if process.pid in env.pids or process.eid == env.eid
         for usage in process.usage
