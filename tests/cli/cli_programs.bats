@@ -112,6 +112,17 @@ END
     expect 0 '' genv envs query --query eid
 }
 
+@test "run: a kernel is isolated where the project says so, also when it restarts" {
+    genv run --isolate -- true || skip "$(genv run --isolate -- true 2>&1)"
+    mkdir .genv
+    echo yes >.genv/isolate
+    echo '{}' >kernel-i.json
+    for _ in 1 2; do
+        expect_of_kernel "i $(genv devices --format json | jq -r '.[0].uuid')" --gpus 1 -- \
+            sh -c 'echo "$GENV_ENVIRONMENT_ID $GENV_ISOLATED"' - kernel-i.json
+    done
+}
+
 @test "run: devices by UUID" {
     GENV_VISIBLE_DEVICES=uuid expect 0 "$(genv devices --format json | jq -r '[.[].uuid] | .[0:2] | join(",")')" \
         genv run --gpus 2 sh -c 'echo "$CUDA_VISIBLE_DEVICES"'

@@ -53,9 +53,11 @@ host() { "$GENV_PAGE_PLAYWRIGHT/node" "$GENV_SOURCE/tests/jupyter/hosts.mjs" "$1
 @test "Notebook: names with markup, commas and quotes are text" { host names notebook; }
 @test "JupyterLab: the panel looks as often as is set, and not while the page is hidden" { host polling; }
 @test "JupyterLab: nobody asks while nobody looks" { host quiet; }
+@test "Notebook: the button shows what was attached in a terminal when the user comes back" { host back notebook; }
 @test "JupyterLab: everything is reached with the keyboard" { host keyboard; }
 @test "JupyterLab: axe finds nothing, in light, dark and high contrast" { host accessible; }
 @test "JupyterLab: pictures, light and dark" { host pictures; }
+@test "Notebook: pictures, light and dark" { host pictures notebook; }
 @test "JupyterHub: two users have environments of their own" {
     # Others get at the test's own folders no more than at anybody's.
     local scratch

@@ -209,6 +209,23 @@ const scenarios = {
         await until('the panel to look', () => asked() >= before + 2);
     },
 
+    /* The user attaches in a terminal, and comes back to the page. */
+    async back() {
+        const {page, notebook} = await open('python3-genv', {settings: {'genv-jupyter:plugin': {interval: 1}}});
+        await notebook.visibleDevices();
+        const eid = genv('envs', 'query', '--query', 'eid').trim();
+        genv('devices', 'attach', '--eid', eid, '--count', '2');
+        await new Promise(done => setTimeout(done, 1500)); // what the page knows is old by then
+        await page.evaluate(() => globalThis.dispatchEvent(new Event('focus')));
+        await notebook.shows('GPUs 0, 1');
+        const other = start('sleep', ['600']);
+        genv('envs', 'activate', '--eid', eid, '--pid', other.pid);
+        await new Promise(done => setTimeout(done, 600)); // for how long the server gives the same answer
+        await notebook.ask();
+        await page.locator('.genv-about').getByText('a change applies to all').waitFor();
+        await notebook.press('Cancel');
+    },
+
     async keyboard() {
         const {page, notebook} = await open();
         await notebook.evaluate('1');

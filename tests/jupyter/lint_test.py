@@ -1,4 +1,4 @@
-"""The package is typed, and laid out as the rest; so is the front end, where its packages can be had."""
+"""The package is typed, and laid out as the rest. (hosts.bats compiles the front end.)"""
 
 import os
 import subprocess

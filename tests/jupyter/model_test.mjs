@@ -59,6 +59,13 @@ test('the environment of a kernel is one of the user that has it', () => {
     assert.equal(model.envOfKernel(null, 'k'), null);
 });
 
+test('an environment is shared if others than one kernel are in it', () => {
+    assert.equal(model.isShared(env('a', {pids: [7], kernel_ids: ['k']})), false);
+    assert.equal(model.isShared(env('a', {kernel_ids: ['k']})), false); // it restarts
+    assert.equal(model.isShared(env('a', {pids: [7, 8], kernel_ids: ['k']})), true);
+    assert.equal(model.isShared(env('a', {pids: [7], kernel_ids: ['k', 'l']})), true);
+});
+
 test('numbers of devices are listed, and what cannot be seen is a question mark', () => {
     assert.equal(model.indices(env('a', {devices: [0, null, 2]})), '0, ?, 2');
     assert.equal(model.indices(null), '');

@@ -3,7 +3,7 @@ import {Dialog, ReactWidget, showDialog} from '@jupyterlab/apputils';
 import {TranslationBundle} from '@jupyterlab/translation';
 import * as React from 'react';
 
-import {countFree, Env, Request, requestOf, State, Wish} from './model';
+import {countFree, Env, isShared, Request, requestOf, State, Wish} from './model';
 import {deviceWords} from './words';
 
 class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
@@ -76,8 +76,14 @@ class Form extends ReactWidget implements Dialog.IBodyWidget<Wish> {
 }
 
 function about(trans: TranslationBundle, env: Env | null, state: State | null): string {
-    const has = trans.__('This notebook has %1.', deviceWords(trans, env));
-    return state ? `${has} ${trans.__('Available: %1 of %2.', countFree(state), state.devices.length)}` : has;
+    const sentences = [trans.__('This notebook has %1.', deviceWords(trans, env))];
+    if (env && isShared(env)) {
+        sentences.push(trans.__('Other notebooks or programs share them, and a change applies to all.'));
+    }
+    if (state) {
+        sentences.push(trans.__('Available: %1 of %2.', countFree(state), state.devices.length));
+    }
+    return sentences.join(' ');
 }
 
 /* The request, 'detach', or null if the user cancels. */

@@ -298,7 +298,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         toolbars?.addFactory<NotebookPanel>(
             'Notebook',
             'genv',
-            notebook => new GpuButton(trans, actions.env(notebook), () => void actions.configure(notebook))
+            notebook => new GpuButton(trans, machine, actions.env(notebook), () => void actions.configure(notebook))
         );
         await configure(registry, machine, addStatus(app, machine, trans, statusBar));
     }

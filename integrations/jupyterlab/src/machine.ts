@@ -39,6 +39,13 @@ export class Machine {
         }
     }
 
+    /* Somebody sees a part of the state again: looks, unless it is newer than the interval. */
+    glance(): void {
+        if (!document.hidden && Date.now() - this.lastLook >= this.poll.frequency.interval) {
+            void this.look().catch(() => undefined);
+        }
+    }
+
     /* Looks at once, because the user asks, or after a change, which a look that is under way may have missed. */
     async refresh(): Promise<void> {
         await this.looking?.catch(() => undefined);

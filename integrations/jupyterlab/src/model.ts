@@ -88,6 +88,11 @@ export function countFree(state: State): number {
     return state.devices.filter(device => device.attachments.length === 0 && isUsable(device)).length;
 }
 
+/* Whether others than one kernel are in it: it is that of the program which started the server, for example. */
+export function isShared(env: Env): boolean {
+    return env.kernel_ids.length > 1 || env.pids.length > 1;
+}
+
 export function isUsable(device: Device): boolean {
     return device.state === null || device.state === 'ok';
 }

@@ -191,12 +191,13 @@ export class GpuPanel extends SidePanel {
 
     protected override onAfterShow(message: Message): void {
         super.onAfterShow(message);
+        this.arrange();
         this.machine.watch(this, true);
     }
 
     protected override onAfterAttach(message: Message): void {
         super.onAfterAttach(message);
-        (this.content as AccordionPanel).setRelativeSizes([3, 1]); // most of the room for the devices
+        this.arrange();
         this.machine.watch(this, this.isVisible);
     }
 
@@ -209,4 +210,14 @@ export class GpuPanel extends SidePanel {
         super.onBeforeDetach(message);
         this.machine.watch(this, false);
     }
+
+    /* Most of the room for the devices, once there is room; then the user decides. */
+    private arrange(): void {
+        if (this.isVisible && !this.isArranged) {
+            this.isArranged = true;
+            (this.content as AccordionPanel).setRelativeSizes([3, 1]);
+        }
+    }
+
+    private isArranged = false;
 }
