@@ -3,7 +3,7 @@ import {ReactWidget, UseSignal} from '@jupyterlab/apputils';
 import {TranslationBundle} from '@jupyterlab/translation';
 import {Button, closeIcon, refreshIcon, SidePanel, ToolbarButton} from '@jupyterlab/ui-components';
 import {Message} from '@lumino/messaging';
-import {AccordionPanel} from '@lumino/widgets';
+import {AccordionPanel, Widget} from '@lumino/widgets';
 import * as React from 'react';
 
 import {gpuIcon} from './icons';
@@ -191,13 +191,11 @@ export class GpuPanel extends SidePanel {
 
     protected override onAfterShow(message: Message): void {
         super.onAfterShow(message);
-        this.arrange();
         this.machine.watch(this, true);
     }
 
     protected override onAfterAttach(message: Message): void {
         super.onAfterAttach(message);
-        this.arrange();
         this.machine.watch(this, this.isVisible);
     }
 
@@ -212,8 +210,9 @@ export class GpuPanel extends SidePanel {
     }
 
     /* Most of the room for the devices, once there is room; then the user decides. */
-    private arrange(): void {
-        if (this.isVisible && !this.isArranged) {
+    protected override onResize(message: Widget.ResizeMessage): void {
+        super.onResize(message);
+        if (!this.isArranged && this.isVisible && this.content.node.offsetHeight > 0) {
             this.isArranged = true;
             (this.content as AccordionPanel).setRelativeSizes([3, 1]);
         }

@@ -1,5 +1,6 @@
 /* The item in the status bar: how many devices are available. */
 import {ReactWidget, UseSignal} from '@jupyterlab/apputils';
+import {TextItem} from '@jupyterlab/statusbar';
 import {TranslationBundle} from '@jupyterlab/translation';
 import {Message} from '@lumino/messaging';
 import * as React from 'react';
@@ -53,7 +54,7 @@ export class GpuStatus extends ReactWidget {
         return (
             <button type="button" className="genv-status-item" title={trans.__('Show the GPUs')} onClick={this.open}>
                 <gpuIcon.react tag="span" className="genv-status-icon" />
-                {text}
+                <TextItem source={text} />
             </button>
         );
     }
