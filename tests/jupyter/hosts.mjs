@@ -74,7 +74,7 @@ const scenarios = {
         await notebook.shows('GPU 0');
         assert.equal(await notebook.visibleDevices(), '0');
         await notebook.configure({}, 'Detach');
-        await page.locator('.jp-Dialog').getByText('Programs in it may still use GPU 0').waitFor();
+        await page.locator('.jp-Dialog').getByText('Detach GPU 0 from train.ipynb?').waitFor();
         assert.deepEqual(held(), [0]);
         await notebook.press('Detach');
         await notebook.shows('GPUs');

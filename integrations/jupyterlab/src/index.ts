@@ -96,8 +96,12 @@ class Actions {
     private async confirmDetaching(env: Env, title: string): Promise<boolean> {
         const {trans} = this;
         const {button} = await showDialog({
-            title: trans.__('Detach %1?', title),
-            body: trans.__('Programs in it may still use %1 after others have attached it.', deviceWords(trans, env)),
+            title: trans.__('Detach %1 from %2?', deviceWords(trans, env), title),
+            body: trans._n(
+                'Others can attach it at once, even if a program still uses it.',
+                'Others can attach them at once, even if a program still uses them.',
+                env.devices.length
+            ),
             buttons: [Dialog.cancelButton(), Dialog.warnButton({label: trans.__('Detach')})]
         });
         return button.accept;
