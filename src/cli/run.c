@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/run.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
 #include "cli/variables.h"
@@ -25,9 +26,9 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+int run_in_own_env(struct cli *cli, const struct run_request *request, const char *file, char **words,
+                   struct genv_error *err)
 {
-    const struct values *values = arguments->values;
     const struct genv_member self = {.pid = getpid()};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
     cleanup_env struct genv_env *env = NULL;
@@ -36,24 +37,36 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 
     reservation.members = &self;
     reservation.member_count = 1;
-    reservation.config = values->config;
-    reservation.attach = !values->no_attach;
-    reservation.over_subscribe = values->over_subscribe;
+    reservation.config = request->config;
+    reservation.attach = request->attach;
+    reservation.over_subscribe = request->over_subscribe;
     r = installation_find(&installation, err);
     if (r == 0)
         r = cli_open(cli, err);
-    if (r == 0 && !values->no_load)
-        r = saved_load(cli, &values->config, &reservation.config, err);
+    if (r == 0 && request->load)
+        r = saved_load(cli, &request->config, &reservation.config, err);
     if (r == 0)
         r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
     if (r < 0)
         return r;
     r = variables_export(env, installation.shims, err);
     if (r == 0)
-        r = cli_execute(cli, arguments->operands,
-                        err); /* this process becomes the command, and is what is registered */
+        r = cli_execute_as(cli, file, words, err); /* this process becomes the command, and is what is registered */
     genv_deactivate(cli->genv, env->eid, &self, NULL);
     return r;
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    const struct run_request request = {
+        .config = values->config,
+        .load = !values->no_load,
+        .attach = !values->no_attach,
+        .over_subscribe = values->over_subscribe,
+    };
+
+    return run_in_own_env(cli, &request, arguments->operands[0], arguments->operands, err);
 }
 
 static const struct example examples[] = {

@@ -327,6 +327,13 @@ static int check_operands(const struct operands *operands, const struct argument
     return 0;
 }
 
+/* Whether @word is an option of the program that the operands are for. */
+static bool is_for_program(const struct option *options, const struct operands *operands, const char *word)
+{
+    return operands->kind == OPERAND_PROGRAM && strcmp(word, "--") != 0 && strcmp(word, "--help") != 0 &&
+           strcmp(word, "-h") != 0 && !option_find_word(options, word);
+}
+
 int option_parse(const struct option *options, const struct operands *operands, char **words, int count,
                  struct arguments *arguments, struct genv_error *err)
 {
@@ -339,9 +346,9 @@ int option_parse(const struct option *options, const struct operands *operands, 
     while (parser.next < count) {
         char *word = words[parser.next++];
 
-        if (only_operands || !is_option(word)) {
+        if (only_operands || !is_option(word) || is_for_program(options, operands, word)) {
             words[arguments->operand_count++] = word;
-            only_operands = only_operands || operands->kind == OPERAND_COMMAND;
+            only_operands = only_operands || operands->kind == OPERAND_COMMAND || operands->kind == OPERAND_PROGRAM;
             continue;
         }
         if (strcmp(word, "--") == 0) {

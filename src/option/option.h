@@ -62,6 +62,7 @@ enum operand_kind {
     OPERAND_CHOICE,  /* the first one is one of @choices */
     OPERAND_TOPIC,   /* the name of a genv command */
     OPERAND_COMMAND, /* a command with its arguments; options end where it begins */
+    OPERAND_PROGRAM, /* the arguments of a program: they begin with the first word that is not one of the options */
 };
 
 struct operands {

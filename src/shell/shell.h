@@ -66,6 +66,9 @@ void shell_add_leave(struct text *code, enum shell_kind kind);
 void shell_add_direnv(struct text *code, const char *genv);
 void shell_add_exports(struct text *code, const struct genv_variable *variables, const char *shims);
 
+/* Adds @string as one word of the shell; what is bash's is sh's too. */
+void shell_add_quoted(struct text *code, enum shell_kind kind, const char *string);
+
 /* Prints @words, which may hold anything, on the shell's standard output. */
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words);
 
