@@ -1,0 +1,256 @@
+/** The environment of this window: at most one, from its activation to its end, over reloads of the window. */
+import { watch, type FSWatcher } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
+import type { Claim, Claims } from './claims.ts';
+import { GenvError, type Field, type Genv, type Variables } from './genv.ts';
+import type { Environment } from './snapshot.ts';
+
+export interface Active {
+  environment: Environment;
+  variables: Variables;
+}
+
+export interface WindowHooks {
+  /** The environment has changed, begun or (undefined) ended. */
+  changed(active: Active | undefined): void;
+  /** Something to tell that is not the answer to a command. */
+  tell(message: string): void;
+}
+
+const settleMs = 100; // a change is several events of the file system
+const takeOverMs = 5_000; // for which the process of before the reload may still run
+const lookMs = 250;
+
+export class WindowEnvironment {
+  private readonly claims: Claims;
+  private readonly pid: number;
+  private readonly uid: number;
+  private readonly hooks: WindowHooks;
+  private genv: Genv | undefined;
+  private current: Active | undefined;
+  private keeper: ChildProcess | undefined;
+  private watcher: FSWatcher | undefined;
+  private settling: NodeJS.Timeout | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+
+  constructor(claims: Claims, pid: number, uid: number, hooks: WindowHooks) {
+    this.claims = claims;
+    this.pid = pid;
+    this.uid = uid;
+    this.hooks = hooks;
+  }
+
+  get active(): Active | undefined {
+    return this.current;
+  }
+
+  /** Which genv is called from now on. */
+  use(genv: Genv): void {
+    this.genv = genv;
+  }
+
+  private get tool(): Genv {
+    if (!this.genv) {
+      throw new GenvError('missing', 'genv was not found');
+    }
+    return this.genv;
+  }
+
+  /** One operation at a time: each begins with what the one before has left. */
+  private inTurn<T>(operation: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(operation);
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Takes over what this window had before it was reloaded. */
+  async resume(): Promise<void> {
+    const deadline = Date.now() + takeOverMs;
+    while (!this.disposed && !this.current) {
+      const claims = this.claims.list();
+      if (claims.length === 0 || (await this.inTurn(() => this.takeOver(claims))) || Date.now() > deadline) {
+        return;
+      }
+      await sleep(lookMs);
+    }
+  }
+
+  /** Whether there is nothing to wait for any more. */
+  private async takeOver(claims: Claim[]): Promise<boolean> {
+    const alive = new Set((await this.tool.environments()).filter((env) => env.uid === this.uid).map((env) => env.eid));
+    let waiting = false;
+    for (const claim of claims) {
+      if (this.current) {
+        return true;
+      }
+      if (!alive.has(claim.eid)) {
+        this.claims.drop(claim);
+      } else if (this.claims.isHeld(claim)) {
+        waiting = true;
+      } else if (this.claims.takeOver(claim)) {
+        const kept = await this.tool.keep({ pid: this.pid, eid: claim.eid });
+        this.keeper = kept.keeper;
+        await this.look(claim.eid);
+        return true;
+      }
+    }
+    return !waiting;
+  }
+
+  /** Creates the environment. Its name applies unless the project's configuration has one. */
+  activate(name: string, folder: string | undefined, gpus?: number): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.current) {
+        return;
+      }
+      const kept = await this.tool.keep({
+        pid: this.pid,
+        ...(folder === undefined ? {} : { cwd: folder }),
+        ...(gpus === undefined ? {} : { gpus }),
+      });
+      this.keeper = kept.keeper;
+      this.claims.make(kept.eid);
+      await this.look(kept.eid);
+      if (name && this.environment.name === undefined) {
+        await this.tool.configure(kept.eid, 'name', name);
+        await this.look(kept.eid);
+      }
+      for (const complaint of kept.complaints) {
+        this.hooks.tell(complaint);
+      }
+    });
+  }
+
+  deactivate(): Promise<void> {
+    return this.inTurn(async () => {
+      if (!this.current) {
+        return;
+      }
+      await this.tool.detach(this.environment.eid); // at once, whoever else is in the environment
+      await this.tool.leave(this.pid);
+      if (this.keeper?.pid !== undefined) {
+        await this.tool.leave(this.keeper.pid);
+      }
+      this.end();
+    });
+  }
+
+  private get environment(): Environment {
+    if (!this.current) {
+      throw new GenvError('refused', 'this window has no environment');
+    }
+    return this.current.environment;
+  }
+
+  /** An operation on the environment, after which it is looked at again, also where the operation has failed. */
+  private change(operation: (genv: Genv, environment: Environment) => Promise<void>): Promise<void> {
+    return this.inTurn(async () => {
+      const { eid } = this.environment;
+      try {
+        await operation(this.tool, this.environment);
+      } finally {
+        await this.look(eid);
+      }
+    });
+  }
+
+  /** As many devices as are configured, or `count`, which is then configured. */
+  attach(count?: number, share = false): Promise<void> {
+    return this.change(async (genv, { eid, gpus }) => {
+      if (count !== undefined && count !== gpus) {
+        await genv.configure(eid, 'gpus', String(count));
+      }
+      const wanted = count ?? gpus;
+      await genv.attach(eid, wanted === undefined ? {} : { count: wanted }, share);
+    });
+  }
+
+  attachDevice(index: number, share: boolean): Promise<void> {
+    return this.change((genv, { eid }) => genv.attach(eid, { index }, share));
+  }
+
+  detach(index?: number): Promise<void> {
+    return this.change((genv, { eid }) => genv.detach(eid, index));
+  }
+
+  /** Sets a field, or clears it (""). Another count of devices applies at once if there are attached ones. */
+  configure(field: Field, value: string): Promise<void> {
+    return this.change(async (genv, { eid, devices }) => {
+      await genv.configure(eid, field, value);
+      if (field === 'gpus' && value && devices.length) {
+        await genv.attach(eid, { count: Number(value) }, false);
+      }
+    });
+  }
+
+  /** Looks at the environment again, which others may have changed. */
+  refresh(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.current) {
+        await this.look(this.current.environment.eid);
+      }
+    });
+  }
+
+  private async look(eid: string): Promise<void> {
+    const environments = await this.tool.environments();
+    const environment = environments.find((item) => item.eid === eid && item.uid === this.uid);
+    if (!environment) {
+      const known = this.current !== undefined;
+      this.end();
+      if (known) {
+        this.hooks.tell(`the environment of this window (${eid}) has ended`);
+      }
+      return;
+    }
+    const next = { environment, variables: await this.tool.variables(eid) };
+    const same = JSON.stringify(next) === JSON.stringify(this.current);
+    this.current = next;
+    this.watchRecord(eid);
+    if (!same) {
+      this.hooks.changed(next);
+    }
+  }
+
+  private watchRecord(eid: string): void {
+    if (this.watcher) {
+      return;
+    }
+    try {
+      this.watcher = watch(this.tool.recordsFolder, { persistent: false }, (_event, file) => {
+        if (file === null || file === `${eid}.json`) {
+          clearTimeout(this.settling);
+          this.settling = setTimeout(() => void this.refresh().catch(() => undefined), settleMs);
+        }
+      });
+      this.watcher.on('error', () => this.unwatch());
+    } catch {
+      this.watcher = undefined; // too many are watched already: the views still show what happens
+    }
+  }
+
+  private unwatch(): void {
+    clearTimeout(this.settling);
+    this.watcher?.close();
+    this.watcher = undefined;
+  }
+
+  private end(): void {
+    this.unwatch();
+    this.keeper?.kill();
+    this.keeper = undefined;
+    if (this.current) {
+      this.claims.dropOwn(this.current.environment.eid);
+      this.current = undefined;
+      this.hooks.changed(undefined);
+    }
+  }
+
+  /** The window goes, or is reloaded: its keeper knows what to do. */
+  dispose(): void {
+    this.disposed = true;
+    this.unwatch();
+  }
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Poller } from '../src/core/poller.ts';
+import { deviceRows, devicesSummary, environmentRows, ownRows, statusText, statusTooltip } from '../src/core/rows.ts';
+import { parseSnapshot } from '../src/core/snapshot.ts';
+import { AppliedVariables, debugConfiguration, putFirst, withoutEnvironment, type DebugConfiguration } from '../src/core/variables.ts';
+import { amount, environmentName, plain, refuseCount, refuseMemory, refuseName } from '../src/core/words.ts';
+
+const gib = 2 ** 30;
+const snapshot = parseSnapshot({
+  devices: [
+    { index: 0, uuid: 'GPU-0', name: 'H100', total_memory: 80 * gib, used_memory: 7 * gib, utilization: 45, temperature: 50, attachments: [{ eid: '1', gpu_memory: null }] },
+    { index: 1, uuid: 'GPU-1', name: 'H100', total_memory: 80 * gib, used_memory: 0, utilization: 0, attachments: [{ eid: '2', gpu_memory: 60 * gib }] },
+    { index: 2, uuid: 'GPU-2', name: 'H100', total_memory: 80 * gib, attachments: [] },
+    { index: 3, uuid: 'GPU-3', name: 'H100', state: 'lost', attachments: [] },
+  ],
+  envs: [
+    { eid: '1', uid: 1, username: 'me', name: 'train', gpus: 1, gpu_memory: null, pids: [10], devices: [0] },
+    { eid: '2', uid: 2, username: 'bob', name: 'a, "b"\n<i>[x](command:y)', gpus: 1, gpu_memory: 60 * gib, pids: [20], devices: [1] },
+    { eid: '3', uid: 1, username: 'me', name: null, gpus: null, gpu_memory: 10 * gib, pids: [30], devices: [] },
+  ],
+  processes: [{ pid: 11, eid: '1', username: 'me', command: 'python train.py', usage: [{ index: 0, uuid: 'GPU-0', used_memory: 5 * gib }] }],
+});
+const [one, , three] = snapshot.envs;
+
+test('rows of devices', () => {
+  const rows = deviceRows(snapshot, one);
+  assert.deepEqual(rows.map((row) => row.description), [
+    'this window · 7 GiB of 80 GiB · 45%',
+    'bob: a, "b" <i>[x] (command:y) · 0 B of 80 GiB · 0%',
+    'free · 80 GiB',
+    'lost',
+  ]);
+  assert.deepEqual(rows.map((row) => row.context), ['detach', 'attachOverSubscription', 'attach', undefined]);
+  assert.deepEqual(deviceRows(snapshot, three).map((row) => row.context), ['attachOverSubscription', 'attach', 'attach', undefined]);
+  assert.equal(devicesSummary(snapshot), '1 of 4 free');
+  assert.equal(devicesSummary(parseSnapshot({})), 'no devices');
+});
+
+test('rows of environments and of the own one', () => {
+  const rows = environmentRows(snapshot, one);
+  assert.deepEqual(rows.map((row) => [row.label, row.description]), [
+    ['train', 'me · GPU 0 · 5 GiB'],
+    ['a, "b" <i>[x] (command:y)', 'bob · GPU 1'],
+    ['3', 'me · no devices'],
+  ]);
+  assert.equal(rows[0]?.children?.[0]?.description, '11 · GPU 0 · 5 GiB');
+  const own = ownRows(one, snapshot);
+  assert.deepEqual(own.map((row) => row.description), ['train', '1', 'whole device', '1 device']);
+  assert.equal(own[3]?.children?.[0]?.description, '5 GiB of 80 GiB · 45%');
+  assert.deepEqual(ownRows(undefined, snapshot), []);
+  assert.equal(ownRows(one, undefined)[3]?.children?.[0]?.label, 'GPU 0');
+  assert.equal(statusText(three!), 'No GPUs');
+  assert.equal(statusText(one!), '1 GPU');
+  assert.match(statusTooltip(one!), /^train\nAttached to GPU 0\n/);
+});
+
+test('amounts, names and what people type', () => {
+  assert.deepEqual([0, 1023, 1024, 1.5 * gib, 12.4 * gib, 3 * 2 ** 40].map(amount), ['0 B', '1023 B', '1 KiB', '1.5 GiB', '12 GiB', '3 TiB']);
+  assert.equal(environmentName('vscode/a\nb\u202ec\u0007'), 'vscode/a b c');
+  assert.equal(Buffer.byteLength(environmentName('é'.repeat(100))), 128);
+  assert.equal(environmentName('x'.repeat(127) + '🐍'), 'x'.repeat(127));
+  assert.equal(plain('a\r\nb [x](command:y)'), 'a b [x] (command:y)');
+  assert.equal(refuseName('a b'), undefined);
+  for (const name of ['a\nb', ' a', 'x'.repeat(129)]) assert.ok(refuseName(name));
+  for (const text of ['', '0', '12']) assert.equal(refuseCount(text), undefined);
+  for (const text of ['-1', '1.5', 'x', '99999']) assert.ok(refuseCount(text));
+  for (const text of ['', '4g', '512Mi', '1000', '3b']) assert.equal(refuseMemory(text), undefined);
+  for (const text of ['0', '4q', '-1', '1.5g', 'g']) assert.ok(refuseMemory(text));
+});
+
+test('variables in a process, and out of it again', () => {
+  const env: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin', CUDA_VISIBLE_DEVICES: '7', GENV_GPUS: '9' };
+  const applied = new AppliedVariables(env);
+  applied.apply({ GENV_ENVIRONMENT_ID: '1', GENV_GPUS: null, CUDA_VISIBLE_DEVICES: '0', PATH: '/genv/shims:/usr/bin:/bin' });
+  assert.deepEqual(env, { PATH: '/genv/shims:/usr/bin:/bin', CUDA_VISIBLE_DEVICES: '0', GENV_ENVIRONMENT_ID: '1' });
+  env['PATH'] = `/venv/bin:${env['PATH']}`;
+  applied.apply({ GENV_ENVIRONMENT_ID: '1', GENV_GPUS: '2', CUDA_VISIBLE_DEVICES: '0,1', PATH: '/genv/shims:/usr/bin' });
+  assert.equal(env['PATH'], '/genv/shims:/venv/bin:/usr/bin:/bin');
+  applied.restore();
+  assert.deepEqual(env, { PATH: '/venv/bin:/usr/bin:/bin', CUDA_VISIBLE_DEVICES: '7', GENV_GPUS: '9' });
+  assert.equal(putFirst('/a', ''), '/a');
+  assert.deepEqual(withoutEnvironment({ A: '1', GENV_TMPDIR: '/s', GENV_ENVIRONMENT_ID: '1', GENV_GPUS: '1', CUDA_VISIBLE_DEVICES: '0' }), { A: '1', GENV_TMPDIR: '/s' });
+  assert.deepEqual(withoutEnvironment({ CUDA_VISIBLE_DEVICES: '0' }), { CUDA_VISIBLE_DEVICES: '0' });
+});
+
+test('debug configurations', () => {
+  const variables = { CUDA_VISIBLE_DEVICES: '0', GENV_GPUS: null, PATH: '/shims:/bin' };
+  assert.deepEqual(debugConfiguration<DebugConfiguration>({ type: 'debugpy', request: 'launch', name: 'x' }, variables, '/bin').env, { CUDA_VISIBLE_DEVICES: '0', PATH: '/shims:/bin' });
+  assert.deepEqual(debugConfiguration({ type: 'node', request: 'launch', env: { CUDA_VISIBLE_DEVICES: '1', PATH: '/x', Y: null } }, variables, '/bin').env, {
+    CUDA_VISIBLE_DEVICES: '1',
+    PATH: '/shims:/x',
+    Y: null,
+  });
+  assert.deepEqual(debugConfiguration({ type: 'cppdbg', request: 'launch', environment: [{ name: 'A', value: 'b' }] }, variables, '/bin').environment, [
+    { name: 'CUDA_VISIBLE_DEVICES', value: '0' },
+    { name: 'PATH', value: '/shims:/bin' },
+    { name: 'A', value: 'b' },
+  ]);
+  assert.deepEqual(debugConfiguration({ type: 'debugpy', request: 'attach' }, variables, '/bin'), { type: 'debugpy', request: 'attach' });
+});
+
+test('nothing is looked at while nobody sees it', async () => {
+  let looks = 0;
+  let atOnce = 0;
+  const poller = new Poller(async () => {
+    looks += 1;
+    assert.equal(++atOnce, 1);
+    await sleep(5);
+    atOnce -= 1;
+  }, 1);
+  await poller.now();
+  assert.equal(looks, 0);
+  poller.setVisible(true);
+  while (looks < 5) await sleep(1);
+  await Promise.all([poller.now(), poller.now()]);
+  poller.setVisible(false);
+  await sleep(20);
+  const seen = looks;
+  await sleep(50);
+  assert.equal(looks, seen);
+});

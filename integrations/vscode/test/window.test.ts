@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Claims } from '../src/core/claims.ts';
+import { WindowEnvironment } from '../src/core/window.ts';
+import { until, World } from './world.ts';
+
+/** A window of a workspace; its extensions run in a process of their own. */
+class Window {
+  readonly host;
+  readonly told: string[] = [];
+  readonly seen: (string | undefined)[] = [];
+  readonly environment: WindowEnvironment;
+
+  constructor(world: World, workspace = 'workspace') {
+    this.host = world.host();
+    const claims = new Claims(join(world.folder, workspace), this.host.pid);
+    this.environment = new WindowEnvironment(claims, this.host.pid, process.getuid?.() ?? -1, {
+      changed: (active) => this.seen.push(active && active.environment.devices.join()),
+      tell: (message) => this.told.push(message),
+    });
+    this.environment.use(world.genv);
+  }
+
+  get eid(): string | undefined {
+    return this.environment.active?.environment.eid;
+  }
+
+  /** Closes the window, or reloads it: the process of its extensions ends. */
+  end(): void {
+    this.environment.dispose();
+    this.host.kill('SIGKILL');
+  }
+}
+
+test('activate, attach, configure, detach, deactivate', async () => {
+  const world = new World();
+  const window = new Window(world);
+  await window.environment.activate('vscode/project', undefined);
+  assert.equal(window.environment.active?.environment.name, 'vscode/project');
+  assert.equal(window.environment.active.variables['CUDA_VISIBLE_DEVICES'], '-1');
+  await window.environment.activate('again', undefined);
+  await window.environment.attach(2);
+  assert.equal(window.environment.active.variables['CUDA_VISIBLE_DEVICES'], '0,1');
+  await window.environment.configure('gpus', '3');
+  assert.deepEqual(window.environment.active.environment.devices, [0, 1, 2]);
+  await window.environment.configure('gpu-memory', '2g');
+  assert.equal(window.environment.active.variables['GENV_GPU_MEMORY'], '2g');
+  await window.environment.detach(1);
+  await window.environment.attachDevice(3, false);
+  assert.deepEqual(window.environment.active.environment.devices, [0, 2, 3]);
+  await window.environment.configure('name', '');
+  assert.equal(window.environment.active.environment.name, undefined);
+  await assert.rejects(window.environment.attach(9), /cannot attach 9 devices/);
+  assert.deepEqual(window.environment.active.environment.devices, []);
+  await window.environment.deactivate();
+  assert.equal(window.environment.active, undefined);
+  assert.equal(world.call('envs', 'query', '--query', 'eid'), '');
+  assert.deepEqual(window.told, []);
+  await world.end();
+});
+
+test('a reloaded window has its environment and devices again; a closed one frees them', async () => {
+  const world = new World();
+  const before = new Window(world);
+  await before.environment.activate('', undefined, 2);
+  const eid = before.eid;
+  before.end();
+  const after = new Window(world);
+  await after.environment.resume();
+  assert.equal(after.eid, eid);
+  assert.equal(after.seen.at(-1), '0,1');
+  after.end();
+  await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  const later = new Window(world);
+  await later.environment.resume();
+  assert.equal(later.eid, undefined);
+  await world.end();
+});
+
+test('a window that is reloaded while its old process still runs waits for that', async () => {
+  const world = new World();
+  const before = new Window(world);
+  await before.environment.activate('', undefined, 1);
+  const after = new Window(world);
+  const resumed = after.environment.resume();
+  before.end();
+  await resumed;
+  assert.equal(after.eid, before.eid);
+  await world.end();
+});
+
+test('windows of the same workspace have environments of their own, also when both are reloaded', async () => {
+  const world = new World();
+  const windows = [new Window(world), new Window(world)];
+  for (const window of windows) {
+    await window.environment.activate('', undefined, 1);
+  }
+  assert.notEqual(windows[0]?.eid, windows[1]?.eid);
+  windows.forEach((window) => window.end());
+  const again = [new Window(world), new Window(world), new Window(world)];
+  await Promise.all(again.map((window) => window.environment.resume()));
+  const eids = again.map((window) => window.eid);
+  assert.deepEqual(eids.filter(Boolean).sort(), windows.map((window) => window.eid).sort());
+  assert.equal(eids.filter((eid) => eid === undefined).length, 1);
+  await world.end();
+});
+
+test('a window of another workspace takes nothing over, and deactivation leaves nothing to take', async () => {
+  const world = new World();
+  const one = new Window(world, 'one');
+  await one.environment.activate('', undefined, 1);
+  one.end();
+  const two = new Window(world, 'two');
+  await two.environment.resume();
+  assert.equal(two.eid, undefined);
+  const again = new Window(world, 'one');
+  await again.environment.resume();
+  await again.environment.deactivate();
+  await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  assert.deepEqual(new Claims(join(world.folder, 'one'), 1).list(), []);
+  await world.end();
+});
+
+test('changes and the end that others cause are seen', async () => {
+  const world = new World();
+  const window = new Window(world);
+  await window.environment.activate('', undefined);
+  world.call('devices', 'attach', '--eid', window.eid ?? '', '--count', '1');
+  await until(() => window.seen.at(-1) === '0');
+  world.call('envs', 'config', '--eid', window.eid ?? '', 'name', '--name', 'other');
+  await until(() => window.environment.active?.environment.name === 'other');
+  for (const pid of world.call('envs', 'query', '--query', 'pids').split(' ')) {
+    world.call('envs', 'deactivate', '--pid', pid);
+  }
+  await until(() => window.eid === undefined);
+  assert.match(window.told.join(), /has ended/);
+  await assert.rejects(window.environment.attach(1), /has no environment/);
+  await world.end();
+});
+
+test('operations that are started at once come one after the other', async () => {
+  const world = new World();
+  const window = new Window(world);
+  await Promise.all([
+    window.environment.activate('', undefined),
+    window.environment.activate('', undefined),
+    window.environment.attach(2),
+    window.environment.configure('gpus', '1'),
+    window.environment.refresh(),
+  ]);
+  assert.deepEqual(window.environment.active?.environment.devices, [0]);
+  assert.equal(world.call('envs', 'query', '--query', 'eid'), window.eid);
+  await world.end();
+});
