@@ -24,6 +24,7 @@ struct values {
     bool no_attach;
     bool over_subscribe;
     const char *eid;
+    const char *default_name;
     pid_t pid;
     double linger_s;
 };
@@ -49,6 +50,11 @@ static const struct option keep_options[] = {
      .argument = "SECONDS",
      .help = "Keep the environment for SECONDS after the process has ended (default: 10)",
      .offset = offsetof(struct values, linger_s)},
+    {.name = "default-name",
+     .type = OPTION_NAME,
+     .argument = "NAME",
+     .help = "Name of a new environment if the saved configuration has none",
+     .offset = offsetof(struct values, default_name)},
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
@@ -75,6 +81,8 @@ static int reserve(struct cli *cli, const struct values *values, struct genv_env
         r = saved_load(cli, &values->config, &reservation.config, err);
     if (r < 0)
         return r;
+    if (values->default_name && !reservation.config.name[0])
+        copy_string(reservation.config.name, sizeof(reservation.config.name), values->default_name);
     r = genv_reserve(cli->genv, &reservation, ret_env, NULL, &reason);
     if (r == 1)
         program_complain(reason.message);

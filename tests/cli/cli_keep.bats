@@ -44,6 +44,17 @@ end() {
     expect 0 'a, "b" <i>' genv envs config --eid "$member" name
 }
 
+@test "keep: a default name gives way to a saved one" {
+    start_member
+    keep --pid "$member" --default-name 'a b'
+    expect 0 'a b' genv envs config --eid "$member" name
+    mkdir .genv
+    echo saved >.genv/name
+    start_member
+    keep --pid "$member" --default-name 'a b'
+    expect 0 saved genv envs config --eid "$member" name
+}
+
 @test "keep: too few devices leave it detached, with the reason" {
     start_member
     make_env other

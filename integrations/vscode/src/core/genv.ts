@@ -29,7 +29,7 @@ export type Variables = Record<string, string | null>;
 export interface KeepOptions {
   pid: number;
   cwd?: string;
-  /** Of a new environment. */
+  /** Of a new environment, unless the project's configuration has one. */
   name?: string;
   /** Enter this one, as it is, instead of creating one. */
   eid?: string;
@@ -179,7 +179,7 @@ export class Genv {
       words.push('--eid', options.eid, '--no-load', '--no-attach');
     }
     if (options.name) {
-      words.push(`--name=${options.name}`);
+      words.push(`--default-name=${options.name}`);
     }
     if (options.gpus !== undefined) {
       words.push('--gpus', String(options.gpus));

@@ -217,7 +217,7 @@ export function ownRows(own: Environment | undefined, snapshot: Snapshot | undef
   }
   const attached = own.devices.length > 0;
   const attachment: Row = {
-    id: 'attachment',
+    id: attached ? 'attached' : 'detached', // which differ, so that the devices are shown once there are some
     label: attached ? 'Attached' : 'Detached',
     description: attached ? counted(own.devices.length, 'device') : 'programs see no devices',
     icon: attached ? 'pass-filled' : 'circle-large-outline',

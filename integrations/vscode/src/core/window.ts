@@ -107,16 +107,13 @@ export class WindowEnvironment {
       }
       const kept = await this.tool.keep({
         pid: this.pid,
+        name,
         ...(folder === undefined ? {} : { cwd: folder }),
         ...(gpus === undefined ? {} : { gpus }),
       });
       this.keeper = kept.keeper;
       this.claims.make(kept.eid);
       await this.look(kept.eid);
-      if (name && this.environment.name === undefined) {
-        await this.tool.configure(kept.eid, 'name', name);
-        await this.look(kept.eid);
-      }
       for (const complaint of kept.complaints) {
         this.hooks.tell(complaint);
       }
