@@ -35,6 +35,9 @@ const quiet = {
     'task.quickOpen.skip': true,
     'telemetry.telemetryLevel': 'off',
     'terminal.integrated.confirmOnExit': 'never',
+    'terminal.integrated.profiles.linux': Object.fromEntries(
+        ['bash', 'zsh', 'fish', 'sh'].map(name => [name, {path: name}]),
+    ),
     'window.confirmBeforeClose': 'never',
     'workbench.enableExperiments': false,
     'workbench.secondarySideBar.defaultVisibility': 'hidden',
@@ -51,8 +54,8 @@ export class Server {
         for (const scope of ['User', 'Machine']) mkdirSync(join(user, scope), {recursive: true});
         writeFileSync(join(folder, 'config.yaml'), 'auth: none\n');
         server.user = user;
-        server.setMachine(settings.machine);
-        server.setUser(settings.user);
+        server.change(settings);
+        writeFileSync(join(user, 'User/settings.json'), JSON.stringify(quiet));
         const options = ['--config', join(folder, 'config.yaml'), '--user-data-dir', user, '--extensions-dir', server.extensionsFolder];
         const entry = join(GENV_CODE_SERVER, 'out/node/entry.js');
         for (const extension of extensions) {
@@ -73,12 +76,10 @@ export class Server {
         return server;
     }
 
-    setMachine(settings) {
-        writeFileSync(join(this.user, 'Machine/settings.json'), JSON.stringify(settings));
-    }
-
-    setUser(settings) {
-        writeFileSync(join(this.user, 'User/settings.json'), JSON.stringify({...quiet, ...settings}));
+    /* Changes settings of the machine, which windows notice. */
+    change(settings) {
+        this.machine = {...this.machine, ...settings};
+        writeFileSync(join(this.user, 'Machine/settings.json'), JSON.stringify(this.machine));
     }
 
     /* A window on @folder (undefined: on none) in a browser of its own, or as a further tab of @other's. */
@@ -113,8 +114,8 @@ export class Window {
     }
 
     /* The list of commands is that of the moment in which it is opened. */
-    async command(title) {
-        const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`).first();
+    async command(title, label = title) {
+        const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${label}"]`).first();
         for (let tries = 0; ; tries += 1) {
             await this.page.keyboard.press('F1');
             const input = this.page.locator('.quick-input-widget input.input');
@@ -163,18 +164,20 @@ export class Window {
         await this.page.locator('.notebook-editor, .editor-instance').first().waitFor();
     }
 
-    /* Types @line into a new terminal with @shell. */
+    /* Types @line into a new terminal with @shell: bash, zsh, fish or sh. */
     async terminal(shell, line) {
-        this.server.setUser({
-            'terminal.integrated.profiles.linux': {tested: {path: shell}},
-            'terminal.integrated.defaultProfile.linux': 'tested',
-        });
-        await this.page.waitForTimeout(1000); // the settings are read after a while
-        await this.command('Terminal: Create New Terminal');
+        await this.command('Terminal: Create New Terminal (With Profile)', 'Create New Terminal (With Profile)');
+        const label = this.page.locator('.quick-input-list .monaco-highlighted-label');
+        await label.filter({hasText: new RegExp(`^\\s*${shell}\\s*$`)}).first().click();
         const screen = this.page.locator('.terminal-wrapper.active .xterm-helper-textarea');
         await screen.waitFor();
         await this.page.waitForTimeout(1500); // a shell that reads its start-up files shows nothing else to wait for
-        await screen.focus();
+        await this.type(line);
+    }
+
+    /* Types @line into the terminal that is shown. */
+    async type(line) {
+        await this.page.locator('.terminal-wrapper.active .xterm-helper-textarea').focus();
         await this.page.keyboard.type(`${line}\n`);
     }
 
@@ -183,6 +186,13 @@ export class Window {
         const row = this.pane(view).locator(`.monaco-list-row[aria-label^="${label}"]`);
         await row.hover();
         await row.locator(`.action-label[aria-label^="${button}"]`).click();
+    }
+
+    async theme(name) {
+        await this.command('Preferences: Color Theme');
+        await this.page.locator('.quick-input-widget input.input').fill(name);
+        await this.choose(name);
+        await this.page.waitForTimeout(500);
     }
 
     screenshot(path) {
@@ -202,8 +212,9 @@ export class Window {
         return this.pane(view).locator('.monaco-list-row').evaluateAll(rows => rows.map(row => row.innerText.replace(/\s+/g, ' ').trim()));
     }
 
-    showGpus() {
-        return this.page.locator('.activitybar [aria-label^="GPUs"]').first().click();
+    async showGpus() {
+        await this.page.locator('.activitybar [aria-label^="GPUs"]').first().click();
+        await this.page.mouse.move(700, 400);
     }
 
     async reload() {

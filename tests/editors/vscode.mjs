@@ -9,7 +9,7 @@ import {Server, until} from './code.mjs';
 const [, , scenario, root] = process.argv;
 const {GENV_BIN, GENV_VSIX} = process.env;
 const fixture = process.env.GENV_FIXTURE;
-const env = {...process.env, HOME: root, GENV_TMPDIR: join(root, 'state'), GENV_DEVICES: '4', SHELL: '/bin/bash'};
+const env = {...process.env, HOME: root, GENV_TMPDIR: join(root, 'state'), GENV_DEVICES: '4', SHELL: '/bin/bash', PATH: `${dirname(GENV_BIN)}:${process.env.PATH}`};
 const started = [];
 
 function genv(...words) {
@@ -38,9 +38,8 @@ function write(folder, files) {
     return folder;
 }
 
-async function start(settings = {}) {
-    const machine = {'genv.path': GENV_BIN, 'genv.refreshInterval': 1, ...settings.machine};
-    return Server.start(root, env, {...settings, machine}, [GENV_VSIX, ...(fixture ? [fixture] : [])]);
+function start(settings) {
+    return Server.start(root, env, {'genv.path': GENV_BIN, 'genv.refreshInterval': 1, ...settings}, [GENV_VSIX, ...(fixture ? [fixture] : [])]);
 }
 
 async function attach(window, count) {
@@ -69,7 +68,8 @@ function assertInside(found, environment, where) {
     assert.match(found.PATH.split(':')[0], /\/shims(-podman)?$/, where);
 }
 
-const writeEnv = file => `env >${file}.part && mv ${file}.part ${file}`;
+/* TESTED_SHELL says which shell that was. */
+const writeEnv = file => `env TESTED_SHELL=$(sh -c 'ps -o comm= -p $PPID') >${file}.part && mv ${file}.part ${file}`;
 const program = `const fs = require('fs');
 const lines = Object.entries(process.env).map(([name, value]) => name + '=' + value).join('\\n') + '\\n';
 fs.writeFileSync(process.argv[2], lines);`;
@@ -99,6 +99,8 @@ function project(name) {
     });
 }
 
+const themes = ['Light Modern', 'Dark Modern', 'Dark High Contrast', 'Light High Contrast'];
+
 const scenarios = {
     async surroundings() {
         const folder = project('project');
@@ -107,8 +109,9 @@ const scenarios = {
         const environment = await attach(window, 2);
         const found = {};
         for (const shell of ['bash', 'zsh', 'fish', 'sh'].filter(name => existsSync(`/usr/bin/${name}`))) {
-            await window.terminal(`/usr/bin/${shell}`, writeEnv(`${folder}/terminal-${shell}.env`));
+            await window.terminal(shell, writeEnv(`${folder}/terminal-${shell}.env`));
             found[`terminal-${shell}`] = await variables(join(folder, `terminal-${shell}.env`));
+            assert.equal(found[`terminal-${shell}`].TESTED_SHELL, shell);
         }
         for (const task of ['shell-task', 'process-task']) {
             await window.command('Tasks: Run Task');
@@ -136,7 +139,7 @@ const scenarios = {
         await window.command('GPUs: Deactivate Environment');
         await window.button('Deactivate');
         await until('the end of the environment', () => environments().length === 0);
-        await window.terminal('/usr/bin/bash', writeEnv(`${folder}/outside.env`));
+        await window.terminal('bash', writeEnv(`${folder}/outside.env`));
         const outside = await variables(join(folder, 'outside.env'));
         assert.equal(outside.GENV_ENVIRONMENT_ID, undefined);
         assert.equal(outside.CUDA_VISIBLE_DEVICES, undefined);
@@ -157,12 +160,34 @@ const scenarios = {
             assert.equal(lost, false, 'the devices were free for a moment');
             assert.deepEqual(environments().map(item => item.eid), [eid]);
         }
-        await window.terminal('/usr/bin/bash', writeEnv(`${root}/project/after.env`));
+        await window.terminal('bash', writeEnv(`${root}/project/after.env`));
         assertInside(await variables(join(root, 'project/after.env')), environments()[0], 'after a reload');
         const closed = Date.now();
         await window.close();
         await until('free devices', () => genv('devices', 'find', '--eid', eid) === '');
         console.log(`# closed: free after ${((Date.now() - closed) / 1000).toFixed(1)} seconds`);
+        return server;
+    },
+
+    /* A shell that genv is set up in follows the window, as it follows other shells. */
+    async shell() {
+        write(root, {'.bashrc': `PATH=${dirname(GENV_BIN)}:$PATH\neval "$(genv shell --init)"\n`});
+        const server = await start();
+        const window = await server.open(project('project'));
+        const {eid} = await attach(window, 1);
+        await window.terminal('bash', writeEnv('one.env'));
+        assertInside(await variables(join(root, 'project/one.env')), environments()[0], 'a new terminal');
+        await window.command('GPUs: Configure Device Count');
+        await window.answer('3');
+        await until('three devices', () => genv('devices', 'find', '--eid', eid) === '0,1,2');
+        await until('the status bar', async () => (await window.status())?.includes('3 GPUs'));
+        await window.type('');
+        await window.type(writeEnv('three.env'));
+        assertInside(await variables(join(root, 'project/three.env')), environments()[0], 'the same terminal');
+        await window.type('genv attach --count 2; genv config name from-the-terminal');
+        await until('the status bar to follow', async () => (await window.status())?.includes('2 GPUs'));
+        await window.showGpus();
+        await window.sees('from-the-terminal');
         return server;
     },
 
@@ -260,7 +285,7 @@ const scenarios = {
             wrong: '#!/bin/sh\necho "<html>"\n',
         });
         execFileSync('sh', ['-c', 'chmod +x *'], {cwd: bad});
-        const server = await start({machine: {'genv.path': '/none/genv'}});
+        const server = await start({'genv.path': '/none/genv'});
         const window = await server.open(project('project'));
         await window.showGpus();
         await window.sees('genv was not found on this machine');
@@ -271,16 +296,16 @@ const scenarios = {
             ['wrong', 'did not print JSON'],
             ['slow', 'did not answer within 15 seconds'],
         ]) {
-            server.setMachine({'genv.path': join(bad, name), 'genv.refreshInterval': 1});
+            server.change({'genv.path': join(bad, name)});
             await window.sees(words);
             await window.screenshot(join(root, `failing-${name}.png`));
         }
-        server.setMachine({'genv.path': GENV_BIN, 'genv.refreshInterval': 1});
+        server.change({'genv.path': GENV_BIN});
         await until('the devices', async () => (await window.rows('Devices')).length === 4);
         await attach(window, 1);
 
         // It breaks while it is used: what was shown stays, with the reason.
-        server.setMachine({'genv.path': join(bad, 'failing'), 'genv.refreshInterval': 1});
+        server.change({'genv.path': join(bad, 'failing')});
         await window.sees('belongs to mallory');
         assert.equal((await window.rows('Devices')).length, 4);
         await window.command('GPUs: Configure Device Count');
@@ -291,6 +316,7 @@ const scenarios = {
 
     /* For people to look at. */
     async looks() {
+        write(root, {'.bashrc': `PATH=${dirname(GENV_BIN)}:$PATH\neval "$(genv shell --init)"\n`});
         const server = await start();
         make('evaluation, “nightly”', 1);
         const shared = make('notebook', 0);
@@ -299,16 +325,14 @@ const scenarios = {
         const window = await server.open(project('project'));
         await window.showGpus();
         await until('the devices', async () => (await window.rows('Devices')).length === 4);
-        for (const theme of ['Light Modern', 'Dark Modern', 'Dark High Contrast', 'Light High Contrast']) {
-            server.setUser({'workbench.colorTheme': theme});
-            await sleep(1500);
+        for (const theme of themes) {
+            await window.theme(theme);
             await window.screenshot(join(root, `${theme} inactive.png`));
         }
         await attach(window, 2);
-        await window.terminal('/usr/bin/bash', 'genv status');
-        for (const theme of ['Light Modern', 'Dark Modern', 'Dark High Contrast', 'Light High Contrast']) {
-            server.setUser({'workbench.colorTheme': theme});
-            await sleep(1500);
+        await window.terminal('bash', 'genv status');
+        for (const theme of themes) {
+            await window.theme(theme);
             await window.screenshot(join(root, `${theme}.png`));
         }
         return server;

@@ -126,9 +126,9 @@ class Extension {
   private show(): void {
     const own = this.window.active?.environment;
     const snapshot = this.snapshot;
-    this.own.show(ownRows(own, snapshot), '', own ? this.trouble : '');
+    this.own.show(ownRows(own, snapshot), '', '');
     this.devices.show(snapshot ? deviceRows(snapshot, own) : [], snapshot ? devicesSummary(snapshot) : '', this.trouble);
-    this.environments.show(snapshot ? environmentRows(snapshot, own) : [], '', this.trouble);
+    this.environments.show(snapshot ? environmentRows(snapshot, own) : [], '', '');
   }
 
   /** The views keep what they have shown last, and say what is wrong. */
@@ -139,7 +139,8 @@ class Extension {
       this.log.error(message);
     }
     this.trouble = message;
-    setContext('genv.installation', failure === 'missing' || failure === 'old' ? failure : 'failed');
+    const isKnown = failure === 'missing' || failure === 'old'; // the first view says what to do then
+    setContext('genv.installation', isKnown ? failure : 'failed');
     this.show();
   }
 

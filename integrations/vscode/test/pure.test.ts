@@ -27,9 +27,9 @@ const [one, , three] = snapshot.envs;
 test('rows of devices', () => {
   const rows = deviceRows(snapshot, one);
   assert.deepEqual(rows.map((row) => row.description), [
-    'this window · 7 GiB of 80 GiB · 45%',
-    'bob: a, "b" <i>[x] (command:y) · 0 B of 80 GiB · 0%',
-    'free · 80 GiB',
+    '45% · 7 of 80 GiB · this window',
+    '0% · 0 of 80 GiB · bob: a, "b" <i>[x] (command:y)',
+    '80 GiB · free',
     'lost',
   ]);
   assert.deepEqual(rows.map((row) => row.context), ['detach', 'attachOverSubscription', 'attach', undefined]);
@@ -48,7 +48,7 @@ test('rows of environments and of the own one', () => {
   assert.equal(rows[0]?.children?.[0]?.description, '11 · GPU 0 · 5 GiB');
   const own = ownRows(one, snapshot);
   assert.deepEqual(own.map((row) => row.description), ['train', '1', 'whole device', '1 device']);
-  assert.equal(own[3]?.children?.[0]?.description, '5 GiB of 80 GiB · 45%');
+  assert.equal(own[3]?.children?.[0]?.description, '45% · 5 of 80 GiB');
   assert.deepEqual(ownRows(undefined, snapshot), []);
   assert.equal(ownRows(one, undefined)[3]?.children?.[0]?.label, 'GPU 0');
   assert.equal(statusText(three!), 'No GPUs');

@@ -19,7 +19,7 @@ export interface Row {
 }
 
 const ownColor = 'charts.green';
-const otherColor = 'charts.orange';
+const otherColor = 'charts.yellow'; // orange is hardly to be seen in dark themes
 const failedColor = 'charts.red';
 
 function personAndName(environment: Environment): string {
@@ -30,7 +30,11 @@ function memory(used: number | undefined, total: number | undefined): string | u
   if (used === undefined) {
     return total === undefined ? undefined : amount(total);
   }
-  return total === undefined ? amount(used) : `${amount(used)} of ${amount(total)}`;
+  if (total === undefined) {
+    return amount(used);
+  }
+  const [number, unit] = amount(used).split(' ');
+  return amount(total).endsWith(` ${unit}`) || used === 0 ? `${number} of ${amount(total)}` : `${amount(used)} of ${amount(total)}`;
 }
 
 function joined(...parts: (string | undefined)[]): string {
@@ -102,7 +106,7 @@ function deviceRow(device: Device, environments: Map<string, Environment>, own: 
     id: device.uuid || `device-${device.index}`,
     label: `GPU ${device.index}`,
     description: works
-      ? joined(isFree ? 'free' : holders(device, environments, own?.eid), memory(device.usedMemory, device.totalMemory), percent(device.utilization))
+      ? joined(percent(device.utilization), memory(device.usedMemory, device.totalMemory), isFree ? 'free' : holders(device, environments, own?.eid))
       : device.state,
     tooltip: deviceTooltip(device, environments),
     icon: !works ? 'error' : isOwn ? 'pass-filled' : isFree ? 'circle-large-outline' : 'lock',
@@ -168,7 +172,8 @@ function environmentTooltip(environment: Environment): string {
 
 export function environmentRows(snapshot: Snapshot, own: Environment | undefined): Row[] {
   const indices = new Map(snapshot.devices.map((device) => [device.uuid, device.index]));
-  return snapshot.envs.map((environment) => {
+  const ownFirst = [...snapshot.envs].sort((a, b) => Number(b.eid === own?.eid) - Number(a.eid === own?.eid));
+  return ownFirst.map((environment) => {
     const processes = snapshot.processes.filter((process) => process.eid === environment.eid);
     const used = usedBy(processes);
     const isOwn = environment.eid === own?.eid;
@@ -202,7 +207,7 @@ function ownDeviceRows(own: Environment, snapshot: Snapshot | undefined): Row[] 
     return {
       id: `own-${index}`,
       label: `GPU ${index}`,
-      description: joined(memory(used, own.gpuMemory ?? device?.totalMemory), percent(device?.utilization)),
+      description: joined(percent(device?.utilization), memory(used, own.gpuMemory ?? device?.totalMemory)),
       tooltip: device ? `${device.name}\nMemory: used by this environment, and how much it may use` : `GPU ${index}`,
       icon: 'circuit-board',
       context: 'detach',
