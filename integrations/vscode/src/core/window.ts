@@ -191,10 +191,25 @@ export class WindowEnvironment {
     });
   }
 
+  private async find(eid: string): Promise<Environment | undefined> {
+    return (await this.tool.environments()).find((item) => item.eid === eid && item.uid === this.uid);
+  }
+
+  private async read(eid: string): Promise<Active | undefined> {
+    const environment = await this.find(eid);
+    try {
+      return environment && { environment, variables: await this.tool.variables(eid) };
+    } catch (error) {
+      if (await this.find(eid)) {
+        throw error;
+      }
+      return undefined; // it has ended in between
+    }
+  }
+
   private async look(eid: string): Promise<void> {
-    const environments = await this.tool.environments();
-    const environment = environments.find((item) => item.eid === eid && item.uid === this.uid);
-    if (!environment) {
+    const next = await this.read(eid);
+    if (!next) {
       const known = this.current !== undefined;
       this.end();
       if (known) {
@@ -202,7 +217,6 @@ export class WindowEnvironment {
       }
       return;
     }
-    const next = { environment, variables: await this.tool.variables(eid) };
     const same = JSON.stringify(next) === JSON.stringify(this.current);
     this.current = next;
     this.watchRecord(eid);
