@@ -1,7 +1,7 @@
 /* vscode.mjs SCENARIO FOLDER: the extension in real windows, with the real genv and simulated devices. */
 import assert from 'node:assert/strict';
 import {execFileSync, spawn} from 'node:child_process';
-import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Server, until} from './code.mjs';
@@ -36,6 +36,21 @@ function write(folder, files) {
         writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
     }
     return folder;
+}
+
+/* Devices that NVML tells of, with what is given for each, in place of those before. */
+function machine(...devices) {
+    const file = join(root, 'machine.json');
+    const all = devices.map((device, index) => ({
+        uuid: `GPU-00000000-0000-0000-0000-00000000000${index}`,
+        name: 'NVIDIA H100 80GB HBM3',
+        total_memory: '80gi',
+        ...device,
+    }));
+    writeFileSync(`${file}.new`, JSON.stringify({devices: all}));
+    renameSync(`${file}.new`, file);
+    delete env.GENV_DEVICES;
+    Object.assign(env, {GENV_SIMULATOR: file, LD_LIBRARY_PATH: process.env.GENV_NVML});
 }
 
 function start(settings) {
@@ -314,23 +329,59 @@ const scenarios = {
         return server;
     },
 
-    /* For people to look at. */
-    async looks() {
-        write(root, {'.bashrc': `PATH=${dirname(GENV_BIN)}:$PATH\neval "$(genv shell --init)"\n`});
-        const server = await start();
-        make('evaluation, “nightly”', 1);
-        const shared = make('notebook', 0);
-        genv('envs', 'config', '--eid', shared, 'gpu-memory', '--gpu-memory', '8g');
-        genv('devices', 'attach', '--eid', shared, '--index', '1');
+    async live() {
+        machine({}, {utilization: 30, used_memory: '8gi'});
+        const called = join(root, 'called');
+        write(root, {counting: `#!/bin/sh\necho "$*" >>${called}\nexec ${GENV_BIN} "$@"\n`});
+        execFileSync('chmod', ['+x', join(root, 'counting')]);
+        const server = await start({'genv.path': join(root, 'counting')});
         const window = await server.open(project('project'));
+        await attach(window, 1);
+        await window.showGpus();
+        await window.sees('30% · 8 of 80 GiB');
+        const {pids} = environments()[0];
+        machine({utilization: 97, processes: [{pid: pids[0], used_memory: '40gi'}]}, {utilization: 1});
+        await window.sees('97% · 40 of 80 GiB');
+        await until('the use of this environment', async () => (await window.rows('Environments')).join().includes('40 GiB'));
+
+        // Nothing is asked while nobody looks.
+        await window.command('View: Toggle Primary Side Bar Visibility');
+        await sleep(3000);
+        const {size} = statSync(called);
+        await sleep(5000);
+        assert.equal(statSync(called).size, size, readFileSync(called, 'utf8').slice(size));
+        await window.command('View: Toggle Primary Side Bar Visibility');
+        await until('a new look', () => statSync(called).size > size);
+        return server;
+    },
+
+    /* For people to look at, and for docs/. */
+    async looks() {
+        write(root, {'.bashrc': `PATH=${dirname(GENV_BIN)}:$PATH\nPS1='$ '\neval "$(genv shell --init)"\n`});
+        machine({}, {}, {}, {});
+        const busy = make('evaluation', 1);
+        const shared = make('notebook', 0);
+        genv('envs', 'config', '--eid', shared, 'gpu-memory', '--gpu-memory', '20gi');
+        genv('devices', 'attach', '--eid', shared, '--index', '1');
+        const processes = eid => [{pid: environments().find(item => item.eid === eid).pids[0], used_memory: eid === busy ? '61gi' : '12gi'}];
+        const others = [
+            {utilization: 98, processes: processes(busy)},
+            {utilization: 35, processes: processes(shared)},
+        ];
+        machine(...others, {}, {});
+        const server = await start();
+        const window = await server.open(project('project'));
+        await window.page.setViewportSize({width: 1000, height: 640});
         await window.showGpus();
         await until('the devices', async () => (await window.rows('Devices')).length === 4);
         for (const theme of themes) {
             await window.theme(theme);
-            await window.screenshot(join(root, `${theme} inactive.png`));
+            await window.screenshot(join(root, `${theme}, inactive.png`));
         }
-        await attach(window, 2);
+        const {pids} = await attach(window, 2);
+        machine(...others, {utilization: 91, processes: [{pid: pids[0], used_memory: '41gi'}]}, {utilization: 87, processes: [{pid: pids[0], used_memory: '38gi'}]});
         await window.terminal('bash', 'genv status');
+        await window.sees('91% · 41 of 80 GiB');
         for (const theme of themes) {
             await window.theme(theme);
             await window.screenshot(join(root, `${theme}.png`));

@@ -41,9 +41,9 @@ test('rows of devices', () => {
 test('rows of environments and of the own one', () => {
   const rows = environmentRows(snapshot, one);
   assert.deepEqual(rows.map((row) => [row.label, row.description]), [
-    ['train', 'me · GPU 0 · 5 GiB'],
-    ['a, "b" <i>[x] (command:y)', 'bob · GPU 1'],
-    ['3', 'me · no devices'],
+    ['train', '5 GiB · GPU 0 · me'],
+    ['a, "b" <i>[x] (command:y)', 'GPU 1 · bob'],
+    ['3', 'no devices · me'],
   ]);
   assert.equal(rows[0]?.children?.[0]?.description, '11 · GPU 0 · 5 GiB');
   const own = ownRows(one, snapshot);

@@ -181,9 +181,9 @@ export function environmentRows(snapshot: Snapshot, own: Environment | undefined
       id: environment.eid,
       label: environment.name ? plain(environment.name) : environment.eid,
       description: joined(
-        environment.username,
-        environment.devices.length ? `GPU ${environment.devices.join(', ')}` : 'no devices',
         used === undefined ? undefined : amount(used),
+        environment.devices.length ? `GPU ${environment.devices.join(', ')}` : 'no devices',
+        environment.username,
       ),
       tooltip: environmentTooltip(environment),
       icon: isOwn ? 'pass-filled' : environment.devices.length ? 'lock' : 'circle-large-outline',
