@@ -89,7 +89,7 @@ static int reserve(struct cli *cli, const struct values *values, struct genv_env
     return r < 0 ? error_set(err, reason.code, "%s", reason.message) : 0;
 }
 
-/* Tells the caller that the environment is there, and lets go of what it reads. */
+/* Tells the caller that the environment is there, and lets go of what is the caller's. */
 static int announce(const struct genv_env *env, struct genv_error *err)
 {
     cleanup_text struct text line = TEXT_INIT;
@@ -104,6 +104,7 @@ static int announce(const struct genv_env *env, struct genv_error *err)
         return error_set_errno(err, -r, "cannot write to standard output");
     for (int fd = STDIN_FILENO; nothing >= 0 && fd <= STDERR_FILENO; fd++)
         dup2(nothing, fd);
+    (void)!chdir("/"); /* a file system that is in use cannot be unmounted */
     return 0;
 }
 

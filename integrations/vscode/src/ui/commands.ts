@@ -47,17 +47,18 @@ export class Commands {
     });
   }
 
-  /** `again`: also where a count is configured. */
+  /** Asks for a count if none is configured, or if there is something to change: `again`. */
   async attach(again: boolean, share: boolean): Promise<void> {
-    if (!this.window.active) {
+    const before = this.window.active?.environment;
+    if (!before) {
       await this.activate();
     }
-    const environment = this.window.active?.environment;
-    if (!environment || (environment.devices.length > 0 && !again && !share)) {
-      return;
+    const environment = before ?? this.window.active?.environment;
+    if (!environment || (!before && environment.devices.length > 0)) {
+      return; // the project's configuration has a count, which activation has attached
     }
     let count: number | undefined;
-    if (again || environment.gpus === undefined) {
+    if (again || environment.gpus === undefined || (environment.devices.length > 0 && !share)) {
       const text = await this.askCount();
       if (text === undefined) {
         return;
