@@ -30,6 +30,7 @@ static ssize_t read_small(const char *path, char *buffer, size_t size)
 }
 
 #define ARGUMENTS_READ           4096 /* of a command line */
+#define ENVIRONMENT_LOOKS        5    /* at one that is empty */
 #define STATUS_MAX               (4 * 1024 * 1024)
 #define INITIAL_PID_NAMESPACE    0xEFFFFFFCULL /* PROC_PID_INIT_INO, of all kernels */
 #define MACHINE_ID_LENGTH        32
@@ -235,14 +236,39 @@ void proc_command(pid_t pid, char *command, size_t size)
     utf8_make_printable(command);
 }
 
+/* Whether it has lost its old program and not begun the new one. A process without variables has arguments; a zombie
+ * and a thread of the kernel, which have neither, have no program. */
+static bool is_executing(pid_t pid)
+{
+    char path[32], text[2];
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    if (read_small(path, text, sizeof(text)) != 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+    return readlink(path, text, sizeof(text)) > 0;
+}
+
 int proc_environment(pid_t pid, char **ret_entries, size_t *ret_length)
 {
     char path[32];
     int r;
 
     snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-    r = file_read_at(AT_FDCWD, path, ENVIRONMENT_MAX, ret_entries, ret_length);
-    return r == 0 ? 0 : r == -ENOENT ? -ESRCH : -EACCES;
+    for (int looks = ENVIRONMENT_LOOKS; looks > 0; looks--) {
+        r = file_read_at(AT_FDCWD, path, ENVIRONMENT_MAX, ret_entries, ret_length);
+        if (r < 0)
+            return r == -ENOENT ? -ESRCH : -EACCES;
+        if (*ret_length)
+            return 0;
+        if (is_executing(pid)) {
+            free(STEAL_POINTER(*ret_entries));
+            return -EAGAIN;
+        }
+        if (looks > 1) /* it may have been, and have begun meanwhile */
+            free(STEAL_POINTER(*ret_entries));
+    }
+    return 0;
 }
 
 int proc_variable(pid_t pid, const char *name, char *value, size_t size)

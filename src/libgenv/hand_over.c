@@ -115,15 +115,17 @@ static bool is_elsewhere(const struct env_list *list, const struct genv_env *env
 }
 
 /* Whether @child was started in @env. A fork of the shell that has executed nothing shows the variables that the shell
- * itself began with: of that one only the time tells. */
+ * itself began with, and one that is executing its program at this moment none: of these only the time tells. */
 static bool was_started_in(const struct genv_env *env, pid_t shell, pid_t child)
 {
     char eid[GENV_EID_MAX + 1];
     struct timespec began;
     struct proc_stat stat;
+    int r =
+        proc_is_same_program(child, shell) ? -EAGAIN : proc_variable(child, "GENV_ENVIRONMENT_ID", eid, sizeof(eid));
 
-    if (!proc_is_same_program(child, shell))
-        return proc_variable(child, "GENV_ENVIRONMENT_ID", eid, sizeof(eid)) == 0 && strcmp(eid, env->eid) == 0;
+    if (r != -EAGAIN)
+        return r == 0 && strcmp(eid, env->eid) == 0;
     if (proc_stat_read(child, &stat) < 0)
         return false;
     began = proc_began(stat.start_time);

@@ -249,6 +249,40 @@ static int read_variable_of_root(void *data)
     return 0;
 }
 
+#define EXECUTE "execute" /* the argument with which this program executes itself again and again */
+
+__attribute__((constructor)) static void execute(int count, char **words)
+{
+    if (count == 2 && strcmp(words[1], EXECUTE) == 0)
+        execv("/proc/self/exe", words);
+}
+
+static void a_process_that_is_executing_a_program_is_not_without_variables(void **state)
+{
+    unsigned there = 0, executing = 0, missing = 0;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        setenv("GENV_TRY", "there", 1);
+        execl("/proc/self/exe", "proc_test", EXECUTE, NULL);
+        _exit(1);
+    }
+    for (int i = 0; i < 10000 || (i < 10000000 && !executing); i++) {
+        char value[16];
+        int r = proc_variable(child, "GENV_TRY", value, sizeof(value));
+
+        there += r == 0;
+        executing += r == -EAGAIN;
+        missing += there && r == -ENOENT; /* before, it was not executed yet */
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_true(there > 0);
+    assert_true(executing > 0);
+    assert_int_equal(missing, 0);
+}
+
 static void variables_of_others_are_not_ours_to_read(void **state)
 {
     int input;
@@ -339,6 +373,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_command_is_one_printable_line),
     cmocka_unit_test(a_kernel_thread_has_a_name),
     cmocka_unit_test(variables_are_read_by_their_whole_name),
+    cmocka_unit_test(a_process_that_is_executing_a_program_is_not_without_variables),
     cmocka_unit_test(variables_of_others_are_not_ours_to_read),
     cmocka_unit_test(a_boot_has_an_identity),
     cmocka_unit_test(the_machine_is_told_without_its_id),
