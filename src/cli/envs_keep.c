@@ -132,6 +132,7 @@ static int run_keep(struct cli *cli, const struct arguments *arguments, struct g
     cleanup_close int process = (int)syscall(SYS_pidfd_open, values->pid, 0);
     struct pollfd end = {.fd = process, .events = POLLIN};
     cleanup_env struct genv_env *env = NULL;
+    long looks;
     int r;
 
     if (process < 0)
@@ -142,7 +143,8 @@ static int run_keep(struct cli *cli, const struct arguments *arguments, struct g
     r = announce(env, err);
     while (r == 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
         ;
-    for (double waited_ms = 0; r == 0 && waited_ms < values->linger_s * 1000; waited_ms += INTERVAL_MS) {
+    looks = (long)(values->linger_s * 1000 / INTERVAL_MS);
+    for (long i = 0; r == 0 && i < looks; i++) {
         if (is_in_other_hands(cli, env->eid, values->pid))
             break;
         poll(NULL, 0, INTERVAL_MS);

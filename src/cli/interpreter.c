@@ -212,7 +212,7 @@ static const char *folder_next(struct folder *folder)
 {
     struct dirent *entry;
 
-    while ((entry = readdir(folder->bin))) {
+    while (folder->bin && (entry = readdir(folder->bin))) {
         if (is_interpreter(entry->d_name))
             return entry->d_name;
     }

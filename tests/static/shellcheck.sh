@@ -9,7 +9,7 @@ while IFS= read -r -d '' file; do
     if [[ $first =~ ^'#!'.*[/\ ](sh|bash|dash|bats)$ || $file == *.bash ]]; then
         scripts+=("$file")
     fi
-done < <(find . \( -path './build*' -o -path ./.git \) -prune -o -type f -print0 2>/dev/null)
+done < <(find . \( -path './build*' -o -path ./.git -o -name node_modules \) -prune -o -type f -print0 2>/dev/null)
 ((${#scripts[@]}))
 shellcheck --severity=warning "${scripts[@]}"
 # In bats, a line that starts with ! fails no test, though shellcheck takes that for a matter of style.
