@@ -33,15 +33,6 @@ static const char *const scripts[] = {
     "syspath.py",
 };
 
-static bool is_among(const char *const *names, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Whether @path ends with @names, one or several, and not in the middle of a name. */
 static bool ends_with(const char *path, const char *names)
 {
@@ -70,7 +61,11 @@ static bool script_needs_none(const char *path)
 
 static bool module_needs_none(const char *name)
 {
-    return name && is_among(modules, ARRAY_SIZE(modules), name);
+    for (size_t i = 0; name && i < ARRAY_SIZE(modules); i++) {
+        if (strcmp(modules[i], name) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool interpreter_needs_no_devices(char *const *words)

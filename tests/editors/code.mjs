@@ -93,11 +93,17 @@ export class Server {
         return window;
     }
 
+    /* Its processes are a group of their own. */
     async stop() {
         await this.browser?.close();
-        try {
-            process.kill(-this.process.pid, 'SIGTERM');
-        } catch {}
+        for (const signal of ['SIGTERM', 'SIGKILL']) {
+            try {
+                process.kill(-this.process.pid, signal);
+                await sleep(2000);
+            } catch {
+                return; // nobody is left
+            }
+        }
     }
 }
 

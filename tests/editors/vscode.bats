@@ -35,7 +35,7 @@ code() {
     env TMPDIR="$BATS_TEST_TMPDIR" GENV_CODE_PLAYWRIGHT="$playwright" GENV_CODE_SERVER="$(<"$BATS_FILE_TMPDIR/code-server")" \
         GENV_CODE_NODE="$(<"$BATS_FILE_TMPDIR/node")/bin/node" GENV_CODE_CHROMIUM="$(command -v chromium)" \
         GENV_VSIX="$BATS_FILE_TMPDIR/genv.vsix" GENV_FIXTURE="$BATS_FILE_TMPDIR/fixture.vsix" \
-        "$playwright/node" "$BATS_TEST_DIRNAME/vscode.mjs" "$1" "$BATS_TEST_TMPDIR" 3>&-
+        timeout -k 10 300 "$playwright/node" "$BATS_TEST_DIRNAME/vscode.mjs" "$1" "$BATS_TEST_TMPDIR" 3>&-
 }
 
 @test "the logic of the extension, with the real genv" {

@@ -403,4 +403,5 @@ try {
 } finally {
     started.forEach(member => member.kill('SIGKILL'));
     await server?.stop();
+    process.exit(); // whatever still holds a pipe of ours
 }
