@@ -6,7 +6,8 @@
  * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
  * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
  * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
- * change, -EIO a record of root's that can't be read, so that nobody knows what is available. */
+ * change, or a request that a later version alone understands, -EIO a record of root's that can't be read, so that
+ * nobody knows what is available. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -23,6 +24,7 @@ struct genv_options {
     const char *limits_file;                       /* NULL: /etc/genv/limits.conf */
     void (*warn)(const char *message, void *data); /* NULL: warnings are dropped; a message is one line */
     void *warn_data;
+    uint64_t reserved[4];
 };
 
 /* Opens nothing but the handle: the state directory is made by the first operation that writes. @options may be NULL.
@@ -33,6 +35,10 @@ void genv_close(struct genv *g); /* NULL is fine */
 /* While @fd (-1: none) is readable, what waits for a driver gives up with -ECANCELED: for programs that take signals
  * through a descriptor. It stays the caller's. */
 void genv_set_cancel(struct genv *g, int fd);
+/* Calls @interrupted (NULL: nobody) in the thread that waits in an operation on @g, for the state's lock, a device's
+ * lock or a driver: about ten times a second, and when a signal handler has run. If it returns true, the operation
+ * gives up with -ECANCELED and changes nothing. For interpreters, whose signal handlers run later than the signal. */
+void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
 const char *genv_state_directory(const struct genv *g);
@@ -51,6 +57,7 @@ struct genv_member {
     pid_t pid;
     const char *kernel_id;
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
+    uint64_t reserved[4];
 };
 
 struct genv_activation {
@@ -58,6 +65,7 @@ struct genv_activation {
     uid_t uid;       /* owner; (uid_t)-1: the caller. Others than the caller: for root only */
     struct genv_member member;
     struct genv_config config; /* of an environment that is created; an existing one keeps its own */
+    uint64_t reserved[8];
 };
 
 /* Creates the environment, or enters the live one named @activation->eid, and registers the member in it.
@@ -70,12 +78,16 @@ struct genv_reservation {
     const char *eid; /* as in struct genv_activation, of the first member */
     uid_t uid;       /* likewise */
     const struct genv_member *members;
-    size_t member_count;       /* at least one */
-    struct genv_config config; /* of an environment that is created */
-    unsigned fields;           /* which of it an existing one is given, a mask of enum genv_config_field */
-    bool attach;               /* attach as many devices as this configures, if it does */
-    bool over_subscribe;       /* also devices that are not available */
-    bool even_detached;        /* enter also where they cannot be had */
+    size_t member_count;        /* at least one */
+    struct genv_config config;  /* of an environment that is created */
+    unsigned fields;            /* which of it an existing one is given, a mask of enum genv_config_field */
+    bool attach;                /* attach as many devices as this configures, if it does */
+    bool over_subscribe;        /* also devices that are not available */
+    bool even_detached;         /* enter also where they cannot be had */
+    bool isolate;               /* genv_isolate() follows: the environment can have no other devices than now */
+    const char *const *devices; /* attach these, named as in struct genv_attach_request: each, or nothing changes */
+    size_t device_count;
+    uint64_t reserved[8];
 };
 
 #define GENV_RESERVATION_INIT                                                                                          \
@@ -90,6 +102,18 @@ struct genv_reservation {
  * @ret_created may be NULL. */
 int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
                  bool *ret_created, struct genv_error *err);
+
+/* Puts the calling process, which has one thread, behind a wall, together with whatever it starts: it can open the
+ * devices that @env, reserved with @isolate, had then, and no others. This cannot be undone, needs no root, and does
+ * not reach what the process has others start (by ssh to this machine, cron, an engine's daemon) nor what is open
+ * already. Behind the wall nobody becomes another user (sudo), unless the caller is root, nothing is mounted and no
+ * device node is made. GENV_ISOLATED in its environment says what can be opened, for genv_reserve(), which gives
+ * environments of what it starts nothing else. -ENOTSUP: the kernel cannot (Linux 5.19 can, with Landlock enabled), or
+ * a device has no node of its own; -ENODEV: a device is not on this machine. */
+int genv_isolate(struct genv *g, const struct genv_env *env, struct genv_error *err);
+/* Whether what the caller starts is to be isolated where nothing else says so: 1 or 0, after the file "isolate" of the
+ * .genv directory in force (if @saved), or the limits file. */
+int genv_isolates(struct genv *g, bool saved, struct genv_error *err);
 
 /* Takes the member out of the environment @eid (NULL: out of all environments of the caller); without members an
  * environment ends. -ENOENT: it is in none. */
@@ -122,6 +146,8 @@ struct genv_attach_request {
     const char *device;  /* this one too, by its UUID, or as people count, "2"; NULL: none in particular */
     int count;           /* exactly so many devices; -1: the configured count, unless @device is set */
     bool over_subscribe; /* also devices that are not available */
+    bool at_least;       /* the count or more: no device is released */
+    uint64_t reserved[4];
 };
 
 #define GENV_ATTACH_INIT                                                                                               \
@@ -148,6 +174,7 @@ struct genv_detachment {
     struct timespec attached;
     int result;            /* 0: it is detached; -ENODEV: it had gone, or is another one; else as of genv_detach() */
     struct genv_error err; /* why, for other codes than 0 and -ENODEV */
+    uint64_t reserved[4];
 };
 
 /* Detaches all of @detachments under one lock and in one commit per environment; those of one stand together. What
@@ -180,8 +207,8 @@ size_t genv_snapshot_available(const struct genv_snapshot *snapshot, uint64_t gp
 
 /* The variables that a process in @env is to have, @env NULL: outside of any (none of them is set then). The last one's
  * name is NULL; free() the array alone. CUDA_VISIBLE_DEVICES has indices, or UUIDs if @by_uuid (for a container, where
- * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", or if CUDA counts otherwise here;
- * devices that cannot be seen from here are not in it. */
+ * an index means another device), if the caller's GENV_VISIBLE_DEVICES says "uuid", if CUDA counts otherwise here, or
+ * if @env is isolated; devices that cannot be seen from here are not in it. */
 int genv_variables(const struct genv_env *env, bool by_uuid, struct genv_variable **ret_variables,
                    struct genv_error *err);
 

@@ -1,7 +1,12 @@
 /* What genv talks about, as plain data, and what goes with it. Every layer shares this; genv.h has the operations.
  *
- * Sizes are bytes, times are wall-clock struct timespec. Until version 1.0 the library's soname changes whenever one of
- * these structures does. */
+ * Sizes are bytes, times are wall-clock struct timespec.
+ *
+ * Structures keep their size, so that a program works with later libraries. Those that programs make, or index in an
+ * array, end in reserved members, zeros, which make room for new ones: zeros in a new member mean what was so before
+ * there was one. What a program asks for there, or as a field, that the library does not know, it refuses with
+ * -ENOTSUP. Those that only the library makes and hands out one by one (snapshots, events, findings) may grow at their
+ * ends. A change of any other kind changes the soname. */
 #ifndef GENV_TYPES_H
 #define GENV_TYPES_H
 
@@ -39,6 +44,7 @@ struct genv_config {
     char name[GENV_NAME_MAX + 1]; /* "": not configured */
     int gpus;                     /* device count, or -1: not configured */
     uint64_t gpu_memory;          /* capacity on each attached device, or 0: not configured, the whole device */
+    uint64_t reserved[8];
 };
 
 #define GENV_CONFIG_INIT                                                                                               \
@@ -82,12 +88,14 @@ struct genv_process {
     uid_t uid;              /* whose it is, where an environment of root's has a process of another user; else 0 */
     bool container;         /* the first one of a container: what is in its cgroup belongs to the environment too */
     bool vouched;           /* root says so, and of processes of other users as well; not in a record */
+    uint64_t reserved[2];
 };
 
 /* A Jupyter kernel that keeps an environment alive for as long as its connection file exists. */
 struct genv_kernel {
     char id[GENV_KERNEL_ID_MAX + 1];
     char *connection_file; /* of up to GENV_CONNECTION_FILE_SIZE - 1 bytes; NULL in a snapshot of another host */
+    uint64_t reserved[2];
 };
 
 /* Which device it is, whoever looks and whenever. An index says so to people alone: a container counts the devices that
@@ -104,6 +112,7 @@ struct genv_attachment {
     int index;           /* the device's index now, for people; -1: it cannot be seen from here */
     uint64_t gpu_memory; /* capacity, or 0: the whole device */
     struct timespec time;
+    uint64_t reserved[4];
 };
 
 struct genv_rest;
@@ -121,7 +130,11 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
+    bool isolated;                   /* there are processes in it that can open the devices of @openable alone */
+    struct genv_device_id *openable; /* what was attached when they began: see genv_isolate() */
+    size_t openable_count;
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */
+    uint64_t reserved[8];
 };
 
 enum genv_event_kind {
@@ -187,6 +200,7 @@ struct genv_device {
     char name[GENV_MODEL_SIZE];
     uint64_t total_memory; /* 0: unknown */
     struct genv_sample sample;
+    uint64_t reserved[4];
 };
 
 /* What a process uses of one device. */
@@ -194,6 +208,7 @@ struct genv_usage {
     char uuid[GENV_UUID_SIZE]; /* of the device */
     unsigned index;            /* its index, for people */
     uint64_t used_memory;      /* or GENV_UNKNOWN_U64 */
+    uint64_t reserved[2];
 };
 
 /* A process that uses GPUs. */
@@ -206,6 +221,7 @@ struct genv_gpu_process {
     char command[GENV_COMMAND_SIZE];
     struct genv_usage *usages;
     size_t usage_count;
+    uint64_t reserved[4];
 };
 
 /* The state of one machine at one moment. */
@@ -220,6 +236,34 @@ struct genv_snapshot {
     struct genv_gpu_process *processes; /* ascending by PID */
     size_t process_count;
 };
+
+/* A value of a snapshot or an environment, as genv_snapshot_visit() tells it. Later versions may have further kinds. */
+enum genv_value_kind {
+    GENV_VALUE_NULL, /* unknown, or not configured */
+    GENV_VALUE_BOOL,
+    GENV_VALUE_INTEGER,
+    GENV_VALUE_REAL,
+    GENV_VALUE_TEXT, /* printable UTF-8 */
+    GENV_VALUE_TIME,
+    GENV_VALUE_OBJECT, /* begins one: values with keys follow, up to its END */
+    GENV_VALUE_LIST,   /* likewise: values without keys */
+    GENV_VALUE_END,
+};
+
+struct genv_value {
+    enum genv_value_kind kind;
+    const char *key; /* NULL: in a list, at the outset, or the END */
+    union {
+        bool boolean;
+        int64_t integer;
+        double real;
+        const char *text; /* until the visitor returns */
+        struct timespec time;
+    };
+};
+
+/* 0 to go on; anything else is returned to whoever asked for the visit, at once. */
+typedef int (*genv_visitor)(const struct genv_value *value, void *data);
 
 /* What goes with the data, and touches nothing else. */
 
@@ -260,6 +304,12 @@ char *genv_snapshot_to_json(const struct genv_snapshot *snapshot);
 /* The environments, or the devices, of it alone: a JSON array of the same objects. */
 char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot);
 char *genv_snapshot_devices_to_json(const struct genv_snapshot *snapshot);
+
+/* Tells all that `genv snapshot` says, value by value, for bindings to other languages: a later version may tell
+ * further keys, and they need not be compiled again. An environment alone is an object of "envs". Returns 0, -ENOMEM,
+ * or what @visit returned. */
+int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data);
+int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data);
 
 /* Reads the JSON text of `genv snapshot`, of another host perhaps. -EINVAL: it is not, or of a version that is not
  * known here; the text may be hostile. Attachments to devices that the host no longer has are not in it. */

@@ -303,10 +303,9 @@ static json_t *encode_array(const struct json_field *field, const char *object)
     return array;
 }
 
-/* Whether a field that may be missing, or null, has nothing to say. */
-static bool is_absent(const struct json_field *field, const char *object)
+bool json_is_absent(const struct json_field *field, const void *object)
 {
-    const void *source = object + field->offset;
+    const void *source = (const char *)object + field->offset;
 
     switch (field->kind) {
     case JSON_KIND_TEXT:
@@ -322,7 +321,7 @@ static bool is_absent(const struct json_field *field, const char *object)
     case JSON_KIND_BOOL:
         return !field->nullable && !*(const bool *)source;
     case JSON_KIND_ARRAY:
-        return *(const size_t *)(const void *)(object + field->count_offset) == 0;
+        return *(const size_t *)(const void *)((const char *)object + field->count_offset) == 0;
     case JSON_KIND_TIME:
         return ((const struct timespec *)source)->tv_sec == 0 && ((const struct timespec *)source)->tv_nsec == 0;
     }
@@ -347,7 +346,7 @@ static json_t *encode_field(const struct json_field *field, const char *object)
     const void *source = object + field->offset;
     char time[RFC3339_SIZE];
 
-    if (field->nullable && is_absent(field, object))
+    if (field->nullable && json_is_absent(field, object))
         return json_null();
     switch (field->kind) {
     case JSON_KIND_TEXT:
@@ -381,7 +380,7 @@ json_t *json_encode(const struct json_table *table, const void *object)
     for (size_t i = 0; json && i < table->field_count; i++) {
         const struct json_field *field = &table->fields[i];
 
-        if (field->optional && !field->nullable && is_absent(field, object))
+        if (field->optional && !field->nullable && json_is_absent(field, object))
             continue;
         if (json_object_set_new_nocheck(json, field->key, encode_field(field, object)) < 0)
             return NULL;

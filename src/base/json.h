@@ -60,6 +60,12 @@ bool json_decode_compact(const char *text, size_t length, const struct json_tabl
 /* Texts may hold anything: what json_decode() would refuse becomes '?'. A new reference, or NULL: out of memory. */
 json_t *json_encode(const struct json_table *table, const void *object);
 
+/* Tells the members that json_encode() would write; returns as genv_snapshot_visit(). */
+int json_visit(const struct json_table *table, const void *object, genv_visitor visit, void *data);
+
+/* Whether a field that may be missing, or null, has nothing to say. */
+bool json_is_absent(const struct json_field *field, const void *object);
+
 /* Adds to @json, written by @table, what json_decode() ignored of @source: what another version wrote there survives.
  * Elements of arrays are the same if their identities are; those that @json no longer has take theirs along. -ENOMEM */
 int json_keep_rest(json_t *json, const json_t *source, const struct json_table *table);

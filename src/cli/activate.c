@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/fields.h"
+#include "cli/isolate.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
 
@@ -14,6 +15,8 @@ struct values {
     bool no_attach;
     bool no_prompt;
     bool over_subscribe;
+    bool isolate;
+    bool no_isolate;
 };
 
 static const struct values defaults = {.config = GENV_CONFIG_INIT};
@@ -33,6 +36,8 @@ static const struct option options[] = {
      .help = "Do not add \"(genv)\" to the prompt; to make this permanent, set GENV_PROMPT=0",
      .offset = offsetof(struct values, no_prompt)},
     OVER_SUBSCRIBE_OPTION,
+    ISOLATE_OPTIONS(
+        "Start a shell within this one that cannot open any other device, and leave the environment with it"),
     {.name = NULL},
 };
 
@@ -134,17 +139,51 @@ static void tell_of_subshell(const struct genv_env *env)
         program_complain(line.data);
 }
 
-static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+/* The calling shell is the member. */
+static int enter_this_shell(struct cli *cli, const struct values *values, const struct genv_reservation *reservation,
+                            struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    int entered, r = genv_reserve(cli->genv, reservation, &env, NULL, err);
+
+    if (r < 0)
+        return r;
+    entered = cli_enter_shell(cli, env, !values->no_prompt, err);
+    if (entered < 0) {
+        genv_deactivate(cli->genv, env->eid, reservation->members, NULL);
+        return entered;
+    }
+    if (cli->span == SHELL_IS_SUBSHELL)
+        tell_of_subshell(env);
+    if (reservation->over_subscribe)
+        sharers_warn(cli, env);
+    if (env->attachment_count && isatty(STDERR_FILENO)) /* a script is told by its exit status */
+        cli_add_attachment_line(&cli->output, env);
+    return r > 0 ? -err->code : 0; /* active, but detached */
+}
+
+/* This process, which becomes a shell, is the member. */
+static int enter_isolated_shell(struct cli *cli, const struct genv_reservation *reservation, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    int r = genv_reserve(cli->genv, reservation, &env, NULL, err);
+
+    if (r < 0)
+        return r;
+    if (reservation->over_subscribe)
+        sharers_warn(cli, env);
+    r = isolate_become_shell(cli, env, err);
+    genv_deactivate(cli->genv, env->eid, reservation->members, NULL);
+    return r;
+}
+
+/* @ret_isolate: what the caller needs is a shell within its own. */
+static int check_caller(struct cli *cli, const struct arguments *arguments, bool *ret_isolate, struct genv_error *err)
 {
     const struct values *values = arguments->values;
-    const struct genv_member shell = {.pid = cli->shell_pid};
-    struct genv_reservation reservation = GENV_RESERVATION_INIT;
-    const char *word = arguments->operand_count ? arguments->operands[0] : values->eid;
-    cleanup_env struct genv_env *env = NULL;
-    char eid[GENV_EID_MAX + 1] = "";
-    int r, entered, lives = 0;
+    int r;
 
-    if (!cli->in_shell)
+    if (!cli->in_shell && !values->isolate)
         return cli_refuse_without_shell(cli, err);
     if (values->eid && arguments->operand_count)
         return cli_usage_error(cli, error_set(err, EINVAL, "--id and a name cannot be used together"), err);
@@ -153,35 +192,44 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         r = cli_open(cli, err);
     if (r == 0)
         r = refuse_active(cli, err);
+    if (r == 0)
+        r = isolate_decide(cli, values->isolate, values->no_isolate, values->no_load, ret_isolate, err);
+    if (r == 0 && *ret_isolate && !isatty(STDIN_FILENO))
+        return error_set(err, ENOTTY,
+                         "'genv activate --isolate' starts a shell, which needs a terminal: use 'genv run --isolate' "
+                         "in scripts");
+    return r;
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    struct genv_reservation reservation = GENV_RESERVATION_INIT;
+    struct genv_member member = {.pid = cli->shell_pid};
+    const char *word = arguments->operand_count ? arguments->operands[0] : values->eid;
+    char eid[GENV_EID_MAX + 1] = "";
+    int lives = 0, r = check_caller(cli, arguments, &reservation.isolate, err);
+
+    if (r == 0 && reservation.isolate && cli->in_shell)
+        return isolate_call_again(cli, err);
     if (r == 0 && word)
         r = lives = resolve(cli, word, arguments->operand_count > 0, eid, err);
     if (r >= 0 && !values->no_load && !lives)
         r = saved_load(cli, &values->config, &reservation.config, err);
     if (r < 0)
         return r;
+    if (reservation.isolate)
+        member.pid = getpid();
     reservation.eid = word ? eid : NULL;
-    reservation.members = &shell;
+    reservation.members = &member;
     reservation.member_count = 1;
     reservation.fields = genv_config_given(&values->config); /* what nobody mentions stays as an environment has it */
     genv_config_copy(&reservation.config, &values->config, reservation.fields);
     reservation.attach = !values->no_attach;
     reservation.over_subscribe = values->over_subscribe;
-    reservation.even_detached = true;
-    r = genv_reserve(cli->genv, &reservation, &env, NULL, err);
-    if (r < 0)
-        return r;
-    entered = cli_enter_shell(cli, env, !values->no_prompt, err);
-    if (entered < 0) {
-        genv_deactivate(cli->genv, env->eid, &shell, NULL);
-        return entered;
-    }
-    if (cli->span == SHELL_IS_SUBSHELL)
-        tell_of_subshell(env);
-    if (reservation.over_subscribe)
-        sharers_warn(cli, env);
-    if (env->attachment_count && isatty(STDERR_FILENO)) /* a script is told by its exit status */
-        cli_add_attachment_line(&cli->output, env);
-    return r > 0 ? -err->code : 0; /* active, but detached */
+    reservation.even_detached = !reservation.isolate;
+    return reservation.isolate ? enter_isolated_shell(cli, &reservation, err)
+                               : enter_this_shell(cli, values, &reservation, err);
 }
 
 static const struct example examples[] = {

@@ -125,6 +125,17 @@ void cli_add_indices(struct text *text, const struct genv_env *env)
     }
 }
 
+static void add_isolation_lines(struct text *text, const struct genv_env *env)
+{
+    if (env->isolated)
+        text_add(text, "Isolated: can open no other devices\n");
+    for (size_t i = 0; i < env->openable_count; i++) {
+        if (!genv_env_attachment(env, env->openable[i].uuid))
+            text_addf(text, "Device %s is detached, and can be opened until the isolated processes end\n",
+                      env->openable[i].uuid);
+    }
+}
+
 void cli_add_attachment_line(struct text *text, const struct genv_env *env)
 {
     cleanup_text struct text indices = TEXT_INIT;
@@ -138,6 +149,7 @@ void cli_add_attachment_line(struct text *text, const struct genv_env *env)
         if (env->attachments[i].index < 0)
             text_addf(text, "Attached to device %s, which is not visible here\n", env->attachments[i].device.uuid);
     }
+    add_isolation_lines(text, env);
 }
 
 const char *cli_setup_line(enum shell_kind kind)

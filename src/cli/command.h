@@ -27,6 +27,8 @@ extern const struct command command_activate, command_attach, command_cdi, comma
 extern const struct command command_envs_activate, command_envs_config, command_envs_deactivate, command_envs_find,
     command_envs_keep, command_envs_ps, command_envs_query, command_envs_variables;
 
+extern const struct command command_ray, command_ray_start, command_ray_stop;
+
 extern const struct command command_remote, command_remote_activate, command_remote_devices, command_remote_enforce,
     command_remote_envs, command_remote_query, command_remote_run, command_remote_session, command_remote_snapshot;
 

@@ -174,6 +174,7 @@ static void add_operands(struct position *at, const char *word)
         add_commands(at, at->operand_count == 0 ? commands : at->topic ? at->topic->subcommands : NULL, word);
         break;
     case OPERAND_COMMAND:
+    case OPERAND_PASSED:
     case OPERAND_PROGRAM:
     case OPERAND_TEXT:
         break;

@@ -45,6 +45,7 @@ struct daemon_file {
     size_t length;
     mode_t mode;
     uid_t uid; /* whose it stays; (uid_t)-1: the caller's */
+    gid_t gid;
 };
 
 static void daemon_file_release(struct daemon_file *file)
@@ -62,6 +63,7 @@ static int read_text(struct daemon_file *file)
 
     file->mode = r == 0 ? st.st_mode & ALLPERMS : 0644;
     file->uid = r == 0 && st.st_uid != geteuid() ? st.st_uid : (uid_t)-1;
+    file->gid = r == 0 ? st.st_gid : (gid_t)-1;
     if (r == 0)
         return file_read(fd, DAEMON_SIZE_MAX, &file->text, &file->length);
     file->text = r == -ENOENT ? strdup("") : NULL;
@@ -93,6 +95,13 @@ static bool is_without_genv(const struct daemon_file *file)
     return daemon_find(file->text, file->length, path, sizeof(path), &is_default, NULL) == 0 && !*path && !is_default;
 }
 
+static int replace(const struct daemon_file *file, const char *name, const char *text, size_t length)
+{
+    int r = file_replace(file->directory, name, text, length, file->mode, file->uid, true);
+
+    return r == 0 && fchownat(file->directory, name, (uid_t)-1, file->gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : r;
+}
+
 /* Keeps what the file was without genv. */
 static int write_file(const struct daemon_file *file, const char *text, struct genv_error *err)
 {
@@ -100,9 +109,9 @@ static int write_file(const struct daemon_file *file, const char *text, struct g
     int r = asprintf(&backup, "%s" BACKUP_SUFFIX, file->name) < 0 ? -ENOMEM : 0;
 
     if (r == 0 && file->length && is_without_genv(file))
-        r = file_replace(file->directory, backup, file->text, file->length, file->mode, file->uid, true);
+        r = replace(file, backup, file->text, file->length);
     if (r == 0)
-        r = file_replace(file->directory, file->name, text, strlen(text), file->mode, file->uid, true);
+        r = replace(file, file->name, text, strlen(text));
     return r < 0 ? error_set_errno(err, -r, "cannot write %s", file->path) : 0;
 }
 
@@ -123,11 +132,18 @@ static int change(struct cli *cli, const struct docker_options *values, const ch
         return 0;
     }
     r = write_file(&file, text, err);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    if (runtime)
         text_addf(&cli->output,
-                  "%s the runtime '" DAEMON_RUNTIME "' %s %s; make docker read it with 'systemctl reload docker'\n",
-                  runtime ? "Added" : "Removed", runtime ? "to" : "from", values->file);
-    return r;
+                  "Added the runtime '" DAEMON_RUNTIME "' to %s; make docker read it with 'systemctl reload docker'\n",
+                  values->file);
+    else /* a reload leaves alone what the file does not name any more */
+        text_addf(&cli->output,
+                  "Removed the runtime '" DAEMON_RUNTIME
+                  "' from %s; make docker forget it with 'systemctl restart docker'\n",
+                  values->file);
+    return 0;
 }
 
 static int run_install(struct cli *cli, const struct arguments *arguments, struct genv_error *err)

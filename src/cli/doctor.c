@@ -1,6 +1,8 @@
 /* genv doctor: checks whether everything is as it should be. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +12,8 @@
 #include "cli/cli.h"
 #include "cli/installation.h"
 #include "container/daemon.h"
+
+#define PACKAGE "/genv/_root" /* in the site-packages of a Python */
 
 struct examination {
     struct cli *cli;
@@ -47,6 +51,27 @@ static char *find_other(const char *genv)
     return NULL;
 }
 
+/* The folder of a Python's packages that the installation in @root is part of; free() it. NULL: it is none of them. */
+static char *find_packages(const char *root)
+{
+    size_t length = strlen(root);
+
+    if (length <= strlen(PACKAGE) || strcmp(root + length - strlen(PACKAGE), PACKAGE) != 0)
+        return NULL;
+    return strndup(root, length - strlen(PACKAGE));
+}
+
+/* Whether @file, bin/genv of a virtualenv, is the launcher of the Python package that is installed in @root. */
+static bool is_launcher(const char *file, const char *root)
+{
+    const char *bin = strstr(file, "/bin/genv");
+    size_t length = bin ? (size_t)(bin - file) : 0;
+    cleanup_free char *packages = find_packages(root);
+
+    return packages && length && strncmp(file, root, length) == 0 &&
+           strncmp(root + length, "/lib", strlen("/lib")) == 0;
+}
+
 static void check_installation(struct examination *examination)
 {
     struct genv_finding finding = {.subject = "installation"};
@@ -62,7 +87,7 @@ static void check_installation(struct examination *examination)
         snprintf(finding.text, sizeof(finding.text), "version %s, but %.400s cannot be read", genv_version(),
                  installation.shims);
         copy_string(finding.remedy, sizeof(finding.remedy), "install genv again");
-    } else if ((other = find_other(installation.genv))) {
+    } else if ((other = find_other(installation.genv)) && !is_launcher(other, installation.root)) {
         finding.level = GENV_FINDING_WARNING;
         snprintf(finding.text, sizeof(finding.text), "version %s in %.200s, but PATH has %.200s first", genv_version(),
                  installation.root, other);
@@ -108,6 +133,29 @@ static void check_python(struct examination *examination)
             path.file);
         copy_string(finding.remedy, sizeof(finding.remedy),
                     "remove it with 'pip uninstall genv', or make sure that nobody uses it on this machine");
+        report(&finding, examination);
+    }
+}
+
+/* The Python genv in the same folder as this one's Python package: both are called genv there, and each has overwritten
+ * files of the other. */
+static void check_packages(struct examination *examination)
+{
+    struct genv_finding finding = {.subject = "Python package", .level = GENV_FINDING_ERROR};
+    cleanup_free char *folder = NULL;
+    cleanup_closedir DIR *packages = NULL;
+    struct installation installation;
+    struct dirent *entry;
+
+    if (installation_find(&installation, NULL) < 0 || !(folder = find_packages(installation.root)) ||
+        !(packages = opendir(folder)))
+        return;
+    while ((entry = readdir(packages))) {
+        if (fnmatch("genv-*.dist-info", entry->d_name, 0) != 0)
+            continue;
+        snprintf(finding.text, sizeof(finding.text), "another package named genv is installed in %.400s", folder);
+        copy_string(finding.remedy, sizeof(finding.remedy),
+                    "run 'pip uninstall genv genv-gpu', then 'pip install genv-gpu'");
         report(&finding, examination);
     }
 }
@@ -173,6 +221,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return r;
     check_installation(&examination);
     check_python(&examination);
+    check_packages(&examination);
     genv_diagnose(cli->genv, report, &examination);
     check_docker(&examination);
     check_shell(&examination);

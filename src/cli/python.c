@@ -7,6 +7,7 @@
 #include "cli/fields.h"
 #include "cli/installation.h"
 #include "cli/interpreter.h"
+#include "cli/isolate.h"
 #include "cli/run.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
@@ -16,6 +17,8 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    bool isolate;
+    bool no_isolate;
     const char *interpreter;
     const char *install, *uninstall; /* a virtual environment */
     const char *wrapped;             /* the interpreter that the calling script stands for */
@@ -29,6 +32,7 @@ static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
+    ISOLATE_OPTIONS("Keep the program, and whatever it starts, from opening any other device"),
     {.name = "interpreter",
      .type = OPTION_TEXT,
      .filled = true,
@@ -69,8 +73,9 @@ static void add_options(struct text *line, const struct values *values)
         text_addf(line, " --%s ", *name);
         shell_add_quoted(line, SHELL_BASH, value);
     }
-    text_addf(line, "%s%s%s", values->no_load ? " --no-load" : "", values->no_attach ? " --no-attach" : "",
-              values->over_subscribe ? " --over-subscribe" : "");
+    text_addf(line, "%s%s%s%s%s", values->no_load ? " --no-load" : "", values->no_attach ? " --no-attach" : "",
+              values->over_subscribe ? " --over-subscribe" : "", values->isolate ? " --isolate" : "",
+              values->no_isolate ? " --no-isolate" : "");
 }
 
 static int install(const struct values *values, struct genv_error *err)
@@ -112,6 +117,8 @@ static int run_interpreter(struct cli *cli, const struct arguments *arguments, s
         .load = !values->no_load,
         .attach = !values->no_attach,
         .over_subscribe = values->over_subscribe,
+        .isolate = values->isolate,
+        .no_isolate = values->no_isolate,
     };
     const char *file = values->interpreter;
     cleanup_free char **words = calloc((size_t)arguments->operand_count + 2, sizeof(*words));

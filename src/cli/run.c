@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/isolate.h"
 #include "cli/run.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
@@ -15,6 +16,8 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    bool isolate;
+    bool no_isolate;
 };
 
 static const struct values defaults = {.config = GENV_CONFIG_INIT};
@@ -23,6 +26,7 @@ static const struct option options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
+    ISOLATE_OPTIONS("Keep the command, and whatever it starts, from opening any other device"),
     {.name = NULL},
 };
 
@@ -43,6 +47,8 @@ int run_in_own_env(struct cli *cli, const struct run_request *request, const cha
     r = installation_find(&installation, err);
     if (r == 0)
         r = cli_open(cli, err);
+    if (r == 0)
+        r = isolate_decide(cli, request->isolate, request->no_isolate, !request->load, &reservation.isolate, err);
     if (r == 0 && request->load)
         r = saved_load(cli, &request->config, &reservation.config, err);
     if (r == 0)
@@ -50,6 +56,8 @@ int run_in_own_env(struct cli *cli, const struct run_request *request, const cha
     if (r < 0)
         return r;
     r = variables_export(env, installation.shims, err);
+    if (r == 0 && reservation.isolate)
+        r = genv_isolate(cli->genv, env, err);
     if (r == 0)
         r = cli_execute_as(cli, file, words, err); /* this process becomes the command, and is what is registered */
     genv_deactivate(cli->genv, env->eid, &self, NULL);
@@ -64,6 +72,8 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         .load = !values->no_load,
         .attach = !values->no_attach,
         .over_subscribe = values->over_subscribe,
+        .isolate = values->isolate,
+        .no_isolate = values->no_isolate,
     };
 
     return run_in_own_env(cli, &request, arguments->operands[0], arguments->operands, err);

@@ -9,6 +9,7 @@ struct run_request {
     bool load;                 /* the saved configuration */
     bool attach;
     bool over_subscribe;
+    bool isolate, no_isolate; /* as the options say; neither: as is saved, or the administrator's default */
 };
 
 /* Becomes the program @file with @words, whose first is its name for itself, in an environment of this process. Returns

@@ -17,6 +17,7 @@
 #define FOLDER          "genv"
 #define ORIGINAL        "original.json"
 #define EDITED          "edited"
+#define BEGUN           "begun"
 #define CONFIG_NAME     "config.json"
 #define HASH_SIZE       32
 #define RECORD_MAX      (1024 * 1024)
@@ -180,7 +181,7 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
     if (asprintf(&folder, "%s/envs", state) < 0)
         return error_no_memory(err);
     snprintf(name, sizeof(name), "%s.json", eid);
-    source = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    source = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     r = source < 0 ? -errno : target < 0 ? target : file_open(source, name, O_RDONLY, &file, &st);
     if (r == 0)
         r = file_read(file, RECORD_MAX, &text, &length);
@@ -201,6 +202,8 @@ int bundle_write(struct bundle *bundle, const char *text, size_t length, struct 
         return error_set(err, ELOOP, "%s is a symbolic link, which genv does not replace: name the file itself",
                          bundle->config_name);
     hash_of(text, hash);
+    if (r == 0 && unlinkat(folder, BEGUN, 0) < 0 && errno != ENOENT)
+        r = -errno;
     if (r == 0)
         r = file_replace(folder, ORIGINAL, bundle->text, bundle->length, 0600, (uid_t)-1, false);
     if (r == 0)
@@ -209,6 +212,20 @@ int bundle_write(struct bundle *bundle, const char *text, size_t length, struct 
         r = file_replace(bundle->config_fd, bundle->config_name, text, length, bundle->mode,
                          bundle->uid == geteuid() ? (uid_t)-1 : bundle->uid, false);
     return r < 0 ? refuse(bundle, r, err) : 0;
+}
+
+int bundle_set_begun(int fd)
+{
+    cleanup_close int folder = open_folder(fd, FOLDER);
+
+    return folder < 0 ? folder : file_replace(folder, BEGUN, "", 0, 0600, (uid_t)-1, false);
+}
+
+bool bundle_has_begun(const struct bundle *bundle)
+{
+    cleanup_close int folder = open_folder(bundle->fd, FOLDER);
+
+    return folder >= 0 && faccessat(folder, BEGUN, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void bundle_restore(int fd)

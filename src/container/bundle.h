@@ -3,6 +3,7 @@
  *     config.json
  *     genv/original.json     what config.json was before genv changed it
  *     genv/edited            a hash of what genv made of it
+ *     genv/begun             the createRuntime hook has run
  *     genv/inside/           what the container has as /dev/genv
  *       root/                this installation of genv is mounted there
  *       state/envs/EID.json  the environment's record, a copy
@@ -48,6 +49,10 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
 
 /* Replaces config.json, and keeps what it was. */
 int bundle_write(struct bundle *bundle, const char *text, size_t length, struct genv_error *err);
+/* Says that the container of the bundle @fd has begun; bundle_write() takes that back. */
+int bundle_set_begun(int fd);
+bool bundle_has_begun(const struct bundle *bundle);
+
 /* Makes the config.json of the bundle @fd what it was, unless somebody has changed it since. */
 void bundle_restore(int fd);
 

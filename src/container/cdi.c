@@ -1,9 +1,10 @@
 /* What NVIDIA's CDI specification says a container needs for a device. */
 #include "container/cdi.h"
 
-#include <dirent.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -18,40 +19,73 @@ static const char *text_of(const json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-static bool is_json(const char *name)
+static bool ends_with(const char *text, size_t length, const char *end)
 {
-    size_t length = strlen(name);
-
-    return length > strlen(".json") && strcmp(name + length - strlen(".json"), ".json") == 0;
+    return length >= strlen(end) && memcmp(text + length - strlen(end), end, strlen(end)) == 0;
 }
 
-static json_t *read_in(const char *folder)
+static json_t *take_json(const char *text, size_t length)
 {
-    cleanup_closedir DIR *dir = opendir(folder);
-    struct dirent *entry;
+    json_t *specification = json_parse(text, length, NULL);
+    const char *kind = text_of(specification, "kind");
 
-    while (dir && (entry = readdir(dir))) {
-        cleanup_free char *text = NULL;
-        json_t *specification;
-        const char *kind;
-        size_t length;
-
-        if (!is_json(entry->d_name) || file_read_at(dirfd(dir), entry->d_name, SPECIFICATION_MAX, &text, &length) < 0)
-            continue;
-        specification = json_parse(text, length, NULL);
-        kind = text_of(specification, "kind");
-        if (kind && strcmp(kind, KIND) == 0)
-            return specification;
-        json_decref(specification);
-    }
+    if (kind && strcmp(kind, KIND) == 0)
+        return specification;
+    json_decref(specification);
     return NULL;
 }
 
-json_t *cdi_read(void)
+/* Whether a line of YAML says the kind, quoted or not. */
+static bool has_kind(const char *text)
 {
-    json_t *specification = read_in("/var/run/cdi"); /* what is made anew at boot, and wins over the other */
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, "kind:", strlen("kind:")) != 0)
+            continue;
+        line += strlen("kind:");
+        line += strspn(line, " \t\"'");
+        return strncmp(line, KIND, strlen(KIND)) == 0 && !isalnum((unsigned char)line[strlen(KIND)]);
+    }
+    return false;
+}
 
-    return specification ? specification : read_in("/etc/cdi");
+/* @yaml has room for PATH_MAX bytes: the path of one in YAML, if there is one. */
+static json_t *read_in(const char *folder, char *yaml)
+{
+    cleanup_closedir DIR *dir = opendir(folder);
+    json_t *specification = NULL;
+    struct dirent *entry;
+
+    while (dir && !specification && (entry = readdir(dir))) {
+        size_t end = strlen(entry->d_name), length;
+        bool is_json = ends_with(entry->d_name, end, ".json");
+        cleanup_free char *text = NULL;
+
+        if ((!is_json && !ends_with(entry->d_name, end, ".yaml") && !ends_with(entry->d_name, end, ".yml")) ||
+            file_read_at(dirfd(dir), entry->d_name, SPECIFICATION_MAX, &text, &length) < 0)
+            continue;
+        if (is_json)
+            specification = take_json(text, length);
+        else if (has_kind(text))
+            snprintf(yaml, PATH_MAX, "%s/%s", folder, entry->d_name);
+    }
+    return specification;
+}
+
+int cdi_read(json_t **ret_specification, struct genv_error *err)
+{
+    char yaml[PATH_MAX] = "";
+    json_t *specification = read_in("/var/run/cdi", yaml); /* what is made anew at boot, and wins over the other */
+
+    if (!specification)
+        specification = read_in("/etc/cdi", yaml);
+    if (!specification && *yaml)
+        return error_set(err, ENOTSUP,
+                         "%s is YAML, which genv does not read for the driver's libraries: run 'nvidia-ctk cdi "
+                         "generate --format=json --output=/etc/cdi/nvidia.json', or use nvidia-container-runtime",
+                         yaml);
+    *ret_specification = specification;
+    return 0;
 }
 
 const json_t *cdi_common(const json_t *specification)
@@ -59,7 +93,8 @@ const json_t *cdi_common(const json_t *specification)
     return json_object_get(specification, "containerEdits");
 }
 
-/* Whether the node of that GPU is all that they have of GPUs: "all" has those of others, too. */
+/* Whether the node of that GPU is all that they have of GPUs: "all" has those of others, too, and a MIG instance has
+ * capabilities. */
 static bool is_of_node(const json_t *edits, int minor)
 {
     const json_t *nodes = json_object_get(edits, "deviceNodes");
@@ -69,6 +104,8 @@ static bool is_of_node(const json_t *edits, int minor)
         const char *path = text_of(json_array_get(nodes, i), "path");
         int number, end = 0;
 
+        if (path && strncmp(path, "/dev/nvidia-caps", strlen("/dev/nvidia-caps")) == 0)
+            return false;
         if (!path || sscanf(path, "/dev/nvidia%d%n", &number, &end) != 1 || path[end])
             continue;
         if (number != minor)
@@ -209,4 +246,53 @@ int cdi_apply(json_t *config, const json_t *edits, struct genv_error *err)
     if (r == 0)
         r = apply_mounts(config, json_object_get(edits, "mounts"), err);
     return r < 0 ? r : apply_hooks(config, json_object_get(edits, "hooks"), err);
+}
+
+/* Whether it is a name of NVIDIA's or AMD's, or any vendor's GPU. */
+static bool is_of_gpu(const char *kind, size_t length)
+{
+    const char *slash = memchr(kind, '/', length);
+    size_t vendor = slash ? (size_t)(slash - kind) : length;
+
+    return ends_with(kind, length, "/gpu") || ends_with(kind, vendor, "nvidia.com") ||
+           ends_with(kind, vendor, "amd.com");
+}
+
+static bool is_of_plan(const struct edit_plan *plan, const char *name, size_t length)
+{
+    for (size_t i = 0; i < plan->node_count; i++) {
+        const char *uuid = plan->nodes[i].uuid;
+
+        if (length && strlen(uuid) == length && memcmp(uuid, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "VENDOR/CLASS=NAME,…" */
+static bool has_others(const char *names, const struct edit_plan *plan)
+{
+    for (const char *name = names; *name; name += *name == ',') {
+        size_t length = strcspn(name, ","), kind = strcspn(name, ",="), skipped = kind < length ? kind + 1 : length;
+
+        if (is_of_gpu(name, kind) && !is_of_plan(plan, name + skipped, length - skipped))
+            return true;
+        name += length;
+    }
+    return false;
+}
+
+int cdi_check_annotations(const json_t *config, const struct edit_plan *plan, struct genv_error *err)
+{
+    static const char prefix[] = "cdi.k8s.io/";
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (json_object_get(config, "annotations"), name, value) {
+        const char *names = json_string_value(value);
+
+        if (names && strncmp(name, prefix, strlen(prefix)) == 0 && has_others(names, plan))
+            return edit_refuse_other(plan, name, err);
+    }
+    return 0;
 }

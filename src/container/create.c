@@ -10,6 +10,7 @@
 #include "container/bundle.h"
 #include "container/cdi.h"
 #include "container/edit.h"
+#include "container/lower.h"
 #include "container/nodes.h"
 #include "container/plan.h"
 #include "container/request.h"
@@ -74,6 +75,7 @@ static int check_join(const struct container_request *request, const struct genv
 static int join(struct creation *creation, struct genv_reservation *reservation, struct genv_error *err)
 {
     struct genv_env *env;
+    bool created = false;
     int r = genv_env_get(creation->g, creation->request.eid, &env, err);
 
     if (r < 0)
@@ -84,7 +86,10 @@ static int join(struct creation *creation, struct genv_reservation *reservation,
         return r;
     reservation->eid = creation->request.eid;
     reservation->attach = false;
-    r = genv_reserve(creation->g, reservation, &creation->env, NULL, err);
+    r = genv_reserve(creation->g, reservation, &creation->env, &created, err);
+    if (r == 0 && created)
+        return error_set(err, ENOENT, "environment %s ended while the container was being created",
+                         creation->request.eid);
     if (r == -EPERM && reservation->uid == 0)
         return error_set(err, EPERM,
                          "environment %s belongs to another user: start the container as that user, with genv-docker",
@@ -126,6 +131,7 @@ static int reserve(struct creation *creation, struct genv_error *err)
         .over_subscribe = creation->request.over_subscribe,
     };
     struct genv_env *living = NULL;
+    bool created = true;
     int r = find_owner(creation, &reservation.uid, err);
 
     if (r < 0)
@@ -137,7 +143,8 @@ static int reserve(struct creation *creation, struct genv_error *err)
         return join(creation, &reservation, err);
     }
     reservation.eid = creation->request.eid;
-    return genv_reserve(creation->g, &reservation, &creation->env, NULL, err);
+    r = genv_reserve(creation->g, &reservation, &creation->env, &created, err);
+    return r == 0 && !created ? check_join(&creation->request, creation->env, err) : r; /* it has come meanwhile */
 }
 
 /* What the container gets: as many as it asks for, of those that are attached. */
@@ -167,9 +174,11 @@ static int write_config(struct creation *creation, const struct edit_plan *plan,
 /* Below NVIDIA's runtime, which reads NVIDIA_VISIBLE_DEVICES, that does the same. */
 static int apply_cdi(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
 {
-    cleanup_json json_t *specification = plan->node_count ? cdi_read() : NULL;
-    int r = specification ? cdi_apply(creation->config, cdi_common(specification), err) : 0;
+    cleanup_json json_t *specification = NULL;
+    int r = plan->node_count ? cdi_read(&specification, err) : 0;
 
+    if (specification)
+        r = cdi_apply(creation->config, cdi_common(specification), err);
     for (size_t i = 0; specification && r == 0 && i < plan->node_count; i++) {
         const struct edit_node *node = &plan->nodes[i];
 
@@ -181,14 +190,18 @@ static int apply_cdi(struct creation *creation, const struct edit_plan *plan, st
 
 static int change_config(struct creation *creation, struct genv_error *err)
 {
-    cleanup_plan struct plan plan = {.nodes = NULL};
+    cleanup_plan struct plan plan = {.edit.eid = creation->env->eid};
     int r;
 
     take_share(creation);
     r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
+    if (r == 0)
+        r = nodes_find_capabilities(&plan.edit.capabilities, err);
     plan.edit.nodes = plan.nodes;
     if (r == 0)
         r = nodes_check_mounts(creation->config, &plan.edit, is_of_root(), err);
+    if (r == 0)
+        r = cdi_check_annotations(creation->config, &plan.edit, err);
     if (r == 0 && !creation->is_nvidias)
         r = apply_cdi(creation, &plan.edit, err);
     if (r == 0)
@@ -213,16 +226,46 @@ static int read_request(struct creation *creation, struct genv_error *err)
     if (r < 0 || !creation->line->id || !memmem(creation->bundle.text, creation->bundle.length, "GENV_", 5))
         return 1;
     creation->config = config_parse(creation->bundle.text, creation->bundle.length, err);
+    if (!creation->config && !request_may_be_made(creation->bundle.text, creation->bundle.length))
+        return 1;
     if (!creation->config)
         return error_prefix(err, -EINVAL, "%s", creation->bundle.config_name);
     env = json_object_get(json_object_get(creation->config, "process"), "env");
     return request_is_made(env) ? request_read(env, &creation->request, err) : 1;
 }
 
-int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err)
+/* A runtime that ignores hooks would leave a container whose environment ends with this process. */
+static int run_lower(struct creation *creation, char **words, const char *lower, int *ret_status,
+                     struct genv_error *err)
+{
+    const char *const delete[] = {"delete", "--force", creation->line->id, NULL};
+    int r = lower_run(lower, words, err);
+    bool deleted;
+
+    if (r < 0)
+        return r;
+    *ret_status = r;
+    if (r != 0 || bundle_has_begun(&creation->bundle))
+        return 1;
+    deleted = lower_ask(lower, words, creation->line, delete, NULL) == 0;
+    bundle_restore(creation->bundle.fd);
+    return error_set(err, ENOTSUP,
+                     "the OCI runtime %s did not run the createRuntime hook by which container %s keeps its devices, "
+                     "and the container %s deleted: use runc or crun",
+                     lower, creation->line->id, deleted ? "was" : "could not be");
+}
+
+/* In the foreground, `run` stays a member as long as the container lives, and signals are for it. */
+static bool returns_early(const struct runtime_line *line)
+{
+    return line->detach || strcmp(*line->command, "create") == 0;
+}
+
+int create_container(char **words, const struct runtime_line *line, const char *lower, int *ret_status,
+                     struct genv_error *err)
 {
     cleanup_with(creation_release) struct creation creation = {
-        .line = line, .is_nvidias = is_nvidias, .bundle = BUNDLE_INIT};
+        .line = line, .is_nvidias = lower_is_nvidias(lower), .bundle = BUNDLE_INIT};
     int r = read_request(&creation, err);
 
     if (r != 0)
@@ -232,7 +275,9 @@ int create_container(const struct runtime_line *line, bool is_nvidias, struct ge
         r = reserve(&creation, err);
     if (r == 0)
         r = change_config(&creation, err);
-    if (r < 0 && creation.env) /* this process lives on for a moment, to say so */
+    if (r == 0 && returns_early(line))
+        r = run_lower(&creation, words, lower, ret_status, err);
+    if (creation.env && (r < 0 || (r > 0 && *ret_status != 0))) /* this process lives on for a moment, to say so */
         genv_deactivate(creation.g, creation.env->eid, &(struct genv_member){.pid = getpid()}, NULL);
     return r;
 }

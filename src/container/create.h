@@ -7,8 +7,10 @@
 #include "container/line.h"
 
 /* Does nothing for a container that does not ask for genv. Otherwise this process holds the container's environment
- * until the container's first process does; a failure leaves nothing behind. @is_nvidias: the lower runtime, which
- * gives the container what NVIDIA's driver needs. */
-int create_container(const struct runtime_line *line, bool is_nvidias, struct genv_error *err);
+ * until the container's first process does; a failure leaves nothing behind. @lower is the lower runtime, which the
+ * caller is to become with @words, read as @line, when 0 is returned. 1: it has run already, and exited with
+ * *@ret_status. -ENOTSUP: it ran without calling genv's hook, so that the container was deleted again. */
+int create_container(char **words, const struct runtime_line *line, const char *lower, int *ret_status,
+                     struct genv_error *err);
 
 #endif

@@ -40,9 +40,27 @@ static bool has_node(const struct edit_plan *plan, long long major, long long mi
     return false;
 }
 
+static bool is_capability(const struct edit_plan *plan, long long major)
+{
+    for (size_t i = 0; i < plan->capabilities.count; i++) {
+        if (plan->capabilities.majors[i] == major)
+            return true;
+    }
+    return false;
+}
+
 bool edit_is_other(const struct edit_plan *plan, long long major, long long minor)
 {
-    return is_gpu(major, minor) && !has_node(plan, major, minor);
+    return (is_gpu(major, minor) || is_capability(plan, major)) && !has_node(plan, major, minor);
+}
+
+/* The same for a number of -1, which is any. */
+static bool has_others(const struct edit_plan *plan, long long major, long long minor)
+{
+    if (major >= 0)
+        return edit_is_other(plan, major, minor) ||
+               (minor < 0 && (major == NVIDIA_MAJOR || is_capability(plan, major)));
+    return minor < 0 || plan->capabilities.count || edit_is_other(plan, NVIDIA_MAJOR, minor);
 }
 
 /* The number @name of a rule; -1: any. */
@@ -92,17 +110,15 @@ static bool is_privileged(const json_t *rules)
     return false;
 }
 
-/* Whether it lets the container open a GPU that is not the plan's. One that may be made, and not opened, is none. What
- * is for all kinds is is_privileged()'s. */
+/* Whether it lets the container open a device that is not the plan's. One that may be made, and not opened, is none.
+ * What is for all kinds is is_privileged()'s. */
 static bool allows_others(const json_t *rule, const struct edit_plan *plan)
 {
     const char *type = text_of(rule, "type"), *access = text_of(rule, "access");
-    long long major = number_of(rule, "major"), minor = number_of(rule, "minor");
 
-    if (!allows(rule) || is_of_all_kinds(rule) || strcmp(type, "b") == 0 || (*access && !strpbrk(access, "rw")) ||
-        (major >= 0 && major != NVIDIA_MAJOR))
+    if (!allows(rule) || is_of_all_kinds(rule) || strcmp(type, "b") == 0 || (*access && !strpbrk(access, "rw")))
         return false;
-    return minor < 0 || edit_is_other(plan, NVIDIA_MAJOR, minor);
+    return has_others(plan, number_of(rule, "major"), number_of(rule, "minor"));
 }
 
 int edit_refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err)
@@ -130,10 +146,13 @@ static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool p
     for (size_t i = json_array_size(devices); i-- > 0;) {
         const json_t *device = json_array_get(devices, i);
         long long major = number_of(device, "major"), minor = minor_of(device);
+        bool other = edit_is_other(plan, major, minor);
 
-        if (edit_is_other(plan, major, minor) && !privileged)
+        if (strcmp(text_of(device, "type"), "b") == 0)
+            continue;
+        if (other && !privileged)
             return edit_refuse_other(plan, text_of(device, "path"), err);
-        if ((is_gpu(major, minor) || has_node(plan, major, minor)) && json_array_remove(devices, i) < 0)
+        if ((other || has_node(plan, major, minor)) && json_array_remove(devices, i) < 0)
             return error_no_memory(err);
     }
     return 0;
@@ -153,16 +172,20 @@ static int add_node(json_t *devices, json_t *rules, const struct edit_node *node
     return json_array_append_new(rules, rule) < 0 ? -ENOMEM : 0;
 }
 
-/* A privileged container may open everything: all GPUs but its own are taken out again. */
+/* A privileged container may open everything: all GPUs but its own, and capabilities, are taken out again. */
 static int deny_others(json_t *rules, const struct edit_plan *plan)
 {
-    for (unsigned minor = 0; minor < NVIDIA_GPU_MINORS; minor++) {
-        if (!has_node(plan, NVIDIA_MAJOR, minor) &&
-            json_array_append_new(rules, json_pack("{sb ss si si ss}", "allow", 0, "type", "c", "major", NVIDIA_MAJOR,
-                                                   "minor", (int)minor, "access", "rwm")) < 0)
-            return -ENOMEM;
+    int r = 0;
+
+    for (unsigned minor = 0; r == 0 && minor < NVIDIA_GPU_MINORS; minor++) {
+        if (!has_node(plan, NVIDIA_MAJOR, minor))
+            r = json_array_append_new(rules, json_pack("{sb ss si si ss}", "allow", 0, "type", "c", "major",
+                                                       NVIDIA_MAJOR, "minor", (int)minor, "access", "rwm"));
     }
-    return 0;
+    for (size_t i = 0; r == 0 && i < plan->capabilities.count; i++)
+        r = json_array_append_new(rules, json_pack("{sb ss si ss}", "allow", 0, "type", "c", "major",
+                                                   (int)plan->capabilities.majors[i], "access", "rwm"));
+    return r < 0 ? -ENOMEM : 0;
 }
 
 static int edit_devices(json_t *config, const struct edit_plan *plan, struct genv_error *err)

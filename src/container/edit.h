@@ -2,10 +2,8 @@
 #ifndef CONTAINER_EDIT_H
 #define CONTAINER_EDIT_H
 
+#include "base/node.h"
 #include "container/config.h"
-
-#define NVIDIA_MAJOR      195 /* of /dev/nvidiaN, whose minor number is N */
-#define NVIDIA_GPU_MINORS 254 /* those from here on are the driver's own */
 
 #define ANNOTATION_EID "dev.genv.environment"
 
@@ -20,25 +18,34 @@ struct edit_mount {
     bool is_data; /* nothing of it is run */
 };
 
+/* NVIDIA's capabilities: who may open such a node may use a MIG instance, see or change all of them, or has a channel
+ * to other hosts' memory. The kernel assigns their major numbers, of which there are two. */
+struct edit_capabilities {
+    unsigned majors[4];
+    size_t count;
+};
+
 struct edit_plan {
     const char *eid;
     const struct genv_variable *variables; /* the last one's name is NULL */
     const char *path_front;                /* folders in front of PATH; NULL: none */
     const struct edit_node *nodes;         /* the container's devices, and those that the driver needs */
     size_t node_count;
+    struct edit_capabilities capabilities;
     const struct edit_mount *mounts;
     size_t mount_count;
     const char *hook;               /* the program that is told of the container's beginning and end */
     char *const *variables_of_hook; /* "NAME=VALUE", NULL-terminated */
 };
 
-/* Changes @config. GPUs that are not among the plan's nodes are refused (-EPERM), and taken from a privileged
- * container, which would have all of them. -EINVAL: something in it has another type than in OCI's specification. */
+/* Changes @config. GPUs and capabilities that are not among the plan's nodes are refused (-EPERM), and taken from a
+ * privileged container, which would have all of them. -EINVAL: something in it has another type than in OCI's
+ * specification. */
 int edit_config(json_t *config, const struct edit_plan *plan, struct genv_error *err);
 
-/* Whether the character device of these numbers is a GPU that is not among the plan's nodes. */
+/* Whether the character device of these numbers is a GPU, or a capability, that is not among the plan's nodes. */
 bool edit_is_other(const struct edit_plan *plan, long long major, long long minor);
-/* -EPERM: @what would give the container such a GPU. */
+/* -EPERM: @what would give the container such a device. */
 int edit_refuse_other(const struct edit_plan *plan, const char *what, struct genv_error *err);
 
 /* Sets the variables of the plan in the list @env, that of the container or of a process that enters it. */

@@ -4,15 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <genv/genv.h>
 
 #include "base/file.h"
 #include "container/bundle.h"
+#include "container/lower.h"
 #include "container/plan.h"
-
-#define STATE_MAX (1024 * 1024)
 
 /* Whether there may be a container of genv's: without environments there is none. */
 static bool may_be_ours(struct genv *g)
@@ -31,41 +29,13 @@ static bool may_be_ours(struct genv *g)
     return false;
 }
 
-static void become_asker(char *lower, char **words, int output)
+/* What `state` of the lower runtime prints of the container; NULL: `exec` says why. */
+static json_t *ask_state(char **words, const struct runtime_line *line, const char *lower)
 {
-    int null = open("/dev/null", O_RDWR);
+    const char *const command[] = {"state", line->id, NULL};
+    cleanup_free char *text = NULL;
 
-    dup2(null, STDIN_FILENO);
-    dup2(output, STDOUT_FILENO);
-    dup2(null, STDERR_FILENO); /* `exec` says it again */
-    execv(lower, words);
-    _exit(127);
-}
-
-/* What `state` of the lower runtime prints of the container. */
-static int ask_state(char **words, const struct runtime_line *line, char *lower, json_t **ret_state)
-{
-    cleanup_free char **asking = calloc((size_t)(line->command - words) + 3, sizeof(*asking)), *text = NULL;
-    int ends[2], status, r;
-    size_t count = 0, length = 0;
-    pid_t child;
-
-    if (!asking || pipe2(ends, O_CLOEXEC) < 0)
-        return -ENOMEM;
-    while (words < line->command)
-        asking[count++] = *words++;
-    asking[count++] = "state";
-    asking[count] = (char *)line->id;
-    child = fork();
-    if (child == 0)
-        become_asker(lower, asking, ends[1]);
-    close(ends[1]);
-    r = child < 0 ? -EAGAIN : file_read(ends[0], STATE_MAX, &text, &length);
-    close(ends[0]);
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    *ret_state = r == 0 ? json_parse(text, length, NULL) : NULL;
-    return *ret_state ? 0 : -ENOENT;
+    return lower_ask(lower, words, line, command, &text) == 0 ? json_parse(text, strlen(text), NULL) : NULL;
 }
 
 /* The variables of the container's environment as its config.json has them, names and values borrowed from @env. */
@@ -144,7 +114,7 @@ static json_t *read_config(const char *bundle)
                : NULL;
 }
 
-int enter_container(char **words, const struct runtime_line *line, char *lower, struct genv_error *err)
+int enter_container(char **words, const struct runtime_line *line, const char *lower, struct genv_error *err)
 {
     cleanup_json json_t *state = NULL, *config = NULL;
     const char *bundle;
@@ -155,8 +125,7 @@ int enter_container(char **words, const struct runtime_line *line, char *lower, 
         return 0; /* without a file, it takes the container's own process for a model */
     ours = may_be_ours(g);
     genv_close(g);
-    if (!ours || ask_state(words, line, lower, &state) < 0)
-        return 0;
+    state = ours ? ask_state(words, line, lower) : NULL;
     bundle = json_string_value(json_object_get(state, "bundle"));
     if (!bundle || !json_object_get(json_object_get(state, "annotations"), ANNOTATION_EID))
         return 0;

@@ -7,6 +7,6 @@
 
 /* Sets them in the process that the words, read as @line, name, if the container is one of genv's. @lower tells where
  * the container is. */
-int enter_container(char **words, const struct runtime_line *line, char *lower, struct genv_error *err);
+int enter_container(char **words, const struct runtime_line *line, const char *lower, struct genv_error *err);
 
 #endif

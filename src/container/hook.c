@@ -49,6 +49,8 @@ static int begin(struct genv *g, const char *eid, const json_t *state, struct ge
     }
     if (r == 0 && bundle >= 0)
         r = bundle_copy_record(bundle, genv_state_directory(g), eid, err);
+    if (r == 0 && bundle >= 0)
+        bundle_set_begun(bundle); /* `create` complains if that fails */
     return r;
 }
 

@@ -65,6 +65,7 @@ struct word {
     const struct line_option *option; /* NULL: it is not known */
     const char *value;                /* NULL: none */
     size_t count;                     /* words that it takes; 0: this is no option */
+    bool detach;                      /* it is, or has among its letters, what lets `run` return at once */
 };
 
 static const struct line_option *find(const struct line_option *options, size_t count, const char *name, size_t length)
@@ -93,6 +94,11 @@ static const struct line_option *find_beginning(const struct line_option *option
     return found;
 }
 
+static bool is_detach(const struct line_option *option)
+{
+    return strcmp(option->name, "detach") == 0;
+}
+
 /* crun's letters: several in a word, the last one perhaps with its value. */
 static void read_letters(const struct line_option *options, size_t count, char **words, struct word *word)
 {
@@ -101,6 +107,7 @@ static void read_letters(const struct line_option *options, size_t count, char *
 
         if (!option)
             return;
+        word->detach |= is_detach(option);
         if (!option->has_value)
             continue;
         word->option = option;
@@ -132,6 +139,7 @@ static struct word read_word(const struct line_option *options, size_t count, ch
         if (word.option)
             return word;
     }
+    word.detach |= word.option && is_detach(word.option);
     if (equals) {
         word.value = equals + 1;
     } else if (words[1] && (word.option ? word.option->has_value : before_command && !is_command(words[1]))) {
@@ -161,7 +169,10 @@ static void read_command(char **words, bool is_exec, struct runtime_line *line)
             if (at_end || is_exec)
                 return;
             word.count = 1;
-        } else if (word_is(&word, "bundle")) {
+            continue;
+        }
+        line->detach |= word.detach;
+        if (word_is(&word, "bundle")) {
             line->bundle = word.value;
         } else if (word_is(&word, "config")) {
             line->config = word.value;

@@ -13,7 +13,7 @@ struct runtime_line {
     const char *config;       /* crun's --config; NULL: config.json in the bundle */
     const char *process_file; /* of `exec --process`; NULL: not given */
     const char *log;          /* NULL: standard error alone */
-    bool log_is_json;
+    bool log_is_json, detach; /* of `run --detach` */
 };
 
 /* Reads @words, which begin with the runtime's own name and are NULL-terminated. Of an option that is not known here,

@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     cleanup_free char *lower = NULL;
     struct genv_error err = {0};
     struct runtime_line line;
-    int r;
+    int r, status = 0;
 
     if (argc > 1 && strcmp(argv[1], "--hook") == 0)
         return main_hook(argv, argc);
@@ -72,9 +72,11 @@ int main(int argc, char **argv)
     line = line_read(argv);
     r = lower_find(&lower, &err);
     if (r == 0 && line.command && (strcmp(*line.command, "create") == 0 || strcmp(*line.command, "run") == 0))
-        r = create_container(&line, lower_is_nvidias(lower), &err);
+        r = create_container(argv, &line, lower, &status, &err);
     else if (r == 0 && line.command && strcmp(*line.command, "exec") == 0)
         r = enter_container(argv, &line, lower, &err);
+    if (r > 0)
+        return status;
     if (r == 0)
         lower_become(lower, argv, &err);
     complain(&line, err.message);

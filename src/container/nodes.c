@@ -7,6 +7,10 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/file.h"
+
+#define DEVICES_MAX 65536
+
 /* What the driver's programs open besides, where it is there. */
 static const char *const common[] = {"/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
                                      "/dev/nvidia-modeset"};
@@ -71,6 +75,31 @@ int nodes_find(struct genv *g, const struct genv_env *env, struct edit_node **re
     return 0;
 }
 
+/* What the driver calls the folders of capabilities, and the devices themselves, begins so. */
+#define CAPABILITIES "nvidia-caps"
+
+int nodes_find_capabilities(struct edit_capabilities *ret_capabilities, struct genv_error *err)
+{
+    struct edit_capabilities found = {.count = 0};
+    cleanup_free char *text = NULL;
+    char *rest, *line;
+    int r = file_read_at(AT_FDCWD, "/proc/devices", DEVICES_MAX, &text, NULL);
+
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read /proc/devices");
+    /* Devices of blocks come last, and have numbers of their own. */
+    for (rest = text; (line = strsep(&rest, "\n")) && strncmp(line, "Block", strlen("Block")) != 0;) {
+        char name[sizeof(CAPABILITIES)];
+        unsigned number;
+
+        if (sscanf(line, "%u %11s", &number, name) == 2 && strcmp(name, CAPABILITIES) == 0 &&
+            found.count < ARRAY_SIZE(found.majors))
+            found.majors[found.count++] = number;
+    }
+    *ret_capabilities = found;
+    return 0;
+}
+
 /* In the path of a mount that asks NVIDIA's runtime for the device that its last name is. */
 #define NVIDIAS_LIST "/nvidia-container-devices"
 
@@ -79,10 +108,35 @@ static bool is_other(const struct edit_plan *plan, const struct stat *st)
     return S_ISCHR(st->st_mode) && edit_is_other(plan, major(st->st_rdev), minor(st->st_rdev));
 }
 
-/* Whether GPUs that the plan lacks are where the driver puts them below @path: itself /dev, or what /dev is in. */
+/* Whether capabilities that the plan lacks are in the folder @name of @parent. */
+static bool has_capabilities(int parent, const char *name, const struct edit_plan *plan)
+{
+    cleanup_closedir DIR *dir = fdopendir(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    struct dirent *entry;
+    struct stat st;
+
+    while (dir && (entry = readdir(dir))) {
+        if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && is_other(plan, &st))
+            return true;
+    }
+    return false;
+}
+
+static bool is_of_capabilities(const char *path)
+{
+    cleanup_free char *real = realpath(path, NULL);
+    const char *slash = real ? strrchr(real, '/') : NULL;
+
+    return slash && strncmp(slash + 1, CAPABILITIES, strlen(CAPABILITIES)) == 0;
+}
+
+/* Whether devices that the plan lacks are where the driver puts them below @path: itself /dev, or what /dev is in, or a
+ * folder of capabilities. */
 static bool has_others(const char *path, const struct edit_plan *plan)
 {
     static const char *const folders[] = {"", "dev/"};
+    static const char *const capabilities[] = {CAPABILITIES, CAPABILITIES "-imex-channels", "dev/" CAPABILITIES,
+                                               "dev/" CAPABILITIES "-imex-channels"};
     cleanup_close int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     char name[32];
     struct stat st;
@@ -92,7 +146,11 @@ static bool has_others(const char *path, const struct edit_plan *plan)
         if (fstatat(fd, name, &st, 0) == 0 && is_other(plan, &st))
             return true;
     }
-    return false;
+    for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(capabilities); i++) {
+        if (has_capabilities(fd, capabilities[i], plan))
+            return true;
+    }
+    return fd >= 0 && is_of_capabilities(path) && has_capabilities(fd, ".", plan);
 }
 
 int nodes_check_mounts(const json_t *config, const struct edit_plan *plan, bool guarded, struct genv_error *err)

@@ -13,6 +13,7 @@ enum {
     FURTHER_STATE,
     FURTHER_MIG_MONITOR,
     FURTHER_MIG_CONFIG,
+    FURTHER_IMEX,
     FURTHER_COUNT
 };
 
@@ -24,6 +25,7 @@ const char *const plan_further_variables[] = {
     [FURTHER_STATE] = "GENV_TMPDIR",
     [FURTHER_MIG_MONITOR] = "NVIDIA_MIG_MONITOR_DEVICES", /* NVIDIA's runtime opens all devices' capabilities for it */
     [FURTHER_MIG_CONFIG] = "NVIDIA_MIG_CONFIG_DEVICES",
+    [FURTHER_IMEX] = "NVIDIA_IMEX_CHANNELS", /* or these, of which genv gives out none */
     NULL,
 };
 

@@ -35,6 +35,23 @@ bool request_is_made(const json_t *env)
     return false;
 }
 
+static bool has_string(const char *text, size_t length, const char *name, const char *value)
+{
+    char beginning[64];
+    int size = snprintf(beginning, sizeof(beginning), "\"%s=%s", name, value);
+
+    return memmem(text, length, beginning, (size_t)size);
+}
+
+bool request_may_be_made(const char *text, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+        if (has_string(text, length, variables[i], ""))
+            return !has_string(text, length, ACTIVATE, "0\"");
+    }
+    return false;
+}
+
 /* An empty value, as of a variable that compose was not given, is none. */
 static const char *value_of(const json_t *env, const char *name)
 {

@@ -15,6 +15,9 @@ struct container_request {
  * outside (GENV_ACTIVATE=0). */
 bool request_is_made(const json_t *env);
 
+/* The same for a config.json that cannot be parsed: whether its text has a string that sets one of the variables. */
+bool request_may_be_made(const char *text, size_t length);
+
 /* Reads them. Texts are borrowed from @env. -EINVAL names the variable and the accepted form. */
 int request_read(const json_t *env, struct container_request *ret_request, struct genv_error *err);
 

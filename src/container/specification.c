@@ -114,11 +114,13 @@ int specification_make(struct genv *g, const struct genv_snapshot *machine, cons
                        const char *runtime, char **ret_text, struct genv_error *err)
 {
     cleanup_json json_t *specification = json_pack("{ss ss}", "cdiVersion", VERSION, "kind", KIND);
-    cleanup_json json_t *nvidia = cdi_read();
+    cleanup_json json_t *nvidia = NULL;
     json_t *devices, *common;
-    int r = specification ? 0 : error_no_memory(err);
+    int r = specification ? cdi_read(&nvidia, err) : error_no_memory(err);
 
-    devices = r == 0 ? config_list(specification, "devices", err) : NULL;
+    if (r < 0)
+        return r;
+    devices = config_list(specification, "devices", err);
     if (!devices)
         return error_no_memory(err);
     if (machine->device_count)

@@ -151,12 +151,16 @@ static int read_answer(const struct driver_gate *gate, int fd, int64_t deadline,
     while (!answer_is_whole(text->data, text->length)) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = gate->cancel, .events = POLLIN}};
         int64_t left = deadline - clock_monotonic_ms();
-        int ready = poll(fds, ARRAY_SIZE(fds), left < 0 ? 0 : (int)left);
+        bool asks = interrupt_is_set(&gate->interrupt) && left > INTERRUPT_INTERVAL_MS;
+        int ready = poll(fds, ARRAY_SIZE(fds), asks ? INTERRUPT_INTERVAL_MS : left < 0 ? 0 : (int)left);
         char bytes[4096];
         ssize_t n;
 
-        if (ready < 0 && errno == EINTR)
+        if ((ready < 0 && errno == EINTR) || (ready == 0 && asks)) {
+            if (interrupt_ask(&gate->interrupt))
+                return -ECANCELED;
             continue;
+        }
         if (ready <= 0)
             return ready < 0 ? -EIO : -ETIMEDOUT;
         if (fds[1].revents)

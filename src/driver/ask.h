@@ -7,12 +7,14 @@
 #ifndef DRIVER_ASK_H
 #define DRIVER_ASK_H
 
+#include "base/interrupt.h"
 #include "driver/answer.h"
 
 struct driver_gate {
     int program; /* genv-driver, held since it was first asked: an upgrade may take its name away; -1: not yet */
     int hung;    /* a pipe that ends when what could not be ended has: until then nothing is asked; -1: nothing hangs */
     int cancel;  /* while it is readable, whoever waits gives up; the caller's. -1: none */
+    struct interrupt interrupt; /* likewise */
     struct {
         int limit_ms;     /* in which the driver did not answer, … */
         int64_t until_ms; /* … and, by then, is not asked again for as long as that or less; 0: it has answered */
@@ -31,8 +33,8 @@ void driver_gate_close(struct driver_gate *gate);
  * this process. Give the answer back with answer_release().
  *
  * -ETIMEDOUT: there was none in time, now or a moment ago through this gate, or what was asked before still hangs in
- * the kernel, where nobody can end it; -ECANCELED: gate->cancel; -EIO: there is no such program, or it ended; -ESTALE:
- * the program is of another version; else as driver_open(). */
+ * the kernel, where nobody can end it; -ECANCELED: gate->cancel or gate->interrupt; -EIO: there is no such program, or
+ * it ended; -ESTALE: the program is of another version; else as driver_open(). */
 int driver_ask(struct driver_gate *gate, unsigned what, int timeout_ms, struct driver_answer *ret_answer,
                struct genv_error *err);
 

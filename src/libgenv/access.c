@@ -109,15 +109,18 @@ static void name_device(const struct genv_attachment *attachment, char name[stat
         copy_string(name, GENV_UUID_SIZE, attachment->device.uuid);
 }
 
-static int wait_for(int fd, const char *device, int64_t timeout_ms, int late, struct genv_error *err)
+static int wait_for(const struct genv *g, int fd, const char *device, int64_t timeout_ms, int late,
+                    struct genv_error *err)
 {
     char holder[LOCK_HOLDER_SIZE];
-    int r = lock_wait(fd, LOCK_EX, timeout_ms);
+    int r = lock_wait_interruptibly(fd, LOCK_EX, timeout_ms, &g->interrupt);
 
     if (r == -EAGAIN) {
         lock_describe_holder(fd, holder);
         return error_set(err, late, "device %s is locked by %s", device, holder);
     }
+    if (r == -ECANCELED)
+        return error_set(err, ECANCELED, "interrupted while waiting for device %s", device);
     return r < 0 ? error_set_errno(err, -r, "cannot lock device %s", device) : 0;
 }
 
@@ -149,7 +152,7 @@ static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_at
         int r = open_lock(g, attachment->device.uuid, device, &fd, err);
 
         if (r == 0)
-            r = wait_for(fd, device, left_ms(timeout_seconds, start_ms), late, err);
+            r = wait_for(g, fd, device, left_ms(timeout_seconds, start_ms), late, err);
         if (r < 0)
             return r;
         if (store_is_device_lock(g->store, attachment->device.uuid, fd)) {

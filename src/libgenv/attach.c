@@ -195,6 +195,14 @@ int attach_resize(struct genv *g, const struct env_list *envs, struct genv_env *
     return r;
 }
 
+/* Whether it has the count that @request wants, and may have more. */
+static bool has_enough(const struct genv_env *env, const struct genv_attach_request *request)
+{
+    int count = request->count < 0 ? env->config.gpus : request->count;
+
+    return request->at_least && !request->device && count >= 0 && env->attachment_count >= (size_t)count;
+}
+
 static int attach_locked(struct genv *g, const struct env_list *envs, struct genv_env *env, const struct supply *supply,
                          const struct genv_attach_request *request, struct genv_error *err)
 {
@@ -202,6 +210,8 @@ static int attach_locked(struct genv *g, const struct env_list *envs, struct gen
     int r;
 
     supply_resolve_indices(g, supply, env);
+    if (has_enough(env, request))
+        return 0;
     if (env_copy(env, &before) < 0)
         return error_no_memory(err);
     r = attach_decide(g, envs, env, supply, request, err);
@@ -219,8 +229,10 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
     cleanup_env_list struct env_list envs = {0};
     cleanup_supply struct supply supply = {0};
     struct genv_env *env;
-    int r;
+    int r = RESERVED_CHECK(request, err);
 
+    if (r < 0)
+        return r;
     if (!result)
         return error_no_memory(err);
     if (request->count < -1 || request->count > DEVICE_COUNT_MAX)

@@ -124,8 +124,12 @@ static int detach_from_one(struct genv *g, struct genv_detachment *detachments, 
 GENV_PUBLIC int genv_detach_many(struct genv *g, struct genv_detachment *detachments, size_t count,
                                  struct genv_error *err)
 {
-    int r = store_begin(g->store, STORE_TRY, err);
+    int r = 0;
 
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = RESERVED_CHECK(&detachments[i], err);
+    if (r == 0)
+        r = store_begin(g->store, STORE_TRY, err);
     if (r < 0)
         return r;
     for (size_t first = 0, same; first < count; first += same) {

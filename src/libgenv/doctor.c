@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "base/user.h"
+#include "isolate/landlock.h"
 #include "libgenv/handle.h"
 
 #define REMEDY_SIZE sizeof(((struct genv_finding *)NULL)->remedy)
@@ -146,6 +148,18 @@ static void check_store(const struct doctor *doctor, struct genv *g)
     tell(doctor, GENV_FINDING_OK, "state", "", "%s: %zu environment%s", path, list.count, list.count == 1 ? "" : "s");
 }
 
+static void check_isolation(const struct doctor *doctor)
+{
+    struct genv_error reason = {0};
+
+    if (landlock_check(&reason) == 0)
+        tell(doctor, GENV_FINDING_OK, "isolation", "", "'genv run --isolate' works: this kernel has Landlock");
+    else
+        tell(doctor, GENV_FINDING_OK, "isolation", "", "%s", reason.message);
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        tell(doctor, GENV_FINDING_OK, "isolation", "", "sudo and su do not work in this shell, as in an isolated one");
+}
+
 GENV_PUBLIC void genv_diagnose(struct genv *g, void (*report)(const struct genv_finding *finding, void *data),
                                void *data)
 {
@@ -153,4 +167,5 @@ GENV_PUBLIC void genv_diagnose(struct genv *g, void (*report)(const struct genv_
 
     check_drivers(&doctor, g);
     check_store(&doctor, g);
+    check_isolation(&doctor);
 }

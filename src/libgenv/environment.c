@@ -92,6 +92,10 @@ static int register_process(struct genv *g, struct genv_env *env, pid_t pid, boo
 
 int environment_register(struct genv *g, struct genv_env *env, const struct genv_member *member, struct genv_error *err)
 {
+    int r = RESERVED_CHECK(member, err);
+
+    if (r < 0)
+        return r;
     if (member->kernel_id)
         return register_kernel(g, env, member->kernel_id, err);
     if (member->pid <= 0)
@@ -151,8 +155,10 @@ GENV_PUBLIC int genv_deactivate(struct genv *g, const char *eid, const struct ge
     cleanup_env_list struct env_list list = {0};
     struct genv_env *env;
     bool found = false;
-    int r = handle_begin(g, STORE_WRITE, &list, err);
+    int r = RESERVED_CHECK(member, err);
 
+    if (r == 0)
+        r = handle_begin(g, STORE_WRITE, &list, err);
     if (r < 0)
         return r;
     if (!eid)
@@ -281,8 +287,10 @@ GENV_PUBLIC int genv_find(struct genv *g, const struct genv_member *member, char
     cleanup_env_list struct env_list list = {0};
     size_t count = 0;
     char **eids, *texts;
-    int r = handle_begin(g, STORE_READ, &list, err);
+    int r = RESERVED_CHECK(member, err);
 
+    if (r == 0)
+        r = handle_begin(g, STORE_READ, &list, err);
     if (r < 0)
         return r;
     handle_end(g);

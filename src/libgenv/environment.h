@@ -13,4 +13,9 @@ int environment_configure(struct genv *g, const struct env_list *envs, struct ge
                           const struct genv_config *config, unsigned fields, const struct supply *supply,
                           struct genv_error *err);
 
+/* Notes that a process is about to be in it that can open what is attached now, and nothing else. */
+int environment_isolate(struct genv_env *env, struct genv_error *err);
+/* Notes the wall that the caller is behind itself, if it is: what it starts is behind it too. */
+int environment_inherit_wall(struct genv_env *env, struct genv_error *err);
+
 #endif

@@ -56,9 +56,12 @@ static int set_timeouts(struct genv *g, struct genv_error *err)
 GENV_PUBLIC int genv_open(const struct genv_options *options, struct genv **ret_g, struct genv_error *err)
 {
     const char *path = options && options->state_dir ? options->state_dir : getenv("GENV_TMPDIR");
-    struct genv *g = calloc(1, sizeof(*g));
-    int r;
+    struct genv *g;
+    int r = options ? RESERVED_CHECK(options, err) : 0;
 
+    if (r < 0)
+        return r;
+    g = calloc(1, sizeof(*g));
     if (!g)
         return error_no_memory(err);
     g->uid = geteuid();
@@ -97,6 +100,13 @@ GENV_PUBLIC void genv_close(struct genv *g)
 GENV_PUBLIC void genv_set_cancel(struct genv *g, int fd)
 {
     g->gate.cancel = fd;
+}
+
+GENV_PUBLIC void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data)
+{
+    g->interrupt = (struct interrupt){interrupted, data};
+    g->gate.interrupt = g->interrupt;
+    store_set_interrupt(g->store, &g->interrupt);
 }
 
 GENV_PUBLIC void genv_listen(struct genv *g, void (*event)(const struct genv_event *event, void *data), void *data)

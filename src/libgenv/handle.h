@@ -6,6 +6,7 @@
 #include "driver/ask.h"
 #include "model/env.h"
 #include "model/event.h"
+#include "model/reserved.h"
 #include "store/store.h"
 
 #include <genv/genv.h>
@@ -15,7 +16,8 @@ struct genv {
     char *limits_file;
     struct driver_gate gate;
     int driver_timeout_ms;
-    uid_t uid; /* effective: who owns the records that are written */
+    struct interrupt interrupt; /* of all that waits */
+    uid_t uid;                  /* effective: who owns the records that are written */
     void (*warn)(const char *message, void *data);
     void *warn_data;
     void (*event)(const struct genv_event *event, void *data);

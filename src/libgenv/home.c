@@ -118,3 +118,18 @@ GENV_PUBLIC int genv_home_load(const char *path, struct genv_config *ret_config,
     *ret_fields = fields;
     return 0;
 }
+
+int home_read_switch(const char *path, const char *name, struct genv_error *err)
+{
+    cleanup_free char *value = NULL;
+    cleanup_close int home = -1;
+    int r = home_open(path, &home, err);
+
+    if (r == 0)
+        r = read_field(home, path, name, &value, err);
+    if (r <= 0)
+        return r == 0 ? -ENOENT : r;
+    if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0)
+        return strcmp(value, "yes") == 0;
+    return error_set(err, EINVAL, "%s/%s: expected yes or no, not '%.64s'", path, name, value);
+}

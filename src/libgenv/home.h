@@ -12,6 +12,10 @@
  * user's. */
 int home_open(const char *path, int *ret_fd, struct genv_error *err);
 
+/* Whether the .genv directory @path says so in the file @name: 1 ("yes") or 0 ("no"), or -ENOENT: there is none.
+ * -EINVAL: something else. */
+int home_read_switch(const char *path, const char *name, struct genv_error *err);
+
 /* One field's files, "" where there is none. */
 struct home_field {
     char next[FILE_ASIDE_SIZE];   /* what it is to be, until that is published */

@@ -100,13 +100,14 @@ int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error 
 {
     cleanup_limits struct limits limits = {0};
     cleanup_env_list struct env_list list = {0};
-    char username[GENV_USERNAME_SIZE];
+    char username[GENV_USERNAME_SIZE] = "";
     uint64_t maximum, count = 0;
     int r = limits_load(g->limits_file, &limits, err);
 
     if (r < 0)
         return r;
-    user_name(user_outside(uid), username, sizeof(username));
+    if (limits.count) /* a name may have to be asked for over the network */
+        user_name(user_outside(uid), username, sizeof(username));
     maximum = limits_allowance(&limits, username).maximum[LIMIT_ENVIRONMENTS];
     if (maximum == LIMIT_NONE || store_count_records(g->store, uid) < maximum)
         return 0;
@@ -117,6 +118,7 @@ int quota_check_environments(const struct genv *g, uid_t uid, struct genv_error 
         count += list.envs[i].uid == uid;
     if (count < maximum)
         return 0;
+    user_name(user_outside(uid), username, sizeof(username));
     return error_set(err, EDQUOT,
                      "%s has %llu environments; the limit is %llu: end some, or ask the administrator (%s)", username,
                      (unsigned long long)count, (unsigned long long)maximum, g->limits_file);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/user.h"
+#include "isolate/landlock.h"
 #include "libgenv/environment.h"
 #include "libgenv/quota.h"
 #include "model/config.h"
@@ -82,6 +83,21 @@ static int enter(struct genv *g, const struct genv_reservation *reservation, con
     return error_set(err, EPERM, "environment %s belongs to %s", (*ret_env)->eid, owner);
 }
 
+/* Those that were named, one after the other: what one takes, the next one counts. */
+static int attach_named(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
+                        const struct env_list *envs, struct genv_env *env, struct genv_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < reservation->device_count; i++) {
+        const struct genv_attach_request request = {
+            .device = reservation->devices[i], .count = -1, .over_subscribe = reservation->over_subscribe};
+
+        r = attach_decide(g, envs, env, supply, &request, err);
+    }
+    return r;
+}
+
 /* Under the lock. Returns as genv_reserve() does. */
 static int reserve(struct genv *g, const struct genv_reservation *reservation, const struct supply *supply,
                    struct env_list *envs, struct genv_env **ret_env, bool *ret_created, struct genv_error *err)
@@ -101,10 +117,16 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
         r = environment_register(g, *ret_env, &reservation->members[i], err);
     if (r == 0)
         r = environment_configure(g, envs, *ret_env, &reservation->config, fields, supply, err);
+    if (r == 0)
+        r = environment_inherit_wall(*ret_env, err);
     if (r == 0 && reservation->attach && fields & genv_config_given(&reservation->config) & GENV_CONFIG_GPUS)
         attached = attach_decide(g, envs, *ret_env, supply, &request, err);
     if (r == 0 && attached < 0 && !reservation->even_detached)
         r = attached;
+    if (r == 0 && reservation->isolate)
+        r = environment_isolate(*ret_env, err);
+    if (r == 0)
+        r = attach_named(g, reservation, supply, envs, *ret_env, err);
     if (r == 0)
         r = handle_commit(g, exists ? &before : NULL, *ret_env, attached < 0 ? GENV_REASON_UNMET : GENV_REASON_ASKED,
                           err);
@@ -114,13 +136,17 @@ static int reserve(struct genv *g, const struct genv_reservation *reservation, c
 
 static int validate(const struct genv_reservation *reservation, struct genv_error *err)
 {
-    int r = reservation->eid ? genv_eid_validate(reservation->eid, err) : 0;
+    int r = RESERVED_CHECK(reservation, err);
 
+    if (r == 0)
+        r = RESERVED_CHECK(&reservation->config, err);
+    if (r == 0 && reservation->eid)
+        r = genv_eid_validate(reservation->eid, err);
     if (r == 0)
         r = config_validate(&reservation->config, GENV_CONFIG_ALL, err);
     if (r == 0 && reservation->member_count == 0) /* it would have ended at once */
         return error_set(err, EINVAL, "an environment needs a process or a Jupyter kernel to keep it alive");
-    return r;
+    return r == 0 && reservation->isolate ? landlock_check(err) : r;
 }
 
 GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *reservation, struct genv_env **ret_env,
@@ -135,7 +161,7 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
 
     if (!result)
         return error_no_memory(err);
-    if (r == 0 && reservation->attach && reservation->config.gpus >= 0)
+    if (r == 0 && (reservation->device_count || (reservation->attach && reservation->config.gpus >= 0)))
         supply_take(g, true, &supply);
     else if (r == 0 && reservation->eid && reservation->fields & GENV_CONFIG_GPU_MEMORY)
         supply_take(g, false, &supply);
@@ -161,6 +187,7 @@ GENV_PUBLIC int genv_activate(struct genv *g, const struct genv_activation *acti
                                                  .members = &activation->member,
                                                  .member_count = 1,
                                                  .config = activation->config};
+    int r = RESERVED_CHECK(activation, err);
 
-    return genv_reserve(g, &reservation, ret_env, ret_created, err);
+    return r < 0 ? r : genv_reserve(g, &reservation, ret_env, ret_created, err);
 }

@@ -85,7 +85,7 @@ GENV_PUBLIC int genv_variables(const struct genv_env *env, bool by_uuid, struct 
     struct genv_variable *variables;
     char *texts;
 
-    by_uuid = by_uuid || (form && strcmp(form, "uuid") == 0) || (env && env->counted_otherwise);
+    by_uuid = by_uuid || (form && strcmp(form, "uuid") == 0) || (env && (env->counted_otherwise || env->isolated));
     for (int i = 0; i < VARIABLE_COUNT; i++) {
         begin[i] = values.length;
         is_set[i] = env && add_value(&values, env, i, by_uuid);

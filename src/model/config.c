@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "model/env.h"
+#include "model/reserved.h"
 
 #define ROW(field, member, field_kind, called, shell_variable, ...)                                                    \
     {.bit = GENV_CONFIG_##field,                                                                                       \
@@ -187,7 +188,8 @@ static int validate_field(const struct config_field *field, const struct genv_co
 
 int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err)
 {
-    int r = 0;
+    const uint64_t unknown = fields & ~(unsigned)GENV_CONFIG_ALL;
+    int r = reserved_check(&unknown, 1, err);
 
     for (size_t i = 0; r == 0 && i < CONFIG_FIELD_COUNT; i++) {
         if (fields & config_fields[i].bit)

@@ -37,7 +37,8 @@ extern const struct config_field config_fields[CONFIG_FIELD_COUNT];
 /* The fields that are not alike, as a mask. */
 unsigned config_differences(const struct genv_config *a, const struct genv_config *b);
 
-/* -EINVAL for values in the fields of @fields, a mask, that could not be written and read again. */
+/* -EINVAL for values in the fields of @fields, a mask, that could not be written and read again; -ENOTSUP for fields
+ * that are not known. */
 int config_validate(const struct genv_config *config, unsigned fields, struct genv_error *err);
 
 #endif

@@ -85,9 +85,10 @@ int env_copy(const struct genv_env *env, struct genv_env *ret_env)
     copy.processes = copy_elements(env->processes, env->process_count, sizeof(*env->processes));
     copy.kernels = copy_kernels(env->kernels, env->kernel_count);
     copy.attachments = copy_elements(env->attachments, env->attachment_count, sizeof(*env->attachments));
+    copy.openable = copy_elements(env->openable, env->openable_count, sizeof(*env->openable));
     copy.rest = NULL;
     if ((env->process_count && !copy.processes) || (env->kernel_count && !copy.kernels) ||
-        (env->attachment_count && !copy.attachments)) {
+        (env->attachment_count && !copy.attachments) || (env->openable_count && !copy.openable)) {
         copy.kernel_count = copy.kernels ? copy.kernel_count : 0;
         env_release(&copy);
         return -ENOMEM;
@@ -115,6 +116,7 @@ void env_release(struct genv_env *env)
     free(env->processes);
     free(env->kernels);
     free(env->attachments);
+    free(env->openable);
     record_rest_free(env->rest);
     memset(env, 0, sizeof(*env));
 }
@@ -293,6 +295,15 @@ void env_resolve_indices(struct genv_env *env, const struct genv_device *devices
             env->attachments[i].device = device->id;
     }
     env_sort_attachments(env);
+}
+
+bool env_can_open(const struct genv_env *env, const char *uuid)
+{
+    for (size_t i = 0; i < env->openable_count; i++) {
+        if (strcmp(env->openable[i].uuid, uuid) == 0)
+            return true;
+    }
+    return !env->isolated;
 }
 
 void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_SIZE])

@@ -56,6 +56,9 @@ void env_sort_attachments(struct genv_env *env); /* by index */
  */
 void env_resolve_indices(struct genv_env *env, const struct genv_device *devices, size_t device_count);
 
+/* Whether all processes of @env can open the device with that UUID, as far as genv's walls go. */
+bool env_can_open(const struct genv_env *env, const char *uuid);
+
 /* "environment 1573 (Yesterday) of paul" in sentences; @text has room for ENV_DESCRIPTION_SIZE bytes. */
 #define ENV_DESCRIPTION_SIZE 384
 void env_describe(const struct genv_env *env, char text[static ENV_DESCRIPTION_SIZE]);

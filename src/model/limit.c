@@ -57,6 +57,10 @@ static int parse_subject(const char *word, struct limit *limit)
 
 static int parse_maximum(const char *word, struct limit *limit)
 {
+    if (limit->kind == LIMIT_ISOLATE) {
+        limit->maximum = strcmp(word, "yes") == 0 ? 0 : LIMIT_NONE;
+        return limit->maximum == 0 || strcmp(word, "no") == 0 ? 0 : -EINVAL;
+    }
     if (strcmp(word, "unlimited") == 0) {
         limit->maximum = LIMIT_NONE;
         return 0;
@@ -72,7 +76,11 @@ static int parse_maximum(const char *word, struct limit *limit)
 static enum limit_kind find_kind(const char *word)
 {
     static const char *const kinds[LIMIT_KIND_COUNT] = {
-        [LIMIT_DEVICES] = "devices", [LIMIT_MEMORY] = "memory", [LIMIT_ENVIRONMENTS] = "environments"};
+        [LIMIT_DEVICES] = "devices",
+        [LIMIT_MEMORY] = "memory",
+        [LIMIT_ENVIRONMENTS] = "environments",
+        [LIMIT_ISOLATE] = "isolate",
+    };
     enum limit_kind kind = 0;
 
     while (kind < LIMIT_KIND_COUNT && strcmp(word, kinds[kind]) != 0)
@@ -84,6 +92,8 @@ static int parse_words(char *const words[WORDS], struct limit *limit, struct gen
 {
     if (parse_subject(words[0], limit) < 0)
         return error_set(err, EINVAL, "expected a user, @group or *, not '%s'", words[0]);
+    if (parse_maximum(words[2], limit) < 0 && limit->kind == LIMIT_ISOLATE)
+        return error_set(err, EINVAL, "isolate: expected yes or no, not '%s'", words[2]);
     if (parse_maximum(words[2], limit) < 0)
         return error_set(err, EINVAL, "'%s' is not a limit on %s: expected %s, or unlimited", words[2], words[1],
                          limit->kind == LIMIT_MEMORY ? "an amount such as 40g" : "a number such as 4");

@@ -1,7 +1,8 @@
 /* How much each user may hold: /etc/genv/limits.conf.
  *
  * A line says who, what and how much: "paul devices 4", "@students memory 40g", "* environments 50"; "#" begins a
- * comment, and "unlimited" lifts what a wider line says. A user's own line wins over those of his groups, of which the
+ * comment, and "unlimited" lifts what a wider line says. "* isolate yes" has what starts isolated by default, "no"
+ * lifts that. A user's own line wins over those of his groups, of which the
  * most generous counts, and they win over "*". */
 #ifndef MODEL_LIMIT_H
 #define MODEL_LIMIT_H
@@ -20,6 +21,7 @@ enum limit_kind {
     LIMIT_MEMORY,
     LIMIT_HELD_COUNT, /* those above are of devices that are held */
     LIMIT_ENVIRONMENTS = LIMIT_HELD_COUNT,
+    LIMIT_ISOLATE, /* LIMIT_NONE, "no", or 0, "yes" */
     LIMIT_KIND_COUNT
 };
 

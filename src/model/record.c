@@ -39,6 +39,26 @@ static const struct json_field kernel_fields[] = {
 };
 static const struct json_table kernel_table = {sizeof(struct genv_kernel), ARRAY_SIZE(kernel_fields), kernel_fields};
 
+static const struct json_field openable_fields[] = {
+    {.key = "uuid",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_device_id, uuid),
+     .size = GENV_UUID_SIZE,
+     .identity = true},
+    {.key = "vendor",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_device_id, vendor),
+     .size = GENV_VENDOR_SIZE,
+     .optional = true},
+    {.key = "parent",
+     .kind = JSON_KIND_TEXT,
+     .offset = offsetof(struct genv_device_id, parent),
+     .size = GENV_UUID_SIZE,
+     .optional = true},
+};
+static const struct json_table openable_table = {sizeof(struct genv_device_id), ARRAY_SIZE(openable_fields),
+                                                 openable_fields};
+
 static const struct json_field attachment_fields[] = {
     {.key = "uuid",
      .kind = JSON_KIND_TEXT,
@@ -90,6 +110,8 @@ static const struct json_field record_fields[] = {
     RECORD_LIST("processes", env.processes, env.process_count, process_table, ENV_PROCESSES_MAX),
     RECORD_LIST("kernels", env.kernels, env.kernel_count, kernel_table, ENV_KERNELS_MAX),
     RECORD_LIST("attachments", env.attachments, env.attachment_count, attachment_table, ENV_ATTACHMENTS_MAX),
+    {.key = "isolated", .kind = JSON_KIND_BOOL, .offset = offsetof(struct record, env.isolated), .optional = true},
+    RECORD_LIST("openable", env.openable, env.openable_count, openable_table, ENV_ATTACHMENTS_MAX),
 };
 static const struct json_table record_table = {sizeof(struct record), ARRAY_SIZE(record_fields), record_fields};
 

@@ -133,6 +133,7 @@ static const struct json_field env_fields[] = {
     LIST("kernel_ids", struct env_entry, env.kernels, env.kernel_count, kernel_table),
     DERIVED_LIST("devices", struct env_entry, env.attachments, env.attachment_count, index_table),
     DERIVED_LIST("uuids", struct env_entry, env.attachments, env.attachment_count, uuid_table),
+    NUMBER_OR_NULL("isolated", JSON_KIND_BOOL, struct env_entry, env.isolated, 0),
 };
 TABLE(env_table, struct env_entry, env_fields);
 
@@ -277,6 +278,24 @@ GENV_PUBLIC char *genv_snapshot_to_json(const struct genv_snapshot *snapshot)
         enter_processes(&entry, snapshot) < 0)
         return NULL;
     return print(&snapshot_table, &entry);
+}
+
+GENV_PUBLIC int genv_snapshot_visit(const struct genv_snapshot *snapshot, genv_visitor visit, void *data)
+{
+    cleanup_entry struct snapshot_entry entry = {.version = VERSION, .snapshot = *snapshot};
+
+    if (enter_devices(&entry, snapshot) < 0 || enter_envs(&entry, snapshot) < 0 ||
+        enter_processes(&entry, snapshot) < 0)
+        return -ENOMEM;
+    return json_visit(&snapshot_table, &entry, visit, data);
+}
+
+GENV_PUBLIC int genv_env_visit(const struct genv_env *env, genv_visitor visit, void *data)
+{
+    struct env_entry entry = {.env = *env, .uid = env->uid};
+
+    genv_env_username(env, entry.env.username);
+    return json_visit(&env_table, &entry, visit, data);
 }
 
 GENV_PUBLIC char *genv_snapshot_envs_to_json(const struct genv_snapshot *snapshot)

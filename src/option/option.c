@@ -327,10 +327,10 @@ static int check_operands(const struct operands *operands, const struct argument
     return 0;
 }
 
-/* Whether @word is an option of the program that the operands are for. */
-static bool is_for_program(const struct option *options, const struct operands *operands, const char *word)
+/* Whether it is an option of another program, which is given it. */
+static bool is_passed(const struct operands *operands, const struct option *options, const char *word)
 {
-    return operands->kind == OPERAND_PROGRAM && strcmp(word, "--") != 0 && strcmp(word, "--help") != 0 &&
+    return (operands->kind == OPERAND_PASSED || operands->kind == OPERAND_PROGRAM) && strcmp(word, "--help") != 0 &&
            strcmp(word, "-h") != 0 && !option_find_word(options, word);
 }
 
@@ -346,13 +346,13 @@ int option_parse(const struct option *options, const struct operands *operands, 
     while (parser.next < count) {
         char *word = words[parser.next++];
 
-        if (only_operands || !is_option(word) || is_for_program(options, operands, word)) {
-            words[arguments->operand_count++] = word;
-            only_operands = only_operands || operands->kind == OPERAND_COMMAND || operands->kind == OPERAND_PROGRAM;
+        if (!only_operands && strcmp(word, "--") == 0) {
+            only_operands = true;
             continue;
         }
-        if (strcmp(word, "--") == 0) {
-            only_operands = true;
+        if (only_operands || !is_option(word) || is_passed(operands, options, word)) {
+            words[arguments->operand_count++] = word;
+            only_operands = only_operands || operands->kind == OPERAND_COMMAND || operands->kind == OPERAND_PROGRAM;
             continue;
         }
         r = word[1] == '-' ? parse_long(&parser, word + 2, err) : parse_short(&parser, word, err);

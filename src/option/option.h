@@ -62,7 +62,8 @@ enum operand_kind {
     OPERAND_CHOICE,  /* the first one is one of @choices */
     OPERAND_TOPIC,   /* the name of a genv command */
     OPERAND_COMMAND, /* a command with its arguments; options end where it begins */
-    OPERAND_PROGRAM, /* the arguments of a program: they begin with the first word that is not one of the options */
+    OPERAND_PASSED,  /* what another program is given: options that the table lacks are operands, too */
+    OPERAND_PROGRAM, /* the arguments of a program: the first word that is not one of the options begins them */
 };
 
 struct operands {

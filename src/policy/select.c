@@ -12,6 +12,7 @@ struct candidate {
     const struct genv_device *device;
     bool usable;   /* it works */
     bool attached; /* to the one who asks */
+    bool shut;     /* the one who asks is isolated from it */
     bool available;
     bool busy;
     size_t holders;               /* other environments that are attached to it */
@@ -41,6 +42,7 @@ static struct candidate examine(const struct select_view *view, size_t d, uint64
         .device = device,
         .usable = device->state == GENV_DEVICE_OK && *device->id.uuid,
         .attached = genv_env_attachment(view->self, device->id.uuid) != NULL,
+        .shut = !env_can_open(view->self, device->id.uuid),
         .busy = view->busy && view->busy[d],
         .room = device->total_memory,
     };
@@ -92,7 +94,7 @@ static int compare_preference(const void *left, const void *right)
 
 static bool may_give(const struct candidate *candidate, bool over_subscribe)
 {
-    return candidate->usable && !candidate->attached && (candidate->available || over_subscribe);
+    return candidate->usable && !candidate->attached && !candidate->shut && (candidate->available || over_subscribe);
 }
 
 /* Leaves in @candidates those that may be given, best first. */
@@ -133,7 +135,7 @@ static int refuse_count(const struct select_view *view, const struct candidate *
     char amount[GENV_AMOUNT_SIZE], size[GENV_AMOUNT_SIZE];
 
     for (size_t d = 0; d < view->device_count; d++) {
-        available += candidates[d].available;
+        available += candidates[d].available && !candidates[d].shut;
         if (candidates[d].device->total_memory > largest)
             largest = candidates[d].device->total_memory;
     }
@@ -152,6 +154,15 @@ static int refuse_count(const struct select_view *view, const struct candidate *
         count, count == 1 ? "" : "s", available, view->device_count, available == 1 ? "is" : "are",
         capacity ? " with room for " : "", capacity ? amount : "", available ? "ask for fewer, " : "",
         capacity ? "ask for less memory, " : "");
+}
+
+/* A wall does not move: what is behind it would get nothing but the name of another device. */
+static int refuse_isolated(const struct select_view *view, struct genv_error *err)
+{
+    return error_set(err, EPERM,
+                     "environment %s is isolated: it can only have the devices that it had at its start (%zu): start "
+                     "another one",
+                     view->self->eid, view->self->openable_count);
 }
 
 static int append(struct selection *selection, const struct genv_device *device, uint64_t capacity, struct timespec now)
@@ -212,6 +223,8 @@ static int select_more(const struct select_view *view, struct candidate *candida
         usable += candidates[d].usable;
         givable += may_give(&candidates[d], over_subscribe);
     }
+    if (count <= usable && view->self->isolated && count > view->self->openable_count)
+        return refuse_isolated(view, err);
     if (count > usable)
         return refuse_missing(view, (int)count, usable, err);
     if (givable < missing)
@@ -320,6 +333,8 @@ int select_device(const struct select_view *view, const char *name, bool over_su
         return error_set(err, ENODEV, "there is no device %s: this machine has devices %u to %u", name,
                          view->devices[0].index, view->devices[view->device_count - 1].index);
     candidate = examine(view, (size_t)(device - view->devices), view->self->config.gpu_memory);
+    if (!candidate.attached && candidate.usable && candidate.shut)
+        return refuse_isolated(view, err);
     if (!candidate.attached && !(candidate.available || (candidate.usable && over_subscribe)))
         return refuse_device(view, &candidate, err);
     if (copy_attachments(view->self, &selection) < 0)

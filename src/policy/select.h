@@ -25,12 +25,13 @@ struct selection {
  * Additions come from the available devices (@over_subscribe: then from the others): those that nobody uses outside
  * environments first; with a capacity the least room that suffices, without one the lowest index; and over-subscribed
  * the fewest environments. -EBUSY: not so many are available; -ENODEV: the machine has not so many;
- * -ENXIO: a device is attached that cannot be seen from here, and so neither be counted nor released unawares. */
+ * -ENXIO: a device is attached that cannot be seen from here, and so neither be counted nor released unawares;
+ * -EPERM: it is isolated from devices that it would need. */
 int select_count(const struct select_view *view, int count, bool over_subscribe, struct selection *ret,
                  struct genv_error *err);
 
 /* The device that people call @name (device.h) besides what is attached. -ENODEV: there is none, or it does not work;
- * -EBUSY: not available. */
+ * -EBUSY: not available; -EPERM: it is isolated from it. */
 int select_device(const struct select_view *view, const char *name, bool over_subscribe, struct selection *ret,
                   struct genv_error *err);
 

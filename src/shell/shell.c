@@ -175,6 +175,14 @@ void shell_add_exports(struct text *code, const struct genv_variable *variables,
     text_add(code, "\n");
 }
 
+void shell_add_command(struct text *code, enum shell_kind kind, char **words)
+{
+    for (; *words; words++) {
+        shell_add_quoted(code, kind, *words);
+        text_add(code, words[1] ? " " : "\n");
+    }
+}
+
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words)
 {
     text_add(code, kind == SHELL_FISH ? "builtin printf %s " : "\\builtin printf %s ");

@@ -68,6 +68,8 @@ void shell_add_exports(struct text *code, const struct genv_variable *variables,
 
 /* Adds @string as one word of the shell; what is bash's is sh's too. */
 void shell_add_quoted(struct text *code, enum shell_kind kind, const char *string);
+/* Runs the command @words, ended by NULL. */
+void shell_add_command(struct text *code, enum shell_kind kind, char **words);
 
 /* Prints @words, which may hold anything, on the shell's standard output. */
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words);

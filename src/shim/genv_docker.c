@@ -108,7 +108,7 @@ int main(int argc, char **argv)
         shim_complain(err.message);
         return EXIT_USAGE;
     }
-    if (genv.help)
+    if (genv.help || (argv[1] && strcmp(argv[1], "--help") == 0))
         return file_write(STDOUT_FILENO, docker_genv_help, strlen(docker_genv_help)) < 0;
     return genv.run ? start(argv, &genv) : shim_become(name, argv);
 }

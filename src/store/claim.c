@@ -18,7 +18,8 @@
 #define CLAIM_LENGTH   (ID_LENGTH + 1 + SECRET_LENGTH)
 #define FILE_MAX       128
 #define AGE_MAX_S      (30 * 24 * 3600)
-#define REDEEMED_MAX   4096 /* containers that are remembered */
+#define REDEEMED_MAX   4096 /* containers that are remembered; beyond it of each user: */
+#define OF_USER_MAX    1024
 #define REDEEMED       "container."
 
 _Static_assert(CLAIM_LENGTH < GENV_CLAIM_SIZE, "a claim has room");
@@ -50,7 +51,7 @@ static bool is_name_of_container(const char *name)
 }
 
 /* Removes what the caller has in @fd from before @oldest. */
-static void sweep(int fd, const char *prefix, time_t oldest)
+static void sweep(int fd, time_t oldest)
 {
     cleanup_closedir DIR *dir = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     struct dirent *entry;
@@ -59,8 +60,8 @@ static void sweep(int fd, const char *prefix, time_t oldest)
     if (dir)
         rewinddir(dir);
     while (dir && (entry = readdir(dir))) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && file_stat_here(fd, entry->d_name, &st) == 0 &&
-            S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_mtim.tv_sec < oldest)
+        if (file_stat_here(fd, entry->d_name, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+            st.st_mtim.tv_sec < oldest)
             unlinkat(fd, entry->d_name, 0);
     }
 }
@@ -73,7 +74,7 @@ int claim_make(int directory, const char *shown, char *claim, struct genv_error 
 
     if (r < 0)
         return r;
-    sweep(claims, "", clock_now().tv_sec - AGE_MAX_S);
+    sweep(claims, clock_now().tv_sec - AGE_MAX_S);
     if (make_random(id, ID_LENGTH) < 0 || make_random(secret, SECRET_LENGTH) < 0)
         return error_set(err, EIO, "cannot get random bytes");
     fd = openat(claims, id, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -120,32 +121,70 @@ static void remove_made(int directory, const char *shown, const char *claim)
         unlinkat(claims, id, 0);
 }
 
-/* Which of them has been redeemed for @container. */
-static int find_redeemed(int vouched, const char *name, const char *claim, uid_t *ret_uid)
+/* Whose the redeemed claim @name is. With @claim, a text, only if it is that one. */
+static int read_redeemed(int vouched, const char *name, const char *claim, uid_t *ret_uid)
 {
     cleanup_free char *text = NULL;
     size_t length = 0;
     unsigned uid;
 
     if (file_read_at(vouched, name, FILE_MAX, &text, &length) < 0 || length < CLAIM_LENGTH ||
-        strncmp(text, claim, CLAIM_LENGTH) != 0 || sscanf(text + CLAIM_LENGTH, " %u", &uid) != 1)
+        (claim && strncmp(text, claim, CLAIM_LENGTH) != 0) || sscanf(text + CLAIM_LENGTH, " %u", &uid) != 1)
         return -ENOENT;
-    utimensat(vouched, name, NULL, AT_SYMLINK_NOFOLLOW); /* what is used stays */
     *ret_uid = uid;
     return 0;
 }
 
-static int count_redeemed(int vouched)
+/* Which of them has been redeemed for @container. */
+static int find_redeemed(int vouched, const char *name, const char *claim, uid_t *ret_uid)
+{
+    if (read_redeemed(vouched, name, claim, ret_uid) < 0)
+        return -ENOENT;
+    utimensat(vouched, name, NULL, AT_SYMLINK_NOFOLLOW); /* what is used stays */
+    return 0;
+}
+
+struct redeemed {
+    int count;
+    char oldest[sizeof(REDEEMED) + GENV_EID_MAX];
+    time_t used; /* that one, last */
+};
+
+/* All of them, or those of *@uid. */
+static struct redeemed survey_redeemed(int vouched, const uid_t *uid)
 {
     cleanup_closedir DIR *dir = fdopendir(fcntl(vouched, F_DUPFD_CLOEXEC, 0));
+    struct redeemed found = {.count = 0};
     struct dirent *entry;
-    int count = 0;
+    struct stat st;
+    uid_t owner;
 
     if (dir)
         rewinddir(dir);
-    while (dir && (entry = readdir(dir)))
-        count += strncmp(entry->d_name, REDEEMED, strlen(REDEEMED)) == 0;
-    return count;
+    while (dir && (entry = readdir(dir))) {
+        if (strncmp(entry->d_name, REDEEMED, strlen(REDEEMED)) != 0 ||
+            (uid && (read_redeemed(vouched, entry->d_name, NULL, &owner) < 0 || owner != *uid ||
+                     fstatat(vouched, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)))
+            continue;
+        if (uid && (!found.count || st.st_mtim.tv_sec < found.used)) {
+            copy_string(found.oldest, sizeof(found.oldest), entry->d_name);
+            found.used = st.st_mtim.tv_sec;
+        }
+        found.count++;
+    }
+    return found;
+}
+
+/* So that no user can fill the directory, and none loses a claim by what another does. */
+static void make_room(int vouched, uid_t uid)
+{
+    struct redeemed own;
+
+    if (survey_redeemed(vouched, NULL).count < REDEEMED_MAX)
+        return;
+    own = survey_redeemed(vouched, &uid);
+    if (own.count >= OF_USER_MAX)
+        unlinkat(vouched, own.oldest, 0);
 }
 
 int claim_redeem(int directory, const char *shown, const char *claim, const char *container, uid_t *ret_uid,
@@ -167,8 +206,7 @@ int claim_redeem(int directory, const char *shown, const char *claim, const char
         return error_set(
             err, EPERM,
             "nobody has claimed this container, or its claim belongs to another container: start it with genv-docker");
-    if (count_redeemed(vouched) >= REDEEMED_MAX)
-        sweep(vouched, REDEEMED, clock_now().tv_sec - AGE_MAX_S);
+    make_room(vouched, uid);
     snprintf(text, sizeof(text), "%s %u\n", claim, uid);
     r = file_replace(vouched, name, text, strlen(text), 0600, (uid_t)-1, false);
     if (r < 0)

@@ -1,6 +1,8 @@
 /* Whose containers are: "claims/ID", a file of the user's that only they and root can read, holds what nobody else can
  * know. Who shows "ID.SECRET" to root acts for the file's owner. Once redeemed it is "vouched/container.CONTAINER",
- * root's, and that container's alone, for as long as containers of that name come again. */
+ * root's, and that container's alone, for as long as containers of that name come again. Of a user's containers the
+ * 1024 that were created last are remembered for certain: where there are 4096 and more of all users, the user who
+ * comes with another loses their own oldest one, and nobody else's. */
 #ifndef STORE_CLAIM_H
 #define STORE_CLAIM_H
 

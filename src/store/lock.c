@@ -14,8 +14,9 @@
 #include "base/text.h"
 #include "base/user.h"
 
-#define STEP_MIN_NS 50000L
-#define STEP_MAX_NS 2000000L
+#define STEP_MIN_NS               50000L
+#define STEP_MAX_NS               2000000L
+#define STEP_MAX_INTERRUPTIBLE_NS 10000000L /* who waits so may wait for hours */
 
 static int wait_without_end(int fd, int operation)
 {
@@ -27,27 +28,42 @@ static int wait_without_end(int fd, int operation)
 }
 
 /* flock(2) knows no time limit, and a library has no signals, threads or children of its own in somebody else's
- * process: it asks again, after steps that grow. */
-static int ask_until(int fd, int operation, int64_t deadline_ms)
+ * process: it asks again, after steps that grow. A signal between two system calls interrupts none of them, hence the
+ * question after a while as well. */
+static int ask_until(int fd, int operation, int64_t deadline_ms, const struct interrupt *interrupt)
 {
+    const long step_max_ns = interrupt_is_set(interrupt) ? STEP_MAX_INTERRUPTIBLE_NS : STEP_MAX_NS;
     struct timespec step = {.tv_nsec = STEP_MIN_NS};
+    int64_t now_ms, asked_ms = clock_monotonic_ms();
 
     while (flock(fd, operation | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return -errno;
-        if (clock_monotonic_ms() >= deadline_ms)
+        now_ms = clock_monotonic_ms();
+        if (now_ms >= deadline_ms)
             return -EAGAIN;
-        nanosleep(&step, NULL);
-        step.tv_nsec = 2 * step.tv_nsec < STEP_MAX_NS ? 2 * step.tv_nsec : STEP_MAX_NS;
+        if (nanosleep(&step, NULL) < 0 || now_ms - asked_ms >= INTERRUPT_INTERVAL_MS) {
+            asked_ms = now_ms;
+            if (interrupt_ask(interrupt))
+                return -ECANCELED;
+        }
+        step.tv_nsec = 2 * step.tv_nsec < step_max_ns ? 2 * step.tv_nsec : step_max_ns;
     }
     return 0;
 }
 
+int lock_wait_interruptibly(int fd, int operation, int64_t timeout_ms, const struct interrupt *interrupt)
+{
+    if (timeout_ms < 0 && !interrupt_is_set(interrupt))
+        return wait_without_end(fd, operation);
+    if (timeout_ms < 0)
+        return ask_until(fd, operation, INT64_MAX, interrupt);
+    return ask_until(fd, operation, timeout_ms ? clock_monotonic_ms() + timeout_ms : 0, interrupt);
+}
+
 int lock_wait(int fd, int operation, int64_t timeout_ms)
 {
-    if (timeout_ms < 0)
-        return wait_without_end(fd, operation);
-    return ask_until(fd, operation, timeout_ms ? clock_monotonic_ms() + timeout_ms : 0);
+    return lock_wait_interruptibly(fd, operation, timeout_ms, NULL);
 }
 
 /* Whether the line @text, of /proc/locks or behind "lock:" in fdinfo, is of a flock() on that file, by process

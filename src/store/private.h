@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/interrupt.h"
 #include "base/proc.h"
 #include "store/budget.h"
 #include "store/store.h"
@@ -40,6 +41,7 @@ struct store {
     pid_t spared; /* by store_load(); 0: nobody is */
     uid_t uid;
     unsigned write_timeout_s;
+    struct interrupt interrupt;
     bool writing;
     struct event_list *ends;   /* NULL: nobody asks for them */
     struct budget budget;      /* of what was loaded last */

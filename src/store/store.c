@@ -94,6 +94,11 @@ void store_set_timeout(struct store *store, unsigned seconds)
     store->write_timeout_s = seconds;
 }
 
+void store_set_interrupt(struct store *store, const struct interrupt *interrupt)
+{
+    store->interrupt = *interrupt;
+}
+
 int store_set_limits_file(struct store *store, const char *path)
 {
     char *copy = strdup(path);
@@ -157,9 +162,11 @@ static int lock_exclusively(struct store *store, enum store_access access, struc
 
         if (r < 0)
             return r;
-        r = lock_wait(fd, LOCK_EX, limit_ms);
+        r = lock_wait_interruptibly(fd, LOCK_EX, limit_ms, &store->interrupt);
         if (r == -EAGAIN)
             return refuse_locked(store, fd, access, err);
+        if (r == -ECANCELED)
+            return error_set(err, ECANCELED, "interrupted while waiting for the lock of %s", store->path);
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);
         if (!is_current(fd, store->root_fd, LOCK_NAME))

@@ -7,6 +7,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/interrupt.h"
 #include "model/env.h"
 #include "model/event.h"
 
@@ -28,6 +29,8 @@ void store_free(struct store *store); /* NULL is fine */
 const char *store_path(const struct store *store);
 /* How long STORE_WRITE waits for the lock: 10 s, unless told otherwise here. */
 void store_set_timeout(struct store *store, unsigned seconds);
+/* What ends that wait early, with -ECANCELED. */
+void store_set_interrupt(struct store *store, const struct interrupt *interrupt);
 /* The administrator's limits, which may allow a user more environments than others otherwise read. -ENOMEM. */
 int store_set_limits_file(struct store *store, const char *path);
 /* Where the ends of environments that loading finds are added, which lives as long as the store. NULL: nowhere. */

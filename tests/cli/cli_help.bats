@@ -14,13 +14,14 @@ all_commands() {
     genv complete -- envs '' | cut -f 1 | sed "s/^/envs /"
     genv complete -- devices '' | cut -f 1 | sed "s/^/devices /"
     genv complete -- docker '' | cut -f 1 | sed "s/^/docker /"
+    genv complete -- ray '' | cut -f 1 | sed "s/^/ray /"
     genv complete -- remote '' | cut -f 1 | sed "s/^/remote /"
 }
 
 @test "the commands that are documented, and no others" {
-    diff <(printf '%s\n' activate deactivate status config home attach detach run python lock view envs devices snapshot cdi top enforce monitor remote shell init \
+    diff <(printf '%s\n' activate deactivate status config home attach detach run python lock view ray envs devices snapshot cdi top enforce monitor remote shell init \
         prompt root doctor docker help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs keep' 'envs ps' 'envs query' 'envs variables' \
-        'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' 'docker install' 'docker uninstall' \
+        'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' 'docker install' 'docker uninstall' 'ray start' 'ray stop' \
         'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run' 'remote enforce' 'remote monitor') <(all_commands)
 }
 

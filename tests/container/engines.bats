@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
-# Whole engines: dockerd, podman, and podman without root, with genv's runtime below them. For `./run test --full`.
+# Whole engines with genv's runtime below them: docker, compose, podman, and podman without root, of this machine's release
+# or of the one that GENV_TEST_ENGINES names. For `./run test --full`.
 
-load helpers
+load machine
 
 setup_file() {
     [[ ${GENV_TEST_FULL-} ]] || return 0
@@ -10,240 +11,269 @@ setup_file() {
 teardown_file() { container_teardown_file; }
 
 setup() {
-    [[ ${GENV_TEST_FULL-} ]] || skip 'takes engines of 80 MB: ./run test --full'
-    container_setup
-    ENGINES=$("$GENV_SOURCE/tests/fetch" engines) || skip "$ENGINES"
-    ENGINES+=/root
-    PATH=$ENGINES/usr/sbin:$ENGINES/usr/bin:$PATH
-    chmod 755 "$ROOM" "$SCRATCH"
-    # Engines start runtimes with few variables: what is the test's is in a program of its own.
-    cat >"$SCRATCH/genv-container-runtime" <<END
-#!/bin/sh
-export GENV_TMPDIR='$GENV_TMPDIR' GENV_DEVICES=4 GENV_RUNTIME='$ENGINES/usr/sbin/runc'
-[ ! -e '$SCRATCH/world.json' ] || export GENV_SIMULATOR='$SCRATCH/world.json' LD_LIBRARY_PATH='$GENV_NVML'
-[ ! -e '$SCRATCH/world.json' ] || unset GENV_DEVICES
-exec '$WRAPPER' "\$@"
-END
-    chmod 755 "$SCRATCH/genv-container-runtime"
-    DAEMON=
+    [[ ${GENV_TEST_FULL-} ]] || skip 'takes engines of 150 MB: ./run test --full'
+    machine_start
 }
+teardown() { machine_stop; }
 
-teardown() {
-    stop_dockerd
-    [[ ! ${SHORT-} ]] || clean_up
-    container_teardown
-}
-
-# What engines leave: rootless podman's process that keeps its namespaces, mounts, files of subordinate users.
-clean_up() {
-    local file mount
-    while read -r file; do kill "$(<"$file")" 2>/dev/null || true; done < <(find "$SHORT" /tmp/podman-run-60601 -name pause.pid 2>/dev/null)
-    while read -r mount; do umount -l "$mount" 2>/dev/null || true; done < <(awk -v folder="$SHORT/" 'index($2, folder) == 1 { print $2 }' \
-        /proc/self/mounts | sort -r)
-    cd / && rm -rf "$SHORT"
-}
-
-# docker's socket has a short path: the name of a test's folder would be too long.
-start_dockerd() {
-    SHORT=$(mktemp -d /tmp/gd.XXXXXX)
-    export DOCKER_HOST=unix://$SHORT/docker.sock
-    dockerd --data-root "$SHORT/data" --exec-root "$SHORT/exec" --pidfile "$SHORT/pid" -H "$DOCKER_HOST" --iptables=false \
-        --ip6tables=false --ip-masq=false --bridge=none --storage-driver="${STORAGE-overlay2}" \
-        --exec-opt native.cgroupdriver=cgroupfs --add-runtime "genv=$SCRATCH/genv-container-runtime" "$@" \
-        >"$SHORT/log" 2>&1 </dev/null 3>&- &
-    DAEMON=$!
-    wait_for_dockerd
-}
-
-wait_for_dockerd() {
-    until docker version >/dev/null 2>&1; do
-        kill -0 "$DAEMON" 2>/dev/null || {
-            skip "dockerd does not run here: $(tail -n 1 "$SHORT/log")"
-        }
-        sleep 0.1
-    done
-}
-
-stop_dockerd() {
-    [[ $DAEMON ]] || return 0
-    docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
-    kill "$DAEMON" 2>/dev/null || true
-    wait "$DAEMON" 2>/dev/null || true
-    DAEMON=
-}
-
-import() {
-    tar -C "$ROOM/image" -c . | docker import - local/bb:1 >/dev/null
-}
+# What a container can open of four nodes.
+# shellcheck disable=SC2016,SC2034 # expanded there
+TRY_NODES='for n in 0 1 2 3; do mknod /dev/try c 195 $n; echo "node $n: $(cat /dev/try 2>&1)"; rm -f /dev/try; done'
 
 @test "docker: run, exec, restart, stop, an error in docker's own words" {
+    local id
     start_dockerd
-    import
-    docker run --rm --runtime genv --network none -e GENV_GPUS=2 local/bb:1 sh -c 'env; ls /dev/genv' | tee "$SCRATCH/out"
+    machine docker run --rm --runtime genv --network none -e GENV_GPUS=2 local/bb:1 sh -c 'env; ls /dev/genv' | tee "$SCRATCH/out"
     grep -E '^CUDA_VISIBLE_DEVICES=GPU-.*,GPU-' "$SCRATCH/out"
-    run docker run --rm --runtime genv --network none -e GENV_GPUS=5 local/bb:1 true
+    run machine docker run --rm --runtime genv --network none -e GENV_GPUS=5 local/bb:1 true
     echo "$output"
     [[ $status == 125 && $output == *'genv: cannot attach 5 devices'* && ${#lines[@]} -le 2 ]]
-    local id
-    id=$(docker run -d --name one --runtime genv --network none -e GENV_GPUS=1 local/bb:1 sleep 1000)
+    id=$(machine docker run -d --name one --runtime genv --network none -e GENV_GPUS=1 local/bb:1 sleep 1000)
     [[ $(attached) == "0,$id" ]]
-    [[ $(docker exec one env) == *"GENV_ENVIRONMENT_ID=$id"* ]]
-    docker restart -t 0 one
+    [[ $(machine docker exec one env) == *"GENV_ENVIRONMENT_ID=$id"* ]]
+    machine docker restart -t 0 one
     [[ $(attached) == "0,$id" ]]
-    docker stop -t 0 one
-    [[ -z $(attached) && -z $(ls "$GENV_TMPDIR/envs") ]]
-    docker start one
+    machine docker stop -t 0 one
+    nothing_is_left
+    machine docker start one
     [[ $(attached) == "0,$id" ]]
-    docker rm -f one
-    [[ -z $(attached) && -z $(ls "$GENV_TMPDIR/envs") ]]
+    machine docker rm -f one
+    nothing_is_left
 }
 
 @test "docker: a denied device gives EPERM, an allowed one is there" {
-    use_nodes
     start_dockerd
-    import
-    # shellcheck disable=SC2016
-    docker run --rm --runtime genv --network none -e GENV_GPUS=1 local/bb:1 sh -c 'for n in 0 1 2 3; do
-        mknod /dev/try c 195 $n; echo "node $n: $(cat /dev/try 2>&1)"; rm -f /dev/try; done' | tee "$SCRATCH/out"
+    machine docker run --rm --runtime genv --network none -e GENV_GPUS=1 local/bb:1 sh -c "$TRY_NODES" | tee "$SCRATCH/out"
     [[ $(grep -c 'node [012]: .*Operation not permitted' "$SCRATCH/out") == 3 ]]
     grep 'node 3: .*No such device or address' "$SCRATCH/out"
 }
 
 @test "docker: genv-docker's container is the user's; as the default runtime, others stay as they are" {
-    start_dockerd --default-runtime genv
-    import
-    chmod 666 "$SHORT/docker.sock"
-    chmod 755 "$SHORT"
     local id
-    id=$(setpriv --reuid 60601 --regid 60601 --clear-groups env DOCKER_CONFIG=/nonexistent genv-docker run -d --network none --gpus 2 local/bb:1 sleep 1000)
-    [[ $(genv snapshot | jq -c '.envs[] | [.eid, .uid, .devices]') == "[\"$id\",60601,[0,1]]" ]]
-    docker run --rm --network none local/bb:1 env | tee "$SCRATCH/out"
+    start_dockerd '' --default
+    machine chmod 666 /run/docker.sock
+    id=$(machine setpriv --reuid 60601 --regid 60601 --clear-groups env HOME=/home/alicex genv-docker run -d --network none \
+        --gpus 2 local/bb:1 sleep 1000)
+    [[ $(machine genv snapshot | jq -c '.envs[] | [.eid, .uid, .devices]') == "[\"$id\",60601,[0,1]]" ]]
+    machine docker run --rm --network none local/bb:1 env | tee "$SCRATCH/out"
     run ! grep -E 'GENV|CUDA' "$SCRATCH/out"
 }
 
-@test "docker: containers live through kill -9 of the daemon, and keep their devices" {
-    start_dockerd --live-restore
-    import
-    local id
-    id=$(docker run -d --runtime genv --network none -e GENV_GPUS=2 local/bb:1 sleep 1000)
-    kill -KILL "$DAEMON" "$(<"$SHORT/exec/containerd/containerd.pid")"
-    wait "$DAEMON" 2>/dev/null || true
-    [[ $(attached | xargs) == "0,$id 1,$id" ]]
-    local short=$SHORT
-    rm -f "$SHORT/pid" "$SHORT/exec/containerd/containerd.pid"
-    dockerd --data-root "$short/data" --exec-root "$short/exec" --pidfile "$short/pid" -H "$DOCKER_HOST" --iptables=false \
-        --ip6tables=false --ip-masq=false --bridge=none --storage-driver="${STORAGE-overlay2}" --live-restore \
-        --exec-opt native.cgroupdriver=cgroupfs --add-runtime "genv=$SCRATCH/genv-container-runtime" \
-        >>"$short/log" 2>&1 </dev/null 3>&- &
-    DAEMON=$!
-    wait_for_dockerd
-    [[ $(attached | xargs) == "0,$id 1,$id" ]]
-    docker rm -f "$id"
-    [[ -z $(attached) ]]
+@test "docker: a reload makes the runtime known once it is installed, and a restart forgets it" {
+    start_dockerd
+    run machine genv docker uninstall
+    [[ $output == *restart* ]]
+    # shellcheck disable=SC2016 # expanded there
+    machine sh -c 'kill "$(cat /run/docker.pid)"'
+    wait "$DOCKERD" || true
+    run_dockerd
+    run machine docker run --rm --runtime genv --network none local/bb:1 true
+    echo "$output"
+    [[ $status == 125 ]]
+    machine genv docker install
+    # shellcheck disable=SC2016 # expanded there
+    machine sh -c 'kill -HUP "$(cat /run/docker.pid)"'
+    until machine docker run --rm --runtime genv --network none local/bb:1 true; do sleep 0.1; done
 }
 
-# podman with files of its own below $1, storage driver $2.
+@test "docker: a container that its restart policy starts again has devices, and so have exec and a changed container" {
+    local id first pid
+    start_dockerd
+    id=$(machine docker run -d --restart always --runtime genv --network none -e GENV_GPUS=1 local/bb:1 sleep 1000)
+    first=$(machine docker inspect -f '{{.State.Pid}}' "$id")
+    machine sh -c "kill -KILL $first"
+    until pid=$(machine docker inspect -f '{{.State.Pid}}' "$id") && [[ $pid != 0 && $pid != "$first" ]]; do sleep 0.1; done
+    [[ $(attached) == "0,$id" ]]
+    machine docker update --cpu-shares 512 "$id"
+    machine docker exec "$id" sh -c "$TRY_NODES" | tee "$SCRATCH/out"
+    [[ $(grep -c 'node [012]: .*Operation not permitted' "$SCRATCH/out") == 3 ]]
+    grep 'node 3: .*No such device or address' "$SCRATCH/out"
+}
+
+@test "docker: of twelve containers at once, as many run as there are devices" {
+    local i started=() refused=0
+    start_dockerd
+    for i in {1..12}; do
+        machine docker run -d --runtime genv --network none -e GENV_GPUS=1 local/bb:1 sleep 1000 >"$SCRATCH/out.$i" 2>&1 &
+        started+=("$!")
+    done
+    for i in "${started[@]}"; do wait "$i" || ((++refused)); done
+    [[ $refused == 8 && $(grep -l 'genv: cannot attach 1 device: 0 of 4 are available' "$SCRATCH"/out.* | wc -l) == 8 ]]
+    [[ $(attached | cut -d , -f 2 | sort -u | wc -l) == 4 ]]
+    machine sh -c 'docker rm -f $(docker ps -aq)'
+    nothing_is_left
+}
+
+@test "docker: containers live through kill -9 of the daemon, and keep their devices" {
+    local id
+    start_dockerd '"live-restore": true'
+    id=$(machine docker run -d --runtime genv --network none -e GENV_GPUS=2 local/bb:1 sleep 1000)
+    # shellcheck disable=SC2016 # expanded there
+    machine sh -c 'kill -KILL "$(cat /run/docker.pid)" "$(cat /run/docker/containerd/containerd.pid)"'
+    [[ $(attached | xargs) == "0,$id 1,$id" ]]
+    machine rm -f /run/docker.pid /run/docker/containerd/containerd.pid
+    run_dockerd
+    [[ $(attached | xargs) == "0,$id 1,$id" ]]
+    machine docker rm -f "$id"
+    nothing_is_left
+}
+
+@test "docker: devices by CDI, without the runtime" {
+    start_dockerd
+    [[ $(machine docker version --format '{{.Server.Version}}') != 20.* ]] || skip 'docker 20.10 has no CDI'
+    try_cdi docker run --rm --network none
+}
+
+# The $1st documented project, with what a test needs besides.
+start_project() {
+    start_dockerd
+    machine mkdir /project
+    example yaml "$1" | machine tee /project/docker-compose.yml
+    machine tee /project/more.yml
+}
+
+compose() {
+    machine docker-compose --project-directory /project -f /project/docker-compose.yml -f /project/more.yml "$@"
+}
+
+@test "compose: a service gets its devices; one that does not is refused, and down leaves nothing" {
+    start_project 1 <<'END'
+services:
+  train:
+    network_mode: none
+    command: sleep 1000
+  more:
+    image: local/bb:1
+    runtime: genv
+    network_mode: none
+    environment:
+      GENV_GPUS: "3"
+    command: sleep 1000
+END
+    compose up -d train
+    [[ $(machine genv snapshot | jq -c '.envs[] | [.name, .devices]') == '["training",[0,1]]' ]]
+    run compose up -d
+    echo "$output"
+    [[ $status != 0 && $output == *'genv: cannot attach 3 devices'* ]]
+    [[ $(machine genv snapshot | jq -c '[.envs[].name]') == '["training"]' ]]
+    compose down -t 0
+    nothing_is_left
+}
+
+@test "compose: devices by CDI" {
+    start_project 3 <<'END'
+services:
+  train:
+    network_mode: none
+    command: env
+END
+    [[ $(machine docker version --format '{{.Server.Version}}') != 20.* ]] || skip 'docker 20.10 has no CDI'
+    start_env EID
+    run compose up
+    echo "$output"
+    [[ $output == *CUDA_VISIBLE_DEVICES=GPU-*-000000000000* ]]
+}
+
+# What cannot be set on each machine that runs tests.
+WITHOUT_LIMITS='default_ulimits=["nofile=1024:1024","nproc=4096:4096"]
+pids_limit=0'
+
+# podman as it is set up for a machine without systemd, and genv's runtime as the documentation adds it. $1: more of
+# [containers].
 setup_podman() {
-    mkdir -p "$1"
-    cat >"$1/containers.conf" <<END
+    machine mkdir -p /etc/containers
+    machine tee /etc/containers/containers.conf <<END
 [containers]
-seccomp_profile="$ENGINES/usr/share/containers/seccomp.json"
-${3-}
+${1-}
 [engine]
 cgroup_manager="cgroupfs"
-runtime="runc"
 events_logger="file"
-conmon_path=["$ENGINES/usr/bin/conmon"]
+runtime="runc"
 [engine.runtimes]
-runc=["$ENGINES/usr/sbin/runc"]
-genv=["$SCRATCH/genv-container-runtime"]
+genv=["/usr/local/bin/genv-container-runtime"]
 END
-    cat >"$1/storage.conf" <<END
-[storage]
-driver="$2"
-graphroot="$1/graph"
-runroot="$1/run"
-END
-    echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$1/policy.json"
-    PODMAN=(env LD_LIBRARY_PATH="$ENGINES/usr/lib/x86_64-linux-gnu" CONTAINERS_CONF="$1/containers.conf"
-        CONTAINERS_STORAGE_CONF="$1/storage.conf")
+    echo '{"default": [{"type": "insecureAcceptAnything"}]}' | machine tee /etc/containers/policy.json
 }
 
 @test "podman: run, exec, restart, stop" {
-    SHORT=$(mktemp -d /tmp/gp.XXXXXX)
-    setup_podman "$SHORT" overlay 'default_ulimits=["nofile=1024:1024","nproc=4096:4096"]'
-    tar -C "$ROOM/image" -c . | "${PODMAN[@]}" podman import --signature-policy "$SHORT/policy.json" - local/bb:1
-    "${PODMAN[@]}" podman --runtime genv run --rm --network none -e GENV_GPUS=2 local/bb:1 env | tee "$SCRATCH/out"
-    grep -E '^CUDA_VISIBLE_DEVICES=GPU-.*,GPU-' "$SCRATCH/out"
-    run "${PODMAN[@]}" podman --runtime genv run --rm --network none -e GENV_GPUS=5 local/bb:1 true
-    [[ $status != 0 && $output == *'cannot attach 5 devices'* ]]
     local id
-    id=$("${PODMAN[@]}" podman --runtime genv run -d --name c --network none -e GENV_GPUS=1 local/bb:1 sleep 1000 3>&-)
+    setup_podman "$WITHOUT_LIMITS"
+    tar -C "$ROOM/image" -c . | machine podman import - local/bb:1
+    machine podman --runtime genv run --rm --cgroup-parent "$CGROUP" --network none -e GENV_GPUS=2 local/bb:1 env |
+        tee "$SCRATCH/out"
+    grep -E '^CUDA_VISIBLE_DEVICES=GPU-.*,GPU-' "$SCRATCH/out"
+    machine podman --runtime /usr/local/bin/genv-container-runtime run --rm --cgroup-parent "$CGROUP" --network none \
+        -e GENV_GPUS=1 local/bb:1 env | grep CUDA_VISIBLE_DEVICES=GPU-
+    machine env GENV_DOCKER=podman genv-docker run --rm --cgroup-parent "$CGROUP" --network none --gpus 2 --name-env two \
+        local/bb:1 env | grep GENV_ENVIRONMENT_NAME=two
+    nothing_is_left
+    run machine podman --runtime genv run --rm --cgroup-parent "$CGROUP" --network none -e GENV_GPUS=5 local/bb:1 true
+    [[ $status != 0 && $output == *'cannot attach 5 devices'* ]]
+    id=$(machine podman --runtime genv run -d --name c --cgroup-parent "$CGROUP" --network none -e GENV_GPUS=1 local/bb:1 \
+        sleep 1000)
     [[ $(attached) == "0,$id" ]]
-    [[ $("${PODMAN[@]}" podman exec c env) == *"GENV_ENVIRONMENT_ID=$id"* ]]
-    "${PODMAN[@]}" podman restart -t 0 c 3>&-
+    [[ $(machine podman exec c env) == *"GENV_ENVIRONMENT_ID=$id"* ]]
+    machine podman restart -t 0 c
     [[ $(attached) == "0,$id" ]]
-    "${PODMAN[@]}" podman rm -f -t 0 c
-    [[ -z $(attached) && -z $(ls "$GENV_TMPDIR/envs") ]]
+    machine podman rm -f -t 0 c
+    nothing_is_left
+}
+
+@test "podman: with crun below genv" {
+    setup_podman "$WITHOUT_LIMITS"
+    machine test -e /sys/fs/cgroup/cgroup.controllers || skip 'crun refuses a machine with both versions of cgroups'
+    machine tee /etc/genv/runtime.conf <<<crun
+    tar -C "$ROOM/image" -c . | machine podman import - local/bb:1
+    machine podman --runtime genv run --rm --cap-add MKNOD --cgroup-parent "$CGROUP" --network none -e GENV_GPUS=1 local/bb:1 \
+        sh -c "$TRY_NODES" | tee "$SCRATCH/out"
+    [[ $(grep -c 'node [012]: .*Operation not permitted' "$SCRATCH/out") == 3 ]]
+    grep 'node 3: .*No such device or address' "$SCRATCH/out"
+    nothing_is_left
 }
 
 @test "podman: devices by CDI, without the runtime" {
-    SHORT=$(mktemp -d /tmp/gc.XXXXXX)
-    use_nodes
-    setup_podman "$SHORT" overlay 'default_ulimits=["nofile=1024:1024","nproc=4096:4096"]'
-    tar -C "$ROOM/image" -c . | "${PODMAN[@]}" podman import --signature-policy "$SHORT/policy.json" - local/bb:1
-    make_env 0 mine 1
-    cat >"$SCRATCH/session" <<'END'
-for n in 0 1 2 3; do # podman looks for the nodes here, too
-    mknod -m 666 "/dev/nvidia$n" c 195 "$n" 2>/dev/null && made+=("/dev/nvidia$n")
-done
-mkdir -p /etc/cdi
-GENV_ENVIRONMENT_ID=mine genv cdi --output /etc/cdi/genv.json
-"$@" --device genv.dev/gpu=mine local/bb:1 sh -c 'env; for n in 0 1 2 3; do cat /dev/nvidia$n; done' >out 2>&1
-genv devices detach --eid mine --quiet
-"$@" --device genv.dev/gpu=mine local/bb:1 true >refused 2>&1
-((${#made[@]} == 0)) || rm -f "${made[@]}"
-END
-    cd "$SHORT"
-    with_etc "$(declare -p PODMAN); set -- \"\${PODMAN[@]}\" podman run --rm --network none; . '$SCRATCH/session'" || true
-    cat out refused
-    grep -Fx CUDA_VISIBLE_DEVICES=GPU-0 out
-    [[ $(grep -c 'No such device or address' out) == 1 ]]
-    grep 'is no longer attached to environment mine' refused
+    setup_podman "$WITHOUT_LIMITS"
+    tar -C "$ROOM/image" -c . | machine podman import - local/bb:1
+    try_cdi podman run --rm --cap-add MKNOD --cgroup-parent "$CGROUP" --network none
+}
+
+# An environment $1 with a device, and what describes it.
+start_env() {
+    local pid
+    pid=$(machine sh -c 'sleep 1000 >/dev/null 2>&1 & echo $!')
+    machine genv envs activate --eid "$1" --uid 0 --pid "$pid"
+    machine genv devices attach --eid "$1" --count 1
+    machine mkdir -p /etc/cdi
+    machine env GENV_ENVIRONMENT_ID="$1" genv cdi --output /etc/cdi/genv.json
+}
+
+# Containers that the words given start get the devices of an environment, until it has lost one.
+try_cdi() {
+    start_env mine
+    run machine "$@" --device genv.dev/gpu=mine local/bb:1 sh -c "env; $TRY_NODES; ls /dev"
+    echo "$output"
+    [[ $output == *CUDA_VISIBLE_DEVICES=GPU-*-000000000000* && $(grep -c '^nvidia[0-9]$' <<<"$output") == 1 ]]
+    [[ $(grep -c 'node [012]: .*Operation not permitted' <<<"$output") == 3 ]]
+    [[ $output == *'node 3: '*'No such device or address'* ]]
+    machine genv devices detach --eid mine --quiet
+    run machine "$@" --device genv.dev/gpu=mine local/bb:1 true
+    echo "$output"
+    [[ $status != 0 && $output == *'is no longer attached to environment mine'* ]]
 }
 
 @test "podman without root: the container's environment is its user's" {
-    SHORT=$(mktemp -d /tmp/gr.XXXXXX)
-    mkdir "$SHORT/home" "$SHORT/runtime" "$SHORT/bin"
-    chmod 755 "$SHORT"
-    tar -C "$ROOM/image" -cf "$SHORT/image.tar" .
-    setup_podman "$SHORT/home" vfs
-    chown -R 60601:60601 "$SHORT"/{home,runtime} "$SHORT"
-    cp "$ENGINES"/usr/bin/new[ug]idmap "$SHORT/bin"
-    chmod 4755 "$SHORT"/bin/new?idmap
-    chmod 700 "$SHORT/runtime"
-    cat >"$SHORT/session" <<END
-mount -t tmpfs none /etc/opt && mkdir /etc/opt/u /etc/opt/w &&
-    mount -t overlay -o lowerdir=/etc,upperdir=/etc/opt/u,workdir=/etc/opt/w none /etc || exit 77
-echo 'alicex:x:60601:60601::$SHORT/home:/bin/sh' >>/etc/passwd
-echo alicex:200000:65536 | tee -a /etc/subuid >>/etc/subgid
-mkdir -p /etc/genv && echo 'alicex devices 3' >/etc/genv/limits.conf
-cd '$SHORT'
-exec setpriv --reuid 60601 --regid 60601 --clear-groups env -i HOME='$SHORT/home' USER=alicex XDG_RUNTIME_DIR='$SHORT/runtime' \
-    PATH='$SHORT/bin:$PATH' "\$@"
-END
-    unshare -m bash "$SHORT/session" "${PODMAN[@]}" podman import --signature-policy "$SHORT/home/policy.json" image.tar local/bb:1 ||
+    local alice=(machine setpriv --reuid 60601 --regid 60601 --clear-groups env HOME=/home/alicex USER=alicex
+        XDG_RUNTIME_DIR=/run/user-60601)
+    setup_podman
+    echo 'alicex devices 3' | machine tee /etc/genv/limits.conf
+    tar -C "$ROOM/image" -c . | "${alice[@]}" podman --storage-driver vfs import - local/bb:1 ||
         skip 'podman without root does not run here'
-    # shellcheck disable=SC2016
-    unshare -m bash "$SHORT/session" "${PODMAN[@]}" sh -c '
-        podman --runtime genv run -d --name c --network none -e GENV_GPUS=2 local/bb:1 sleep 1000 >id
-        podman exec c env >env
-        genv=$1; GENV_TMPDIR=$2 "$genv" snapshot >snapshot
-        podman --runtime genv run --rm --network none -e GENV_GPUS=2 local/bb:1 true 2>refused
-        podman rm -f -t 0 c; podman unshare rm -rf home/graph home/run' sh "$PREFIX/bin/genv" "$GENV_TMPDIR" >/dev/null 2>"$SCRATCH/err" 3>&- || true
-    cat "$SHORT"/refused
-    [[ $(jq -c '.envs[] | [.uid, .devices]' "$SHORT/snapshot") == '[60601,[0,1]]' ]]
-    grep -E '^CUDA_VISIBLE_DEVICES=GPU-.*,GPU-' "$SHORT/env"
-    grep 'alicex would hold 4 devices' "$SHORT/refused"
+    "${alice[@]}" podman --storage-driver vfs --runtime genv run -d --name c --network none -e GENV_GPUS=2 local/bb:1 sleep 1000
+    [[ $(machine genv snapshot | jq -c '.envs[] | [.uid, .devices]') == '[60601,[0,1]]' ]]
+    "${alice[@]}" podman --storage-driver vfs exec c env | grep -E '^CUDA_VISIBLE_DEVICES=GPU-.*,GPU-'
+    run "${alice[@]}" podman --storage-driver vfs --runtime genv run --rm --network none -e GENV_GPUS=2 local/bb:1 true
+    echo "$output"
+    [[ $status != 0 && $output == *'alicex would hold 4 devices'* ]]
+    "${alice[@]}" podman --storage-driver vfs rm -f -t 0 c
     [[ -z $(attached) ]]
 }

@@ -95,6 +95,10 @@ expect() {
     expect run --runtime=genv --env=GENV_GPUS=1 -e "A=it's" img sh -c 'a b'
     run "$TOOL" run --help
     [[ $status == 0 && $output == *'--gpu-memory AMOUNT'* ]]
+    rm -f words
+    [[ $("$TOOL" --help) == "$output" && ! -e words ]]
+    "$TOOL" --context x --help
+    expect --context x --help
 }
 
 @test "an image's own variables decide neither whether genv has a say, nor whose environment it is, nor about sharing" {

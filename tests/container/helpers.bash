@@ -80,6 +80,14 @@ END
         skip "$1 starts no containers here: $(tail -n 1 "$SCRATCH/plain.out")"
 }
 
+# shellcheck disable=SC2120 # the tests give words
+# What a lower runtime that creates no container, a shell script, does of its part for container $1, c1: with it
+# `create` succeeds.
+run_hook() {
+    # shellcheck disable=SC2016 # $$ is the script's
+    printf 'echo "{\\"pid\\": $$, \\"bundle\\": \\"%s\\"}" | "%s" --hook createRuntime "%s" || exit 1\n' "$BUNDLE" "$WRAPPER" "${1-c1}"
+}
+
 runtime() {
     "$WRAPPER" --root "$SCRATCH/run" "$@"
 }

@@ -13,7 +13,7 @@ teardown() { container_teardown; }
     command -v strace >/dev/null || skip 'needs strace'
     strace -qq -o /dev/null true || skip 'may not trace processes here'
     export ASAN_OPTIONS=detect_leaks=0
-    printf '#!/bin/sh\nexit 0\n' >"$SCRATCH/lower"
+    printf '#!/bin/sh\n%s\n' "$(run_hook)" >"$SCRATCH/lower"
     chmod +x "$SCRATCH/lower"
     export GENV_RUNTIME=$SCRATCH/lower
     jq -nc '{process: {env: ["GENV_GPUS=1"]}, root: {path: "rootfs"}, mounts: [{destination: "/dev", type: "tmpfs"}]}' \
@@ -23,9 +23,9 @@ teardown() { container_teardown; }
     local create=("$WRAPPER" create --bundle "$BUNDLE" c1) name k points=0 step every
     "${create[@]}"
     strace -qq -o "$SCRATCH/trace" "${create[@]}"
-    # From where it reads the bundle to where it becomes the lower runtime.
+    # From where it reads the bundle to where it starts the lower runtime.
     awk -F'(' -v bundle="$BUNDLE" '/^[a-z0-9_]+\(/ { count[$1]++; if (index($0, bundle)) seen = 1; if (seen) print $1, count[$1] }
-        /^execve/ && seen { exit }' "$SCRATCH/trace" >"$SCRATCH/calls"
+        /^v?(fork|clone)/ && seen { exit }' "$SCRATCH/trace" >"$SCRATCH/calls"
     every=$(size 4 1)
     while read -r name k; do
         ((step++ % every == 0)) || continue
@@ -45,6 +45,21 @@ teardown() { container_teardown; }
     ((points > 20))
 }
 
+@test "killed while the lower runtime creates the container, it takes that with it" {
+    mkfifo "$SCRATCH/fifo"
+    printf '#!/bin/sh\necho $$ >"%s/pid"\nread -r line <"%s/fifo"\n' "$SCRATCH" "$SCRATCH" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    jq -nc '{process: {env: ["GENV_GPUS=1"]}}' >"$BUNDLE/config.json"
+    "$WRAPPER" create --bundle "$BUNDLE" c1 3>&- &
+    until [[ -s $SCRATCH/pid ]]; do sleep 0.01; done
+    [[ $(attached) == 0,c1 ]]
+    kill -KILL "$!"
+    wait "$!" || true
+    while kill -0 "$(<"$SCRATCH/pid")" 2>/dev/null; do sleep 0.01; done
+    [[ -z $(attached) ]]
+}
+
 @test "a lower runtime that fails leaves nothing registered" {
     printf '#!/bin/sh\nexit 1\n' >"$SCRATCH/lower"
     chmod +x "$SCRATCH/lower"
@@ -52,6 +67,33 @@ teardown() { container_teardown; }
     jq -nc '{process: {env: ["GENV_GPUS=1"]}}' >"$BUNDLE/config.json"
     run "$WRAPPER" create --bundle "$BUNDLE" c1
     [[ $status == 1 && -z $(attached) ]]
+}
+
+@test "an environment that ends while a container enters it is not made anew, without devices" {
+    command -v strace >/dev/null || skip 'needs strace'
+    strace -qq -o /dev/null true || skip 'may not trace processes here'
+    export ASAN_OPTIONS=detect_leaks=0
+    printf '#!/bin/sh\ntouch "%s/called"\n' "$SCRATCH" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    jq -nc '{process: {env: ["GENV_ENVIRONMENT_ID=mine"]}}' >"$BUNDLE/config.json"
+    make_env 0 mine 2
+    # Whoever looks still can; the change waits.
+    exec 9<"$GENV_TMPDIR/genv.lock"
+    flock -s 9
+    strace -qq -e trace=flock -o "$SCRATCH/trace" "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err" 3>&- 9>&- &
+    local pid=$! status=0
+    until grep -q 'LOCK_EX.*EAGAIN' "$SCRATCH/trace"; do
+        kill -0 "$pid"
+        sleep 0.01
+    done
+    kill "${MEMBERS[0]}"
+    wait "${MEMBERS[0]}" || true
+    exec 9<&-
+    wait "$pid" || status=$?
+    cat "$SCRATCH/err"
+    [[ $status == 1 && $(<"$SCRATCH/err") == 'genv: environment mine ended while the container was being created' && ! -e $SCRATCH/called ]]
+    [[ -z $(ls "$GENV_TMPDIR/envs") ]]
 }
 
 @test "many containers at once for 4 devices: 4 start, the others are refused with the reason" {

@@ -15,6 +15,7 @@ fake_lower() {
 #!/bin/bash
 printf '%s\n' "\$@" >'$SCRATCH/words'
 cp '$BUNDLE/config.json' '$SCRATCH/seen.json'
+if grep -q createRuntime '$BUNDLE/config.json'; then $(run_hook); fi
 exit \${FAKE_STATUS-0}
 END
     chmod +x "$SCRATCH/lower"
@@ -88,7 +89,10 @@ each_lower() {
 @test "what asks for nothing passes as if genv were not there, byte for byte" {
     local text word
     for text in "$(with_env PATH=/bin)" "$(with_env GENV_GPUS=1 GENV_ACTIVATE=0)" '{"process": {"env": ["OTHER=GENV_GPUS=1"]}}' \
-        'no JSON' '{"linux": {"seccomp": 1.5e300}, "x": 18446744073709551615}'; do
+        'no JSON' '{"linux": {"seccomp": 1.5e300}, "x": 18446744073709551615}' 'GENV_GPUS=1' '{"a": 1, "a": "GENV_"}' \
+        '{"annotations": {"x": "\u0000 GENV_GPUS=1", "GENV_GPUS": "1"}}' "{\"GENV_\": $(printf '[%.0s' {1..3000})$(printf ']%.0s' {1..3000})}" \
+        '{"x": "\u0001genv 5", "process": {"env": ["NOT_GENV_GPUS=1", "GENV_OTHER=1"]}}' \
+        '{"a": 1, "a": 2, "process": {"env": ["GENV_GPUS=1", "GENV_ACTIVATE=0"]}}'; do
         fake_lower <<<"$text"
         "$WRAPPER" --root /run/x --systemd-cgroup create --bundle "$BUNDLE" --pid-file 'a b' c1
         cmp "$BUNDLE/config.json" <(echo "$text")
@@ -107,7 +111,7 @@ each_lower() {
 @test "the bundle is where --bundle says, however it is spelled, or the current directory" {
     local words split
     for words in 'create|--bundle|@|c1' 'create|-b|@|c1' 'create|--bundle=@|c1' 'create|-bundle|@|c1' \
-        'create|-b@|c1' 'create|c1|--bundle|@' 'create|c1|-b@' 'create|--bund=@|c1' 'create|--bu|@|c1' 'run|-db|@|c1' 'run|-db@|c1' \
+        'create|-b@|c1' 'create|-b=@|c1' 'create|c1|--bundle|@' 'create|c1|-b@' 'create|--bund=@|c1' 'create|--bu|@|c1' 'run|-db|@|c1' 'run|-db@|c1' \
         '--root|create|--debug|create|--bundle=@|c1' '--new-option|value|--new-flag|run|-d|--bundle=@|c1'; do
         fake_lower < <(with_env GENV_GPUS=1)
         mapfile -t split < <(tr '|' '\n' <<<"${words/@/$BUNDLE}")
@@ -152,7 +156,7 @@ END
 @test "a container that is refused says why in the engine's log, and leaves nothing registered" {
     local n text
     for text in "$(with_env GENV_GPUS=5)" "$(with_env GENV_GPUS=many)" "$(with_env GENV_GPU_MEMORY=4q)" "$(with_env GENV_GPUS=1 GENV_ENVIRONMENT_ID=../x)" \
-        '{"process": {"env": ["GENV_GPUS=1", ]}}'; do
+        '{"process": {"env": ["GENV_GPUS=1", ]}}' '{"a": 1, "a": 2, "process": {"env": ["GENV_ACTIVATE=1"]}}'; do
         fake_lower <<<"$text"
         rm -f "$SCRATCH/words" "$SCRATCH/log"
         run --separate-stderr "$WRAPPER" --log "$SCRATCH/log" --log-format json create --bundle "$BUNDLE" c1

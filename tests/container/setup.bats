@@ -30,7 +30,7 @@ teardown() { container_teardown; }
     genv docker install --default --file "$FILE"
     [[ $(jq -r '."default-runtime"' "$FILE") == genv ]]
     cmp "$FILE.before-genv" "$SCRATCH/before"
-    genv docker uninstall --file "$FILE"
+    genv docker uninstall --file "$FILE" | grep -F 'systemctl restart docker' # a reload does not take a runtime out
     [[ $(jq -S . "$FILE") == "$(jq -S . "$SCRATCH/before")" ]]
     genv docker uninstall --file "$FILE"
 }
@@ -38,12 +38,13 @@ teardown() { container_teardown; }
 @test "docker install takes no default away from another runtime, keeps the owner, and a new backup each time" {
     mkdir "$SCRATCH/docker"
     echo '{"default-runtime": "nvidia"}' >"$FILE"
-    chown 60601 "$FILE"
+    chown 60601:60602 "$FILE"
+    chmod 640 "$FILE"
     run -1 --separate-stderr genv docker install --default --file "$FILE"
     echo "$stderr"
     [[ $stderr == *"the default runtime is 'nvidia' already"* && $(<"$FILE") == '{"default-runtime": "nvidia"}' ]]
     genv docker install --file "$FILE"
-    [[ $(stat -c %u "$FILE") == 60601 && $(stat -c %u "$FILE.before-genv") == 60601 ]]
+    [[ $(stat -c '%u %g %a' "$FILE" "$FILE.before-genv" | xargs) == '60601 60602 640 60601 60602 640' ]]
     genv docker uninstall --file "$FILE"
     [[ $(jq -c . "$FILE") == '{"default-runtime":"nvidia"}' ]]
     echo '{"default-runtime": "runc", "x": 1}' >"$FILE"
@@ -56,6 +57,20 @@ teardown() { container_teardown; }
     with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv/runtime.conf; ! "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err"'
     cat "$SCRATCH/err"
     grep 'cannot read /etc/genv/runtime.conf' "$SCRATCH/err"
+}
+
+@test "the configuration that names the lower runtime may have comments, and one name" {
+    printf '#!/bin/sh\ntouch "%s/called"\n' "$SCRATCH" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    echo '{"process": {"env": []}}' >"$BUNDLE/config.json"
+    with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv; printf "# which\n\n  %s  # this\r\n\n# end" "$SCRATCH/lower" >/etc/genv/runtime.conf
+        "$WRAPPER" create --bundle "$BUNDLE" c1'
+    [[ -e $SCRATCH/called ]]
+    rm "$SCRATCH/called"
+    with_etc 'unset GENV_RUNTIME; mkdir -p /etc/genv; printf "%s\nrunc\n" "$SCRATCH/lower" >/etc/genv/runtime.conf
+        ! "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err"'
+    cat "$SCRATCH/err"
+    [[ $(<"$SCRATCH/err") == 'genv: /etc/genv/runtime.conf has more than one line: '* && ! -e $SCRATCH/called ]]
 }
 
 @test "docker install makes the file where there is none; what it cannot read it leaves alone" {
@@ -159,4 +174,28 @@ END
     grep -Fx null2 "$SCRATCH/out"
     grep -Fx libcuda.so.1 "$SCRATCH/out"
     [[ $(grep '^/dev/nvidia' "$SCRATCH/out") == /dev/nvidia3 ]]
+}
+
+@test "a specification of NVIDIA's in YAML alone is no silence: without it programs would not find the driver" {
+    use_lower runc
+    use_nodes
+    make_config true
+    variables GENV_GPUS=1
+    export RUN
+    RUN=$(declare -f runtime run_container)
+    printf '%s\n' '---' 'cdiVersion: 0.5.0' 'kind: "nvidia.com/gpu"' 'devices: []' >"$SCRATCH/nvidia.yaml"
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi
+        ! run_container c1 2>"$SCRATCH/err"; ! genv cdi 2>"$SCRATCH/err2" >"$SCRATCH/out2"'
+    cat "$SCRATCH/err" "$SCRATCH/err2"
+    [[ $(<"$SCRATCH/err") == 'genv: /etc/cdi/nvidia.yaml is YAML, which genv does not read '*'nvidia-ctk cdi generate --format=json '* ]]
+    [[ $(<"$SCRATCH/err2") == "$(<"$SCRATCH/err")" && ! -s $SCRATCH/out2 && -z $(attached) ]]
+    # One in JSON beside it suffices; one of another kind, and containers without devices, need none.
+    echo '{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": []}' >"$SCRATCH/nvidia.json"
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH"/nvidia.{yaml,json} /etc/cdi; run_container c1; genv cdi >/dev/null'
+    sed -i s,nvidia.com/gpu,nvidia.com/gpus, "$SCRATCH/nvidia.yaml"
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi; run_container c1'
+    sed -i s,nvidia.com/gpus,nvidia.com/gpu, "$SCRATCH/nvidia.yaml"
+    make_config true
+    variables GENV_GPUS=0
+    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi; run_container c1'
 }

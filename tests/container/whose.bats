@@ -69,6 +69,28 @@ refused() {
     TEXT='is not valid' refused third GENV_CLAIM=../../etc/passwd
 }
 
+@test "of many redeemed claims nobody loses one by what another user does" {
+    local n vouched=$GENV_TMPDIR/vouched
+    printf '#!/bin/sh\n%s\n' "$(run_hook)" >"$SCRATCH/lower"
+    chmod +x "$SCRATCH/lower"
+    export GENV_RUNTIME=$SCRATCH/lower
+    variables "$(claim 60601)"
+    "$WRAPPER" create --bundle "$BUNDLE" c1
+    # What it remembers is "CLAIM UID": there are 3500 of another user's, used long ago, and 1024 of hers.
+    sed s/60601/60602/ "$vouched/container.c1" >"$SCRATCH/other"
+    for ((n = 0; n < 3500; n++)); do echo "$vouched/container.other-$n"; done | xargs -d '\n' -n 500 sh -c 'for f; do cat "$0" >"$f"; done' "$SCRATCH/other"
+    for ((n = 0; n < 1023; n++)); do cp "$vouched/container.c1" "$vouched/container.hers-$n"; done
+    find "$vouched" -name 'container.other-*' -exec touch -d '1 year ago' {} +
+    find "$vouched" -name 'container.hers-*' -exec touch -d '2 days ago' {} +
+    touch -d '3 days ago' "$vouched/container.hers-500"
+    printf '#!/bin/sh\n%s\n' "$(run_hook c1-again)" >"$SCRATCH/lower"
+    jq -nc '{process: {env: $ARGS.positional}}' --args "$(claim 60601)" >"$BUNDLE/config.json"
+    "$WRAPPER" create --bundle "$BUNDLE" c1-again
+    [[ $(find "$vouched" -name 'container.other-*' | wc -l) == 3500 ]]
+    [[ $(find "$vouched" -name 'container.hers-*' | wc -l) == 1022 && ! -e $vouched/container.hers-500 ]]
+    [[ -e $vouched/container.c1 && -e $vouched/container.c1-again ]]
+}
+
 @test "nobody enters another's environment by naming it" {
     make_env 60601 hers 2
     TEXT='belongs to another user' refused c1 GENV_ENVIRONMENT_ID=hers

@@ -38,8 +38,8 @@ void scene_init(struct scene *scene)
     scene->train[0] = (struct genv_attachment){.device.uuid = "GPU-0", .index = 0, .gpu_memory = 4 * GIB};
     scene->train[1] = (struct genv_attachment){.device.uuid = "GPU-1", .index = 1, .gpu_memory = 4 * GIB};
     scene->play[0] = (struct genv_attachment){.device.uuid = "GPU-1", .index = 1};
-    scene->usages[0] = (struct genv_usage){"GPU-0", 0, 3 * GIB};
-    scene->usages[1] = (struct genv_usage){"GPU-1", 1, GIB};
+    scene->usages[0] = (struct genv_usage){.uuid = "GPU-0", .index = 0, .used_memory = 3 * GIB};
+    scene->usages[1] = (struct genv_usage){.uuid = "GPU-1", .index = 1, .used_memory = GIB};
     init_process(&scene->processes[0], 41, "train", &scene->usages[0]);
     init_process(&scene->processes[1], 42, "", &scene->usages[1]);
     scene->snapshot = (struct genv_snapshot){

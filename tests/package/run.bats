@@ -69,7 +69,7 @@ SYSTEM
 }
 
 @test "every verb answers --help, and does nothing" {
-    for verb in build demo test matrix bench install uninstall; do
+    for verb in build demo test matrix bench install uninstall wheel; do
         for option in --help -h; do
             run --separate-stderr ./run "$verb" "$option"
             echo "$verb $option: $output $stderr"

@@ -4,7 +4,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-    library=$(find "$GENV_BUILD/src" -name 'libgenv.so.*' -type f -print -quit)
+    library=$(find "$GENV_BUILD/src" -name 'libgenv.so.[0-9]' -type f -print -quit)
     [ -n "$library" ]
     symbols=$GENV_SOURCE/src/libgenv/genv.sym
 }

@@ -5,4 +5,4 @@ if ! format=$(tests/fetch clang-format); then
     echo "$format"
     exit 77
 fi
-find include src tests bench -name '*.[ch]' -exec "$format/clang-format" --dry-run -Werror {} +
+find include src tests bench python -name '*.[ch]' -exec "$format/clang-format" --dry-run -Werror {} +

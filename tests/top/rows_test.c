@@ -168,7 +168,7 @@ static void test_references_to_what_is_not_there(void **state)
     static struct genv_attachment gone[] = {{.device.uuid = "GPU-9", .index = -1},
                                             {.device.uuid = "GPU-8", .index = 8}};
     static struct genv_env env = {.eid = "a", .username = "u", .attachments = gone, .attachment_count = 2};
-    static struct genv_usage usage[] = {{"GPU-7", 7, GENV_UNKNOWN_U64}};
+    static struct genv_usage usage[] = {{.uuid = "GPU-7", .index = 7, .used_memory = GENV_UNKNOWN_U64}};
     static struct genv_gpu_process process = {
         .pid = 1, .eid = "b", .uid = (uid_t)-1, .usages = usage, .usage_count = 1};
     const struct genv_snapshot snapshot = {.envs = &env, .env_count = 1, .processes = &process, .process_count = 1};

@@ -39,8 +39,11 @@ const struct genv_snapshot *scene_small(void)
          .attachment_count = 1},
         {.eid = "1700", .username = "lisa", .created = {.tv_sec = NOON - 5}, .config = {.name = "学習モデル"}},
     };
-    static struct genv_usage first[] = {{"GPU-0", 0, 40 * GIB}, {"GPU-1", 1, 16 * GIB}},
-                             second[] = {{"GPU-0", 0, GIB}, {"GPU-1", 1, 5 * GIB}}, third[] = {{"GPU-1", 1, GIB}};
+    static struct genv_usage first[] = {{.uuid = "GPU-0", .index = 0, .used_memory = 40 * GIB},
+                                        {.uuid = "GPU-1", .index = 1, .used_memory = 16 * GIB}},
+                             second[] = {{.uuid = "GPU-0", .index = 0, .used_memory = GIB},
+                                         {.uuid = "GPU-1", .index = 1, .used_memory = 5 * GIB}},
+                             third[] = {{.uuid = "GPU-1", .index = 1, .used_memory = GIB}};
     static struct genv_gpu_process processes[] = {
         {.pid = 42, .username = "paul", .eid = "1573", .command = "python train.py", .usages = first, .usage_count = 2},
         {.pid = 43, .username = "lisa", .eid = "1600", .command = "./eval", .usages = second, .usage_count = 2},

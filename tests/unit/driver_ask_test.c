@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -246,6 +247,37 @@ static void whoever_waits_can_be_called_off(void **state)
     driver_gate_close(&gate);
     close(fds[0]);
     close(fds[1]);
+}
+
+static void note_signal(int number)
+{
+    (void)number;
+}
+
+static bool give_up(void *data)
+{
+    (void)data;
+    return true;
+}
+
+static void whoever_is_interrupted_may_give_up(void **state)
+{
+    const struct sigaction action = {.sa_handler = note_signal};
+    const struct timeval interval = {.tv_usec = 5000};
+    struct driver_gate gate = DRIVER_GATE_INIT;
+    struct driver_answer answer;
+
+    (void)state;
+    world_set("{\"init_delay_ms\": 3600000}");
+    adopt_orphans(true);
+    gate.interrupt.ask = give_up;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){interval, interval}, NULL);
+    assert_int_equal(driver_ask(&gate, 0, LONG_MS, &answer, NULL), -ECANCELED);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0}}, NULL);
+    assert_no_children();
+    adopt_orphans(false);
+    driver_gate_close(&gate);
 }
 
 static void a_driver_may_become_quick(void **state)
@@ -519,6 +551,7 @@ int main(int argc, char **argv)
         TEST(a_slow_driver_is_not_waited_for),
         TEST(who_was_not_answered_does_not_ask_again_at_once),
         TEST(whoever_waits_can_be_called_off),
+        TEST(whoever_is_interrupted_may_give_up),
         TEST(a_driver_may_become_quick),
         TEST(threads_may_ask),
         TEST(a_program_that_anybody_may_have_made_is_not_run),

@@ -154,6 +154,32 @@ static void the_environment_comes_back_as_it_is_then(void **state)
     genv_env_free(NULL);
 }
 
+static void at_least_a_count_releases_nothing(void **state)
+{
+    static const struct {
+        int configured, count;
+        const char *indices; /* afterwards */
+    } steps[] = {{-1, 1, "0"}, {-1, 2, "0,1"}, {-1, 1, "0,1"}, {1, -1, "0,1"}, {3, -1, "0,1,2"}, {3, 0, "0,1,2"}};
+    cleanup_genv struct genv *g = machine_open(*state);
+    struct genv_attach_request request = {.count = -1, .at_least = true};
+    struct genv_config config = GENV_CONFIG_INIT;
+    struct genv_error err = {0};
+
+    machine_activate(g, "a");
+    assert_int_equal(genv_attach(g, "a", &request, NULL, &err), -EINVAL);
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        struct genv_env *env = NULL;
+
+        config.gpus = steps[i].configured;
+        request.count = steps[i].count;
+        assert_int_equal(genv_configure(g, "a", &config, GENV_CONFIG_GPUS, NULL, NULL), 0);
+        assert_int_equal(genv_attach(g, "a", &request, &env, NULL), 0);
+        assert_non_null(env);
+        assert_string_equal(machine_indices(g, "a"), steps[i].indices);
+        genv_env_free(env);
+    }
+}
+
 static void memory_is_shared_until_it_is_full(void **state)
 {
     static const struct {
@@ -279,6 +305,7 @@ static const struct CMUnitTest tests[] = {
     TEST(numbers_that_mean_nothing_are_refused),
     TEST(detaching_takes_one_or_all),
     TEST(the_environment_comes_back_as_it_is_then),
+    TEST(at_least_a_count_releases_nothing),
     TEST(memory_is_shared_until_it_is_full),
     TEST(a_machine_that_loses_devices_is_dealt_with),
     TEST(many_that_ask_at_once_get_each_device_once),

@@ -148,7 +148,8 @@ static void what_can_not_be_is_refused_and_makes_nothing(void **state)
 
     machine_activate(g, "there");
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-        struct genv_activation activation = {refused[i].eid, (uid_t)-1, refused[i].member, refused[i].config};
+        struct genv_activation activation = {
+            .eid = refused[i].eid, .uid = (uid_t)-1, .member = refused[i].member, .config = refused[i].config};
         struct genv_error err = {0};
         struct genv_env *env = NULL;
         bool created = true;

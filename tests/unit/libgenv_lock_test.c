@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "base/proc.h"
 
@@ -116,6 +118,54 @@ static void waiting_ends_when_the_lock_is_let_go(void **state)
         for (int k = 0; k < 2; k++)
             close(waiter.locked[k]), close(waiter.ready[k]);
     }
+}
+
+static void note_signal(int number)
+{
+    (void)number;
+}
+
+/* Gives up when asked for the third time. */
+static bool is_third(void *data)
+{
+    return ++*(int *)data == 3;
+}
+
+/* Has a signal come every few milliseconds, or none any more. */
+static void disturb(bool on)
+{
+    const struct sigaction action = {.sa_handler = note_signal};
+    const struct timeval interval = {.tv_usec = on ? 5000 : 0};
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &(struct itimerval){interval, interval}, NULL);
+}
+
+static void whoever_is_interrupted_may_give_up(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "state/genv.lock");
+    cleanup_genv struct genv *g = machine_open(*state), *other = machine_open(*state);
+    static const double timeouts[] = {-1, 60};
+    struct genv_lock *lock, *none;
+    struct genv_error err = {0};
+    cleanup_close int fd = -1;
+    int asked = 0;
+
+    make_env(g, "a", (int[]){0}, 1);
+    genv_set_interrupt(other, is_third, &asked);
+    assert_int_equal(genv_lock(g, "a", 0, &lock, NULL), 0);
+    disturb(true);
+    for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++, asked = 0) {
+        assert_int_equal(genv_lock(other, "a", timeouts[i], &none, &err), -ECANCELED);
+        machine_check_error(&err, ECANCELED, "interrupted while waiting for device 0");
+        assert_int_equal(asked, 3);
+    }
+    genv_unlock(lock);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(machine_attach(other, "a", 2, &err), -ECANCELED);
+    disturb(false);
+    machine_check_error(&err, ECANCELED, "interrupted while waiting for the lock of ");
 }
 
 static void inside_a_lock_there_is_no_waiting_for_oneself(void **state)
@@ -364,6 +414,7 @@ static const struct CMUnitTest tests[] = {
     TEST(who_shares_a_device_waits_for_it),
     TEST(a_detached_environment_locks_nothing),
     TEST(waiting_ends_when_the_lock_is_let_go),
+    TEST(whoever_is_interrupted_may_give_up),
     TEST(inside_a_lock_there_is_no_waiting_for_oneself),
     TEST(a_lock_of_hundreds_of_devices_holds_inside_itself),
     TEST(what_could_be_a_deadlock_is_refused),

@@ -424,7 +424,39 @@ static void nobody_enters_anothers_environment_and_root_leaves_it_theirs(void **
     refuse(g, &reservation, EPERM, "environment victim belongs to 60601");
 }
 
+static void named_devices_come_together_or_not_at_all(void **state)
+{
+    cleanup_genv struct genv *g = machine_open(*state);
+    static const char *const devices[] = {"2", "0"};
+    struct genv_reservation reservation = reservation_of("a", -1), taken = reservation_of("b", 2);
+    cleanup_free char *before = NULL, *after = NULL;
+    struct genv_env *env;
+
+    reservation.devices = devices;
+    reservation.device_count = 2;
+    assert_int_equal(genv_reserve(g, &reservation, &env, NULL, NULL), 0);
+    assert_int_equal(env->attachment_count, 2);
+    assert_int_equal(env->attachments[0].index, 0);
+    assert_int_equal(env->attachments[1].index, 2);
+    genv_env_free(env);
+    reserve(g, &taken); /* 1 and 3 */
+    before = read_records(*state);
+    reservation.eid = "c";
+    reservation.devices = (const char *const[]){"0", "1"};
+    refuse(g, &reservation, EBUSY, "device 0");
+    reservation.devices = (const char *const[]){"9"};
+    reservation.device_count = 1;
+    reservation.even_detached = true;
+    refuse(g, &reservation, ENODEV, "9");
+    after = read_records(*state);
+    assert_string_equal(before, after);
+    reservation.devices = devices;
+    reservation.over_subscribe = true;
+    reserve(g, &reservation);
+}
+
 static const struct CMUnitTest tests[] = {
+    TEST(named_devices_come_together_or_not_at_all),
     TEST(all_of_it_is_one_commit_under_one_lock),
     TEST(members_come_together),
     TEST(devices_are_attached_where_their_count_is_meant),

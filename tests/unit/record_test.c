@@ -18,7 +18,8 @@ static const char whole[] =
     " \"processes\": [{\"pid\": 42, \"start_time\": 4711, \"pid_namespace\": 4026531836}],"
     " \"kernels\": [{\"id\": \"8d3f-1\", \"connection_file\": \"/home/p/kernel-8d3f-1.json\"}],"
     " \"attachments\": [{\"uuid\": \"GPU-a\", \"index\": 1, \"time\": \"2026-11-20T10:14:13Z\"},"
-    " {\"uuid\": \"GPU-b\", \"index\": 0, \"gpu_memory\": 4000000000, \"time\": \"2026-11-20T10:14:14Z\"}]}";
+    " {\"uuid\": \"GPU-b\", \"index\": 0, \"gpu_memory\": 4000000000, \"time\": \"2026-11-20T10:14:14Z\"}],"
+    " \"isolated\": true, \"openable\": [{\"uuid\": \"GPU-a\", \"vendor\": \"nvidia\"}, {\"uuid\": \"GPU-c\"}]}";
 
 static int decode(const char *text, struct record *record, struct genv_error *err)
 {
@@ -46,6 +47,10 @@ static void a_whole_record_decodes(void **state)
                         "GPU-b"); /* ascending by index, whatever the text says */
     assert_int_equal(record.env.attachments[0].gpu_memory, 4000000000);
     assert_int_equal(record.env.attachments[1].gpu_memory, 0);
+    assert_true(record.env.isolated);
+    assert_int_equal(record.env.openable_count, 2);
+    assert_string_equal(record.env.openable[0].vendor, "nvidia");
+    assert_string_equal(record.env.openable[1].uuid, "GPU-c");
     env_release(&record.env);
 }
 
@@ -465,6 +470,11 @@ static void make_random(uint64_t *seed, struct record *record)
         attachment->gpu_memory = unit_random(seed) % 2 ? unit_random(seed) >> 1 : 0;
         attachment->time = env->created;
     }
+    env->isolated = unit_random(seed) % 2;
+    env->openable_count = env->isolated ? unit_random(seed) % 3 : 0;
+    env->openable = calloc(env->openable_count + 1, sizeof(*env->openable));
+    for (size_t i = 0; i < env->openable_count; i++)
+        snprintf(env->openable[i].uuid, sizeof(env->openable[i].uuid), "GPU-%zu", i);
 }
 
 static bool is_same(const struct genv_env *a, const struct genv_env *b)
@@ -472,7 +482,8 @@ static bool is_same(const struct genv_env *a, const struct genv_env *b)
     if (a->created.tv_sec != b->created.tv_sec || a->created.tv_nsec != b->created.tv_nsec ||
         strcmp(a->config.name, b->config.name) != 0 || a->config.gpus != b->config.gpus ||
         a->config.gpu_memory != b->config.gpu_memory || a->process_count != b->process_count ||
-        a->kernel_count != b->kernel_count || a->attachment_count != b->attachment_count)
+        a->kernel_count != b->kernel_count || a->attachment_count != b->attachment_count ||
+        a->isolated != b->isolated || a->openable_count != b->openable_count)
         return false;
     for (size_t i = 0; i < a->process_count; i++) {
         if (a->processes[i].pid != b->processes[i].pid || a->processes[i].start_time != b->processes[i].start_time ||
@@ -490,6 +501,10 @@ static bool is_same(const struct genv_env *a, const struct genv_env *b)
         if (strcmp(left->device.uuid, right->device.uuid) != 0 || left->index != right->index ||
             left->gpu_memory != right->gpu_memory || left->time.tv_sec != right->time.tv_sec ||
             left->time.tv_nsec != right->time.tv_nsec)
+            return false;
+    }
+    for (size_t i = 0; i < a->openable_count; i++) {
+        if (strcmp(a->openable[i].uuid, b->openable[i].uuid) != 0)
             return false;
     }
     return true;

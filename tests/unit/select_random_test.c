@@ -47,6 +47,23 @@ static bool is_free_for(const struct machine *machine, size_t self, size_t d)
     return capacity ? room_beside_others(machine, self, d) >= capacity : count_others(machine, self, d) == 0;
 }
 
+static bool can_open(const struct machine *machine, size_t self, size_t d)
+{
+    const struct genv_env *env = &machine->envs[self];
+    bool can = !env->isolated;
+
+    for (size_t i = 0; i < env->openable_count; i++)
+        can |= strcmp(env->openable[i].uuid, machine->devices[d].id.uuid) == 0;
+    return can;
+}
+
+/* Whether it may be added to what is attached. */
+static bool may_come(const struct machine *machine, size_t d, bool over_subscribe)
+{
+    return works(machine, d) && !attachment_of(machine, SELF, d) && can_open(machine, SELF, d) &&
+           (over_subscribe || is_free_for(machine, SELF, d));
+}
+
 /* SPEC section 4: whether device @a is picked before device @b. */
 static bool comes_before(const struct machine *machine, size_t self, size_t a, size_t b)
 {
@@ -94,6 +111,8 @@ static void make_random(uint64_t *seed, struct machine *machine)
                 world_attach(machine, e, d, random_capacity(seed));
         }
     }
+    if (unit_random(seed) % 2)
+        world_isolate(machine, SELF, (unsigned)unit_random(seed));
 }
 
 static bool has_index(const struct selection *selection, unsigned index)
@@ -124,12 +143,9 @@ static void check_selection(const struct machine *machine, size_t count, bool ov
             kept += given;
             continue;
         }
-        assert_true(!given || over_subscribe || is_free_for(machine, SELF, d));
+        assert_true(!given || may_come(machine, d, over_subscribe));
         for (size_t other = 0; given && other < machine->size; other++) {
-            bool could = works(machine, other) && !attachment_of(machine, SELF, other) &&
-                         (over_subscribe || is_free_for(machine, SELF, other));
-
-            if (could && !has_index(selection, machine->devices[other].index))
+            if (may_come(machine, other, over_subscribe) && !has_index(selection, machine->devices[other].index))
                 assert_false(comes_before(machine, SELF, other, d));
         }
     }
@@ -151,17 +167,19 @@ static int expected_result(const struct machine *machine, size_t count, bool ove
 
         working += works(machine, d);
         kept += works(machine, d) && attached;
-        givable += works(machine, d) && !attached && (over_subscribe || is_free_for(machine, SELF, d));
+        givable += may_come(machine, d, over_subscribe);
     }
     if (count > working)
         return -ENODEV;
+    if (count > kept && machine->envs[SELF].isolated && count > machine->envs[SELF].openable_count)
+        return -EPERM;
     return count > kept && count - kept > givable ? -EBUSY : 0;
 }
 
 static void random_machines_follow_the_rule_by_count(void **state)
 {
     uint64_t seed = 1;
-    size_t results[3] = {0};
+    size_t results[4] = {0};
 
     (void)state;
     for (int i = 0; i < 20000; i++) {
@@ -179,7 +197,7 @@ static void random_machines_follow_the_rule_by_count(void **state)
         assert_int_equal(r, expected_result(&machine, count, over_subscribe));
         if (r == 0)
             check_selection(&machine, count, over_subscribe, &selection);
-        results[r == 0 ? 0 : r == -EBUSY ? 1 : 2]++;
+        results[r == 0 ? 0 : r == -EBUSY ? 1 : r == -EPERM ? 2 : 3]++;
         free(selection.attachments);
     }
     for (size_t i = 0; i < ARRAY_SIZE(results); i++)
@@ -211,6 +229,8 @@ static void random_machines_follow_the_rule_by_index(void **state)
             assert_int_equal(r, 0);
         else if (!works(&machine, d))
             assert_int_equal(r, -ENODEV);
+        else if (!can_open(&machine, SELF, d))
+            assert_int_equal(r, -EPERM);
         else
             assert_int_equal(r, over_subscribe || is_free_for(&machine, SELF, d) ? 0 : -EBUSY);
         if (r == 0) {

@@ -283,6 +283,43 @@ static void an_index_that_does_not_work_is_refused(void **state)
 
 /* select_capacity() */
 
+/* All sets of four devices: what an isolated environment began with, by what it has of that now, by count. */
+static void an_isolated_environment_gets_what_it_began_with(void **state)
+{
+    (void)state;
+    for (unsigned began = 0; began < 16; began++) {
+        struct machine machine;
+        size_t room;
+
+        world_make_machine(&machine, 4, 2);
+        world_isolate(&machine, SELF, began);
+        room = machine.envs[SELF].openable_count;
+        for (unsigned count = 0; count <= 4; count++) {
+            cleanup_text struct text expected = TEXT_INIT;
+            unsigned given = 0;
+
+            text_add(&expected, count > room ? "!" : "");
+            for (unsigned d = 0; count <= room && d < 4; d++) {
+                if (began >> d & 1 && given < count)
+                    text_addf(&expected, "%s%u", given++ ? "," : "", d);
+            }
+            check_count(&machine, (int)count, false, expected.data, count > room ? "is isolated" : NULL);
+            check_count(&machine, (int)count, true, expected.data, count > room ? "is isolated" : NULL);
+        }
+        for (int d = 0; d < 4; d++) {
+            char index[2] = {(char)('0' + d)};
+            bool can = began >> d & 1;
+            char reason[128];
+
+            snprintf(reason, sizeof(reason),
+                     "environment env0 is isolated: it can only have the devices that it had at its start (%zu): start "
+                     "another one",
+                     room);
+            check_index(&machine, d, true, can ? index : "", can ? 0 : EPERM, can ? "" : reason);
+        }
+    }
+}
+
 static void a_capacity_applies_to_all_that_is_attached(void **state)
 {
     struct machine machine;
@@ -332,6 +369,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(over_subscribing_takes_free_devices_then_those_with_the_fewest_environments),
     cmocka_unit_test(devices_that_do_not_work_are_never_given),
     cmocka_unit_test(a_machine_without_devices_says_so),
+    cmocka_unit_test(an_isolated_environment_gets_what_it_began_with),
     cmocka_unit_test(a_failure_leaves_the_result_alone),
     cmocka_unit_test(an_index_comes_besides_what_is_attached),
     cmocka_unit_test(an_index_that_does_not_work_is_refused),

@@ -32,6 +32,19 @@ void world_attach(struct machine *machine, size_t e, size_t d, uint64_t capacity
     copy_string(attachment->device.uuid, sizeof(attachment->device.uuid), machine->devices[d].id.uuid);
 }
 
+void world_isolate(struct machine *machine, size_t e, unsigned set)
+{
+    struct genv_env *env = &machine->envs[e];
+
+    env->isolated = true;
+    env->openable = machine->openable;
+    env->openable_count = 0;
+    for (size_t d = 0; d < machine->size; d++) {
+        if (set >> d & 1)
+            env->openable[env->openable_count++] = machine->devices[d].id;
+    }
+}
+
 struct select_view world_view(const struct machine *machine, size_t self)
 {
     return (struct select_view){machine->devices, machine->size,        machine->busy,

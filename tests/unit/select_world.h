@@ -19,6 +19,7 @@ struct machine {
     bool busy[MACHINE_SIZE];
     struct genv_env envs[MACHINE_ENVS];
     struct genv_attachment attachments[MACHINE_ENVS][MACHINE_SIZE];
+    struct genv_device_id openable[MACHINE_SIZE]; /* of the one that is isolated */
     struct env_list list;
     size_t size;
 };
@@ -27,6 +28,8 @@ struct machine {
 void world_make_machine(struct machine *machine, size_t size, size_t env_count);
 /* Attaches environment @e to device @d, with @capacity bytes or (0) all of it. */
 void world_attach(struct machine *machine, size_t e, size_t d, uint64_t capacity);
+/* Isolates environment @e, alone, with the devices of which @set has the bit. */
+void world_isolate(struct machine *machine, size_t e, unsigned set);
 struct select_view world_view(const struct machine *machine, size_t self);
 
 #endif

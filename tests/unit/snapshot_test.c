@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -70,6 +71,99 @@ static void check(const char *text, const char *path, const char *expected)
     }
     found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     assert_string_equal(found, expected);
+}
+
+static inline void freep(struct genv_snapshot **snapshot)
+{
+    genv_snapshot_free(*snapshot);
+}
+#define cleanup_snapshot cleanup_with(freep)
+
+/* Builds JSON of what a visitor is told. */
+struct rebuilt {
+    json_t *open[8]; /* what is begun; the first is the whole */
+    int depth;
+    int left; /* values until it gives up with 7; -1: never */
+};
+
+static json_t *make_value(const struct genv_value *value)
+{
+    char time[RFC3339_SIZE];
+
+    switch (value->kind) {
+    case GENV_VALUE_BOOL:
+        return json_boolean(value->boolean);
+    case GENV_VALUE_INTEGER:
+        return json_integer(value->integer);
+    case GENV_VALUE_REAL:
+        return json_real(value->real);
+    case GENV_VALUE_TEXT:
+        return json_string(value->text);
+    case GENV_VALUE_TIME:
+        rfc3339_format(value->time, time);
+        return json_string(time);
+    case GENV_VALUE_OBJECT:
+        return json_object();
+    case GENV_VALUE_LIST:
+        return json_array();
+    default:
+        return json_null();
+    }
+}
+
+static int rebuild(const struct genv_value *value, void *data)
+{
+    struct rebuilt *rebuilt = data;
+    json_t *json, *parent = rebuilt->depth ? rebuilt->open[rebuilt->depth - 1] : NULL;
+
+    if (rebuilt->left-- == 0)
+        return 7;
+    if (value->kind == GENV_VALUE_END) {
+        assert_true(rebuilt->depth-- > 0);
+        return 0;
+    }
+    json = make_value(value);
+    assert_int_equal(!value->key, !json_is_object(parent));
+    if (value->kind == GENV_VALUE_OBJECT || value->kind == GENV_VALUE_LIST)
+        rebuilt->open[rebuilt->depth++] = json;
+    if (json_is_array(parent))
+        json_array_append_new(parent, json);
+    else if (parent)
+        json_object_set_new(parent, value->key, json);
+    return 0;
+}
+
+static void a_visitor_is_told_what_json_says(void **state)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = make_snapshot();
+    struct rebuilt whole = {.left = -1}, env = {.left = -1};
+    cleanup_free char *text = NULL;
+    cleanup_json json_t *json = NULL, *whole_json = NULL, *env_json = NULL;
+
+    (void)state;
+    text = genv_snapshot_to_json(snapshot);
+    json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    assert_int_equal(genv_snapshot_visit(snapshot, rebuild, &whole), 0);
+    whole_json = whole.open[0];
+    assert_int_equal(whole.depth, 0);
+    assert_true(json_equal(whole_json, json));
+    assert_int_equal(genv_env_visit(&snapshot->envs[0], rebuild, &env), 0);
+    env_json = env.open[0];
+    assert_true(json_equal(env_json, json_array_get(json_object_get(json, "envs"), 0)));
+}
+
+static void a_visitor_may_give_up(void **state)
+{
+    cleanup_snapshot struct genv_snapshot *snapshot = make_snapshot();
+
+    (void)state;
+    for (int left = 0; left < 30; left++) {
+        struct rebuilt rebuilt = {.left = left};
+
+        assert_int_equal(genv_snapshot_visit(snapshot, rebuild, &rebuilt), 7);
+        json_decref(rebuilt.open[0]);
+    }
 }
 
 static void every_field_is_told(void **state)
@@ -368,6 +462,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(users_are_those_of_the_host),
     cmocka_unit_test(what_makes_no_sense_is_refused),
     cmocka_unit_test(every_field_is_told),
+    cmocka_unit_test(a_visitor_is_told_what_json_says),
+    cmocka_unit_test(a_visitor_may_give_up),
     cmocka_unit_test(the_parts_are_arrays_of_the_same_objects),
     cmocka_unit_test(an_empty_machine_has_empty_arrays),
 };

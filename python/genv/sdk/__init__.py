@@ -1,0 +1,73 @@
+"""The functions of genv: activate environments, configure and attach them, look at devices.
+
+Everything here acts on the environment that is active in this process, and keeps its variables, such as
+``CUDA_VISIBLE_DEVICES``, up to date. They belong to the whole process: one environment is active at a time, whatever
+the number of threads.
+
+Errors are :class:`genv.Error` (a :class:`RuntimeError`) or subclasses of it, with the sentence that the command line
+prints and ``errno``.
+"""
+
+from __future__ import annotations
+
+from .. import _lazy
+from . import env
+from .devices import attach, attached, detach, lock, refresh_attached
+from .env import (
+    activate,
+    active,
+    configuration,
+    configure,
+    eid,
+    envs,
+    home,
+    load_configuration,
+    refresh_configuration,
+    save_configuration,
+    snapshot,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    from .._lock import Lock
+    from .._objects import Devices, Env
+
+    class _DevicesModule(Protocol):
+        attach: Callable[..., list[int | str]]
+        attached: Callable[[], list[int | str]]
+        detach: Callable[..., list[int | str]]
+        refresh_attached: Callable[[], list[int | str]]
+        lock: Callable[..., Lock]
+
+        def __call__(self) -> Devices: ...
+
+    devices: _DevicesModule
+else:
+    from . import devices
+
+    __getattr__ = _lazy.offer(__name__, "Env")
+
+__all__ = [
+    "Env",
+    "activate",
+    "active",
+    "attach",
+    "attached",
+    "configuration",
+    "configure",
+    "detach",
+    "devices",
+    "eid",
+    "env",
+    "envs",
+    "home",
+    "load_configuration",
+    "lock",
+    "refresh_attached",
+    "refresh_configuration",
+    "save_configuration",
+    "snapshot",
+]

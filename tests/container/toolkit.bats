@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# NVIDIA's container toolkit between genv's runtime and runc, on the simulated driver. For `./run test --full`.
+
+load machine
+
+setup_file() {
+    [[ ${GENV_TEST_FULL-} ]] || return 0
+    container_setup_file
+}
+teardown_file() { container_teardown_file; }
+
+setup() {
+    local folder program
+    [[ ${GENV_TEST_FULL-} ]] || skip 'builds programs in a minute: ./run test --full'
+    [[ $GENV_SANITIZE == none ]] || skip 'programs of others cannot load a driver with sanitizers'
+    folder=$("$GENV_SOURCE/tests/fetch" toolkit) || skip "$folder"
+    machine_start
+    for program in nvidia-ctk nvidia-cdi-hook nvidia-container-runtime-hook nvidia-container-runtime; do
+        machine tee "/usr/bin/$program" <"$folder/$program" >/dev/null
+        machine chmod 755 "/usr/bin/$program"
+    done
+    machine mkdir -p /etc/cdi /etc/nvidia-container-runtime
+    start_dockerd
+}
+teardown() { machine_stop; }
+
+# A container gets the devices that genv chose, not 'all' as its image says: below NVIDIA's runtime in mode $1.
+try_container() {
+    printf '[nvidia-container-runtime]\nmode = "%s"\n' "$1" | machine tee /etc/nvidia-container-runtime/config.toml
+    run machine docker run --rm --runtime genv --network none -e GENV_GPUS=2 -e NVIDIA_VISIBLE_DEVICES=all local/bb:1 \
+        sh -c 'env; ls /dev; ls /usr/lib/x86_64-linux-gnu'
+    echo "$output"
+    [[ $(grep '^nvidia[0-9]$' <<<"$output" | xargs) == 'nvidia2 nvidia3' ]]
+    grep -xE 'CUDA_VISIBLE_DEVICES=GPU-[-0]*0,GPU-[-0]*1' <<<"$output"
+    nothing_is_left
+}
+
+# The driver's library, which NVIDIA's part brings.
+check_library() {
+    grep -x libnvidia-ml.so.550.163.01 <<<"$output"
+}
+
+@test "NVIDIA's runtime gives the devices that genv chose, in the modes auto and jit-cdi" {
+    try_container auto
+    check_library
+    try_container jit-cdi
+    check_library
+}
+
+@test "NVIDIA's runtime gives the devices that genv chose, in the mode cdi" {
+    machine nvidia-ctk --quiet cdi generate --output /etc/cdi/nvidia.yaml
+    try_container cdi
+    check_library
+}
+
+@test "NVIDIA's CDI specification brings the driver's libraries, without its runtime" {
+    machine nvidia-ctk --quiet cdi generate --format json --output /etc/cdi/nvidia.json
+    machine tee /etc/genv/runtime.conf <<<runc
+    try_container auto
+    check_library
+}
+
+@test "NVIDIA's hook asks for the devices that genv chose, in the mode legacy" {
+    machine tee /usr/bin/nvidia-container-cli <<'END' # cannot be had here; it would change the container
+#!/bin/sh
+echo "$@" >/tmp/asked
+END
+    machine chmod 755 /usr/bin/nvidia-container-cli
+    try_container legacy
+    machine cat /tmp/asked | tee "$SCRATCH/asked"
+    grep -E -- '--device=GPU-[-0]*0,GPU-[-0]*1 ' "$SCRATCH/asked"
+}
