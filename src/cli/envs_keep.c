@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -23,6 +24,7 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    bool join;
     const char *eid;
     const char *default_name;
     pid_t pid;
@@ -39,6 +41,10 @@ static const struct values defaults = {.config = GENV_CONFIG_INIT, .linger_s = L
 
 static const struct option keep_options[] = {
     EID_OPTION("ID of the environment (default: a new one, PID)", false),
+    {.name = "join",
+     .type = OPTION_FLAG,
+     .help = "Enter --eid, and create nothing if it has ended",
+     .offset = offsetof(struct values, join)},
     {.name = "pid",
      .type = OPTION_PID,
      .argument = "PID",
@@ -61,13 +67,33 @@ static const struct option keep_options[] = {
     {.name = NULL},
 };
 
+static bool has_member(const struct genv_env *env, pid_t pid)
+{
+    for (size_t i = 0; i < env->process_count; i++) {
+        if (env->processes[i].pid == pid)
+            return true;
+    }
+    return false;
+}
+
+/* Whether @values->pid is a member of --eid already. -ENOENT: --join, and the environment has ended. */
+static int look_before(struct cli *cli, const struct values *values, bool *ret_was_member, struct genv_error *err)
+{
+    cleanup_env struct genv_env *env = NULL;
+    int r = values->eid ? genv_env_get(cli->genv, values->eid, &env, err) : 0;
+
+    *ret_was_member = env && has_member(env, values->pid);
+    return r == -ENOENT && !values->join ? 0 : r;
+}
+
 /* The environment, created or entered, with @values->pid and this process as members. */
-static int reserve(struct cli *cli, const struct values *values, struct genv_env **ret_env, struct genv_error *err)
+static int reserve(struct cli *cli, const struct values *values, bool *ret_created, struct genv_env **ret_env,
+                   struct genv_error *err)
 {
     const struct genv_member members[] = {{.pid = values->pid}, {.pid = getpid()}};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
     struct genv_error reason = {0};
-    int r = cli_open(cli, err);
+    int r = 0;
 
     reservation.eid = values->eid;
     reservation.members = members;
@@ -83,7 +109,7 @@ static int reserve(struct cli *cli, const struct values *values, struct genv_env
         return r;
     if (values->default_name && !reservation.config.name[0])
         copy_string(reservation.config.name, sizeof(reservation.config.name), values->default_name);
-    r = genv_reserve(cli->genv, &reservation, ret_env, NULL, &reason);
+    r = genv_reserve(cli->genv, &reservation, ret_env, ret_created, &reason);
     if (r == 1)
         program_complain(reason.message);
     return r < 0 ? error_set(err, reason.code, "%s", reason.message) : 0;
@@ -125,6 +151,36 @@ static bool is_in_other_hands(struct cli *cli, const char *eid, pid_t pid)
     return r == -ENOENT;
 }
 
+/* Takes both out again: what failed holds nothing. */
+static void leave_again(struct cli *cli, const struct values *values, const char *eid, bool was_member)
+{
+    const struct genv_member other = {.pid = values->pid}, self = {.pid = getpid()};
+
+    if (!was_member)
+        genv_deactivate(cli->genv, eid, &other, NULL);
+    genv_deactivate(cli->genv, eid, &self, NULL);
+}
+
+static int enter(struct cli *cli, const struct values *values, struct genv_env **ret_env, struct genv_error *err)
+{
+    bool was_member = false, created = false;
+    int r = cli_open(cli, err);
+
+    if (r == 0)
+        r = look_before(cli, values, &was_member, err);
+    if (r == 0)
+        r = reserve(cli, values, &created, ret_env, err);
+    if (r < 0)
+        return r;
+    if (values->join && created) /* it has ended in between */
+        r = error_set(err, ENOENT, "there is no environment %s", values->eid);
+    else
+        r = announce(*ret_env, err);
+    if (r < 0)
+        leave_again(cli, values, (*ret_env)->eid, was_member);
+    return r;
+}
+
 static int run_keep(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
@@ -135,22 +191,24 @@ static int run_keep(struct cli *cli, const struct arguments *arguments, struct g
     long looks;
     int r;
 
+    if (values->join && !values->eid)
+        return cli_usage_error(cli, error_set(err, EINVAL, "--join needs --eid"), err);
     if (process < 0)
         return error_set_errno(err, errno, "cannot watch process %d", (int)values->pid);
-    r = reserve(cli, values, &env, err);
+    signal(SIGPIPE, SIG_IGN); /* an error tells better that nobody reads the answer */
+    r = enter(cli, values, &env, err);
     if (r < 0)
         return r;
-    r = announce(env, err);
-    while (r == 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
+    while (poll(&end, 1, -1) < 0 && errno == EINTR)
         ;
     looks = (long)(values->linger_s * 1000 / INTERVAL_MS);
-    for (long i = 0; r == 0 && i < looks; i++) {
+    for (long i = 0; i < looks; i++) {
         if (is_in_other_hands(cli, env->eid, values->pid))
             break;
         poll(NULL, 0, INTERVAL_MS);
     }
     genv_deactivate(cli->genv, env->eid, &self, NULL);
-    return r;
+    return 0;
 }
 
 static const struct example keep_examples[] = {

@@ -123,6 +123,41 @@ end() {
     expect 0 '' genv envs query --query eid
 }
 
+@test "keep: what cannot answer holds nothing" {
+    start_member
+    expect_refusal 'cannot write to standard output' bash -c "genv envs keep --pid $member --gpus 2 >/dev/full"
+    expect 0 '' genv envs query --query eid
+
+    # Nobody reads the answer.
+    expect_refusal 'cannot write to standard output' python3 -c '
+import os, signal, sys
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+os.execvp("genv", sys.argv[1:])' genv envs keep --pid "$member" --gpus 2
+    expect 0 '' genv envs query --query eid
+
+    # A process that was in it before stays.
+    keep --pid "$member" --gpus 1
+    local first=$keeper
+    expect_refusal 'cannot write to standard output' bash -c "genv envs keep --pid $member --eid $answer --join >/dev/full"
+    expect 0 "$member $first" pids "$answer"
+    expect 0 0 genv devices find --eid "$answer"
+}
+
+@test "keep: joining creates nothing" {
+    start_member
+    expect_refusal 'there is no environment none' genv envs keep --pid "$member" --eid none --join
+    expect 0 '' genv envs query --query eid
+    expect_usage_error '--join needs --eid' genv envs keep --pid "$member" --join
+    make_env e
+    start_member
+    keep --pid "$member" --eid e --join
+    [ "$answer" = e ]
+    [[ $(pids e) == *" $member $keeper" ]]
+}
+
 @test "variables: those of a program that genv run starts" {
     make_env e $'a, "b" <i>'
     genv envs config --eid e gpus --count 2
