@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Claims } from '../src/core/claims.ts';
+import { Genv } from '../src/core/genv.ts';
 import { WindowEnvironment } from '../src/core/window.ts';
-import { until, World } from './world.ts';
+import { genvPath, until, World } from './world.ts';
 
 /** A window of a workspace; its extensions run in a process of their own. */
 class Window {
@@ -63,7 +66,7 @@ test('activate, attach, configure, detach, deactivate', async () => {
 test('a reloaded window has its environment and devices again; a closed one frees them', async () => {
   const world = new World();
   const before = new Window(world);
-  await before.environment.activate('', undefined, 2);
+  await before.environment.activate('', undefined, { gpus: 2 });
   const eid = before.eid;
   before.end();
   const after = new Window(world);
@@ -81,7 +84,7 @@ test('a reloaded window has its environment and devices again; a closed one free
 test('a window that is reloaded while its old process still runs waits for that', async () => {
   const world = new World();
   const before = new Window(world);
-  await before.environment.activate('', undefined, 1);
+  await before.environment.activate('', undefined, { gpus: 1 });
   const after = new Window(world);
   const resumed = after.environment.resume();
   before.end();
@@ -94,7 +97,7 @@ test('windows of the same workspace have environments of their own, also when bo
   const world = new World();
   const windows = [new Window(world), new Window(world)];
   for (const window of windows) {
-    await window.environment.activate('', undefined, 1);
+    await window.environment.activate('', undefined, { gpus: 1 });
   }
   assert.notEqual(windows[0]?.eid, windows[1]?.eid);
   windows.forEach((window) => window.end());
@@ -109,7 +112,7 @@ test('windows of the same workspace have environments of their own, also when bo
 test('a window of another workspace takes nothing over, and deactivation leaves nothing to take', async () => {
   const world = new World();
   const one = new Window(world, 'one');
-  await one.environment.activate('', undefined, 1);
+  await one.environment.activate('', undefined, { gpus: 1 });
   one.end();
   const two = new Window(world, 'two');
   await two.environment.resume();
@@ -151,5 +154,107 @@ test('operations that are started at once come one after the other', async () =>
   ]);
   assert.deepEqual(window.environment.active?.environment.devices, [0]);
   assert.equal(world.call('envs', 'query', '--query', 'eid'), window.eid);
+  await world.end();
+});
+
+test('what could not be activated holds nothing, and the next activation works', async () => {
+  const world = new World();
+  const window = new Window(world);
+  window.environment.use(new Genv(world.around('variables', `case "$*" in 'envs variables'*) echo 'genv: no' >&2; exit 1 ;; esac`), world.env));
+  for (let i = 0; i < 3; i++) {
+    await assert.rejects(window.environment.activate('', undefined, { gpus: 1 }), /^Error: no$/);
+    await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  }
+  assert.deepEqual(new Claims(join(world.folder, 'workspace'), 1).list(), []);
+  window.environment.use(world.genv);
+  await window.environment.activate('', undefined, { gpus: 1 });
+  assert.deepEqual(window.environment.active?.environment.devices, [0]);
+  assert.equal(world.call('envs', 'query', '--query', 'eid'), window.eid);
+  await world.end();
+});
+
+test('a genv that creates the environment and then hangs', async () => {
+  const world = new World();
+  const window = new Window(world);
+  window.environment.use(new Genv(world.around('hang', `case "$*" in 'envs keep'*) ${genvPath} "$@" >&2; sleep 600; exit ;; esac`), world.env, 3000));
+  await assert.rejects(window.environment.activate('', undefined, { gpus: 1 }), /did not answer/);
+  await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  await world.end();
+});
+
+test('an environment that could not be left either is the one that the next activation enters', async () => {
+  const world = new World();
+  const window = new Window(world);
+  window.environment.use(new Genv(world.around('no', `case "$*" in 'envs variables'* | 'envs deactivate'*) echo 'genv: no' >&2; exit 1 ;; esac`), world.env));
+  await assert.rejects(window.environment.activate('', undefined, { gpus: 1 }), /^Error: no$/);
+  const left = world.call('envs', 'query', '--query', 'eid');
+  window.environment.use(world.genv);
+  await window.environment.activate('', undefined, { gpus: 1 });
+  assert.equal(window.eid, left);
+  assert.equal(world.call('envs', 'query', '--query', 'eid'), left);
+  await window.environment.deactivate();
+  assert.equal(world.call('envs', 'query', '--query', 'eid'), '');
+  await world.end();
+});
+
+test('a reload survives a genv that fails for a moment', async () => {
+  const world = new World();
+  const before = new Window(world);
+  await before.environment.activate('', undefined, { gpus: 1 });
+  before.end();
+  const after = new Window(world);
+  const once = join(world.folder, 'once');
+  after.environment.use(new Genv(world.around('once', `case "$*" in 'envs variables'* | 'envs keep'*) mkdir ${once}-$2 2>/dev/null && { echo 'genv: no' >&2; exit 1; } ;; esac`), world.env));
+  await after.environment.resume();
+  assert.equal(after.eid, before.eid);
+  await after.environment.deactivate();
+  await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  await world.end();
+});
+
+test('an environment that ended during the reload is told of if something still has its variables', async () => {
+  for (const isCarried of [true, false]) {
+    const world = new World();
+    const before = new Window(world);
+    await before.environment.activate('', undefined, { gpus: 1 });
+    const eid = before.eid ?? '';
+    const terminal = spawn('sleep', ['600'], { env: isCarried ? { ...world.env, GENV_ENVIRONMENT_ID: eid } : world.env });
+    for (const pid of world.call('envs', 'query', '--query', 'pids').split(' ')) {
+      world.call('envs', 'deactivate', '--pid', pid);
+    }
+    before.end();
+    const after = new Window(world);
+    await after.environment.resume();
+    assert.equal(after.eid, undefined);
+    assert.equal(world.call('envs', 'query', '--query', 'eid'), '');
+    assert.equal(/ended during the reload/.test(after.told.join()), isCarried);
+    terminal.kill();
+    await world.end();
+  }
+});
+
+test('a list that is not one does not end the environment', async () => {
+  const world = new World();
+  const window = new Window(world);
+  await window.environment.activate('', undefined, { gpus: 1 });
+  for (const odd of ['{}', 'null', '3']) {
+    window.environment.use(new Genv(world.program('odd', `echo '${odd}'`), world.env));
+    await assert.rejects(window.environment.refresh(), /did not print a list/);
+    assert.deepEqual(window.environment.active?.environment.devices, [0]);
+  }
+  await world.end();
+});
+
+test('a device of the list is attached without those of the configuration, which stays', async () => {
+  const world = new World();
+  const window = new Window(world);
+  mkdirSync(join(world.folder, 'project/.genv'), { recursive: true });
+  writeFileSync(join(world.folder, 'project/.genv/gpus'), '2\n');
+  await window.environment.activate('', join(world.folder, 'project'), { attach: false });
+  await window.environment.attachDevice(3, false);
+  assert.deepEqual(window.environment.active?.environment.devices, [3]);
+  await window.environment.detach();
+  await window.environment.attach();
+  assert.deepEqual(window.environment.active?.environment.devices, [0, 1]);
   await world.end();
 });

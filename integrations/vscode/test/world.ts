@@ -42,6 +42,11 @@ export class World {
     return path;
   }
 
+  /** The same, which is genv but for what the script does first. */
+  around(name: string, script: string): string {
+    return this.program(name, `${script}\nexec ${genvPath} "$@"`);
+  }
+
   async end(): Promise<void> {
     for (const process of this.started) {
       process.kill('SIGKILL');

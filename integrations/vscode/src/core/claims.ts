@@ -54,6 +54,10 @@ export class Claims {
     return startTime(claim.pid) === claim.start;
   }
 
+  isOwn(claim: Claim): boolean {
+    return nameOf(claim) === nameOf(this.own(claim.eid));
+  }
+
   private own(eid: string): Claim {
     return { eid, pid: this.pid, start: startTime(this.pid) ?? '0' };
   }
@@ -77,7 +81,7 @@ export class Claims {
     rmSync(join(this.folder, nameOf(claim)), { force: true });
   }
 
-  dropOwn(eid: string): void {
-    this.drop(this.own(eid));
+  dropOwn(): void {
+    this.list().filter((claim) => this.isOwn(claim)).forEach((claim) => this.drop(claim));
   }
 }

@@ -34,6 +34,10 @@ export interface KeepOptions {
   /** Enter this one, as it is, instead of creating one. */
   eid?: string;
   gpus?: number;
+  /** False: not to the devices that are configured either. */
+  attach?: boolean;
+  /** For how long the environment outlives the process. */
+  lingerS?: number;
 }
 
 export interface Kept {
@@ -64,6 +68,28 @@ export function findGenv(setting: string, env: NodeJS.ProcessEnv): string | unde
     .find(isProgram);
 }
 
+/** Ends a keeper, also one that is a script around genv: it leads a group of its own. */
+export function stop(keeper: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
+  if (keeper.pid === undefined || keeper.exitCode !== null || keeper.signalCode !== null) {
+    return;
+  }
+  try {
+    process.kill(-keeper.pid, signal);
+  } catch {
+    // it has ended meanwhile
+  }
+}
+
+const notThere = new Set(['ENOENT', 'EACCES', 'EPERM', 'ENOTDIR', 'ENOEXEC', 'ELOOP', 'ENAMETOOLONG']);
+
+/** The error of a program that could not be started, or said too much. */
+function explainCode(path: string, code: string): GenvError {
+  if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') {
+    return new GenvError('broken', `${path} printed too much`);
+  }
+  return new GenvError(notThere.has(code) ? 'missing' : 'broken', `cannot run ${path}: ${code}`);
+}
+
 function withoutPrefix(stderr: string): string[] {
   return stderr
     .split('\n')
@@ -84,6 +110,7 @@ function explain(path: string, status: number | null, stderr: string): GenvError
 
 const patienceMs = 15_000;
 const outputBytes = 64 * 1024 * 1024;
+const answerLength = 64 * 1024; // of 'envs keep': an ID, and why devices could not be attached
 
 export class Genv {
   readonly path: string;
@@ -114,10 +141,10 @@ export class Genv {
       execFile(this.path, words, options, (error, stdout, stderr) => {
         if (!error) {
           resolve(stdout);
+        } else if (typeof error.code === 'string') {
+          reject(explainCode(this.path, error.code));
         } else if (error.killed) {
           reject(new GenvError('slow', `genv did not answer within ${this.patienceMs / 1000} seconds`));
-        } else if (typeof error.code === 'string') {
-          reject(new GenvError('missing', `cannot run ${this.path}: ${error.code}`));
         } else {
           reject(explain(this.path, error.code ?? null, stderr));
         }
@@ -139,11 +166,18 @@ export class Genv {
   }
 
   async environments(): Promise<Environment[]> {
-    return parseEnvironments(await this.json(['envs', '--format', 'json']));
+    const json = await this.json(['envs', '--format', 'json']);
+    if (!Array.isArray(json)) {
+      throw new GenvError('broken', `'${this.path} envs --format json' did not print a list`);
+    }
+    return parseEnvironments(json);
   }
 
   async variables(eid: string): Promise<Variables> {
-    const json = (await this.json(['envs', 'variables', '--eid', eid])) as Record<string, unknown>;
+    const json = await this.json(['envs', 'variables', '--eid', eid]);
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+      throw new GenvError('broken', `'${this.path} envs variables' did not print variables`);
+    }
     return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, typeof value === 'string' ? value : null]));
   }
 
@@ -176,7 +210,13 @@ export class Genv {
   keep(options: KeepOptions): Promise<Kept> {
     const words = ['envs', 'keep', '--pid', String(options.pid)];
     if (options.eid !== undefined) {
-      words.push('--eid', options.eid, '--no-load', '--no-attach');
+      words.push('--eid', options.eid, '--join', '--no-load');
+    }
+    if (options.eid !== undefined || options.attach === false) {
+      words.push('--no-attach');
+    }
+    if (options.lingerS !== undefined) {
+      words.push('--linger', String(options.lingerS));
     }
     if (options.name) {
       words.push(`--default-name=${options.name}`);
@@ -193,15 +233,28 @@ export class Genv {
       });
       let stdout = '';
       let stderr = '';
-      const timer = setTimeout(() => {
-        keeper.kill('SIGKILL');
-        reject(new GenvError('slow', `genv did not answer within ${this.patienceMs / 1000} seconds`));
-      }, this.patienceMs);
-      keeper.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-      keeper.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+      const giveUp = (error: GenvError): void => {
+        stop(keeper, 'SIGKILL');
+        keeper.stdout.destroy();
+        keeper.stderr.destroy();
+        reject(error);
+      };
+      const timer = setTimeout(
+        () => giveUp(new GenvError('slow', `genv did not answer within ${this.patienceMs / 1000} seconds`)),
+        this.patienceMs,
+      );
+      const add = (text: string, more: string): string => {
+        if (text.length + more.length > answerLength) {
+          clearTimeout(timer);
+          giveUp(new GenvError('broken', `${this.path} printed too much`));
+        }
+        return text + more;
+      };
+      keeper.stdout.setEncoding('utf8').on('data', (text: string) => (stdout = add(stdout, text)));
+      keeper.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = add(stderr, text)));
       keeper.on('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(timer);
-        reject(new GenvError('missing', `cannot run ${this.path}: ${error.code ?? error.message}`));
+        reject(explainCode(this.path, error.code ?? error.message));
       });
       let open = 2;
       const closed = (): void => {

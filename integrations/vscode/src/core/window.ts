@@ -3,7 +3,8 @@ import { watch, type FSWatcher } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildProcess } from 'node:child_process';
 import type { Claim, Claims } from './claims.ts';
-import { GenvError, type Field, type Genv, type Variables } from './genv.ts';
+import { GenvError, stop, type Field, type Genv, type Kept, type Variables } from './genv.ts';
+import { isCarried } from './processes.ts';
 import type { Environment } from './snapshot.ts';
 
 export interface Active {
@@ -21,6 +22,8 @@ export interface WindowHooks {
 const settleMs = 100; // a change is several events of the file system
 const takeOverMs = 5_000; // for which the process of before the reload may still run
 const lookMs = 250;
+const unwatchedMs = 30_000; // between looks where the system watches too many folders already
+const lingerS = 20; // for which the environment lasts without a window: a reload on a slow machine
 
 export class WindowEnvironment {
   private readonly claims: Claims;
@@ -32,6 +35,7 @@ export class WindowEnvironment {
   private keeper: ChildProcess | undefined;
   private watcher: FSWatcher | undefined;
   private settling: NodeJS.Timeout | undefined;
+  private looking: NodeJS.Timeout | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
@@ -69,8 +73,16 @@ export class WindowEnvironment {
   async resume(): Promise<void> {
     const deadline = Date.now() + takeOverMs;
     while (!this.disposed && !this.current) {
-      const claims = this.claims.list();
-      if (claims.length === 0 || (await this.inTurn(() => this.takeOver(claims))) || Date.now() > deadline) {
+      try {
+        if (await this.inTurn(() => this.takeOver(this.claims.list()))) {
+          return;
+        }
+      } catch (error) {
+        if (Date.now() > deadline) {
+          throw error;
+        }
+      }
+      if (Date.now() > deadline) {
         return;
       }
       await sleep(lookMs);
@@ -79,44 +91,97 @@ export class WindowEnvironment {
 
   /** Whether there is nothing to wait for any more. */
   private async takeOver(claims: Claim[]): Promise<boolean> {
-    const alive = new Set((await this.tool.environments()).filter((env) => env.uid === this.uid).map((env) => env.eid));
+    if (claims.length === 0) {
+      return true;
+    }
+    const alive = new Set((await this.ownEnvironments()).map((environment) => environment.eid));
     let waiting = false;
     for (const claim of claims) {
       if (this.current) {
         return true;
       }
+      const isOwn = this.claims.isOwn(claim); // a take-over that has failed halfway
       if (!alive.has(claim.eid)) {
         this.claims.drop(claim);
-      } else if (this.claims.isHeld(claim)) {
+        this.tellLoss(claim.eid);
+      } else if (!isOwn && this.claims.isHeld(claim)) {
         waiting = true;
-      } else if (this.claims.takeOver(claim)) {
-        const kept = await this.tool.keep({ pid: this.pid, eid: claim.eid });
-        this.keeper = kept.keeper;
-        await this.look(claim.eid);
+      } else if (isOwn || this.claims.takeOver(claim)) {
+        await this.begin(await this.tool.keep({ pid: this.pid, eid: claim.eid, lingerS }));
         return true;
       }
     }
     return !waiting;
   }
 
-  /** Creates the environment. Its name applies unless the project's configuration has one. */
-  activate(name: string, folder: string | undefined, gpus?: number): Promise<void> {
+  /** A window that was closed leaves nothing; one that was reloaded has terminals still. */
+  private tellLoss(eid: string): void {
+    if (isCarried(eid)) {
+      this.hooks.tell(`the environment of this window (${eid}) ended during the reload: close its terminals, others may have their devices`);
+    }
+  }
+
+  /** Of this user. */
+  private async ownEnvironments(): Promise<Environment[]> {
+    return (await this.tool.environments()).filter((environment) => environment.uid === this.uid);
+  }
+
+  private async begin(kept: Kept): Promise<void> {
+    this.keeper = kept.keeper;
+    try {
+      this.claims.make(kept.eid);
+      await this.look(kept.eid);
+    } catch (error) {
+      this.stopKeeper();
+      throw error;
+    }
+    for (const complaint of kept.complaints) {
+      this.hooks.tell(complaint);
+    }
+  }
+
+  /** What could not be begun holds nothing, even if genv has done half of it. */
+  private async beginOrLeave(keep: () => Promise<Kept>): Promise<void> {
+    try {
+      await this.begin(await keep());
+    } catch (error) {
+      this.end();
+      void this.inTurn(() => this.leaveUnlessActive()).catch(() => undefined); // the next activation looks for it
+      throw error;
+    }
+  }
+
+  private async leaveUnlessActive(): Promise<void> {
+    if (!this.current) {
+      await this.tool.leave(this.pid);
+    }
+  }
+
+  private stopKeeper(): void {
+    if (this.keeper) {
+      stop(this.keeper, 'SIGTERM');
+    }
+    this.keeper = undefined;
+  }
+
+  /** Creates the environment. Its name applies unless the project's configuration has one, as does the device count. */
+  activate(name: string, folder: string | undefined, options: { gpus?: number; attach?: boolean } = {}): Promise<void> {
     return this.inTurn(async () => {
+      if (!this.current) {
+        await this.takeOver(this.claims.list().filter((claim) => this.claims.isOwn(claim)));
+      }
       if (this.current) {
         return;
       }
-      const kept = await this.tool.keep({
-        pid: this.pid,
-        name,
-        ...(folder === undefined ? {} : { cwd: folder }),
-        ...(gpus === undefined ? {} : { gpus }),
-      });
-      this.keeper = kept.keeper;
-      this.claims.make(kept.eid);
-      await this.look(kept.eid);
-      for (const complaint of kept.complaints) {
-        this.hooks.tell(complaint);
-      }
+      const left = (await this.ownEnvironments()).find((environment) => environment.pids.includes(this.pid));
+      await this.beginOrLeave(() =>
+        this.tool.keep({
+          pid: this.pid,
+          lingerS,
+          ...(left ? { eid: left.eid } : { name, ...options }),
+          ...(folder === undefined ? {} : { cwd: folder }),
+        }),
+      );
     });
   }
 
@@ -125,10 +190,19 @@ export class WindowEnvironment {
       if (!this.current) {
         return;
       }
-      await this.tool.detach(this.environment.eid); // at once, whoever else is in the environment
-      await this.tool.leave(this.pid);
-      if (this.keeper?.pid !== undefined) {
-        await this.tool.leave(this.keeper.pid);
+      const { eid } = this.environment;
+      try {
+        await this.tool.detach(eid); // at once, whoever else is in the environment
+        await this.tool.leave(this.pid);
+        if (this.keeper?.pid !== undefined) {
+          await this.tool.leave(this.keeper.pid);
+        }
+      } catch (error) {
+        await this.look(eid);
+        if (this.current) {
+          throw error;
+        }
+        return; // it has ended in between
       }
       this.end();
     });
@@ -192,7 +266,7 @@ export class WindowEnvironment {
   }
 
   private async find(eid: string): Promise<Environment | undefined> {
-    return (await this.tool.environments()).find((item) => item.eid === eid && item.uid === this.uid);
+    return (await this.ownEnvironments()).find((item) => item.eid === eid);
   }
 
   private async read(eid: string): Promise<Active | undefined> {
@@ -226,7 +300,7 @@ export class WindowEnvironment {
   }
 
   private watchRecord(eid: string): void {
-    if (this.watcher) {
+    if (this.watcher || this.looking) {
       return;
     }
     try {
@@ -238,22 +312,23 @@ export class WindowEnvironment {
       });
       this.watcher.on('error', () => this.unwatch());
     } catch {
-      this.watcher = undefined; // too many are watched already: the views still show what happens
+      this.looking = setInterval(() => void this.refresh().catch(() => undefined), unwatchedMs).unref();
     }
   }
 
   private unwatch(): void {
     clearTimeout(this.settling);
+    clearInterval(this.looking);
+    this.looking = undefined;
     this.watcher?.close();
     this.watcher = undefined;
   }
 
   private end(): void {
     this.unwatch();
-    this.keeper?.kill();
-    this.keeper = undefined;
+    this.stopKeeper();
+    this.claims.dropOwn();
     if (this.current) {
-      this.claims.dropOwn(this.current.environment.eid);
       this.current = undefined;
       this.hooks.changed(undefined);
     }

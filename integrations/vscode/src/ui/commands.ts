@@ -80,7 +80,7 @@ export class Commands {
       return;
     }
     if (!this.window.active) {
-      await this.window.activate(windowName(), folder(), 0);
+      await this.window.activate(windowName(), folder(), { attach: false });
     }
     await this.window.attachDevice(row.index, share);
   }
