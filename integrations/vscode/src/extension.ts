@@ -8,7 +8,7 @@ import { deviceRows, devicesSummary, environmentRows, ownRows, statusText, statu
 import type { Snapshot } from './core/snapshot.ts';
 import { withoutEnvironment } from './core/variables.ts';
 import { WindowEnvironment, type Active } from './core/window.ts';
-import { counted, plain } from './core/words.ts';
+import { counted, intervalMs, plain } from './core/words.ts';
 import { Commands } from './ui/commands.ts';
 import { Surroundings } from './ui/surroundings.ts';
 import { RowsView } from './ui/tree.ts';
@@ -16,6 +16,13 @@ import { RowsView } from './ui/tree.ts';
 function setContext(key: string, value: unknown): void {
   void vscode.commands.executeCommand('setContext', key, value);
 }
+
+/** Nothing can be done with it, and another call would say the same. */
+function isUnusable(error: unknown): boolean {
+  return error instanceof GenvError && (error.failure === 'missing' || error.failure === 'old');
+}
+
+const attentionMs = 10 * 60_000; // for which the views follow the machine in a window that is not the active one
 
 class Extension {
   private readonly log = vscode.window.createOutputChannel('genv', { log: true });
@@ -30,6 +37,8 @@ class Extension {
   private genv: Genv | undefined;
   private snapshot: Snapshot | undefined;
   private trouble = '';
+  private focusedAt = Date.now();
+  private awayTimer: NodeJS.Timeout | undefined;
 
   constructor(context: vscode.ExtensionContext) {
     const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
@@ -61,9 +70,9 @@ class Extension {
       'genv.installation.refresh': () => this.install(),
       'genv.installation.choose': async () => vscode.commands.executeCommand<void>('workbench.action.openSettings', 'genv.path'),
       'genv.log': () => this.log.show(),
-      'genv.refresh': () => this.look(),
-      'genv.devices.refresh': () => this.look(),
-      'genv.envs.refresh': () => this.look(),
+      'genv.refresh': () => undefined, // every command is followed by a look
+      'genv.devices.refresh': () => undefined,
+      'genv.envs.refresh': () => undefined,
     };
     for (const [name, action] of Object.entries(actions)) {
       context.subscriptions.push(vscode.commands.registerCommand(name, (row?: Row) => this.guard(() => action(row))));
@@ -72,39 +81,71 @@ class Extension {
       vscode.debug.registerDebugConfigurationProvider('*', this.surroundings),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('genv')) {
-          void this.install();
+          void this.guard(() => this.install());
         }
       }),
+      vscode.window.onDidChangeWindowState(() => this.updateVisibility()),
       ...[this.own, this.devices, this.environments].map((view) => view.view.onDidChangeVisibility(() => this.updateVisibility())),
       { dispose: () => this.poller.setVisible(false) },
+      { dispose: () => clearTimeout(this.awayTimer) },
     );
   }
 
+  /** The environment first: a look at the machine may take longer than it waits for a window. */
   async start(): Promise<void> {
-    await this.install();
-    await this.guard(() => this.window.resume());
+    await this.guard(async () => {
+      if (await this.find()) {
+        await this.window.resume();
+      }
+    });
+    await this.guard(() => this.show());
+    await this.guard(() => this.look());
+    this.updateVisibility();
   }
 
-  /** Finds genv, and tells whether it works. */
-  private async install(): Promise<void> {
+  /** Finds genv. False: there is none that this extension can use. */
+  private async find(): Promise<boolean> {
     const settings = vscode.workspace.getConfiguration('genv');
-    const path = findGenv(settings.get('path', ''), this.baseEnv);
-    this.poller.setInterval(Math.max(1, settings.get('refreshInterval', 5)) * 1000);
+    const path = findGenv(settings.get<unknown>('path'), this.baseEnv);
+    this.poller.setInterval(intervalMs(settings.get<unknown>('refreshInterval')));
+    this.genv = undefined;
     if (!path) {
-      this.genv = undefined;
-      setContext('genv.installation', 'missing');
       this.fail(new GenvError('missing', 'genv was not found'));
-      return;
+      return false;
     }
-    this.genv = new Genv(path, this.baseEnv);
-    this.window.use(this.genv);
+    const genv = new Genv(path, this.baseEnv);
     this.log.info(`using ${path}`);
+    try {
+      await genv.check();
+    } catch (error) {
+      this.fail(error);
+      if (isUnusable(error)) {
+        return false;
+      }
+    }
+    this.genv = genv;
+    this.window.use(genv);
+    return true;
+  }
+
+  private async install(): Promise<void> {
+    await this.find();
     await this.look();
     this.updateVisibility();
   }
 
+  /** Visible views are also behind another window, or on a screen that nobody watches at night. */
   private updateVisibility(): void {
-    this.poller.setVisible([this.own, this.devices, this.environments].some((view) => view.view.visible));
+    clearTimeout(this.awayTimer);
+    if (vscode.window.state.focused) {
+      this.focusedAt = Date.now();
+    }
+    const awayMs = vscode.window.state.focused ? 0 : Date.now() - this.focusedAt;
+    const isVisible = [this.own, this.devices, this.environments].some((view) => view.view.visible);
+    this.poller.setVisible(isVisible && awayMs < attentionMs);
+    if (isVisible && !vscode.window.state.focused && awayMs < attentionMs) {
+      this.awayTimer = setTimeout(() => this.updateVisibility(), attentionMs - awayMs);
+    }
   }
 
   /** Looks at the machine, and shows it. */
@@ -139,8 +180,7 @@ class Extension {
       this.log.error(message);
     }
     this.trouble = message;
-    const isKnown = failure === 'missing' || failure === 'old'; // the first view says what to do then
-    setContext('genv.installation', isKnown ? failure : 'failed');
+    setContext('genv.installation', isUnusable(error) ? failure : 'failed'); // the first view says what to do then
     this.show();
   }
 

@@ -101,6 +101,16 @@ test('genv missing, not executable, a folder, old, slow, silent or wrong', async
   await assert.rejects(call(old).keep({ pid: 1 }), failing('old', /unknown command/));
   const python = world.program('python', "echo 'usage: genv' >&2; echo \"genv: error: argument command: invalid choice: 'snapshot'\" >&2; exit 2");
   await assert.rejects(call(python).snapshot(), failing('old', /invalid choice/));
+  await world.genv.check();
+  await assert.rejects(call(old).check(), failing('old', /unknown command/));
+  await assert.rejects(call(world.program('older', 'echo "genv envs keep - Options: --linger"')).check(), failing('old', /--join/));
+  const loud = world.program('loud', 'yes "$*"');
+  await assert.rejects(call(loud).snapshot(), failing('broken', /printed too much/));
+  await assert.rejects(call(loud).keep({ pid: 1 }), failing('broken', /printed too much/));
+  const behind = world.program('behind', 'sleep 600; exit');
+  await assert.rejects(call(behind, 100).snapshot(), failing('slow', /within 0.1 seconds/));
+  await assert.rejects(call(behind, 100).keep({ pid: 1 }), failing('slow', /within 0.1 seconds/));
+  await assert.rejects(call(world.program('null', 'echo null')).variables('x'), failing('broken', /did not print variables/));
   const slow = world.program('slow', 'exec sleep 600');
   await assert.rejects(call(slow, 100).snapshot(), failing('slow', /within 0.1 seconds/));
   await assert.rejects(call(slow, 100).keep({ pid: 1 }), failing('slow', /within 0.1 seconds/));
@@ -124,5 +134,7 @@ test('where genv is looked for', () => {
   assert.equal(findGenv('genv', { PATH: world.folder }), undefined);
   assert.equal(findGenv('/none/genv', { PATH: world.folder }), undefined);
   assert.equal(findGenv(world.folder, {}), undefined);
+  for (const odd of [5, {}, true, []]) assert.equal(findGenv(odd, { PATH: world.folder }), undefined);
+  assert.equal(findGenv(undefined, { PATH: world.folder }), path);
   assert.ok(genvPath);
 });

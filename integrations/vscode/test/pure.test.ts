@@ -5,7 +5,7 @@ import { Poller } from '../src/core/poller.ts';
 import { deviceRows, devicesSummary, environmentRows, ownRows, statusText, statusTooltip } from '../src/core/rows.ts';
 import { parseSnapshot } from '../src/core/snapshot.ts';
 import { AppliedVariables, debugConfiguration, putFirst, withoutEnvironment, type DebugConfiguration } from '../src/core/variables.ts';
-import { amount, environmentName, plain, refuseCount, refuseMemory, refuseName } from '../src/core/words.ts';
+import { amount, environmentName, intervalMs, plain, refuseCount, refuseMemory, refuseName, typedAmount } from '../src/core/words.ts';
 
 const gib = 2 ** 30;
 const snapshot = parseSnapshot({
@@ -56,12 +56,26 @@ test('rows of environments and of the own one', () => {
   assert.match(statusTooltip(one!), /^train\nAttached to GPU 0\n/);
 });
 
+test('no row has the identity of another, whatever IDs people choose', () => {
+  const envs = ['7', 'process-7-8', 'environment-7', 'device-0-', 'process-8'].map((eid) => ({ eid, username: 'bob\u202e' }));
+  const processes = envs.flatMap(({ eid }) => [{ pid: 8, eid, usage: [] }, { pid: 7, eid, usage: [] }]);
+  const rows = environmentRows(parseSnapshot({ envs, processes, devices: [] }), undefined);
+  const ids = rows.flatMap((row) => [row.id, ...(row.children ?? []).map((child) => child.id)]);
+  assert.equal(ids.length, 15);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.match(rows[0]?.description ?? '', /bob$/);
+});
+
 test('amounts, names and what people type', () => {
   assert.deepEqual([0, 1023, 1024, 1.5 * gib, 12.4 * gib, 3 * 2 ** 40].map(amount), ['0 B', '1023 B', '1 KiB', '1.5 GiB', '12 GiB', '3 TiB']);
   assert.equal(environmentName('vscode/a\nb\u202ec\u0007'), 'vscode/a b c');
   assert.equal(Buffer.byteLength(environmentName('é'.repeat(100))), 128);
   assert.equal(environmentName('x'.repeat(127) + '🐍'), 'x'.repeat(127));
   assert.equal(plain('a\r\nb [x](command:y)'), 'a b [x] (command:y)');
+  assert.equal(plain('a\u202eb'), 'a b');
+  assert.deepEqual([0, 1, 4e9, 4 * gib, 1.5e9, 512 * 2 ** 20, 1536].map(typedAmount), ['0', '1', '4g', '4gi', '1500m', '512mi', '1536']);
+  for (const bytes of [1, 4e9, 4 * gib, 1.5e9, 1001]) assert.equal(refuseMemory(typedAmount(bytes)), undefined);
+  assert.deepEqual([5, 0.5, -1, 1e9, NaN, '5s', undefined, null, Infinity].map(intervalMs), [5000, 1000, 1000, 3_600_000, 5000, 5000, 5000, 5000, 5000]);
   assert.equal(refuseName('a b'), undefined);
   for (const name of ['a\nb', ' a', 'x'.repeat(129)]) assert.ok(refuseName(name));
   for (const text of ['', '0', '12']) assert.equal(refuseCount(text), undefined);
@@ -87,18 +101,19 @@ test('variables in a process, and out of it again', () => {
 
 test('debug configurations', () => {
   const variables = { CUDA_VISIBLE_DEVICES: '0', GENV_GPUS: null, PATH: '/shims:/bin' };
-  assert.deepEqual(debugConfiguration<DebugConfiguration>({ type: 'debugpy', request: 'launch', name: 'x' }, variables, '/bin').env, { CUDA_VISIBLE_DEVICES: '0', PATH: '/shims:/bin' });
-  assert.deepEqual(debugConfiguration({ type: 'node', request: 'launch', env: { CUDA_VISIBLE_DEVICES: '1', PATH: '/x', Y: null } }, variables, '/bin').env, {
+  assert.deepEqual(debugConfiguration<DebugConfiguration>({ type: 'debugpy', request: 'launch', name: 'x' }, variables).env, { CUDA_VISIBLE_DEVICES: '0' });
+  assert.deepEqual(debugConfiguration({ type: 'node', request: 'launch', env: { CUDA_VISIBLE_DEVICES: '1', PATH: '/x', Y: null } }, variables).env, {
     CUDA_VISIBLE_DEVICES: '1',
     PATH: '/shims:/x',
     Y: null,
   });
-  assert.deepEqual(debugConfiguration({ type: 'cppdbg', request: 'launch', environment: [{ name: 'A', value: 'b' }] }, variables, '/bin').environment, [
+  assert.deepEqual(debugConfiguration({ type: 'cppdbg', request: 'launch', environment: [{ name: 'A', value: 'b' }, { name: 'PATH', value: '/x' }] }, variables).environment, [
     { name: 'CUDA_VISIBLE_DEVICES', value: '0' },
-    { name: 'PATH', value: '/shims:/bin' },
     { name: 'A', value: 'b' },
+    { name: 'PATH', value: '/shims:/x' },
   ]);
-  assert.deepEqual(debugConfiguration({ type: 'debugpy', request: 'attach' }, variables, '/bin'), { type: 'debugpy', request: 'attach' });
+  assert.deepEqual(debugConfiguration({ type: 'cuda-gdb', request: 'launch', environment: [] }, variables).environment, [{ name: 'CUDA_VISIBLE_DEVICES', value: '0' }]);
+  assert.deepEqual(debugConfiguration({ type: 'debugpy', request: 'attach' }, variables), { type: 'debugpy', request: 'attach' });
 });
 
 test('nothing is looked at while nobody sees it', async () => {

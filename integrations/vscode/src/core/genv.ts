@@ -57,8 +57,11 @@ function isProgram(path: string): boolean {
 }
 
 /** Where genv is: what the user says, or the first one in PATH and where it is installed by default. */
-export function findGenv(setting: string, env: NodeJS.ProcessEnv): string | undefined {
-  if (setting) {
+export function findGenv(setting: unknown, env: NodeJS.ProcessEnv): string | undefined {
+  if (setting !== undefined && setting !== null && setting !== '') {
+    if (typeof setting !== 'string') {
+      return undefined; // an editor checks no settings
+    }
     const path = setting.startsWith('~/') ? join(homedir(), setting.slice(2)) : setting;
     return isAbsolute(path) && isProgram(path) ? path : undefined;
   }
@@ -158,6 +161,14 @@ export class Genv {
       return JSON.parse(output);
     } catch {
       throw new GenvError('broken', `'${this.path} ${words.join(' ')}' did not print JSON`);
+    }
+  }
+
+  /** Whether it knows what this extension needs: without asking the driver, which may be slow. */
+  async check(): Promise<void> {
+    const help = await this.run(['envs', 'keep', '--help']);
+    if (help.includes('envs keep') && !help.includes('--join')) {
+      throw new GenvError('old', `${this.path} does not know 'envs keep --join'`);
     }
   }
 

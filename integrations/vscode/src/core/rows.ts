@@ -19,11 +19,11 @@ export interface Row {
 }
 
 const ownColor = 'charts.green';
-const otherColor = 'charts.yellow'; // orange is hardly to be seen in dark themes
+const otherColor = 'charts.yellow'; // orange is hard to see in dark themes
 const failedColor = 'charts.red';
 
 function personAndName(environment: Environment): string {
-  return environment.name ? `${environment.username}: ${plain(environment.name)}` : environment.username;
+  return plain(environment.name ? `${environment.username}: ${environment.name}` : environment.username);
 }
 
 function memory(used: number | undefined, total: number | undefined): string | undefined {
@@ -76,9 +76,9 @@ function holders(device: Device, environments: Map<string, Environment>, eid: st
 }
 
 function deviceTooltip(device: Device, environments: Map<string, Environment>): string {
-  const lines = [`GPU ${device.index}: ${device.name}`, device.uuid];
+  const lines = [`GPU ${device.index}: ${plain(device.name)}`, device.uuid];
   if (device.state !== 'ok') {
-    lines.push(`State: ${device.state}`);
+    lines.push(`State: ${plain(device.state)}`);
   }
   const used = memory(device.usedMemory, device.totalMemory);
   if (used) {
@@ -103,11 +103,11 @@ function deviceRow(device: Device, environments: Map<string, Environment>, own: 
   const isFree = device.attachments.length === 0;
   const works = device.state === 'ok';
   const row: Row = {
-    id: device.uuid || `device-${device.index}`,
+    id: `device-${device.index}-${device.uuid}`,
     label: `GPU ${device.index}`,
     description: works
       ? joined(percent(device.utilization), memory(device.usedMemory, device.totalMemory), isFree ? 'free' : holders(device, environments, own?.eid))
-      : device.state,
+      : plain(device.state),
     tooltip: deviceTooltip(device, environments),
     icon: !works ? 'error' : isOwn ? 'pass-filled' : isFree ? 'circle-large-outline' : 'lock',
     index: device.index,
@@ -144,20 +144,20 @@ function usedBy(processes: Process[]): number | undefined {
   return known.length ? known.reduce((sum, used) => sum + used, 0) : undefined;
 }
 
-function processRow(process: Process, devices: Map<string, number>): Row {
+function processRow(eid: string, process: Process, devices: Map<string, number>): Row {
   const used = usedBy([process]);
   const indices = process.usage.map((usage) => devices.get(usage.uuid)).filter((index) => index !== undefined);
   return {
-    id: `process-${process.pid}`,
+    id: `process-${eid}-${process.pid}`,
     label: plain(process.command) || `process ${process.pid}`,
     description: joined(String(process.pid), indices.length ? `GPU ${indices.join(', ')}` : undefined, used === undefined ? undefined : amount(used)),
-    tooltip: `${plain(process.command)}\nPID ${process.pid}, ${process.username}`,
+    tooltip: `${plain(process.command)}\nPID ${process.pid}, ${plain(process.username)}`,
     icon: 'terminal',
   };
 }
 
 function environmentTooltip(environment: Environment): string {
-  const lines = [`${environment.name ? plain(environment.name) : 'Environment'} (${environment.eid})`, `User: ${environment.username}`];
+  const lines = [`${environment.name ? plain(environment.name) : 'Environment'} (${environment.eid})`, `User: ${plain(environment.username)}`];
   if (environment.devices.length) {
     lines.push(`Devices: ${environment.devices.join(', ')}`);
   }
@@ -178,16 +178,16 @@ export function environmentRows(snapshot: Snapshot, own: Environment | undefined
     const used = usedBy(processes);
     const isOwn = environment.eid === own?.eid;
     const row: Row = {
-      id: environment.eid,
+      id: `environment-${environment.eid}`, // an ID may look like that of any other row
       label: environment.name ? plain(environment.name) : environment.eid,
       description: joined(
         used === undefined ? undefined : amount(used),
         environment.devices.length ? `GPU ${environment.devices.join(', ')}` : 'no devices',
-        environment.username,
+        plain(environment.username),
       ),
       tooltip: environmentTooltip(environment),
       icon: isOwn ? 'pass-filled' : environment.devices.length ? 'lock' : 'circle-large-outline',
-      children: processes.map((process) => processRow(process, indices)),
+      children: processes.map((process) => processRow(environment.eid, process, indices)),
     };
     if (isOwn || environment.devices.length) {
       row.color = isOwn ? ownColor : otherColor;
@@ -208,7 +208,7 @@ function ownDeviceRows(own: Environment, snapshot: Snapshot | undefined): Row[] 
       id: `own-${index}`,
       label: `GPU ${index}`,
       description: joined(percent(device?.utilization), memory(used, own.gpuMemory ?? device?.totalMemory)),
-      tooltip: device ? `${device.name}\nMemory: used by this environment, and how much it may use` : `GPU ${index}`,
+      tooltip: device ? `${plain(device.name)}\nMemory: used by this environment, and how much it may use` : `GPU ${index}`,
       icon: 'circuit-board',
       context: 'detach',
       index,

@@ -92,25 +92,27 @@ export interface DebugConfiguration {
 
 const listsVariables = new Set(['cppdbg', 'cppvsdbg']);
 
-/** The configuration of a debug session in the environment. What the user has set in it stays. */
-export function debugConfiguration<T extends DebugConfiguration>(configuration: T, variables: Variables, path: string): T {
+/**
+ * The configuration of a debug session in the environment. What the user has set in it stays. PATH is touched only where
+ * it is set: what is debugged has that of the terminal or of the editor, which begin with the shims.
+ */
+export function debugConfiguration<T extends DebugConfiguration>(configuration: T, variables: Variables): T {
   if (configuration.request !== 'launch') {
     return configuration;
   }
   const shims = shimsOf(variables);
   const ours = Object.entries(variables).filter((entry): entry is [string, string] => entry[0] !== 'PATH' && entry[1] !== null);
-  if (listsVariables.has(configuration.type)) {
-    const given = configuration.environment ?? [];
+  if (listsVariables.has(configuration.type) || Array.isArray(configuration.environment)) {
+    const given = Array.isArray(configuration.environment) ? configuration.environment : [];
     const names = new Set(given.map((item) => item.name));
-    const added = [...ours, ...(shims ? [['PATH', putFirst(shims, path)] as const] : [])]
-      .filter(([name]) => !names.has(name))
-      .map(([name, value]) => ({ name, value }));
-    return { ...configuration, environment: [...added, ...given] };
+    const added = ours.filter(([name]) => !names.has(name)).map(([name, value]) => ({ name, value }));
+    const kept = given.map((item) => (item.name === 'PATH' && shims ? { ...item, value: putFirst(shims, item.value) } : item));
+    return { ...configuration, environment: [...added, ...kept] };
   }
   const given = configuration.env ?? {};
-  const givenPath = typeof given['PATH'] === 'string' ? given['PATH'] : path;
+  const path = given['PATH'];
   return {
     ...configuration,
-    env: { ...Object.fromEntries(ours), ...given, ...(shims ? { PATH: putFirst(shims, givenPath) } : {}) },
+    env: { ...Object.fromEntries(ours), ...given, ...(typeof path === 'string' && shims ? { PATH: putFirst(shims, path) } : {}) },
   };
 }

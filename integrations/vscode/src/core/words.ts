@@ -19,9 +19,22 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** In one line, without what an editor's notification would take for a link. */
+/** In one line, as it reads, without what an editor's notification would take for a link. */
 export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').replace(/\]\(/g, '] (').trim();
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+/gu, ' ').replace(/\]\(/g, '] (').trim();
+}
+
+/** An amount as people type it and genv takes it, exactly: 4000000000 as "4g". */
+export function typedAmount(bytes: number): string {
+  const forms: [string, number][] = [['gi', 2 ** 30], ['g', 1e9], ['mi', 2 ** 20], ['m', 1e6], ['ki', 2 ** 10], ['k', 1e3]];
+  const [unit, size] = forms.find(([, size]) => bytes > 0 && bytes % size === 0) ?? ['', 1];
+  return `${bytes / size}${unit}`;
+}
+
+/** A setting in seconds, whatever is written there: neither without a pause, nor longer than a timer can wait. */
+export function intervalMs(setting: unknown): number {
+  const seconds = typeof setting === 'number' && Number.isFinite(setting) ? setting : 5;
+  return Math.min(3600, Math.max(1, seconds)) * 1000;
 }
 
 const nameBytes = 128;

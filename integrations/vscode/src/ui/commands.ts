@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { Field } from '../core/genv.ts';
 import type { Row } from '../core/rows.ts';
 import type { WindowEnvironment } from '../core/window.ts';
-import { environmentName, refuseCount, refuseMemory, refuseName } from '../core/words.ts';
+import { environmentName, refuseCount, refuseMemory, refuseName, typedAmount } from '../core/words.ts';
 
 /** "vscode/PROJECT", as the views and other users see this window. */
 function windowName(): string {
@@ -102,7 +102,7 @@ export class Commands {
       'gpu-memory': {
         title: 'GPUs: Memory on Each Device',
         prompt: 'How much memory of each device to reserve, such as 4g; nothing for whole devices',
-        value: environment?.gpuMemory === undefined ? '' : String(environment.gpuMemory),
+        value: environment?.gpuMemory === undefined ? '' : typedAmount(environment.gpuMemory),
         validateInput: refuseMemory,
       },
     };

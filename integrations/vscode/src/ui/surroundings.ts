@@ -41,7 +41,7 @@ export class Surroundings implements vscode.DebugConfigurationProvider {
   }
 
   resolveDebugConfiguration(_folder: unknown, configuration: vscode.DebugConfiguration): vscode.DebugConfiguration {
-    return this.active ? debugConfiguration(configuration, this.active.variables, process.env['PATH'] ?? '') : configuration;
+    return this.active ? debugConfiguration(configuration, this.active.variables) : configuration;
   }
 
   dispose(): void {
