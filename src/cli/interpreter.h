@@ -1,20 +1,15 @@
-/* Interpreters of Python: what their arguments ask for, and wrapping those of a virtual environment. */
+/* What the arguments of an interpreter of Python ask for. */
 #ifndef CLI_INTERPRETER_H
 #define CLI_INTERPRETER_H
 
-#include <stdbool.h>
+enum interpreter_need {
+    INTERPRETER_NEEDS_DEVICES,      /* a program */
+    INTERPRETER_NEEDS_IF_AVAILABLE, /* -c CODE: of the user, who wants devices, or of an editor, which needs an answer
+                                     */
+    INTERPRETER_NEEDS_NONE,         /* a question about the interpreter, or a tool for packages or source code */
+};
 
-#include <genv/types.h>
-
-/* Whether @words, the NULL-terminated arguments of an interpreter, start something that needs no devices: a question
- * about the interpreter, as editors ask many, or a tool that works on packages or source code. */
-bool interpreter_needs_no_devices(char *const *words);
-
-/* Replaces each interpreter in VENV/bin with a script that starts 'GENV python OPTIONS', and keeps the interpreter next
- * to it; @options are quoted for sh. Done again, it changes the options. -ENOTDIR: @venv is not a virtual environment.
- */
-int interpreter_wrap(const char *venv, const char *genv, const char *options, struct genv_error *err);
-/* Undoes it. -ENOENT: nothing in @venv is wrapped. */
-int interpreter_unwrap(const char *venv, struct genv_error *err);
+/* @words: the arguments, NULL-terminated. */
+enum interpreter_need interpreter_need(char *const *words);
 
 #endif

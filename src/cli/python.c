@@ -11,6 +11,7 @@
 #include "cli/run.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
+#include "cli/venv.h"
 
 struct values {
     struct genv_config config;
@@ -87,7 +88,7 @@ static int install(const struct values *values, struct genv_error *err)
     add_options(&line, values);
     if (r == 0 && line.failed)
         r = error_no_memory(err);
-    return r < 0 ? r : interpreter_wrap(values->install, installation.genv, line.data, err);
+    return r < 0 ? r : venv_wrap(values->install, installation.genv, line.data, err);
 }
 
 static bool is_in_path(const char *name)
@@ -109,6 +110,34 @@ static bool is_active(struct cli *cli)
     return cli_current_eid() && cli_current_env(cli, &env, NULL) == 0;
 }
 
+static int execute_without_devices(struct cli *cli, const char *file, char **words, struct genv_error *err)
+{
+    setenv("CUDA_VISIBLE_DEVICES", "-1", true); /* not those of others */
+    return cli_execute_as(cli, file, words, err);
+}
+
+/* Executes @file in the place of the script that stands for it; @words begin with the script's name. */
+static int run_wrapped(struct cli *cli, const struct run_request *request, const char *file, char **words,
+                       struct genv_error *err)
+{
+    enum interpreter_need need;
+    int r = words[0] ? venv_check_kept(file, err)
+                     : cli_usage_error(cli, error_set(err, EINVAL, "missing argument: %s", "NAME"), err);
+
+    if (r < 0)
+        return r;
+    if (is_active(cli))
+        return cli_execute_as(cli, file, words, err);
+    need = interpreter_need(words + 1);
+    if (need == INTERPRETER_NEEDS_NONE)
+        return execute_without_devices(cli, file, words, err);
+    r = run_in_own_env(cli, request, file, words, err);
+    if (need != INTERPRETER_NEEDS_IF_AVAILABLE)
+        return r;
+    cli_warn(cli, err->message);
+    return execute_without_devices(cli, file, words, err);
+}
+
 static int run_interpreter(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     const struct values *values = arguments->values;
@@ -125,11 +154,8 @@ static int run_interpreter(struct cli *cli, const struct arguments *arguments, s
 
     if (!words)
         return error_no_memory(err);
-    if (values->wrapped) {
-        if (interpreter_needs_no_devices(arguments->operands + 1) || is_active(cli))
-            return cli_execute_as(cli, values->wrapped, arguments->operands, err);
-        return run_in_own_env(cli, &request, values->wrapped, arguments->operands, err);
-    }
+    if (values->wrapped)
+        return run_wrapped(cli, &request, values->wrapped, arguments->operands, err);
     if (!file)
         file = is_in_path("python") ? "python" : "python3";
     words[0] = (char *)file;
@@ -145,7 +171,7 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
         return run_interpreter(cli, arguments, err);
     if (arguments->operand_count)
         return cli_usage_error(cli, error_set(err, EINVAL, "unexpected argument '%s'", arguments->operands[0]), err);
-    return values->install ? install(values, err) : interpreter_unwrap(values->uninstall, err);
+    return values->install ? install(values, err) : venv_unwrap(values->uninstall, err);
 }
 
 static const struct example examples[] = {
@@ -162,9 +188,10 @@ const struct command command_python = {
         "front of those that it does.\n\n"
         "With --install, the interpreters of a virtual environment are replaced with scripts that do this, so that "
         "PyCharm, Visual Studio Code or Spyder can use it: what they run and debug gets devices. If an environment is "
-        "active, programs run in that one. What asks about the interpreter (-c, -I, --version) and what needs no "
-        "devices (pip, venv, linters, an editor's own scripts) runs outside of any environment. The interpreter "
-        "itself stays in the same folder, as python3-without-genv.",
+        "active, programs run in that one. Otherwise, what asks about the interpreter (-I, --version) and what needs "
+        "no "
+        "devices (pip, venv, linters, an editor's own scripts) sees none, and -c CODE sees none if none are available. "
+        "The interpreter itself stays in the same folder, under a second name, such as python3-without-genv.",
     .group = GROUP_PROGRAMS,
     .options = options,
     .defaults = &defaults,
