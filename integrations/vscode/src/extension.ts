@@ -31,6 +31,7 @@ class Extension {
   private readonly devices = new RowsView('genv.devices');
   private readonly environments = new RowsView('genv.envs');
   private readonly poller = new Poller(() => this.look(), 5000);
+  private readonly uid = process.getuid?.() ?? -1;
   private readonly baseEnv = withoutEnvironment(process.env);
   private readonly surroundings: Surroundings;
   private readonly window: WindowEnvironment;
@@ -43,7 +44,7 @@ class Extension {
   constructor(context: vscode.ExtensionContext) {
     const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
     this.surroundings = new Surroundings(context.environmentVariableCollection);
-    this.window = new WindowEnvironment(new Claims(join(storage, 'windows'), process.pid), process.pid, process.getuid?.() ?? -1, {
+    this.window = new WindowEnvironment(new Claims(join(storage, 'windows'), process.pid), process.pid, this.uid, {
       changed: (active) => this.changed(active),
       tell: (message) => this.warn(message),
     });
@@ -64,6 +65,8 @@ class Extension {
       'genv.env.attachDeviceOverSubscription': (row) => commands.attachDevice(row, true),
       'genv.env.detachDevice': (row) => commands.detach(row),
       'genv.env.detach': () => commands.detach(undefined),
+      'genv.envs.enter': (row) => commands.enter(row),
+      'genv.envs.end': (row) => commands.endOther(row),
       'genv.env.config.name': () => commands.configure('name'),
       'genv.env.config.gpus': () => commands.configure('gpus'),
       'genv.env.config.gpuMemory': () => commands.configure('gpu-memory'),
@@ -169,7 +172,7 @@ class Extension {
     const snapshot = this.snapshot;
     this.own.show(ownRows(own, snapshot), '', '');
     this.devices.show(snapshot ? deviceRows(snapshot, own) : [], snapshot ? devicesSummary(snapshot) : '', this.trouble);
-    this.environments.show(snapshot ? environmentRows(snapshot, own) : [], '', '');
+    this.environments.show(snapshot ? environmentRows(snapshot, own, this.uid) : [], '', '');
   }
 
   /** The views keep what they have shown last, and say what is wrong. */

@@ -39,12 +39,13 @@ test('rows of devices', () => {
 });
 
 test('rows of environments and of the own one', () => {
-  const rows = environmentRows(snapshot, one);
+  const rows = environmentRows(snapshot, one, 1);
   assert.deepEqual(rows.map((row) => [row.label, row.description]), [
     ['train', '5 GiB · GPU 0 · me'],
     ['a, "b" <i>[x] (command:y)', 'GPU 1 · bob'],
     ['3', 'no devices · me'],
   ]);
+  assert.deepEqual(rows.map((row) => row.other?.eid), [undefined, undefined, '3']); // of this user, and not of this window
   assert.equal(rows[0]?.children?.[0]?.description, '11 · GPU 0 · 5 GiB');
   const own = ownRows(one, snapshot);
   assert.deepEqual(own.map((row) => row.description), ['train', '1', 'whole device', '1 device']);
@@ -59,7 +60,7 @@ test('rows of environments and of the own one', () => {
 test('no row has the identity of another, whatever IDs people choose', () => {
   const envs = ['7', 'process-7-8', 'environment-7', 'device-0-', 'process-8'].map((eid) => ({ eid, username: 'bob\u202e' }));
   const processes = envs.flatMap(({ eid }) => [{ pid: 8, eid, usage: [] }, { pid: 7, eid, usage: [] }]);
-  const rows = environmentRows(parseSnapshot({ envs, processes, devices: [] }), undefined);
+  const rows = environmentRows(parseSnapshot({ envs, processes, devices: [] }), undefined, 0);
   const ids = rows.flatMap((row) => [row.id, ...(row.children ?? []).map((child) => child.id)]);
   assert.equal(ids.length, 15);
   assert.equal(new Set(ids).size, ids.length);

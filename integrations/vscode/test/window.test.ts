@@ -258,3 +258,21 @@ test('a device of the list is attached without those of the configuration, which
   assert.deepEqual(window.environment.active?.environment.devices, [0, 1]);
   await world.end();
 });
+
+test('an environment of a window that is lost can be entered or ended', async () => {
+  const world = new World();
+  const lost = new Window(world, 'lost');
+  await lost.environment.activate('lost', undefined, { gpus: 2 });
+  lost.environment.dispose(); // its process goes on, as after a connection that broke
+  const window = new Window(world);
+  await window.environment.enter(lost.eid ?? '');
+  assert.deepEqual(window.environment.active?.environment.devices, [0, 1]);
+  await assert.rejects(window.environment.enter(lost.eid ?? ''), /deactivate it first/);
+  await window.environment.deactivate();
+  await assert.rejects(window.environment.enter('none'), /no environment none/);
+  const [other] = await world.genv.environments();
+  assert.equal(other?.eid, lost.eid);
+  await window.environment.endOther(other!);
+  assert.equal(world.call('envs', 'query', '--query', 'eid'), '');
+  await world.end();
+});

@@ -15,6 +15,8 @@ export interface Row {
   context?: string;
   /** Of a device. */
   index?: number;
+  /** Of an environment of the user that another window, or a terminal, has. */
+  other?: Environment;
   children?: Row[];
 }
 
@@ -170,7 +172,7 @@ function environmentTooltip(environment: Environment): string {
   return lines.join('\n');
 }
 
-export function environmentRows(snapshot: Snapshot, own: Environment | undefined): Row[] {
+export function environmentRows(snapshot: Snapshot, own: Environment | undefined, uid: number): Row[] {
   const indices = new Map(snapshot.devices.map((device) => [device.uuid, device.index]));
   const ownFirst = [...snapshot.envs].sort((a, b) => Number(b.eid === own?.eid) - Number(a.eid === own?.eid));
   return ownFirst.map((environment) => {
@@ -189,6 +191,10 @@ export function environmentRows(snapshot: Snapshot, own: Environment | undefined
       icon: isOwn ? 'pass-filled' : environment.devices.length ? 'lock' : 'circle-large-outline',
       children: processes.map((process) => processRow(environment.eid, process, indices)),
     };
+    if (!isOwn && environment.uid === uid) {
+      row.context = 'other';
+      row.other = environment;
+    }
     if (isOwn || environment.devices.length) {
       row.color = isOwn ? ownColor : otherColor;
     }

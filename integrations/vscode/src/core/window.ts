@@ -185,6 +185,24 @@ export class WindowEnvironment {
     });
   }
 
+  /** Enters an environment of the user's that exists, such as that of a window whose connection was lost for good. */
+  enter(eid: string): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.current) {
+        throw new GenvError('refused', 'this window has an environment: deactivate it first');
+      }
+      await this.beginOrLeave(() => this.tool.keep({ pid: this.pid, lingerS, eid }));
+    });
+  }
+
+  /** Ends an environment of the user's that this window is not in. */
+  async endOther(environment: Environment): Promise<void> {
+    await this.tool.detach(environment.eid);
+    for (const pid of environment.pids) {
+      await this.tool.leave(pid);
+    }
+  }
+
   deactivate(): Promise<void> {
     return this.inTurn(async () => {
       if (!this.current) {

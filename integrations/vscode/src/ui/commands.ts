@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { Field } from '../core/genv.ts';
 import type { Row } from '../core/rows.ts';
 import type { WindowEnvironment } from '../core/window.ts';
-import { environmentName, refuseCount, refuseMemory, refuseName, typedAmount } from '../core/words.ts';
+import { environmentName, plain, refuseCount, refuseMemory, refuseName, typedAmount } from '../core/words.ts';
 
 /** "vscode/PROJECT", as the views and other users see this window. */
 function windowName(): string {
@@ -91,6 +91,19 @@ export class Commands {
       await this.window.detach(row.index);
     } else if (devices > 0 && (await confirm('Detach this window from its devices?', 'Others can have them then. Programs that use them keep running.', 'Detach'))) {
       await this.window.detach();
+    }
+  }
+
+  async enter(row: Row | undefined): Promise<void> {
+    if (row?.other) {
+      await this.window.enter(row.other.eid);
+    }
+  }
+
+  async endOther(row: Row | undefined): Promise<void> {
+    const other = row?.other;
+    if (other && (await confirm(`End the environment ${plain(other.name ?? other.eid)}?`, 'Its devices are released. Programs that use them keep running.', 'End'))) {
+      await this.window.endOther(other);
     }
   }
 
