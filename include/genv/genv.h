@@ -2,12 +2,14 @@
  *
  * Every function that can fail returns 0 or a negative errno and says why in @err, which may be NULL; its outputs are
  * untouched then. The library prints nothing and ends no process. A handle belongs to one thread at a time; different
- * handles are independent, and processes are kept apart by the lock in the state directory. Codes with a meaning of
- * their own: -ENOENT no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT
- * the state directory's lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user
- * may hold, -EINVAL a value out of range, -ENOTSUP an environment that a later version or another machine alone may
- * change, or a request that a later version alone understands, -EIO a record of root's that can't be read, so that
- * nobody knows what is available. */
+ * handles are independent, and processes are kept apart by the lock in the state directory. A child that is forked
+ * during an operation keeps neither the locks that it has taken or waits for, nor its pipes: the library closes them
+ * there (pthread_atfork(3)). The child goes on with a handle of its own. Codes with a meaning of their own: -ENOENT
+ * no such environment, -EBUSY not enough devices available, -EPERM somebody else's, -ETIMEDOUT the state directory's
+ * lock is held, or the driver does not answer, -ENODEV no such device, -EDQUOT more than the user may hold, -EINVAL a
+ * value out of range, -ENOTSUP an environment that a later version or another machine alone may change, or a request
+ * that a later version alone understands, -EIO a record of root's that can't be read, so that nobody knows what is
+ * available, -ECANCELED interrupted. */
 #ifndef GENV_GENV_H
 #define GENV_GENV_H
 
@@ -37,7 +39,8 @@ void genv_close(struct genv *g); /* NULL is fine */
 void genv_set_cancel(struct genv *g, int fd);
 /* Calls @interrupted (NULL: nobody) in the thread that waits in an operation on @g, for the state's lock, a device's
  * lock or a driver: about ten times a second, and when a signal handler has run. If it returns true, the operation
- * gives up with -ECANCELED and changes nothing. For interpreters, whose signal handlers run later than the signal. */
+ * gives up with -ECANCELED and changes nothing; a change that is made by then is told of without waiting any longer.
+ * For interpreters, whose signal handlers run later than the signal. */
 void genv_set_interrupt(struct genv *g, bool (*interrupted)(void *data), void *data);
 
 /* The state directory that it works on, which need not exist; lives as long as the handle. */
@@ -226,7 +229,8 @@ struct genv_lock;
 
 /* Takes the access locks of all devices attached to @eid, also of those that cannot be seen from here. @timeout_seconds
  * < 0 waits without end, 0 not at all (-EAGAIN), otherwise so long (-ETIMEDOUT). Nothing attached: a lock of nothing.
- * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it. */
+ * The locks live in descriptors that programs started from here inherit, so a command holds what was locked for it, and
+ * so does a forked child until it calls genv_unlock(), which lets nothing go that others have as well. */
 int genv_lock(struct genv *g, const char *eid, double timeout_seconds, struct genv_lock **ret_lock,
               struct genv_error *err);
 void genv_unlock(struct genv_lock *lock); /* NULL is fine */

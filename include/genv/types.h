@@ -120,6 +120,7 @@ struct genv_rest;
 struct genv_env {
     char eid[GENV_EID_MAX + 1];
     bool counted_otherwise; /* CUDA counts this machine's devices otherwise: CUDA_VISIBLE_DEVICES is to have UUIDs */
+    bool isolated;          /* there are processes in it that can open the devices of @openable alone */
     uid_t uid;              /* the owner of the record, never a claim inside it */
     char username[GENV_USERNAME_SIZE]; /* as another host told it; "" for this one: see genv_env_username() */
     struct timespec created;
@@ -130,7 +131,6 @@ struct genv_env {
     size_t kernel_count;
     struct genv_attachment *attachments; /* ascending by index */
     size_t attachment_count;
-    bool isolated;                   /* there are processes in it that can open the devices of @openable alone */
     struct genv_device_id *openable; /* what was attached when they began: see genv_isolate() */
     size_t openable_count;
     struct genv_rest *rest; /* genv's own: what else its record says; NULL in what others make */

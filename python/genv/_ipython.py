@@ -6,7 +6,7 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _genv, sdk
+from . import _genv, _process, sdk
 from ._objects import Config
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def _make_parser() -> ArgumentParser:
     activate.add_argument("--gpu-memory", metavar="AMOUNT", help="Memory on each device (default: the whole device)")
     commands.add_parser("deactivate", help="Leave the environment and release its devices")
     attach = commands.add_parser("attach", help="Attach devices; activates an environment if none is active")
-    attach.add_argument("count", nargs="?", type=int, help="Number of devices (default: the configured count)")
-    attach.add_argument("--index", help="Attach this device too")
+    wanted = attach.add_mutually_exclusive_group()
+    wanted.add_argument("count", nargs="?", type=int, help="Number of devices (default: the configured count)")
+    wanted.add_argument("--index", help="Attach this device too")
     detach = commands.add_parser("detach", help="Detach devices")
     detach.add_argument("index", nargs="?", help="The device (default: all)")
     commands.add_parser("devices", help="List the devices of this machine")
@@ -56,9 +57,15 @@ def _deactivate() -> None:
 
 
 def _attach(values: Namespace) -> None:
-    if not sdk.active():
+    was_active = sdk.active()
+    if not was_active:
         _activate(None)
-    sdk.attach(index=values.index, gpus=values.count)
+    try:
+        sdk.attach(index=values.index, gpus=values.count)
+    except BaseException:
+        if not was_active:
+            _deactivate()
+        raise
 
 
 def _describe() -> str:
@@ -83,7 +90,7 @@ def _run(words: list[str]) -> Any:
     elif values.command == "attach":
         _attach(values)
     elif values.command == "detach":
-        sdk.detach(values.index)
+        _process.change(lambda eid: _genv.detach(eid, values.index))
     print(_describe())
     return None
 
@@ -98,7 +105,7 @@ def load(ipython: Any) -> None:
             return _run(shlex.split(line))
         except SystemExit:  # --help
             return None
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise UsageError(f"genv: {error}") from None
 
     ipython.register_magic_function(genv, "line", "genv")

@@ -1,4 +1,4 @@
-"""The classes of what genv talks about, made when somebody first asks: dataclasses would take most of an import."""
+"""The classes of environments, devices and so on, made at their first use: dataclasses would take most of an import."""
 
 from __future__ import annotations
 

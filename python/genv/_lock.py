@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
-import sys
 import threading
 import time
+from contextvars import ContextVar
 
 from . import _genv, _process
-from ._scope import Scope
+from ._scope import Scope, in_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 TOKEN = "GENV_LOCK"
-_STEP_MIN, _STEP_MAX = 0.001, 0.05  # seconds between looks of who must not block
+_STEP_MIN, _STEP_MAX = 0.001, 0.05  # seconds between the attempts of a task
 
-
-def _whoever() -> object:
-    """Who asks: the task that runs in this thread, or the thread."""
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is not None:
-        try:
-            return asyncio.current_task()
-        except RuntimeError:
-            pass
-    return threading.get_ident()
+_mine: ContextVar[object] = ContextVar("genv.lock", default=None)
+"""As whom this thread or task has locked last; a task that it starts meanwhile is the same."""
 
 
 class _Turn:
-    """Whose turn it is in this process; who has it may take it again."""
+    """One owner at a time in this process, which may acquire it again."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._owner: object = None
+        self._thread = 0
         self._depth = 0
 
-    def take(self, who: object, timeout: float | None) -> bool:
+    def own(self) -> object:
+        """The owner that the caller is, or becomes by acquiring it."""
+        mine = _mine.get()
+        return mine if self._depth and mine is self._owner else object()
+
+    def acquire(self, owner: object, thread: int, timeout: float | None) -> bool:
+        """Acquire it for an owner that runs in ``thread``, and stands still while it waits; False after the timeout."""
+
+        def is_available() -> bool:
+            return not self._depth or self._owner is owner
+
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._depth or self._owner == who, timeout):
+            if timeout != 0 and not is_available() and self._thread == thread:
+                raise _error(
+                    _genv.Error,
+                    errno.EDEADLK,
+                    "the devices are locked by another task of this thread: use 'async with genv.sdk.lock()'",
+                )
+            if not self._changed.wait_for(is_available, timeout):
                 return False
-            self._owner = who
+            self._owner, self._thread = owner, thread
             self._depth += 1
             return True
 
-    def give(self) -> None:
+    def release(self) -> None:
         with self._changed:
             self._depth -= 1
             if not self._depth:
@@ -53,95 +64,128 @@ class _Turn:
                 self._changed.notify()
 
 
+class _Held:
+    """What one entry of a lock holds, and the variable before it."""
+
+    def __init__(self, handle: object, before: str | None) -> None:
+        self.handles = [handle]
+        self.before = before
+
+
 _turn = _Turn()
-_held: list[Lock] = []
+_held: list[_Held] = []  # by the owner, in the order of entry
 
 
-def _begin_anew() -> None:
-    """In a forked child: what its parent holds stays its parent's, who alone lets go of it."""
+def _reset_after_fork() -> None:
+    """In a child: what its parent holds stays its parent's, who alone lets go of it."""
     global _turn
     _turn = _Turn()
-    for lock in _held:
-        lock._taken = None
     _held.clear()
+    _genv.after_fork()
 
 
-os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=_reset_after_fork)
+
+
+def _error(kind: type[_genv.Error], number: int, message: str) -> _genv.Error:
+    error = kind(message)
+    error.errno = number
+    return error
+
+
+def _set_token(token: str | None) -> None:
+    if token is None:
+        os.environ.pop(TOKEN, None)
+    else:
+        os.environ[TOKEN] = token
+
+
+def _seconds(timeout: Any) -> float | None:
+    """The limit of a wait, None where there is none."""
+    if timeout is None:
+        return None
+    try:
+        seconds = None if isinstance(timeout, (str, bytes)) else float(timeout)
+    except TypeError:
+        seconds = None
+    if seconds is None:
+        raise TypeError(f"timeout must be a number of seconds, or None, not {type(timeout).__name__}")
+    if not seconds >= 0:
+        raise _error(_genv.Invalid, errno.EINVAL, f"timeout is {timeout}: give a number of seconds, or None")
+    return None if math.isinf(seconds) else min(seconds, threading.TIMEOUT_MAX)
 
 
 class Lock(Scope):
-    """What :func:`genv.sdk.lock` returns."""
+    """What :func:`genv.sdk.lock` returns; it may be entered inside itself."""
 
     def __init__(self, timeout: float | None = None) -> None:
-        self._timeout = timeout
-        self._taken: object | None = None
-        self._token: str | None = None
-        self._pid = 0
+        self._timeout = _seconds(timeout)
+        self._entries: list[_Held] = []
 
     def again(self) -> Lock:
         return Lock(self._timeout)
 
-    def _take(self, timeout: float) -> None:
-        """Take the locks of the devices; it is our turn in this process."""
+    def _lock_devices(self, timeout: float) -> None:
         eid = os.environ.get(_process.EID)
-        taken, token = None, None
+        handle, token = None, None
         if eid:
             try:
-                taken, token = _genv.lock(eid, timeout)
+                handle, token, messages = _genv.lock(eid, timeout)
+                _process.warn(messages)
             except _genv.Error as error:
-                if error.errno not in (1, 2):  # EPERM, ENOENT: not an environment of ours, or none any more
+                if error.errno not in (errno.EPERM, errno.ENOENT):  # not an environment of ours, or none any more
                     raise
-        self._taken, self._pid, self._token = taken, os.getpid(), os.environ.get(TOKEN)
-        _held.append(self)
+        held = _Held(handle, os.environ.get(TOKEN))
+        self._entries.append(held)
+        _held.append(held)
         if token:
             os.environ[TOKEN] = token
 
-    def _deadline(self) -> float:
-        return float("inf") if self._timeout is None else time.monotonic() + self._timeout
-
-    def _refuse(self) -> _genv.TimedOut:
-        error = _genv.TimedOut("the devices are locked by another thread or task of this process")
-        error.errno = 110  # ETIMEDOUT
-        return error
+    def _enter(self, owner: object, thread: int, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not _turn.acquire(owner, thread, timeout):
+            raise _error(
+                _genv.TimedOut, errno.EAGAIN, "the devices are locked by another thread or task of this process"
+            )
+        try:
+            self._lock_devices(-1 if deadline is None else max(0, deadline - time.monotonic()))
+        except BaseException:
+            _turn.release()
+            raise
 
     def __enter__(self) -> None:
-        deadline = self._deadline()
-        if not _turn.take(_whoever(), self._timeout):
-            raise self._refuse()
-        try:
-            self._take(-1 if self._timeout is None else max(0, deadline - time.monotonic()))
-        except BaseException:
-            _turn.give()
-            raise
-
-    def _try(self, who: object) -> None:
-        if not _turn.take(who, 0):
-            raise self._refuse()
-        try:
-            self._take(0)
-        except BaseException:
-            _turn.give()
-            raise
+        owner = _turn.own()
+        self._enter(owner, threading.get_ident(), self._timeout)
+        _mine.set(owner)
 
     async def enter_async(self) -> None:
         import asyncio
 
-        deadline, step, who = self._deadline(), _STEP_MIN, asyncio.current_task()
+        owner, thread, step = _turn.own(), threading.get_ident(), _STEP_MIN
+        deadline = math.inf if self._timeout is None else time.monotonic() + self._timeout
         while True:
             try:
-                return self._try(who)
-            except _genv.TimedOut:
-                if time.monotonic() >= deadline:
+                await in_thread(lambda: self._enter(owner, thread, 0), self.__exit__, threading.Lock())
+            except _genv.TimedOut as error:
+                if error.errno != errno.EAGAIN or time.monotonic() >= deadline:
                     raise
+            else:
+                _mine.set(owner)
+                return
             await asyncio.sleep(step)
             step = min(2 * step, _STEP_MAX)
 
     def __exit__(self, *error: object) -> None:
-        if self._token is None:
-            os.environ.pop(TOKEN, None)
-        else:
-            os.environ[TOKEN] = self._token
-        self._taken = None
-        if self._pid == os.getpid():
-            _held.remove(self)
-            _turn.give()
+        held = self._entries.pop()
+        if held not in _held:  # by the parent of this forked child
+            _set_token(held.before)
+            return
+        index = _held.index(held)
+        if held is _held[-1]:
+            _set_token(held.before)
+        else:  # tasks end in any order: the next one inside needs the devices as well
+            _held[index + 1].before = held.before
+            _held[index + 1].handles += held.handles
+        del _held[index]
+        held.handles.clear()
+        _turn.release()

@@ -1,4 +1,4 @@
-"""What genv talks about: environments, devices, processes. Amounts of memory are bytes."""
+"""Environments, devices and processes as objects. Amounts of memory are bytes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-def _make(cls: type[_T], told: dict[str, Any], **members: Any) -> _T:
-    """Make an object of what the library told; what a later version tells besides is ignored."""
+def _make(cls: type[_T], answer: dict[str, Any], **members: Any) -> _T:
+    """Make an object of the library's answer, ignoring what only a later version tells."""
     known = {member.name for member in fields(cls)}  # type: ignore[arg-type]
-    return cls(**{**{key: value for key, value in told.items() if key in known}, **members})
+    return cls(**{**{key: value for key, value in answer.items() if key in known}, **members})
 
 
 def _datetime(seconds: float) -> datetime:
@@ -27,36 +27,37 @@ def _datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-@dataclass
-class Config:
-    """What an environment asks for; None is not configured.
-
-    ``gpu_memory`` is the capacity on each device, such as ``"4g"`` or ``"512mi"``; without one an environment takes
-    whole devices. ``gpus`` is the number of devices.
-    """
-
-    name: str | None = None
-    gpu_memory: str | None = None
-    gpus: int | None = None
-
-    def load(self, path: str | os.PathLike[str]) -> Config:
-        """Read the ``.genv`` directory ``path`` into this configuration, and return it.
-
-        Raises :class:`genv.Error` if a file cannot be read or its value is not valid.
-        """
-        told = _genv.home_load(os.fspath(path))
-        for member in fields(self):
-            setattr(self, member.name, told[member.name])
-        return self
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write this configuration to the ``.genv`` directory ``path``; fields that are None are removed from it."""
-        _genv.home_save(os.fspath(path), self.__dict__)
-
-
 @dataclass(frozen=True)
 class Env:
     """An environment: who has it, what keeps it alive, and what it holds."""
+
+    @dataclass
+    class Config:
+        """What an environment asks for; None is not configured.
+
+        ``gpu_memory`` is the capacity on each device, such as ``"4g"`` or ``"512mi"``; without one an environment takes
+        whole devices. ``gpus`` is the number of devices.
+        """
+
+        __qualname__ = "Config"  # as which it is shown
+
+        name: str | None = None
+        gpu_memory: str | None = None
+        gpus: int | None = None
+
+        def load(self, path: str | os.PathLike[str]) -> Config:
+            """Read the ``.genv`` directory ``path`` into this configuration, and return it.
+
+            Raises :class:`genv.Error` if a file cannot be read or its value is not valid.
+            """
+            answer = _genv.home_load(os.fspath(path))
+            for member in fields(self):
+                setattr(self, member.name, answer[member.name])
+            return self
+
+        def save(self, path: str | os.PathLike[str]) -> None:
+            """Write this configuration to the ``.genv`` directory ``path``; removes fields that are None from it."""
+            _genv.home_save(os.fspath(path), self.__dict__)
 
     eid: str
     uid: int
@@ -70,8 +71,6 @@ class Env:
     """Indices of the attached devices; None for one that cannot be seen from here."""
     uuids: list[str] = field(default_factory=list)
     """UUIDs of the attached devices, in the same order."""
-
-    Config: ClassVar[type[Config]] = Config
 
     @property
     def created(self) -> datetime:
@@ -92,6 +91,9 @@ class Env:
     def active(self) -> bool:
         """Whether something keeps it alive."""
         return bool(self.pids or self.kernel_ids)
+
+
+Config = Env.Config
 
 
 def _ago(seconds: float) -> str:
@@ -240,31 +242,31 @@ class Snapshot:
     processes: list[Process] = field(default_factory=list)
 
 
-def config_of(told: dict[str, Any]) -> Config:
-    """The configuration that the library told of."""
-    return _make(Config, told)
+def config_of(answer: dict[str, Any]) -> Config:
+    """The configuration in the library's answer."""
+    return _make(Config, answer)
 
 
-def _env_of(told: dict[str, Any]) -> Env:
-    amount = told["gpu_memory"]
-    config = _make(Config, told, gpu_memory=None if amount is None else _genv.format_amount(amount))
-    return _make(Env, told, config=config, created_at=told["created"])
+def _env_of(answer: dict[str, Any]) -> Env:
+    amount = answer["gpu_memory"]
+    config = _make(Config, answer, gpu_memory=None if amount is None else _genv.format_amount(amount))
+    return _make(Env, answer, config=config, created_at=answer["created"])
 
 
-def _device_of(told: dict[str, Any]) -> Device:
-    return _make(Device, told, attachments=[_make(Attachment, each) for each in told["attachments"]])
+def _device_of(answer: dict[str, Any]) -> Device:
+    return _make(Device, answer, attachments=[_make(Attachment, each) for each in answer["attachments"]])
 
 
-def _process_of(told: dict[str, Any]) -> Process:
-    return _make(Process, told, usage=[_make(Usage, each) for each in told["usage"]])
+def _process_of(answer: dict[str, Any]) -> Process:
+    return _make(Process, answer, usage=[_make(Usage, each) for each in answer["usage"]])
 
 
-def snapshot_of(told: dict[str, Any]) -> Snapshot:
-    """The snapshot that the library told of."""
+def snapshot_of(answer: dict[str, Any]) -> Snapshot:
+    """The snapshot in the library's answer."""
     return _make(
         Snapshot,
-        told,
-        devices=Devices(map(_device_of, told["devices"])),
-        envs=Envs(map(_env_of, told["envs"])),
-        processes=list(map(_process_of, told["processes"])),
+        answer,
+        devices=Devices(map(_device_of, answer["devices"])),
+        envs=Envs(map(_env_of, answer["envs"])),
+        processes=list(map(_process_of, answer["processes"])),
     )

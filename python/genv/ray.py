@@ -130,8 +130,8 @@ class _Joined(Scope):
 
     def __enter__(self) -> None:
         eid = _process.current()
-        told, _ = _genv.look_up(eid) if self._devices else ({"devices": [], "uuids": []}, None)
-        known = {*map(str, told["devices"]), *told["uuids"]}
+        env = _process.look_up(eid) if self._devices else {"devices": [], "uuids": []}
+        known = {*map(str, env["devices"]), *env["uuids"]}
         for device in self._devices:
             if device not in known:
                 raise _genv.Error(

@@ -19,12 +19,12 @@ static void note_warning(const char *message, void *data)
 static bool was_interrupted(void *data)
 {
     struct call *call = data;
-    int r;
+    bool interrupted;
 
     call_acquire(call);
-    r = PyErr_CheckSignals();
+    interrupted = PyErr_Occurred() || PyErr_CheckSignals() < 0; /* once is for the whole call */
     call_release(call);
-    return r < 0;
+    return interrupted;
 }
 
 /* What a handle goes by, besides the process and the user. */
@@ -111,7 +111,22 @@ static int warn(const char *message)
     return PyErr_WarnFormat(PyExc_RuntimeWarning, 2, "genv: %s", message);
 }
 
-int call_end(struct call *call, int r)
+/* NULL and an exception on failure. */
+static PyObject *list_of(const struct warnings *warnings)
+{
+    PyObject *list = PyList_New(0);
+
+    for (size_t i = 0; list && i < warnings->count; i++) {
+        PyObject *text = PyUnicode_FromFormat("genv: %s", warnings->texts[i]);
+
+        if (!text || PyList_Append(list, text) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
+int call_end(struct call *call, int r, PyObject **ret_warnings)
 {
     struct genv_error err = call->err;
     struct warnings warnings = call->warnings;
@@ -122,8 +137,10 @@ int call_end(struct call *call, int r)
     call->warnings.count = 0;
     free_call(spare);
     spare = call;
+    if (r >= 0 && ret_warnings && !PyErr_Occurred())
+        *ret_warnings = list_of(&warnings);
     for (size_t i = 0; i < warnings.count; i++) {
-        if (!PyErr_Occurred())
+        if ((r < 0 || !ret_warnings) && !PyErr_Occurred())
             warn(warnings.texts[i]);
         free(warnings.texts[i]);
     }

@@ -32,9 +32,10 @@ struct call *call_begin(PyObject *module);
 void call_release(struct call *call);
 void call_acquire(struct call *call);
 
-/* Gives the handle back, issues the library's warnings and returns 0, or -1 with an exception where @r is negative, a
- * warning is an error, or there is an exception already. */
-int call_end(struct call *call, int r);
+/* Gives the handle back and returns 0, or -1 with an exception where @r is negative, or there is one already. It issues
+ * the library's warnings, which may be errors. A call that has changed something takes them instead, as a list in
+ * *@ret_warnings (a new reference), for the package to issue them when the variables have been changed too. */
+int call_end(struct call *call, int r, PyObject **ret_warnings);
 
 /* Raises the library's sentence, as the class that its errno has. */
 void call_raise(PyObject *module, int r, const struct genv_error *err);

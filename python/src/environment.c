@@ -1,29 +1,31 @@
-/* Environments: entered, configured, attached, left. Each function returns (environment, variables). */
+/* Environments: entered, configured, attached, left. Each function returns (environment, variables, warnings). */
 #include "module.h"
 
 #include <unistd.h>
 
 #define DEVICES_MAX 1024
 
-/* The pair, and the end of the call. Takes @env. */
-static PyObject *finish(struct call *call, int r, struct genv_env *env)
+/* The answer, and the end of the call. Takes @env. */
+static PyObject *answer(struct call *call, int r, struct genv_env *env)
 {
-    PyObject *module = call->module, *result = NULL, *value = NULL, *variables = NULL;
+    PyObject *module = call->module, *result = NULL, *value = NULL, *variables = NULL, *warnings = NULL;
 
-    if (call_end(call, r) == 0) {
+    if (call_end(call, r, &warnings) == 0) {
         value = value_of_env(env);
         variables = value ? value_of_variables(module, env) : NULL;
     }
     if (variables)
-        result = PyTuple_Pack(2, value, variables);
+        result = PyTuple_Pack(3, value, variables, warnings);
     Py_XDECREF(variables);
     Py_XDECREF(value);
+    Py_XDECREF(warnings);
     genv_env_free(env);
     return result;
 }
 
 /* The texts of the tuple @names, encoded anew in @ret_bytes, which owns them; -1 and an exception. */
-static int take_names(PyObject *names, const char *devices[DEVICES_MAX], size_t *ret_count, PyObject **ret_bytes)
+static int take_names(PyObject *module, PyObject *names, const char *devices[DEVICES_MAX], size_t *ret_count,
+                      PyObject **ret_bytes)
 {
     Py_ssize_t count = PyTuple_Size(names);
     PyObject *bytes;
@@ -36,7 +38,7 @@ static int take_names(PyObject *names, const char *devices[DEVICES_MAX], size_t 
     }
     bytes = PyTuple_New(count);
     for (Py_ssize_t i = 0; bytes && i < count; i++) {
-        PyObject *name = PyUnicode_AsUTF8String(PyTuple_GetItem(names, i));
+        PyObject *name = value_to_bytes(module, PyTuple_GetItem(names, i), "the device");
 
         if (!name || PyTuple_SetItem(bytes, i, name) < 0)
             Py_CLEAR(bytes);
@@ -48,19 +50,34 @@ static int take_names(PyObject *names, const char *devices[DEVICES_MAX], size_t 
     return bytes ? 0 : -1;
 }
 
+/* Adds @eid to @list, whether there is an exception or not; -1: there is no memory. */
+static int tell(PyObject *list, const char *eid)
+{
+    PyObject *type, *value, *traceback, *text;
+    int r;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    text = PyUnicode_FromString(eid);
+    r = text ? PyList_Append(list, text) : -1;
+    Py_XDECREF(text);
+    if (r == 0 || type)
+        PyErr_Restore(type, value, traceback);
+    return r;
+}
+
 static PyObject *reserve(PyObject *module, PyObject *args)
 {
     const struct genv_member self = {.pid = getpid()};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
-    PyObject *config, *names, *bytes = NULL, *result;
+    PyObject *entered, *config, *names, *bytes = NULL, *result;
     const char *devices[DEVICES_MAX];
     struct genv_env *env = NULL;
     struct call *call;
     int r, update, over_subscribe;
 
-    if (!PyArg_ParseTuple(args, "zOppO", &reservation.eid, &config, &update, &over_subscribe, &names) ||
+    if (!PyArg_ParseTuple(args, "OzOppO", &entered, &reservation.eid, &config, &update, &over_subscribe, &names) ||
         value_to_config(module, config, &reservation.config) < 0 ||
-        take_names(names, devices, &reservation.device_count, &bytes) < 0)
+        take_names(module, names, devices, &reservation.device_count, &bytes) < 0)
         return NULL;
     reservation.members = &self;
     reservation.member_count = 1;
@@ -75,7 +92,9 @@ static PyObject *reserve(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_reserve(call->g, &reservation, &env, NULL, &call->err);
     call_acquire(call);
-    result = finish(call, r, env);
+    if (r >= 0 && tell(entered, env->eid) < 0)
+        genv_deactivate(call->g, env->eid, &self, NULL);
+    result = answer(call, r, env);
     Py_DECREF(bytes);
     return result;
 }
@@ -85,6 +104,7 @@ static PyObject *leave(PyObject *module, PyObject *args)
     struct genv_member member = {0};
     const char *eid;
     struct call *call;
+    PyObject *warnings = NULL;
     int r;
 
     if (!PyArg_ParseTuple(args, "si", &eid, &member.pid) || !(call = call_begin(module)))
@@ -92,9 +112,9 @@ static PyObject *leave(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_deactivate(call->g, eid, &member, &call->err);
     call_acquire(call);
-    if (call_end(call, r) < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    if (call_end(call, r, &warnings) < 0)
+        Py_CLEAR(warnings);
+    return warnings;
 }
 
 static PyObject *look_up(PyObject *module, PyObject *args)
@@ -109,7 +129,7 @@ static PyObject *look_up(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_env_get(call->g, eid, &env, &call->err);
     call_acquire(call);
-    return finish(call, r, env);
+    return answer(call, r, env);
 }
 
 static PyObject *configure(PyObject *module, PyObject *args)
@@ -127,7 +147,7 @@ static PyObject *configure(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_configure(call->g, eid, &config, GENV_CONFIG_ALL, &env, &call->err);
     call_acquire(call);
-    return finish(call, r, env);
+    return answer(call, r, env);
 }
 
 static PyObject *attach(PyObject *module, PyObject *args)
@@ -146,7 +166,7 @@ static PyObject *attach(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_attach(call->g, eid, &request, &env, &call->err);
     call_acquire(call);
-    return finish(call, r, env);
+    return answer(call, r, env);
 }
 
 static PyObject *detach(PyObject *module, PyObject *args)
@@ -161,14 +181,16 @@ static PyObject *detach(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_detach(call->g, eid, device, &env, &call->err);
     call_acquire(call);
-    return finish(call, r, env);
+    return answer(call, r, env);
 }
 
 PyMethodDef environment_methods[] = {
     {"reserve", reserve, METH_VARARGS,
-     "reserve(eid, config, update, over_subscribe, devices): create or enter an environment and attach the configured "
-     "count, or the devices of a tuple; all in one step. With update, one that exists is configured as well."},
-    {"leave", leave, METH_VARARGS, "leave(eid, pid): take the process out."},
+     "reserve(entered, eid, config, update, over_subscribe, devices): create or enter an environment and attach the "
+     "configured count, or the devices of a tuple; all in one step. With update, one that exists is configured as "
+     "well. "
+     "Its identifier is added to the list entered, also where an exception comes after that."},
+    {"leave", leave, METH_VARARGS, "leave(eid, pid): take the process out; returns warnings alone."},
     {"look_up", look_up, METH_VARARGS, "look_up(eid): a live environment."},
     {"configure", configure, METH_VARARGS, "configure(eid, config): replace the configuration."},
     {"attach", attach, METH_VARARGS,

@@ -10,7 +10,7 @@ static PyObject *home_find(PyObject *module, PyObject *unused)
     PyObject *result;
 
     (void)unused;
-    if (!(call = call_begin(module)) || call_end(call, genv_home_find(call->g, &path, &call->err)) < 0)
+    if (!(call = call_begin(module)) || call_end(call, genv_home_find(call->g, &path, &call->err), NULL) < 0)
         return NULL;
     result = PyUnicode_DecodeFSDefault(path);
     free(path);

@@ -17,7 +17,7 @@ static PyObject *snapshot(PyObject *module, PyObject *args)
     call_release(call);
     r = genv_snapshot_take(call->g, (enum genv_depth)depth, &taken, &call->err);
     call_acquire(call);
-    if (call_end(call, r) == 0)
+    if (call_end(call, r, NULL) == 0)
         result = value_of_snapshot(taken);
     genv_snapshot_free(taken);
     return result;

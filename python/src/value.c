@@ -7,7 +7,7 @@
 
 #define DEPTH_MAX 8
 
-/* What is begun and not ended; the first is the whole. References are those of the parents, but for the whole's. */
+/* The objects and lists that have begun and not ended. The first is the result, and owns the others. */
 struct builder {
     PyObject *open[DEPTH_MAX];
     int depth;
@@ -60,7 +60,7 @@ static int build(const struct genv_value *value, void *data)
     return r < 0 ? -EINVAL : 0;
 }
 
-static PyObject *finish(struct builder *builder, int r)
+static PyObject *end_building(struct builder *builder, int r)
 {
     if (r == 0)
         return builder->open[0];
@@ -72,7 +72,7 @@ PyObject *value_of_snapshot(const struct genv_snapshot *snapshot)
 {
     struct builder builder = {.depth = 0};
 
-    return finish(&builder, genv_snapshot_visit(snapshot, build, &builder));
+    return end_building(&builder, genv_snapshot_visit(snapshot, build, &builder));
 }
 
 #define ROW(bit, member, kind, ...) {GENV_CONFIG_##bit, #member, kind},
@@ -96,6 +96,22 @@ static PyObject *value_of_field(const struct genv_config *config, size_t i)
         return Py_None;
     }
     return fields[i].kind == COUNT ? PyLong_FromString(text, NULL, 10) : PyUnicode_FromString(text);
+}
+
+PyObject *value_to_bytes(PyObject *module, PyObject *text, const char *name)
+{
+    struct genv_error err = {.code = EINVAL};
+    PyObject *bytes = PyUnicode_AsUTF8String(text);
+
+    if (bytes && strlen(PyBytes_AsString(bytes)) == (size_t)PyBytes_Size(bytes))
+        return bytes;
+    if (!bytes && !PyErr_ExceptionMatches(PyExc_UnicodeError))
+        return NULL;
+    Py_XDECREF(bytes);
+    PyErr_Clear();
+    PyOS_snprintf(err.message, sizeof(err.message), "%s has a character that is not valid in a name", name);
+    call_raise(module, -EINVAL, &err);
+    return NULL;
 }
 
 /* Adds @value, whose reference it takes, as a member; -1 and an exception. */
@@ -156,20 +172,33 @@ PyObject *value_of_env(const struct genv_env *env)
     return dict;
 }
 
+/* Text, or a number where one is meant. */
+static PyObject *text_of(PyObject *value, size_t i)
+{
+    PyObject *number, *text;
+
+    if (PyUnicode_Check(value)) {
+        Py_INCREF(value);
+        return value;
+    }
+    if (fields[i].kind == NAME || PyBool_Check(value) || !PyIndex_Check(value))
+        return PyErr_Format(PyExc_TypeError, "%s must be %s, not %R", fields[i].name,
+                            fields[i].kind == COUNT ? "an integer" : "a string", (PyObject *)Py_TYPE(value));
+    number = PyNumber_Index(value);
+    text = number ? PyObject_Str(number) : NULL;
+    Py_XDECREF(number);
+    return text;
+}
+
 static int parse_field(PyObject *module, PyObject *value, size_t i, struct genv_config *config)
 {
     struct genv_error err = {0};
-    PyObject *text = PyObject_Str(value);
-    PyObject *bytes = text ? PyUnicode_AsUTF8String(text) : NULL;
-    int r = -1;
+    PyObject *text = text_of(value, i);
+    PyObject *bytes = text ? value_to_bytes(module, text, fields[i].name) : NULL;
+    int r = bytes ? genv_config_parse(config, fields[i].bit, PyBytes_AsString(bytes), &err) : -1;
 
-    if (bytes && strlen(PyBytes_AsString(bytes)) == (size_t)PyBytes_Size(bytes)) {
-        r = genv_config_parse(config, fields[i].bit, PyBytes_AsString(bytes), &err);
-        if (r < 0)
-            call_raise(module, r, &err);
-    } else if (bytes) {
-        PyErr_Format(PyExc_ValueError, "%s has a null character", fields[i].name);
-    }
+    if (bytes && r < 0)
+        call_raise(module, r, &err);
     Py_XDECREF(bytes);
     Py_XDECREF(text);
     return r;

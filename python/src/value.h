@@ -17,6 +17,9 @@ PyObject *value_of_env(const struct genv_env *env);
 /* The variables of a process in @env: a dictionary, None where one is not set. */
 PyObject *value_of_variables(PyObject *module, const struct genv_env *env);
 
+/* The text @text as UTF-8. NULL and genv.Invalid, which calls it @name: it cannot be, or has a null character. */
+PyObject *value_to_bytes(PyObject *module, PyObject *text, const char *name);
+
 /* The fields that @dict has and that are not None. -1 and an exception: a value is not valid. */
 int value_to_config(PyObject *module, PyObject *dict, struct genv_config *ret_config);
 

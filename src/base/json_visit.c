@@ -48,7 +48,7 @@ static int visit_field(const struct json_field *field, const char *object, genv_
         return visit_text(field->key, *(char *const *)source ? *(char *const *)source : "", visit, data);
     case JSON_KIND_U64:
         value.kind = GENV_VALUE_INTEGER;
-        value.integer = (int64_t) * (const uint64_t *)source;
+        memcpy(&value.integer, source, sizeof(value.integer)); /* no number of ours needs the highest bit */
         break;
     case JSON_KIND_I32:
         value.kind = GENV_VALUE_INTEGER;

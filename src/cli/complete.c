@@ -4,6 +4,8 @@
 
 #include "cli/cli.h"
 #include "option/help.h"
+#include "shim/docker_command.h"
+#include "shim/docker_genv.h"
 
 #define PATIENCE_MS 200 /* of somebody who types, with a driver */
 
@@ -223,12 +225,46 @@ static void complete(struct position *at, const char *word, int position)
 }
 
 /* Nobody may fail, or talk, in the middle of somebody's typing. */
+static void add_docker_option(struct position *at, const char *word, const struct docker_genv_option *option)
+{
+    static const char both[] = "--[no-]";
+    bool is_both = strncmp(option->form, both, strlen(both)) == 0;
+    const char *name = option->form + (is_both ? strlen(both) : strlen("--"));
+
+    for (int no = 0; no <= is_both; no++) {
+        cleanup_text struct text candidate = TEXT_INIT;
+
+        text_addf(&candidate, "--%s%.*s", no ? "no-" : "", (int)strcspn(name, " "), name);
+        if (candidate.data)
+            add_candidate(at, "", word, candidate.data, option->help);
+    }
+}
+
+/* A command line of genv-docker: what it has besides docker's own. @words are NULL-terminated. */
+static void complete_docker(struct position *at, char **words, int last)
+{
+    const char *word = words[last];
+
+    words[last] = NULL;
+    if (last == 1) {
+        add_candidate(at, "", word, "run", "Create and start a container");
+        add_candidate(at, "", word, "create", "Create a container");
+    } else if (*word == '-' && docker_find_run(words)) {
+        for (const struct docker_genv_option *option = docker_genv_options; option->form; option++)
+            add_docker_option(at, word, option);
+    }
+}
+
 static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
 {
     struct position at = {.cli = cli, .program = -1};
     int last = arguments->operand_count - 1;
 
     (void)err;
+    if (last > 0 && strcmp(arguments->operands[0], "genv-docker") == 0) {
+        complete_docker(&at, arguments->operands, last);
+        return 0;
+    }
     for (int i = 0; i < last; i++) {
         if (at.program < 0)
             pass(&at, arguments->operands[i], i);
@@ -247,7 +283,8 @@ const struct command command_complete = {
     .summary = "Print completions for a command line",
     .description = "The words are those after \"genv\" on the command line; the last one, which may be empty, is "
                    "completed. Prints one candidate per line, followed by a tab and a description; or \":command N\" "
-                   "if word N starts a command line of its own.",
+                   "if word N starts a command line of its own. A command line of genv-docker has its name "
+                   "in front.",
     .group = GROUP_ABOUT,
     .hidden = true,
     .operands = {.synopsis = "-- [WORD...] WORD", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},

@@ -200,7 +200,7 @@ const struct command command_docker = {
         "docker starts containers with a runtime. genv's decides which devices a container gets before it is "
         "created, and leaves containers that ask for none as they are.\n\n"
         "genv-docker, a program beside genv, starts containers that are environments. It takes the words of "
-        "docker and, behind 'run' and 'create', options of its own: see 'genv-docker run --help'. "
+        "docker and, behind 'run' and 'create', options of its own: see 'genv-docker --help'. "
         "GENV_DOCKER names another program than docker: podman or nerdctl.",
     .group = GROUP_SETUP,
     .operands = {.synopsis = "install|uninstall", .kind = OPERAND_COMMAND, .min = 1, .max = OPERANDS_ANY},

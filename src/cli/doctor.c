@@ -64,12 +64,12 @@ static char *find_packages(const char *root)
 /* Whether @file, bin/genv of a virtualenv, is the launcher of the Python package that is installed in @root. */
 static bool is_launcher(const char *file, const char *root)
 {
-    const char *bin = strstr(file, "/bin/genv");
-    size_t length = bin ? (size_t)(bin - file) : 0;
+    const size_t file_length = strlen(file), end = strlen("/bin/genv");
+    const size_t prefix = file_length > end ? file_length - end : 0;
     cleanup_free char *packages = find_packages(root);
 
-    return packages && length && strncmp(file, root, length) == 0 &&
-           strncmp(root + length, "/lib", strlen("/lib")) == 0;
+    return packages && prefix && strcmp(file + prefix, "/bin/genv") == 0 && strncmp(file, packages, prefix) == 0 &&
+           (packages[prefix] == '/' || packages[prefix] == '\0');
 }
 
 static void check_installation(struct examination *examination)

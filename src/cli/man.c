@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/overview.h"
+#include "shim/docker_genv.h"
 
 /* The day of the last release: pages that are built twice have to be the same. */
 #define MAN_DATE "2026-11-20"
@@ -151,16 +152,42 @@ static void add_subcommand(struct text *text, const struct command *command)
     add_options(text, command->options);
 }
 
+/* The program genv-docker and the command `genv docker` have one name in man(1), and one page: who asks for it there
+ * looks for the program. */
+static void add_docker_program(struct text *text)
+{
+    add_line(text, docker_genv_description);
+    text_add(text, ".PP\n");
+    add_line(text, docker_genv_program);
+    text_add(text, ".SH GENV\\-DOCKER OPTIONS\n");
+    for (const struct docker_genv_option *option = docker_genv_options; option->form; option++) {
+        cleanup_text struct text sentence = TEXT_INIT;
+
+        text_addf(&sentence, "%s.", option->help);
+        add_item(text, roff.bold, option->form, sentence.data ? sentence.data : "");
+    }
+    text_add(text, ".SH GENV DOCKER\n");
+}
+
 static void add_command_page(struct text *text, const struct command *command)
 {
-    add_head(text, command, command->summary);
+    bool has_program = command == &command_docker;
+
+    add_head(text, command,
+             has_program ? "start containers that are GPU environments, and set docker up for them" : command->summary);
     text_add(text, ".SH SYNOPSIS\n");
+    if (has_program) {
+        add_line(text, docker_genv_usage);
+        text_add(text, ".br\n");
+    }
     add_synopsis(text, command);
     for (const struct command *const *sub = command->subcommands; sub && *sub; sub++) {
         text_add(text, ".br\n");
         add_synopsis(text, *sub);
     }
     text_add(text, ".SH DESCRIPTION\n");
+    if (has_program)
+        add_docker_program(text);
     help_add_string(text, command->summary, &roff);
     text_add(text, ".\n");
     if (command->description) {

@@ -19,7 +19,8 @@
 #define EDITED          "edited"
 #define BEGUN           "begun"
 #define CONFIG_NAME     "config.json"
-#define HASH_SIZE       32
+#define HASH_SIZE       32 /* of struct bundle, too */
+#define EDITED_MAX      (2 * HASH_SIZE)
 #define RECORD_MAX      (1024 * 1024)
 #define RESOLVE_IN_ROOT 0x10 /* of openat2(2) */
 
@@ -54,17 +55,16 @@ static void hash_of(const char *text, char hash[static HASH_SIZE])
     snprintf(hash, HASH_SIZE, "%016llx", (unsigned long long)text_hash(TEXT_HASH_INIT, text));
 }
 
-/* Takes what config.json was before genv changed it, if it still is what genv made of it then: a bundle is started
- * again. */
-static int take_original(int fd, char **text, size_t *length)
+/* Takes what config.json was before genv changed it, if it still is what genv made of it then, with that @hash: a
+ * bundle is started again. */
+static int take_original(int fd, char **text, size_t *length, char hash[static HASH_SIZE])
 {
     cleanup_close int folder = openat(fd, FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_free char *original = NULL, *edited = NULL;
-    char hash[HASH_SIZE];
     size_t original_length;
 
     hash_of(*text, hash);
-    if (folder < 0 || file_read_at(folder, EDITED, HASH_SIZE, &edited, NULL) < 0 || strcmp(edited, hash) != 0 ||
+    if (folder < 0 || file_read_at(folder, EDITED, EDITED_MAX, &edited, NULL) < 0 || !strstr(edited, hash) ||
         file_read_at(folder, ORIGINAL, CONFIG_SIZE_MAX, &original, &original_length) < 0)
         return -ENOENT;
     free(*text);
@@ -108,8 +108,8 @@ int bundle_read(const char *path, const char *config, struct bundle *ret_bundle,
         return error_set(err, EFBIG, "%s is larger than %d MiB", bundle->config_name, CONFIG_SIZE_MAX / 1024 / 1024);
     bundle->mode = st.st_mode & ALLPERMS;
     bundle->uid = st.st_uid;
-    if (r == 0)
-        take_original(bundle->fd, &bundle->text, &bundle->length);
+    if (r == 0 && take_original(bundle->fd, &bundle->text, &bundle->length, bundle->edited) < 0)
+        *bundle->edited = '\0';
     return r;
 }
 
@@ -169,7 +169,26 @@ int bundle_make_inside(struct bundle *bundle, const char *const *uuids, char **r
     return asprintf(ret_path, "%s/" FOLDER "/inside", bundle->path) < 0 ? error_no_memory(err) : 0;
 }
 
-int bundle_copy_record(int bundle, const char *state, const char *eid, struct genv_error *err)
+static int leave_out(pid_t pid, char **text, size_t *length)
+{
+    cleanup_json json_t *record = json_parse(*text, *length, NULL);
+    json_t *processes = json_object_get(record, "processes");
+    char *rest;
+
+    for (size_t i = json_array_size(processes); i-- > 0;) {
+        if (json_integer_value(json_object_get(json_array_get(processes, i), "pid")) == pid)
+            json_array_remove(processes, i);
+    }
+    rest = record ? json_dumps(record, JSON_COMPACT) : NULL;
+    if (!rest)
+        return record ? -ENOMEM : -EINVAL;
+    free(*text);
+    *text = rest;
+    *length = strlen(rest);
+    return 0;
+}
+
+int bundle_copy_record(int bundle, const char *state, const char *eid, pid_t leaving, struct genv_error *err)
 {
     cleanup_close int source = -1, file = -1, target = open_state(bundle, "envs");
     cleanup_free char *folder = NULL, *text = NULL;
@@ -185,6 +204,8 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
     r = source < 0 ? -errno : target < 0 ? target : file_open(source, name, O_RDONLY, &file, &st);
     if (r == 0)
         r = file_read(file, RECORD_MAX, &text, &length);
+    if (r == 0 && leaving)
+        r = leave_out(leaving, &text, &length);
     if (r == 0)
         r = file_replace(target, name, text, length, st.st_mode & ALLPERMS,
                          st.st_uid == geteuid() ? (uid_t)-1 : st.st_uid, false);
@@ -194,7 +215,7 @@ int bundle_copy_record(int bundle, const char *state, const char *eid, struct ge
 int bundle_write(struct bundle *bundle, const char *text, size_t length, struct genv_error *err)
 {
     cleanup_close int folder = open_folder(bundle->fd, FOLDER);
-    char hash[HASH_SIZE];
+    char hash[HASH_SIZE], hashes[EDITED_MAX];
     int r = folder < 0 ? folder : 0;
     struct stat st;
 
@@ -202,12 +223,14 @@ int bundle_write(struct bundle *bundle, const char *text, size_t length, struct 
         return error_set(err, ELOOP, "%s is a symbolic link, which genv does not replace: name the file itself",
                          bundle->config_name);
     hash_of(text, hash);
+    snprintf(hashes, sizeof(hashes), "%s\n%s", hash,
+             bundle->edited); /* config.json is one of the two, or the original */
     if (r == 0 && unlinkat(folder, BEGUN, 0) < 0 && errno != ENOENT)
         r = -errno;
     if (r == 0)
         r = file_replace(folder, ORIGINAL, bundle->text, bundle->length, 0600, (uid_t)-1, false);
     if (r == 0)
-        r = file_replace(folder, EDITED, hash, strlen(hash), 0600, (uid_t)-1, false);
+        r = file_replace(folder, EDITED, hashes, strlen(hashes), 0600, (uid_t)-1, false);
     if (r == 0)
         r = file_replace(bundle->config_fd, bundle->config_name, text, length, bundle->mode,
                          bundle->uid == geteuid() ? (uid_t)-1 : bundle->uid, false);
@@ -231,11 +254,13 @@ bool bundle_has_begun(const struct bundle *bundle)
 void bundle_restore(int fd)
 {
     cleanup_free char *text = NULL;
+    char hash[HASH_SIZE];
     struct stat st;
     size_t length;
 
     if (fstatat(fd, CONFIG_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size <= CONFIG_SIZE_MAX &&
-        file_read_at(fd, CONFIG_NAME, CONFIG_SIZE_MAX, &text, &length) == 0 && take_original(fd, &text, &length) == 0)
+        file_read_at(fd, CONFIG_NAME, CONFIG_SIZE_MAX, &text, &length) == 0 &&
+        take_original(fd, &text, &length, hash) == 0)
         file_replace(fd, CONFIG_NAME, text, length, st.st_mode & ALLPERMS,
                      st.st_uid == geteuid() ? (uid_t)-1 : st.st_uid, false);
 }

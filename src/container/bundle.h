@@ -2,12 +2,10 @@
  *
  *     config.json
  *     genv/original.json     what config.json was before genv changed it
- *     genv/edited            a hash of what genv made of it
- *     genv/begun             the createRuntime hook has run
- *     genv/inside/           what the container has as /dev/genv
- *       root/                this installation of genv is mounted there
- *       state/envs/EID.json  the environment's record, a copy
- *       state/devices/       the locks of its devices are mounted there */
+ *     genv/edited            hashes: of what genv made of it, and of what it had made before that, until it was
+ * replaced genv/begun             the createRuntime hook has run genv/inside/           what the container has as
+ * /dev/genv root/                this installation of genv is mounted there state/envs/EID.json  the environment's
+ * record, a copy state/devices/       the locks of its devices are mounted there */
 #ifndef CONTAINER_BUNDLE_H
 #define CONTAINER_BUNDLE_H
 
@@ -23,6 +21,7 @@ struct bundle {
     const char *config_name; /* in that */
     char *path;              /* absolute, without links */
     char *text;              /* of config.json, as it was before genv changed it */
+    char edited[32];         /* hash of what genv has made of it before; "": nothing */
     size_t length;
     mode_t mode;
     uid_t uid;
@@ -44,8 +43,9 @@ int bundle_read(const char *path, const char *config, struct bundle *ret_bundle,
  * file for each of @uuids, which is NULL-terminated. free() @ret_path. */
 int bundle_make_inside(struct bundle *bundle, const char *const *uuids, char **ret_path, struct genv_error *err);
 
-/* Copies the record of @eid in the state directory @state to where the container sees it. */
-int bundle_copy_record(int bundle, const char *state, const char *eid, struct genv_error *err);
+/* Copies the record of @eid in the state directory @state to where the container sees it, without the member @leaving,
+ * whom it would go on to name; 0: with all of them. */
+int bundle_copy_record(int bundle, const char *state, const char *eid, pid_t leaving, struct genv_error *err);
 
 /* Replaces config.json, and keeps what it was. */
 int bundle_write(struct bundle *bundle, const char *text, size_t length, struct genv_error *err);

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/file.h"
+#include "container/from_yaml.h"
 
 #define SPECIFICATION_MAX (4 * 1024 * 1024)
 #define KIND              "nvidia.com/gpu"
@@ -24,73 +25,71 @@ static bool ends_with(const char *text, size_t length, const char *end)
     return length >= strlen(end) && memcmp(text + length - strlen(end), end, strlen(end)) == 0;
 }
 
-static json_t *take_json(const char *text, size_t length)
+/* NULL: it cannot be read, or is of another kind. @err, where it may be NVIDIA's, says why and what to do. */
+static json_t *take(const char *path, const char *text, size_t length, struct genv_error *err)
 {
-    json_t *specification = json_parse(text, length, NULL);
+    struct genv_error reason = {0};
+    json_t *specification = ends_with(path, strlen(path), ".json") ? json_parse(text, length, &reason)
+                                                                   : json_from_yaml(text, length, &reason);
     const char *kind = text_of(specification, "kind");
 
     if (kind && strcmp(kind, KIND) == 0)
         return specification;
+    if (!specification && memmem(text, length, KIND, strlen(KIND)))
+        error_set(err, EINVAL,
+                  "cannot read the CDI specification %s: %s; create it again with 'nvidia-ctk cdi generate "
+                  "--output=%s'",
+                  path, reason.message, path);
     json_decref(specification);
     return NULL;
 }
 
-/* Whether a line of YAML says the kind, quoted or not. */
-static bool has_kind(const char *text)
+static int is_specification(const struct dirent *entry)
 {
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, "kind:", strlen("kind:")) != 0)
-            continue;
-        line += strlen("kind:");
-        line += strspn(line, " \t\"'");
-        return strncmp(line, KIND, strlen(KIND)) == 0 && !isalnum((unsigned char)line[strlen(KIND)]);
-    }
-    return false;
+    size_t length = strlen(entry->d_name);
+
+    return ends_with(entry->d_name, length, ".json") || ends_with(entry->d_name, length, ".yaml") ||
+           ends_with(entry->d_name, length, ".yml");
 }
 
-/* @yaml has room for PATH_MAX bytes: the path of one in YAML, if there is one. */
-static json_t *read_in(const char *folder, char *yaml)
+static int read_in(const char *folder, json_t *specifications, struct genv_error *err)
 {
-    cleanup_closedir DIR *dir = opendir(folder);
-    json_t *specification = NULL;
-    struct dirent *entry;
+    cleanup_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent **entries = NULL;
+    int count = fd < 0 ? 0 : scandirat(fd, ".", &entries, is_specification, alphasort), r = 0;
 
-    while (dir && !specification && (entry = readdir(dir))) {
-        size_t end = strlen(entry->d_name), length;
-        bool is_json = ends_with(entry->d_name, end, ".json");
+    for (int i = 0; i < count; i++) {
+        cleanup_free struct dirent *entry = entries[i];
         cleanup_free char *text = NULL;
+        char path[PATH_MAX];
+        size_t length;
+        json_t *specification = NULL;
 
-        if ((!is_json && !ends_with(entry->d_name, end, ".yaml") && !ends_with(entry->d_name, end, ".yml")) ||
-            file_read_at(dirfd(dir), entry->d_name, SPECIFICATION_MAX, &text, &length) < 0)
-            continue;
-        if (is_json)
-            specification = take_json(text, length);
-        else if (has_kind(text))
-            snprintf(yaml, PATH_MAX, "%s/%s", folder, entry->d_name);
+        snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        if (r == 0 && file_read_at(fd, entry->d_name, SPECIFICATION_MAX, &text, &length) == 0)
+            specification = take(path, text, length, err);
+        if (specification && json_array_append_new(specifications, specification) < 0)
+            r = -ENOMEM;
     }
-    return specification;
+    free(entries);
+    return r;
 }
 
-int cdi_read(json_t **ret_specification, struct genv_error *err)
+int cdi_read(json_t **ret_specifications, struct genv_error *err)
 {
-    char yaml[PATH_MAX] = "";
-    json_t *specification = read_in("/var/run/cdi", yaml); /* what is made anew at boot, and wins over the other */
+    /* What is made anew at boot wins. */
+    static const char *const folders[] = {"/var/run/cdi", "/etc/cdi"};
+    cleanup_json json_t *specifications = json_array();
+    struct genv_error unread = {0};
 
-    if (!specification)
-        specification = read_in("/etc/cdi", yaml);
-    if (!specification && *yaml)
-        return error_set(err, ENOTSUP,
-                         "%s is YAML, which genv does not read for the driver's libraries: run 'nvidia-ctk cdi "
-                         "generate --format=json --output=/etc/cdi/nvidia.json', or use nvidia-container-runtime",
-                         yaml);
-    *ret_specification = specification;
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        if (!specifications || read_in(folders[i], specifications, &unread) < 0)
+            return error_no_memory(err);
+    }
+    if (unread.code && json_array_size(specifications) == 0)
+        return error_set(err, unread.code, "%s", unread.message);
+    *ret_specifications = STEAL_POINTER(specifications);
     return 0;
-}
-
-const json_t *cdi_common(const json_t *specification)
-{
-    return json_object_get(specification, "containerEdits");
 }
 
 /* Whether the node of that GPU is all that they have of GPUs: "all" has those of others, too, and a MIG instance has
@@ -115,7 +114,8 @@ static bool is_of_node(const json_t *edits, int minor)
     return found;
 }
 
-const json_t *cdi_find(const json_t *specification, const char *uuid, int minor)
+/* The edits of the device with that UUID and minor number. NULL: there is none. */
+static const json_t *find_device(const json_t *specification, const char *uuid, int minor)
 {
     const json_t *devices = json_object_get(specification, "devices"), *by_node = NULL;
 
@@ -237,15 +237,67 @@ static int apply_hooks(json_t *config, const json_t *hooks, struct genv_error *e
     return r;
 }
 
-int cdi_apply(json_t *config, const json_t *edits, struct genv_error *err)
+static int apply_edits(json_t *config, const json_t *edits, struct genv_error *err)
 {
-    int r = apply_variables(config, json_object_get(edits, "env"), err);
+    int r;
 
+    if (!edits)
+        return 0;
+    r = apply_variables(config, json_object_get(edits, "env"), err);
     if (r == 0)
         r = apply_nodes(config, json_object_get(edits, "deviceNodes"), err);
     if (r == 0)
         r = apply_mounts(config, json_object_get(edits, "mounts"), err);
     return r < 0 ? r : apply_hooks(config, json_object_get(edits, "hooks"), err);
+}
+
+const json_t *cdi_common(const json_t *specifications)
+{
+    return json_object_get(json_array_get(specifications, 0), "containerEdits");
+}
+
+struct found {
+    const json_t *specification, *edits; /* NULL: none has the device */
+};
+
+static struct found find_node(const json_t *specifications, const struct edit_node *node)
+{
+    struct found found = {NULL, NULL};
+
+    for (size_t i = 0; *node->uuid && !found.edits && i < json_array_size(specifications); i++) {
+        found.specification = json_array_get(specifications, i);
+        found.edits = find_device(found.specification, node->uuid, (int)node->minor);
+    }
+    return found;
+}
+
+static bool is_used(const json_t *specification, const struct found *found, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (found[i].edits && found[i].specification == specification)
+            return true;
+    }
+    return false;
+}
+
+int cdi_apply(json_t *config, const json_t *specifications, const struct edit_plan *plan, struct genv_error *err)
+{
+    cleanup_free struct found *found = calloc(plan->node_count + 1, sizeof(*found));
+    int r = 0;
+
+    if (!found)
+        return error_no_memory(err);
+    for (size_t i = 0; i < plan->node_count; i++)
+        found[i] = find_node(specifications, &plan->nodes[i]);
+    for (size_t i = 0; r == 0 && i < json_array_size(specifications); i++) {
+        const json_t *specification = json_array_get(specifications, i);
+
+        if (i == 0 || is_used(specification, found, plan->node_count))
+            r = apply_edits(config, json_object_get(specification, "containerEdits"), err);
+    }
+    for (size_t i = 0; r == 0 && i < plan->node_count; i++)
+        r = apply_edits(config, found[i].edits, err);
+    return r;
 }
 
 /* Whether it is a name of NVIDIA's or AMD's, or any vendor's GPU. */

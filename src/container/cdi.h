@@ -7,18 +7,19 @@
 
 #include "container/edit.h"
 
-/* Reads the specification of the kind nvidia.com/gpu, JSON, in /etc/cdi or /var/run/cdi. *@ret_specification NULL:
- * there is none, or it is not valid. -ENOTSUP: there is one in YAML alone, which genv does not read; without what it
- * says programs would not find the driver. */
-int cdi_read(json_t **ret_specification, struct genv_error *err);
+/* Reads the specifications of the kind nvidia.com/gpu, JSON or YAML, in /var/run/cdi and /etc/cdi, into an array: the
+ * first that has a device says what it needs, as in CDI's own rule, and those in a folder come by their names. Empty:
+ * there are none. -EINVAL: there is one only, or more, that cannot be read; without what it says programs would not
+ * find the driver. */
+int cdi_read(json_t **ret_specifications, struct genv_error *err);
 
-/* The edits of @specification for all of its devices, and for the one with that UUID and minor number. NULL: none.
- * Borrowed. */
-const json_t *cdi_common(const json_t *specification);
-const json_t *cdi_find(const json_t *specification, const char *uuid, int minor);
+/* The edits for whatever device of the first of @specifications: the driver's libraries. NULL: none. Borrowed. */
+const json_t *cdi_common(const json_t *specifications);
 
-/* Makes the changes of @edits to a container's config.json. -EINVAL: it, or they, have another form than specified. */
-int cdi_apply(json_t *config, const json_t *edits, struct genv_error *err);
+/* Makes the changes to a container's config.json that @specifications ask for the plan's nodes, known by their UUID or
+ * minor number, and for any device of the first and of those that have one of the nodes. -EINVAL: it, or they, have
+ * another form than specified. */
+int cdi_apply(json_t *config, const json_t *specifications, const struct edit_plan *plan, struct genv_error *err);
 
 /* Refuses (-EPERM) an annotation of @config that asks for GPUs by names of CDI, which NVIDIA's runtime follows, unless
  * they are the UUIDs of the plan's nodes. Devices of other kinds are none of genv's business. */

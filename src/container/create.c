@@ -174,18 +174,16 @@ static int write_config(struct creation *creation, const struct edit_plan *plan,
 /* Below NVIDIA's runtime, which reads NVIDIA_VISIBLE_DEVICES, that does the same. */
 static int apply_cdi(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
 {
-    cleanup_json json_t *specification = NULL;
-    int r = plan->node_count ? cdi_read(&specification, err) : 0;
+    cleanup_json json_t *specifications = NULL;
+    int r = plan->node_count ? cdi_read(&specifications, err) : 0;
 
-    if (specification)
-        r = cdi_apply(creation->config, cdi_common(specification), err);
-    for (size_t i = 0; specification && r == 0 && i < plan->node_count; i++) {
-        const struct edit_node *node = &plan->nodes[i];
+    return r < 0 ? r : cdi_apply(creation->config, specifications, plan, err);
+}
 
-        if (*node->uuid)
-            r = cdi_apply(creation->config, cdi_find(specification, node->uuid, (int)node->minor), err);
-    }
-    return r;
+/* In the foreground, `run` stays a member as long as the container lives, and signals are for it. */
+static bool returns_early(const struct runtime_line *line)
+{
+    return line->detach || strcmp(*line->command, "create") == 0;
 }
 
 static int change_config(struct creation *creation, struct genv_error *err)
@@ -211,6 +209,7 @@ static int change_config(struct creation *creation, struct genv_error *err)
                         err);
     if (r == 0)
         r = plan_hook(&plan, err);
+    plan.edit.creator = returns_early(creation->line) ? getpid() : 0;
     return r < 0 ? r : write_config(creation, &plan.edit, err);
 }
 
@@ -253,12 +252,6 @@ static int run_lower(struct creation *creation, char **words, const char *lower,
                      "the OCI runtime %s did not run the createRuntime hook by which container %s keeps its devices, "
                      "and the container %s deleted: use runc or crun",
                      lower, creation->line->id, deleted ? "was" : "could not be");
-}
-
-/* In the foreground, `run` stays a member as long as the container lives, and signals are for it. */
-static bool returns_early(const struct runtime_line *line)
-{
-    return line->detach || strcmp(*line->command, "create") == 0;
 }
 
 int create_container(char **words, const struct runtime_line *line, const char *lower, int *ret_status,

@@ -231,9 +231,12 @@ static int edit_mounts(json_t *config, const struct edit_plan *plan, struct genv
     return 0;
 }
 
-static int add_hook(json_t *hooks, const char *name, const struct edit_plan *plan, struct genv_error *err)
+/* @creator 0: the hook is not told of one. */
+static int add_hook(json_t *hooks, const char *name, const struct edit_plan *plan, pid_t creator,
+                    struct genv_error *err)
 {
-    json_t *list = config_list(hooks, name, err), *hook, *variables = json_array();
+    json_t *list = config_list(hooks, name, err), *hook, *variables = json_array(), *words;
+    char pid[16];
 
     if (!list) {
         json_decref(variables);
@@ -241,8 +244,9 @@ static int add_hook(json_t *hooks, const char *name, const struct edit_plan *pla
     }
     for (char *const *variable = plan->variables_of_hook; *variable; variable++)
         json_array_append_new(variables, json_string(*variable));
-    hook = json_pack("{ss s[ssss] so}", "path", plan->hook, "args", "genv-container-runtime", "--hook", name, plan->eid,
-                     "env", variables);
+    snprintf(pid, sizeof(pid), "%d", (int)creator);
+    words = json_pack("[sssss*]", "genv-container-runtime", "--hook", name, plan->eid, creator ? pid : NULL);
+    hook = json_pack("{ss so so}", "path", plan->hook, "args", words, "env", variables);
     return no_memory_unless(json_array_append_new(list, hook) == 0, err);
 }
 
@@ -250,10 +254,10 @@ static int edit_hooks(json_t *config, const struct edit_plan *plan, struct genv_
 {
     json_t *hooks = config_object(config, "hooks", err);
     json_t *annotations = hooks ? config_object(config, "annotations", err) : NULL;
-    int r = annotations ? add_hook(hooks, "createRuntime", plan, err) : -EINVAL;
+    int r = annotations ? add_hook(hooks, "createRuntime", plan, plan->creator, err) : -EINVAL;
 
     if (r == 0)
-        r = add_hook(hooks, "poststop", plan, err);
+        r = add_hook(hooks, "poststop", plan, 0, err);
     if (r == 0)
         r = no_memory_unless(json_object_set_new(annotations, ANNOTATION_EID, json_string(plan->eid)) == 0, err);
     return r;

@@ -2,6 +2,8 @@
 #ifndef CONTAINER_EDIT_H
 #define CONTAINER_EDIT_H
 
+#include <sys/types.h>
+
 #include "base/node.h"
 #include "container/config.h"
 
@@ -36,6 +38,7 @@ struct edit_plan {
     size_t mount_count;
     const char *hook;               /* the program that is told of the container's beginning and end */
     char *const *variables_of_hook; /* "NAME=VALUE", NULL-terminated */
+    pid_t creator; /* the member that leaves when the container has been created, as the hook is told; 0: none does */
 };
 
 /* Changes @config. GPUs and capabilities that are not among the plan's nodes are refused (-EPERM), and taken from a

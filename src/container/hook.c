@@ -33,7 +33,7 @@ static int open_bundle(const json_t *state)
 }
 
 /* The container's first process holds the environment from here on: the runtime that did ends soon. */
-static int begin(struct genv *g, const char *eid, const json_t *state, struct genv_error *err)
+static int begin(struct genv *g, const char *eid, const char *creator, const json_t *state, struct genv_error *err)
 {
     const struct genv_member first = {.pid = (pid_t)json_integer_value(json_object_get(state, "pid")),
                                       .container = true};
@@ -48,7 +48,7 @@ static int begin(struct genv *g, const char *eid, const json_t *state, struct ge
         r = error_set(err, ENOENT, "environment %s ended while the container was being created", eid);
     }
     if (r == 0 && bundle >= 0)
-        r = bundle_copy_record(bundle, genv_state_directory(g), eid, err);
+        r = bundle_copy_record(bundle, genv_state_directory(g), eid, creator ? atoi(creator) : 0, err);
     if (r == 0 && bundle >= 0)
         bundle_set_begun(bundle); /* `create` complains if that fails */
     return r;
@@ -90,7 +90,7 @@ static int check(struct genv *g, const char *eid, char **uuids, const json_t *st
     return r;
 }
 
-int hook_run(const char *name, const char *eid, char **uuids, int input, struct genv_error *err)
+int hook_run(const char *name, const char *eid, char **words, int input, struct genv_error *err)
 {
     cleanup_json json_t *state = NULL;
     struct genv *g = NULL;
@@ -101,11 +101,11 @@ int hook_run(const char *name, const char *eid, char **uuids, int input, struct 
     if (r < 0)
         return r;
     if (strcmp(name, "createRuntime") == 0)
-        r = begin(g, eid, state, err);
+        r = begin(g, eid, *words, state, err);
     else if (strcmp(name, "poststop") == 0)
         r = end(g, eid, state);
     else if (strcmp(name, "cdi") == 0)
-        r = check(g, eid, uuids, state, err);
+        r = check(g, eid, words, state, err);
     else
         r = error_set(err, EINVAL, "there is no hook '%s'", name);
     genv_close(g);

@@ -5,7 +5,8 @@
 #include "base/error.h"
 
 /* Does what the hook @name is for, with the container's state, JSON, on @input. @eid is the container's environment;
- * @uuids, NULL-terminated, are devices that it has to hold. */
-int hook_run(const char *name, const char *eid, char **uuids, int input, struct genv_error *err);
+ * @words, NULL-terminated, are the devices that it has to hold for "cdi", and for "createRuntime" the PID of the member
+ * that leaves when the container has been created, if one does. */
+int hook_run(const char *name, const char *eid, char **words, int input, struct genv_error *err);
 
 #endif

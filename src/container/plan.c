@@ -183,7 +183,7 @@ int plan_mounts(struct plan *plan, struct genv *g, struct bundle *bundle, const 
     if (r == 0)
         r = bundle_make_inside(bundle, uuids, &inside, err);
     if (r == 0)
-        r = bundle_copy_record(bundle->fd, genv_state_directory(g), env->eid, err);
+        r = bundle_copy_record(bundle->fd, genv_state_directory(g), env->eid, 0, err);
     if (r == 0 && add_mount(plan, inside, BUNDLE_INSIDE, true) < 0)
         r = error_no_memory(err);
     if (r == 0 && request->shims)

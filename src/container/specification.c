@@ -127,7 +127,7 @@ int specification_make(struct genv *g, const struct genv_snapshot *machine, cons
         r = add_all(devices, g, machine, err);
     if (r == 0 && env)
         r = add_env(devices, g, env, runtime, err);
-    common = nvidia ? json_deep_copy(cdi_common(nvidia)) : NULL; /* the driver's libraries */
+    common = json_deep_copy(cdi_common(nvidia)); /* the driver's libraries */
     if (r == 0 && common && json_object_set_new(specification, "containerEdits", common) < 0)
         r = error_no_memory(err);
     if (r < 0)

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/fork.h"
 #include "base/trust.h"
 
 #define PROGRAM     "libexec/genv-driver"
@@ -97,11 +98,40 @@ void driver_gate_close(struct driver_gate *gate)
     gate->program = gate->hung = -1;
 }
 
-/* A question under way. */
+/* A pipe: [0] to read from, [1] to write to. It would not end with a forked child of the caller's that has copies. */
+struct channel {
+    int ends[2];
+    struct fork_guard guards[2];
+};
+
+static int open_channel(struct channel *channel)
+{
+    bool guarded;
+
+    *channel = (struct channel){.ends = {-1, -1}};
+    do {
+        unsigned forks = fork_count();
+
+        fork_close(&channel->guards[0]);
+        if (pipe2(channel->ends, O_CLOEXEC) < 0)
+            return -errno;
+        guarded = fork_guard(&channel->guards[0], &channel->ends[0], forks);
+        guarded = fork_guard(&channel->guards[1], &channel->ends[1], forks) && guarded;
+    } while (!guarded);
+    return 0;
+}
+
+static void close_channel(struct channel *channel)
+{
+    fork_close(&channel->guards[0]);
+    fork_close(&channel->guards[1]);
+}
+
+/* A question under way; stays where it is. */
 struct question {
     pid_t pid;
-    int answer; /* a pipe, to read from; it ends what answers that nobody does any more */
-    int life;   /* a pipe that nothing is ever written to, and that ends with the last process that could */
+    struct channel answer; /* it ends what answers that nobody reads any more */
+    struct channel life;   /* nothing is ever written to it; it ends with the last process that could */
 };
 
 /* Its standard input and output are the ends of the pipes to write to, which may have such numbers already where the
@@ -127,21 +157,21 @@ static int spawn(const struct driver_gate *gate, unsigned what, int timeout_ms, 
     return error;
 }
 
-static int start(const struct driver_gate *gate, unsigned what, int timeout_ms, struct question *ret_question,
+static int start(const struct driver_gate *gate, unsigned what, int timeout_ms, struct question *question,
                  struct genv_error *err)
 {
-    int answer[2] = {-1, -1}, life[2] = {-1, -1};
-    int error = pipe2(answer, O_CLOEXEC) < 0 || pipe2(life, O_CLOEXEC) < 0 ? errno : 0;
+    int error = -open_channel(&question->answer);
 
-    *ret_question = (struct question){.answer = answer[0], .life = life[0]};
     if (!error)
-        error = spawn(gate, what, timeout_ms, life[1], answer[1], &ret_question->pid);
-    cleanup_closep(&answer[1]);
-    cleanup_closep(&life[1]);
+        error = -open_channel(&question->life);
+    if (!error)
+        error = spawn(gate, what, timeout_ms, question->life.ends[1], question->answer.ends[1], &question->pid);
+    fork_close(&question->answer.guards[1]);
+    fork_close(&question->life.guards[1]);
     if (!error)
         return 0;
-    cleanup_closep(&answer[0]);
-    cleanup_closep(&life[0]);
+    close_channel(&question->answer);
+    close_channel(&question->life);
     return error_set(err, EIO, "cannot start genv-driver: %s", strerror(error));
 }
 
@@ -201,21 +231,23 @@ static bool reap(pid_t pid, bool has_ended)
 
 /* Ends it, by reading no more: the child, which never hangs itself, ends what may be ended. Unless somebody has stopped
  * it: then it is killed, and what asks dies with it. What could not be ended is left to @ret_hung. */
-static void end(const struct question *question, int *ret_hung)
+static void end(struct question *question, int *ret_hung)
 {
+    const int *life = &question->life.ends[0];
     bool ended;
 
-    close(question->answer);
-    ended = ends_within(question->life, GRACE_MS);
+    close_channel(&question->answer);
+    ended = ends_within(*life, GRACE_MS);
     if (!reap(question->pid, ended)) {
         kill(question->pid, SIGKILL);
-        ended = ends_within(question->life, GRACE_MS);
+        ended = ends_within(*life, GRACE_MS);
         reap(question->pid, ended);
     }
-    if (ret_hung && !ended)
-        *ret_hung = question->life;
-    else
-        close(question->life);
+    if (ret_hung && !ended) {
+        fork_release(&question->life.guards[0]); /* who reads it too does not keep it from ending */
+        *ret_hung = *life;
+    }
+    close_channel(&question->life);
 }
 
 /* Whether what was asked before hangs in the kernel: one more would, and there would be no end of them. */
@@ -244,7 +276,7 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
 {
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     cleanup_text struct text text = TEXT_INIT;
-    struct question question = {.answer = -1, .life = -1};
+    struct question question = {.pid = 0};
     int r;
 
     if (still_hangs(gate))
@@ -258,7 +290,7 @@ static int ask_program(struct driver_gate *gate, unsigned what, int timeout_ms, 
         r = start(gate, what, timeout_ms, &question, err);
     if (r < 0)
         return r;
-    r = read_answer(gate, question.answer, deadline, &text);
+    r = read_answer(gate, question.answer.ends[0], deadline, &text);
     end(&question, r < 0 ? &gate->hung : NULL);
     gate->silence.limit_ms = timeout_ms;
     gate->silence.until_ms = r == -ETIMEDOUT ? clock_monotonic_ms() + SILENCE_MS : 0;

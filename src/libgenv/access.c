@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "base/clock.h"
+#include "base/fork.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "base/user.h"
@@ -15,8 +16,13 @@
 #define TOKEN_VARIABLE "GENV_LOCK"
 #define TRIES          16 /* at a lock that others remove */
 
+struct lock_file {
+    int fd;
+    struct fork_guard guard; /* while the library waits: what it returns is the caller's, with its forks */
+};
+
 struct genv_lock {
-    int *fds;
+    struct lock_file *files;
     size_t count;
     char *token;
 };
@@ -25,9 +31,11 @@ GENV_PUBLIC void genv_unlock(struct genv_lock *lock)
 {
     if (!lock)
         return;
-    for (size_t i = 0; i < lock->count; i++)
-        close(lock->fds[i]);
-    free(lock->fds);
+    for (size_t i = 0; i < lock->count; i++) {
+        fork_close(&lock->files[i].guard);
+        cleanup_closep(&lock->files[i].fd);
+    }
+    free(lock->files);
     free(lock->token);
     free(lock);
 }
@@ -125,11 +133,17 @@ static int wait_for(const struct genv *g, int fd, const char *device, int64_t ti
 }
 
 /* A container has the locks that were mounted in it, and can make none. */
-static int open_lock(struct genv *g, const char *uuid, const char *device, int *ret_fd, struct genv_error *err)
+static int open_lock(struct genv *g, const char *uuid, const char *device, struct lock_file *file,
+                     struct genv_error *err)
 {
     const char *container = getenv("GENV_CONTAINER");
-    int r = store_open_device_lock(g->store, uuid, ret_fd, err);
+    unsigned forks;
+    int r;
 
+    do {
+        forks = fork_count();
+        r = store_open_device_lock(g->store, uuid, &file->fd, err);
+    } while (r == 0 && !fork_guard(&file->guard, &file->fd, forks));
     if (r == -EROFS && container && strcmp(container, "1") == 0)
         return error_set(
             err, EROFS,
@@ -144,21 +158,22 @@ static int take_one(struct genv *g, struct genv_lock *lock, const struct genv_at
                     double timeout_seconds, int64_t start_ms, struct genv_error *err)
 {
     int late = timeout_seconds > 0 ? ETIMEDOUT : EAGAIN;
+    struct lock_file *file = &lock->files[lock->count];
     char device[GENV_UUID_SIZE];
 
     name_device(attachment, device);
     for (int i = 0; i < TRIES; i++) {
-        cleanup_close int fd = -1;
-        int r = open_lock(g, attachment->device.uuid, device, &fd, err);
+        int r = open_lock(g, attachment->device.uuid, device, file, err);
 
         if (r == 0)
-            r = wait_for(g, fd, device, left_ms(timeout_seconds, start_ms), late, err);
-        if (r < 0)
-            return r;
-        if (store_is_device_lock(g->store, attachment->device.uuid, fd)) {
-            lock->fds[lock->count++] = steal_fd(&fd);
+            r = wait_for(g, file->fd, device, left_ms(timeout_seconds, start_ms), late, err);
+        if (r == 0 && store_is_device_lock(g->store, attachment->device.uuid, file->fd)) {
+            lock->count++;
             return 0;
         }
+        fork_close(&file->guard);
+        if (r < 0)
+            return r;
     }
     return error_set(err, EBUSY, "another program keeps replacing the lock file of device %s: stop it, and try again",
                      device);
@@ -179,10 +194,10 @@ static int take_all(struct genv *g, struct genv_env *env, struct genv_lock *lock
     int64_t start_ms = clock_monotonic_ms();
     int r = 0;
 
-    lock->fds = calloc(env->attachment_count + 1, sizeof(*lock->fds));
+    lock->files = calloc(env->attachment_count + 1, sizeof(*lock->files));
     if (env->attachment_count)
         qsort(env->attachments, env->attachment_count, sizeof(*env->attachments), compare_uuids);
-    if (!lock->fds || make_token(env, held, &lock->token) < 0)
+    if (!lock->files || make_token(env, held, &lock->token) < 0)
         return error_no_memory(err);
     for (size_t i = 0; r == 0 && i < env->attachment_count; i++) {
         const struct genv_attachment *attachment = &env->attachments[i];
@@ -229,6 +244,7 @@ GENV_PUBLIC int genv_lock(struct genv *g, const char *eid, double timeout_second
                           struct genv_error *err)
 {
     cleanup_with(cleanup_lockp) struct genv_lock *lock = calloc(1, sizeof(*lock));
+    struct genv_lock *taken = lock;
     struct genv_env *env = NULL;
     int r;
 
@@ -238,7 +254,10 @@ GENV_PUBLIC int genv_lock(struct genv *g, const char *eid, double timeout_second
     if (r == 0)
         r = take_all(g, env, lock, timeout_seconds, err);
     genv_env_free(env);
-    if (r == 0)
-        *ret_lock = STEAL_POINTER(lock);
-    return r;
+    if (r < 0)
+        return r;
+    *ret_lock = STEAL_POINTER(lock); /* first: a forked child finds it closed, or finds it */
+    for (size_t i = 0; i < taken->count; i++)
+        fork_release(&taken->files[i].guard);
+    return 0;
 }

@@ -16,14 +16,20 @@
 /* A driver that takes longer is waking GPUs up that nobody uses: there is nothing to learn from waiting. */
 #define USERS_TIMEOUT_MS 150
 
-void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply)
+int supply_take(struct genv *g, bool with_processes, struct supply *ret_supply, struct genv_error *err)
 {
     struct supply supply = {.taken = true};
+    struct genv_error reason = {0};
+    int r = handle_devices(g, &supply.devices, &supply.device_count, &supply.failure);
 
-    handle_devices(g, &supply.devices, &supply.device_count, &supply.failure);
-    if (with_processes && !supply.failure.code)
-        driver_ask(&g->gate, ANSWER_PROCESSES, USERS_TIMEOUT_MS, &supply.users, NULL);
+    if (r == 0 && with_processes)
+        r = driver_ask(&g->gate, ANSWER_PROCESSES, USERS_TIMEOUT_MS, &supply.users, &reason);
     *ret_supply = supply;
+    if (r != -ECANCELED)
+        return 0;
+    if (err)
+        *err = supply.failure.code ? supply.failure : reason;
+    return r;
 }
 
 void supply_release(struct supply *supply)
@@ -239,7 +245,9 @@ GENV_PUBLIC int genv_attach(struct genv *g, const char *eid, const struct genv_a
         return error_set(err, EINVAL, "the device count must be from 0 to %d", DEVICE_COUNT_MAX);
     if (request->count >= 0 && request->device)
         return error_set(err, EINVAL, "a device count and a device cannot be used together");
-    supply_take(g, true, &supply);
+    r = supply_take(g, true, &supply, err);
+    if (r < 0)
+        return r;
     /* Whether a process that uses devices belongs to an environment can only be told when all are known. */
     r = supply.users.process_count ? handle_begin(g, STORE_WRITE, &envs, err)
                                    : handle_begin_allocation(g, eid, &envs, err);

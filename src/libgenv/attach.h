@@ -14,8 +14,9 @@ struct supply {
     struct genv_error failure;  /* code 0: none */
 };
 
-/* Processes only if @with_processes. */
-void supply_take(struct genv *g, bool with_processes, struct supply *ret_supply);
+/* Processes only if @with_processes. -ECANCELED: interrupted, and so is the operation; other failures are in the
+ * supply. */
+int supply_take(struct genv *g, bool with_processes, struct supply *ret_supply, struct genv_error *err);
 void supply_release(struct supply *supply);
 #define cleanup_supply cleanup_with(supply_release)
 

@@ -50,12 +50,14 @@ GENV_PUBLIC int genv_detach(struct genv *g, const char *eid, const char *device,
     cleanup_env_list struct env_list envs = {0};
     cleanup_supply struct supply supply = {0};
     struct genv_env *env;
-    int r;
+    int r = 0;
 
     if (!result)
         return error_no_memory(err);
     if (device)
-        supply_take(g, false, &supply);
+        r = supply_take(g, false, &supply, err);
+    if (r < 0)
+        return r;
     if (supply.failure.code)
         handle_warn_of_indices(g, &supply.failure);
     r = handle_begin_allocation(g, eid, &envs, err);

@@ -214,7 +214,7 @@ static int configure(struct genv *g, const char *eid, const struct genv_config *
     if (!result)
         return error_no_memory(err);
     if (r == 0 && fields & GENV_CONFIG_GPU_MEMORY)
-        supply_take(g, false, &supply);
+        r = supply_take(g, false, &supply, err);
     if (r == 0)
         r = handle_begin(g, STORE_WRITE, &envs, err);
     if (r < 0)

@@ -125,8 +125,9 @@ int home_read_switch(const char *path, const char *name, struct genv_error *err)
     cleanup_close int home = -1;
     int r = home_open(path, &home, err);
 
-    if (r == 0)
-        r = read_field(home, path, name, &value, err);
+    if (r < 0)
+        return r;
+    r = read_field(home, path, name, &value, err);
     if (r <= 0)
         return r == 0 ? -ENOENT : r;
     if (strcmp(value, "yes") == 0 || strcmp(value, "no") == 0)

@@ -162,9 +162,9 @@ GENV_PUBLIC int genv_reserve(struct genv *g, const struct genv_reservation *rese
     if (!result)
         return error_no_memory(err);
     if (r == 0 && (reservation->device_count || (reservation->attach && reservation->config.gpus >= 0)))
-        supply_take(g, true, &supply);
+        r = supply_take(g, true, &supply, err);
     else if (r == 0 && reservation->eid && reservation->fields & GENV_CONFIG_GPU_MEMORY)
-        supply_take(g, false, &supply);
+        r = supply_take(g, false, &supply, err);
     if (r == 0)
         r = handle_begin(g, STORE_WRITE, &envs, err);
     if (r < 0)

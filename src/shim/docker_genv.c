@@ -9,40 +9,35 @@
 #include "shim/docker_command.h"
 #include "shim/docker_options.h"
 
-/* clang-format off */
-static const struct docker_option genv_options[] = {
-    {"gpus", 0, true},
-    {"gpu-memory", 0, true},
-    {"eid", 0, true},
-    {"name-env", 0, true},
-    {"activate", 0, false}, {"no-activate", 0, false},
-    {"attach", 0, false}, {"no-attach", 0, false},
-    {"shims", 0, false}, {"no-shims", 0, false},
-    {"device-locks", 0, false}, {"no-device-locks", 0, false},
-    {"over-subscribe", 0, false}, {"no-over-subscribe", 0, false},
-    {"dry-run", 0, false},
-    {"help", 0, false},
-    {NULL, 0, false},
-};
-/* clang-format on */
+/* All options, each by the macro of its kind: VALUE(name, argument, help), SWITCH(name, help), which has a --no- too,
+ * and FLAG(name, help). */
+#define OPTIONS(VALUE, SWITCH, FLAG)                                                                                   \
+    VALUE("gpus", "N", "Attach N devices (default: none)")                                                             \
+    VALUE("gpu-memory", "AMOUNT", "Use up to AMOUNT of each device's memory, such as 4g (default: all of it)")         \
+    VALUE("eid", "EID", "Enter your live environment EID, or name the new one (default: as the container)")            \
+    VALUE("name-env", "NAME", "Name the environment (default: no name)")                                               \
+    SWITCH("activate", "Make the container an environment (default: yes)")                                             \
+    SWITCH("attach", "Attach its devices (default: yes); docker's own --attach is -a")                                 \
+    SWITCH("shims", "Mount genv and nvidia-smi in the container (default: yes)")                                       \
+    SWITCH("device-locks", "Mount the locks of its devices, for 'genv lock' (default: yes)")                           \
+    SWITCH("over-subscribe", "Also attach devices that are not available (default: no)")                               \
+    FLAG("dry-run", "Print the command, and run nothing")                                                              \
+    FLAG("help", "Show this help")
 
-const char docker_genv_help[] =
-    "Usage: genv-docker run|create [OPTION]... IMAGE [COMMAND]...\n"
-    "\n"
-    "Start a container that is a GPU environment of its own. Other commands and options are docker's.\n"
-    "\n"
-    "  --gpus N                    Attach N devices\n"
-    "  --gpu-memory AMOUNT         Memory to use of each device, such as 4g or 512mi (default: all of it)\n"
-    "  --eid EID                   Enter the environment EID of yours (default: a new one, named as the container)\n"
-    "  --name-env NAME             Name of the environment\n"
-    "  --[no-]activate             Make the container an environment (default: yes)\n"
-    "  --[no-]attach               Attach its devices (default: yes); docker's own --attach is -a\n"
-    "  --[no-]shims                Mount genv's programs in it (default: yes)\n"
-    "  --[no-]device-locks         Mount the locks of its devices, for 'genv lock' (default: yes)\n"
-    "  --[no-]over-subscribe       Also attach devices that are not available (default: no)\n"
-    "  --dry-run                   Print the command, and run nothing\n"
-    "\n"
-    "GENV_DOCKER names the program that is run: docker (default), podman or nerdctl.\n";
+#define READ_VALUE(name, argument, help) {name, 0, true},
+#define READ_SWITCH(name, help)          {name, 0, false}, {"no-" name, 0, false},
+#define READ_FLAG(name, help)            {name, 0, false},
+static const struct docker_option genv_options[] = {OPTIONS(READ_VALUE, READ_SWITCH, READ_FLAG){NULL, 0, false}};
+
+#define TELL_VALUE(name, argument, help) {"--" name " " argument, help},
+#define TELL_SWITCH(name, help)          {"--[no-]" name, help},
+#define TELL_FLAG(name, help)            {"--" name, help},
+const struct docker_genv_option docker_genv_options[] = {OPTIONS(TELL_VALUE, TELL_SWITCH, TELL_FLAG){NULL, NULL}};
+
+const char docker_genv_usage[] = "genv-docker run|create [OPTION]... IMAGE [COMMAND]...";
+const char docker_genv_description[] =
+    "Start a container that is a GPU environment of its own. Other commands and options are docker's.";
+const char docker_genv_program[] = "GENV_DOCKER names the program that is run: docker (default), podman or nerdctl.";
 
 /* Of those that say yes or no: the variable, and what it is set to. An image may have variables of its own: what it
  * must not decide, whether genv has a say and whether devices are shared, is said in any case. */

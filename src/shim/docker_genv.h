@@ -27,7 +27,12 @@ int docker_genv_read(char **words, struct docker_genv *ret_genv, struct genv_err
 void docker_genv_write(struct argv *target, char **words, const struct docker_genv *genv, const char *runtime,
                        bool runtime_in_front, const char *claim);
 
-/* genv's own options, a line each, for --help. */
-extern const char docker_genv_help[];
+/* What --help and the manual say: genv's own options, by "--gpus N" and the like, the last one's NULL; and sentences.
+ */
+struct docker_genv_option {
+    const char *form, *help;
+};
+extern const struct docker_genv_option docker_genv_options[];
+extern const char docker_genv_usage[], docker_genv_description[], docker_genv_program[];
 
 #endif

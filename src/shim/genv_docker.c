@@ -93,6 +93,17 @@ static int start(char **argv, const struct docker_genv *genv)
     return genv->dry_run ? print_command(words.items) : shim_become(argv[0], words.items);
 }
 
+static int print_help(void)
+{
+    cleanup_text struct text text = TEXT_INIT;
+
+    text_addf(&text, "Usage: %s\n\n%s\n\n", docker_genv_usage, docker_genv_description);
+    for (const struct docker_genv_option *option = docker_genv_options; option->form; option++)
+        text_addf(&text, "  %-22s  %s\n", option->form, option->help);
+    text_addf(&text, "\n%s\n", docker_genv_program);
+    return text.failed || file_write(STDOUT_FILENO, text.data, text.length) < 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     cleanup_docker_genv struct docker_genv genv = {.run = NULL};
@@ -109,6 +120,6 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (genv.help || (argv[1] && strcmp(argv[1], "--help") == 0))
-        return file_write(STDOUT_FILENO, docker_genv_help, strlen(docker_genv_help)) < 0;
+        return print_help();
     return genv.run ? start(argv, &genv) : shim_become(name, argv);
 }

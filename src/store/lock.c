@@ -28,8 +28,8 @@ static int wait_without_end(int fd, int operation)
 }
 
 /* flock(2) knows no time limit, and a library has no signals, threads or children of its own in somebody else's
- * process: it asks again, after steps that grow. A signal between two system calls interrupts none of them, hence the
- * question after a while as well. */
+ * process: it asks again, after steps that grow. A signal that comes between two system calls interrupts neither, so
+ * @interrupt is asked after a while as well. */
 static int ask_until(int fd, int operation, int64_t deadline_ms, const struct interrupt *interrupt)
 {
     const long step_max_ns = interrupt_is_set(interrupt) ? STEP_MAX_INTERRUPTIBLE_NS : STEP_MAX_NS;

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/fork.h"
 #include "base/interrupt.h"
 #include "base/proc.h"
 #include "store/budget.h"
@@ -47,6 +48,7 @@ struct store {
     struct budget budget;      /* of what was loaded last */
     struct genv_error unknown; /* a record of root's could not be read: see store_check_known() */
     int root_fd, lock_fd;
+    struct fork_guard lock_guard;
     DIR *envs;
 };
 

@@ -131,20 +131,29 @@ static bool is_current(int fd, int directory, const char *name)
 
 /* Everybody may write it, so that FUSE lets anybody mount over it. (The locks of devices are mounted into containers.)
  */
-static int open_lock(struct store *store, bool create, int *ret_fd, struct genv_error *err)
+static int open_lock(struct store *store, bool create, struct genv_error *err)
 {
     struct stat st;
+    unsigned forks;
 
     if (file_stat_here(store->root_fd, LOCK_NAME, &st) == -EXDEV)
         return error_set(err, EXDEV, "a file system is mounted on %s/" LOCK_NAME ": ask an administrator to unmount it",
                          store->path);
-    return directory_open_lock(store->root_fd, LOCK_NAME, create, store->path, ret_fd, err);
+    do {
+        int r;
+
+        forks = fork_count();
+        r = directory_open_lock(store->root_fd, LOCK_NAME, create, store->path, &store->lock_fd, err);
+        if (r < 0)
+            return r;
+    } while (!fork_guard(&store->lock_guard, &store->lock_fd, forks));
+    return 0;
 }
 
-static int refuse_locked(const struct store *store, int fd, enum store_access access, struct genv_error *err)
+static int refuse_locked(const struct store *store, enum store_access access, struct genv_error *err)
 {
     char holder[LOCK_HOLDER_SIZE];
-    const char *remedy = lock_describe_holder(fd, holder) ? "try again, or end that process" : "try again";
+    const char *remedy = lock_describe_holder(store->lock_fd, holder) ? "try again, or end that process" : "try again";
 
     if (access == STORE_TRY)
         return error_set(err, ETIMEDOUT, "%s is locked by %s: %s", store->path, holder, remedy);
@@ -157,31 +166,27 @@ static int lock_exclusively(struct store *store, enum store_access access, struc
     const int64_t limit_ms = access == STORE_TRY ? READ_TIMEOUT_MS : INT64_C(1000) * store->write_timeout_s;
 
     for (;;) {
-        cleanup_close int fd = -1;
-        int r = open_lock(store, true, &fd, err);
+        int r = open_lock(store, true, err);
 
         if (r < 0)
             return r;
-        r = lock_wait_interruptibly(fd, LOCK_EX, limit_ms, &store->interrupt);
+        r = lock_wait_interruptibly(store->lock_fd, LOCK_EX, limit_ms, &store->interrupt);
         if (r == -EAGAIN)
-            return refuse_locked(store, fd, access, err);
+            return refuse_locked(store, access, err);
         if (r == -ECANCELED)
             return error_set(err, ECANCELED, "interrupted while waiting for the lock of %s", store->path);
         if (r < 0)
             return error_set_errno(err, -r, "cannot lock %s/" LOCK_NAME, store->path);
-        if (!is_current(fd, store->root_fd, LOCK_NAME))
-            continue;
-        store->lock_fd = steal_fd(&fd);
-        return 0;
+        if (is_current(store->lock_fd, store->root_fd, LOCK_NAME))
+            return 0;
+        fork_close(&store->lock_guard);
     }
 }
 
 /* A consistent look at all records together is nice to have; being able to look is not negotiable. */
 static void lock_shared(struct store *store)
 {
-    if (open_lock(store, false, &store->lock_fd, NULL) < 0)
-        store->lock_fd = -1;
-    else
+    if (open_lock(store, false, NULL) == 0)
         lock_wait(store->lock_fd, LOCK_SH, READ_TIMEOUT_MS);
 }
 
@@ -235,12 +240,11 @@ void store_end(struct store *store)
 {
     if (store->envs)
         closedir(store->envs);
-    if (store->lock_fd >= 0)
-        close(store->lock_fd);
+    fork_close(&store->lock_guard);
     if (store->root_fd >= 0)
         close(store->root_fd);
     store->envs = NULL;
-    store->lock_fd = store->root_fd = -1;
+    store->root_fd = -1;
     store->writing = false;
     store->unknown = (struct genv_error){0};
 }

@@ -26,6 +26,29 @@ candidates() {
     expect 0 '--help' candidates status ''
 }
 
+@test "genv-docker: its own options, behind docker's commands that start containers" {
+    expect 0 'run create' candidates genv-docker ''
+    expect 0 '' candidates genv-docker ps ''
+    expect 0 '' candidates genv-docker ps --
+    expect 0 '' candidates genv-docker run ''
+    expect 0 '--gpus --gpu-memory' candidates genv-docker --context x container run --gp
+    expect 0 '--activate --attach' candidates genv-docker run --a
+    expect 0 '--no-activate --no-attach --no-shims --no-device-locks --no-over-subscribe' candidates genv-docker run -it --no
+}
+
+@test "genv-docker: help, manual and completions have the same options" {
+    local program
+    program=$(dirname "$GENV_BIN")/../bin/genv-docker
+    [ -x "$program" ] || skip 'genv-docker is not where an installation has it'
+    "$program" --help | sed -nE 's/^  --(\[no-\])?([^ ]+).*/\2/p' | sort >help
+    genv help --man docker | sed -n '/^\.SH GENV.*OPTIONS/,/^\.SH GENV DOCKER/p' | sed -nE 's/^\\fB\\-\\-(\[no\\-\])?([^ ]*).*\\fR$/\2/p' |
+        sed 's/\\-/-/g; s/\\fR//' | sort >manual
+    genv complete -- genv-docker run -- | cut -f 1 | sed -E 's/^--(no-)?//' | sort -u >completions
+    [ -s help ]
+    diff help manual
+    diff help completions
+}
+
 @test "values" {
     make_env one 'a name'
     make_env two

@@ -52,6 +52,23 @@ inside() {
     [[ $output != *other* ]]
 }
 
+@test "of a container that was created and then started, only what stays is a member there" {
+    make_config sh -c 'genv envs --format csv --no-header; echo end; sleep 1000'
+    variables GENV_GPUS=1
+    start_container c1
+    until grep -qx end "$SCRATCH/c1.out"; do sleep 0.05; done
+    cat "$SCRATCH/c1.out"
+    first=$(runtime state c1 | jq .pid)
+    jq -c '[.processes[].pid]' "$BUNDLE/genv/inside/state/envs/c1.json"
+    [[ $(jq -c '[.processes[].pid]' "$BUNDLE/genv/inside/state/envs/c1.json") == "[$first]" ]]
+    # One that joins sees who else is in it.
+    make_env 0 mine 1
+    make_config sleep 1000
+    variables GENV_ENVIRONMENT_ID=mine
+    start_container c2
+    [[ $(jq '.processes | length' "$BUNDLE/genv/inside/state/envs/mine.json") == 2 ]]
+}
+
 @test "nothing can be changed from inside, and the refusal says where it can" {
     local command
     for command in 'genv attach --count 1' 'genv config gpus 1' 'genv detach' 'genv run --gpus 1 true'; do

@@ -68,7 +68,7 @@ for change in (genv.sdk.attach, genv.sdk.detach, lambda: genv.sdk.configure(genv
         print(error)
 '
     echo "$output"
-    [[ ${#lines[@]} == 5 && ${lines[4]} == 'Already running in an active environment' ]]
+    [[ ${#lines[@]} == 5 && ${lines[4]} == 'Already running in an active environment '* ]]
     [[ $(grep -c 'cannot change the environment of a container from inside it' <<<"$output") == 4 ]]
 }
 

@@ -176,26 +176,139 @@ END
     [[ $(grep '^/dev/nvidia' "$SCRATCH/out") == /dev/nvidia3 ]]
 }
 
-@test "a specification of NVIDIA's in YAML alone is no silence: without it programs would not find the driver" {
+# What NVIDIA's toolkit writes unless told otherwise, in a file $1 below $SCRATCH, with the variable FROM=$2.
+make_yaml() {
+    cat >"$SCRATCH/$1" <<END
+---
+cdiVersion: 0.5.0
+kind: nvidia.com/gpu
+devices:
+$(for index in 0 1 2 3; do
+        printf '%s\n' "- name: \"$index\"" '  containerEdits:' '    deviceNodes:' "    - path: /dev/nvidia$index" \
+            "- name: GPU-$((3 - index))" '  containerEdits:' '    deviceNodes:' "    - path: /dev/nvidia$index"
+    done)
+- name: all
+  containerEdits:
+    deviceNodes:
+    - path: /dev/nvidia0
+    - path: /dev/nvidia1
+    - path: /dev/nvidia2
+    - path: /dev/nvidia3
+containerEdits:
+  env:
+  - FROM=$2
+  - NVIDIA_VISIBLE_DEVICES=void
+  deviceNodes:
+  - path: /dev/null2
+    hostPath: /dev/null
+  hooks:
+  - hookName: createContainer
+    path: /bin/true
+    args:
+    - nvidia-cdi-hook
+    - chmod
+    - --mode
+    - "755"
+    env:
+    - NVIDIA_CTK_DEBUG=false
+    timeout: 10
+  mounts:
+  - hostPath: $SCRATCH/driver
+    containerPath: /driver
+    options: [ro, nosuid, nodev, rbind, rprivate]
+END
+}
+
+# Writes config.json as the lower runtime sees it, with the specifications given, each as FOLDER/NAME=FILE.
+config_with() {
+    make_config true
+    edit_config '.linux.cgroupsPath = "/x"'
+    variables GENV_GPUS=2
+    cat >"$SCRATCH/lower" <<END
+#!/bin/bash
+cp '$BUNDLE/config.json' '$SCRATCH/seen.json'
+$(run_hook)
+END
+    chmod 755 "$SCRATCH/lower"
+    rm -f "$SCRATCH/seen.json"
+    SPECIFICATIONS=$* GENV_RUNTIME=$SCRATCH/lower with_etc 'mkdir -p /etc/cdi
+        mount -t tmpfs none /run && mkdir /run/cdi
+        for one in $SPECIFICATIONS; do cp "$SCRATCH/${one#*=}" "/${one%%=*}"; done
+        "$WRAPPER" create --bundle "$BUNDLE" c1 2>"$SCRATCH/err"; status=$?; cat "$SCRATCH/err"
+        genv cdi >"$SCRATCH/cdi" 2>"$SCRATCH/cdi-err"; exit "$status"'
+}
+
+# config.json without the PID of who created the container.
+normal() {
+    jq -S 'del(.hooks.createRuntime[].args[4])' "$SCRATCH/$1"
+}
+
+from() {
+    jq -r '.process.env[] | select(startswith("FROM="))' "$SCRATCH/seen.json" | xargs
+}
+
+@test "NVIDIA's specification is read as YAML, and leads to what the same in JSON does" {
+    python3 -c 'import yaml' 2>/dev/null || skip "needs Python's yaml"
     use_lower runc
     use_nodes
-    make_config true
-    variables GENV_GPUS=1
-    export RUN
-    RUN=$(declare -f runtime run_container)
-    printf '%s\n' '---' 'cdiVersion: 0.5.0' 'kind: "nvidia.com/gpu"' 'devices: []' >"$SCRATCH/nvidia.yaml"
-    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi
-        ! run_container c1 2>"$SCRATCH/err"; ! genv cdi 2>"$SCRATCH/err2" >"$SCRATCH/out2"'
-    cat "$SCRATCH/err" "$SCRATCH/err2"
-    [[ $(<"$SCRATCH/err") == 'genv: /etc/cdi/nvidia.yaml is YAML, which genv does not read '*'nvidia-ctk cdi generate --format=json '* ]]
-    [[ $(<"$SCRATCH/err2") == "$(<"$SCRATCH/err")" && ! -s $SCRATCH/out2 && -z $(attached) ]]
-    # One in JSON beside it suffices; one of another kind, and containers without devices, need none.
-    echo '{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": []}' >"$SCRATCH/nvidia.json"
-    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH"/nvidia.{yaml,json} /etc/cdi; run_container c1; genv cdi >/dev/null'
-    sed -i s,nvidia.com/gpu,nvidia.com/gpus, "$SCRATCH/nvidia.yaml"
-    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi; run_container c1'
-    sed -i s,nvidia.com/gpus,nvidia.com/gpu, "$SCRATCH/nvidia.yaml"
-    make_config true
-    variables GENV_GPUS=0
-    with_etc 'eval "$RUN"; mkdir -p /etc/cdi; cp "$SCRATCH/nvidia.yaml" /etc/cdi; run_container c1'
+    mkdir "$SCRATCH/driver"
+    make_yaml nvidia.yaml it
+    python3 -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' <"$SCRATCH/nvidia.yaml" >"$SCRATCH/nvidia.json"
+    config_with etc/cdi/nvidia.json=nvidia.json
+    mv "$SCRATCH/seen.json" "$SCRATCH/expected.json"
+    mv "$SCRATCH/cdi" "$SCRATCH/expected-cdi"
+    [[ $(jq '[.hooks.createContainer[].args[3]] | length' "$SCRATCH/expected.json") == 1 ]]
+    [[ $(jq -r '.mounts[] | select(.destination == "/driver") | .options[4]' "$SCRATCH/expected.json") == rprivate ]]
+    [[ $(jq -c '.containerEdits.env' "$SCRATCH/expected-cdi") == '["FROM=it","NVIDIA_VISIBLE_DEVICES=void"]' ]]
+    for place in etc/cdi/nvidia.yaml etc/cdi/nvidia.yml run/cdi/nvidia.yaml; do
+        config_with "$place=nvidia.yaml"
+        diff <(normal seen.json) <(normal expected.json)
+        cmp "$SCRATCH/cdi" "$SCRATCH/expected-cdi"
+    done
+}
+
+@test "of several specifications the first that has a device counts: what is made at boot, then what comes first by its name" {
+    use_lower runc
+    use_nodes
+    mkdir "$SCRATCH/driver"
+    make_yaml etc etc
+    make_yaml run run
+    make_yaml second second
+    config_with etc/cdi/nvidia.yaml=etc run/cdi/nvidia.yaml=run
+    [[ $(from) == FROM=run && $(jq -r '.containerEdits.env[0]' "$SCRATCH/cdi") == FROM=run ]]
+    config_with etc/cdi/b.yaml=second etc/cdi/a.yml=etc
+    [[ $(from) == FROM=etc ]]
+    # One that lacks a device leaves it to the next, whose part for all devices counts then as well.
+    sed -i -e '/^- name: all/,/^containerEdits/{/^containerEdits/!d}' -e 's/nvidia3$/nvidia9/; s/GPU-0/GPU-9/' "$SCRATCH/run"
+    sed -i 's/FROM=/FROM_ETC=/' "$SCRATCH/etc"
+    config_with etc/cdi/nvidia.yaml=etc run/cdi/nvidia.yaml=run
+    [[ $(from) == FROM=run && $(jq '[.process.env[] | select(. == "FROM_ETC=etc")] | length' "$SCRATCH/seen.json") == 1 ]]
+    # One of another kind is none.
+    sed -i 's,nvidia.com/gpu,vendor.example/gpu,' "$SCRATCH/run"
+    config_with etc/cdi/nvidia.yaml=second run/cdi/nvidia.yaml=run
+    [[ $(from) == FROM=second ]]
+}
+
+@test "a specification of NVIDIA's that cannot be read is no silence: without it programs would not find the driver" {
+    use_lower runc
+    use_nodes
+    mkdir "$SCRATCH/driver"
+    make_yaml whole whole
+    sed 's/^  - FROM/  - \&x FROM/' "$SCRATCH/whole" >"$SCRATCH/broken"
+    run config_with run/cdi/nvidia.yaml=broken
+    echo "$output"
+    line=$(grep -n '&x' "$SCRATCH/broken" | cut -d: -f1)
+    [[ $status == 1 && -z $(attached) && ! -e $SCRATCH/seen.json ]]
+    [[ $output == "genv: cannot read the CDI specification /var/run/cdi/nvidia.yaml: invalid YAML: line $line: anchors are not supported; create it again with 'nvidia-ctk cdi generate --output=/var/run/cdi/nvidia.yaml'" ]]
+    [[ $(<"$SCRATCH/cdi-err") == "$output" && ! -s $SCRATCH/cdi ]]
+    echo '{"kind": "nvidia.com/gpu", "devices": [}' >"$SCRATCH/broken.json"
+    run config_with etc/cdi/nvidia.json=broken.json
+    echo "$output"
+    [[ $status == 1 && $output == 'genv: cannot read the CDI specification /etc/cdi/nvidia.json: invalid JSON: line 1: '* ]]
+    # Another that can be read suffices; one of another kind is none of genv's business.
+    config_with run/cdi/nvidia.yaml=broken etc/cdi/nvidia.yaml=whole
+    [[ $(from) == FROM=whole ]]
+    sed -i 's,nvidia.com/gpu,vendor.example/gpu,' "$SCRATCH/broken"
+    config_with run/cdi/nvidia.yaml=broken
+    [[ -z $(from) ]]
 }

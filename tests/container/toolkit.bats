@@ -53,11 +53,16 @@ check_library() {
     check_library
 }
 
-@test "NVIDIA's CDI specification brings the driver's libraries, without its runtime" {
-    machine nvidia-ctk --quiet cdi generate --format json --output /etc/cdi/nvidia.json
+@test "NVIDIA's CDI specification brings the driver's libraries, without its runtime, in YAML as in JSON" {
     machine tee /etc/genv/runtime.conf <<<runc
-    try_container auto
-    check_library
+    for format in json yaml; do
+        machine nvidia-ctk --quiet cdi generate --format "$format" --output "/etc/cdi/nvidia.$format"
+        machine genv cdi >"$SCRATCH/$format"
+        try_container auto
+        check_library
+        machine rm "/etc/cdi/nvidia.$format"
+    done
+    cmp "$SCRATCH/json" "$SCRATCH/yaml"
 }
 
 @test "NVIDIA's hook asks for the devices that genv chose, in the mode legacy" {

@@ -109,12 +109,23 @@ static void check_daemon(const char *text, size_t size)
     promise(!*path && !is_default);
 }
 
+/* The text is a specification's as well, and its edits. */
+static void check_specification(json_t *specification, json_t *config)
+{
+    cleanup_json json_t *specifications = json_pack("[O{sO}]", specification, "containerEdits", specification);
+
+    promise(specifications);
+    (void)cdi_apply(config, specifications, &plan, NULL);
+    promise(json_array_remove(specifications, 0) == 0);
+    (void)cdi_apply(config, specifications, &plan, NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cleanup_free char *text = input_text(data, size);
     cleanup_json json_t *config = config_parse(text, size, NULL), *before = NULL, *with_cdi = NULL;
     struct container_request request;
-    const json_t *env, *edits;
+    const json_t *env;
 
     check_daemon(text, size);
     if (!config)
@@ -125,9 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)request_read(env, &request, NULL);
     (void)edit_has_own_dev(config);
     with_cdi = json_deep_copy(config);
-    (void)cdi_find(config, "GPU-a", 3);
-    edits = config; /* as if it were a specification's as well */
-    (void)cdi_apply(with_cdi, edits, NULL);
+    check_specification(config, with_cdi);
     before = json_deep_copy(config);
     promise(before && with_cdi);
     if (edit_config(config, &plan, NULL) == 0)

@@ -118,6 +118,24 @@ compinit='autoload -Uz compinit; compinit -u'
 @test "zsh, compinit from its dump behind" { everywhere zsh '' 'autoload -Uz compinit; compinit -C'; }
 @test "fish" { everywhere fish ''; }
 
+@test "genv-docker: in bash as bash-completion loads it, in zsh and fish" {
+    place "$HOME/.local"
+    export PATH=$HOME/.local/bin:$PATH
+    for shell in bash zsh fish; do
+        command -v "$shell" >/dev/null || continue
+        before=
+        case $shell in
+        bash) before=". '$HOME/.local/share/bash-completion/completions/genv-docker'" ;;
+        zsh) before="fpath=('$HOME/.local/share/zsh/site-functions' \$fpath); $compinit" ;;
+        esac
+        write_start_up "$before"
+        open_terminal
+        tab 'genv-docker cre' 'genv-docker create'
+        tab 'genv-docker run --over' 'genv-docker run --over-subscribe'
+        tmux_in_test kill-server
+    done
+}
+
 @test "zsh: strange options of the user's" {
     shell=zsh
     place "$HOME/.local"

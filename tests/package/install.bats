@@ -77,6 +77,18 @@ END
     [ -f "$copy/completions/genv.bash" ]
 }
 
+@test "doctor knows the launcher of a virtualenv, whatever its path" {
+    local venv=$BATS_TEST_TMPDIR/bin/genv-v package
+    package=$venv/lib/python3.11/site-packages/genv
+    mkdir -p "$package" "$venv/bin"
+    cp -a "$ROOT" "$package/_root"
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$package/_root/bin/genv" >"$venv/bin/genv"
+    chmod +x "$venv/bin/genv"
+    run env PATH="$venv/bin:$PATH" genv doctor
+    echo "$output"
+    grep '^ok .*installation: version' <<<"$output"
+}
+
 @test "the shell code of the moved installation activates and attaches" {
     run env PATH="$PREFIX/bin:$PATH" bash --norc -c '
         eval "$(genv shell --init bash)" && genv activate --gpus 1 && echo "$CUDA_VISIBLE_DEVICES" && genv deactivate'
@@ -133,6 +145,10 @@ END
     [ -f "$PREFIX/share/bash-completion/completions/genv" ]
     [ -f "$PREFIX/share/zsh/site-functions/_genv" ]
     [ -f "$PREFIX/share/fish/vendor_completions.d/genv.fish" ]
+    [ -f "$PREFIX/share/bash-completion/completions/genv-docker" ]
+    [ -f "$PREFIX/share/zsh/site-functions/_genv-docker" ]
+    [ -f "$PREFIX/share/fish/vendor_completions.d/genv-docker.fish" ]
+    grep -F 'run|create' "$PREFIX"/share/man/man1/genv-docker.1 # the program's, which includes the command's
 }
 
 @test "tmpfiles.d gets its entry" {

@@ -138,3 +138,25 @@ def test_another_package_of_that_name_is_reported(tmp_path):
     variables = {**os.environ, "LD_LIBRARY_PATH": str(Path(os.environ["GENV_BIN"]).parents[1] / "libgenv")}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=variables)
     assert "another package named genv is installed" in done.stderr
+
+
+def test_programs_can_be_typed():
+    fetched = subprocess.run(
+        [Path(os.environ["GENV_SOURCE"]) / "tests" / "fetch", "python-lint"], capture_output=True, text=True
+    )
+    if fetched.returncode:
+        pytest.skip(fetched.stdout.strip())
+    program = (
+        "import genv\n"
+        "def start(config: genv.Env.Config) -> list[int | str]:\n"
+        "    with genv.sdk.activate(config=config):\n"
+        "        return genv.sdk.devices.attach(gpus=1)\n"
+        "start(genv.Env.Config(gpus=1))\n"
+        "genv.sdk.devices.attach(bogus=1)\n"
+    )
+    words = [Path(fetched.stdout.strip()) / "bin" / "mypy", "--strict", "--cache-dir", os.devnull, "-c", program]
+    path = Path(os.environ["GENV_SOURCE"]) / "python"
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "MYPYPATH": str(path)})
+    assert [line for line in done.stdout.splitlines() if line.startswith("<string>")] == [
+        '<string>:6: error: Unexpected keyword argument "bogus" for "attach" of "_DevicesModule"  [call-arg]'
+    ]

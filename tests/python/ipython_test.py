@@ -44,3 +44,29 @@ def test_the_kernel_gets_devices(run):
         run("attach x")
     run("deactivate")
     assert "usage: %genv" in run("--help")
+
+
+@pytest.mark.parametrize("line", ["attach 99", "attach -1", "attach --index 9", "attach 1 --index 0"])
+def test_what_fails_activates_nothing(run, line):
+    from IPython.core.error import UsageError
+
+    with pytest.raises(UsageError):
+        run(line)
+    assert not genv.sdk.active()
+    assert genv.sdk.envs() == []
+
+
+def test_errors_are_sentences(run):
+    from IPython.core.error import UsageError
+
+    run("activate --gpus 1")
+    for line, message in (
+        ('attach "1', "genv: No closing quotation"),
+        ("attach 1 --index 0", "genv: .*not allowed with"),
+        ("detach x", "genv: device x is not attached"),
+        ("detach 3", "genv: device 3 is not attached"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            run(line)
+    assert run("").endswith("indices 0\n")
+    run("deactivate")

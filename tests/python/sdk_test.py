@@ -57,7 +57,7 @@ def test_variables_are_restored(monkeypatch):
 
 
 def test_one_environment_at_a_time():
-    with genv.sdk.activate(), pytest.raises(RuntimeError, match="^Already running in an active environment$"):
+    with genv.sdk.activate(), pytest.raises(RuntimeError, match="^Already running in an active environment .*unset"):
         genv.sdk.activate().__enter__()
 
 
@@ -103,6 +103,44 @@ def test_configuration_is_replaced_as_a_whole(genv_command):
 def test_values_that_mean_nothing_are_refused(config):
     with pytest.raises(ValueError):
         genv.sdk.activate(config=config).__enter__()
+
+
+@pytest.mark.parametrize("config", [None, {}, {"gpus": 1}, Config, object(), 1])
+def test_only_a_configuration_is_one(config):
+    with genv.sdk.activate(config=Config(name="n")):
+        with pytest.raises(TypeError, match="config must be an object of genv.Env.Config, not "):
+            genv.sdk.configure(config)
+        with pytest.raises(TypeError):
+            genv.sdk.configure(genv.sdk.envs()[0])
+        assert genv.sdk.configuration() == genv.sdk.refresh_configuration() == Config(name="n")
+
+
+@pytest.mark.parametrize(
+    "config", [Config(name=b"x"), Config(name=object()), Config(name=1), Config(gpus=1.0), Config(gpu_memory=[])]
+)
+def test_values_of_other_types_are_refused(config):
+    with pytest.raises(TypeError, match="must be"):
+        genv.sdk.activate(config=config).__enter__()
+
+
+def test_counts_that_mean_nothing_are_refused():
+    with genv.sdk.activate(config=Config(gpus=2)):
+        genv.sdk.detach()
+        for gpus in (-1, -2, 2**40):
+            with pytest.raises(genv.Invalid, match="device count must be from 0"):
+                genv.sdk.attach(gpus=gpus)
+        with pytest.raises(TypeError, match="gpus must be an integer, not str"):
+            genv.sdk.attach(gpus="2")
+        assert genv.sdk.attached() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "attached"), [("-1,0", []), ("0,-1,1", [0]), ("", []), ("\u00b2", ["\u00b2"]), (" 1 , 0", [1, 0])]
+)
+def test_devices_are_read_as_cuda_reads_them(monkeypatch, words, attached):
+    with genv.sdk.activate(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", words)
+        assert genv.sdk.attached() == attached
 
 
 def test_configuration_is_saved_and_loaded(tmp_path):

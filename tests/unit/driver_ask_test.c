@@ -280,6 +280,37 @@ static void whoever_is_interrupted_may_give_up(void **state)
     driver_gate_close(&gate);
 }
 
+/* In a child that was forked while it was asked, as another thread may do. */
+static bool count_in_child(void *data)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0)
+        _exit((int)count_fds());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    *(unsigned *)data = (unsigned)WEXITSTATUS(status);
+    return true;
+}
+
+static void a_forked_child_keeps_no_pipe_of_a_question(void **state)
+{
+    struct driver_gate gate = DRIVER_GATE_INIT;
+    struct driver_answer answer;
+    unsigned before, in_child = 0;
+
+    (void)state;
+    world_set("{\"init_delay_ms\": 3600000}");
+    assert_int_equal(driver_ask(&gate, 0, 1, &answer, NULL), -ETIMEDOUT); /* finds the program */
+    gate.silence.until_ms = 0;
+    before = count_fds();
+    gate.interrupt = (struct interrupt){count_in_child, &in_child};
+    assert_int_equal(driver_ask(&gate, 0, LONG_MS, &answer, NULL), -ECANCELED);
+    assert_int_equal(in_child, before);
+    assert_int_equal(count_fds(), before);
+    driver_gate_close(&gate);
+}
+
 static void a_driver_may_become_quick(void **state)
 {
     struct driver_answer answer;
@@ -552,6 +583,7 @@ int main(int argc, char **argv)
         TEST(who_was_not_answered_does_not_ask_again_at_once),
         TEST(whoever_waits_can_be_called_off),
         TEST(whoever_is_interrupted_may_give_up),
+        TEST(a_forked_child_keeps_no_pipe_of_a_question),
         TEST(a_driver_may_become_quick),
         TEST(threads_may_ask),
         TEST(a_program_that_anybody_may_have_made_is_not_run),

@@ -10,7 +10,7 @@ KEEPS_SIZE(genv_attachment, 272);
 KEEPS_SIZE(genv_config, 208);
 KEEPS_SIZE(genv_detachment, 1312);
 KEEPS_SIZE(genv_device, 416);
-KEEPS_SIZE(genv_env, 568);
+KEEPS_SIZE(genv_env, 560);
 KEEPS_SIZE(genv_error, 1028);
 KEEPS_SIZE(genv_gpu_process, 520);
 KEEPS_SIZE(genv_kernel, 96);

@@ -168,6 +168,60 @@ static void whoever_is_interrupted_may_give_up(void **state)
     machine_check_error(&err, ECANCELED, "interrupted while waiting for the lock of ");
 }
 
+static int hold_until_told(void *data)
+{
+    const struct waiter *waiter = data;
+    struct genv_lock *lock;
+    char byte;
+
+    require(genv_lock(machine_open(waiter->directory), "a", 0, &lock, NULL) == 0);
+    require(write(waiter->locked[1], "", 1) == 1);
+    require(read(waiter->ready[0], &byte, 1) == 1);
+    return 0;
+}
+
+struct forking {
+    int holder;
+    pid_t child;
+};
+
+/* Forks, as another thread may, and then has the holder let go. */
+static bool fork_meanwhile(void *data)
+{
+    struct forking *forking = data;
+
+    if (!forking->child) {
+        forking->child = unit_start((uid_t)-1, machine_sleep, NULL);
+        assert_int_equal(write(forking->holder, "", 1), 1);
+    }
+    return false;
+}
+
+static void a_child_does_not_keep_what_its_parent_waited_for(void **state)
+{
+    cleanup_genv struct genv *g = machine_open(*state);
+    struct waiter waiter = {.directory = *state};
+    struct forking forking = {.child = 0};
+    struct genv_lock *lock;
+    pid_t holder;
+    char byte;
+
+    make_env(g, "a", (int[]){1, 3}, 2);
+    assert_int_equal(pipe2(waiter.locked, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(waiter.ready, O_CLOEXEC), 0);
+    holder = unit_start((uid_t)-1, hold_until_told, &waiter);
+    assert_int_equal(read(waiter.locked[0], &byte, 1), 1);
+    forking.holder = waiter.ready[1];
+    genv_set_interrupt(g, fork_meanwhile, &forking);
+    assert_int_equal(genv_lock(g, "a", 60, &lock, NULL), 0);
+    assert_int_equal(unit_wait(holder), 0);
+    genv_unlock(lock);
+    assert_int_equal(try_lock(g, "a", NULL), 0);
+    machine_end(forking.child);
+    for (int k = 0; k < 2; k++)
+        close(waiter.locked[k]), close(waiter.ready[k]);
+}
+
 static void inside_a_lock_there_is_no_waiting_for_oneself(void **state)
 {
     cleanup_genv struct genv *g = machine_open(*state);
@@ -415,6 +469,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_detached_environment_locks_nothing),
     TEST(waiting_ends_when_the_lock_is_let_go),
     TEST(whoever_is_interrupted_may_give_up),
+    TEST(a_child_does_not_keep_what_its_parent_waited_for),
     TEST(inside_a_lock_there_is_no_waiting_for_oneself),
     TEST(a_lock_of_hundreds_of_devices_holds_inside_itself),
     TEST(what_could_be_a_deadlock_is_refused),

@@ -146,6 +146,49 @@ static void a_lock_that_is_replaced_while_waiting_is_waited_for_anew(void **stat
     munmap((void *)waiter.released, 4096);
 }
 
+struct forking {
+    const char *path;
+    int forked[2], end[2];
+};
+
+static int fork_under_the_lock(void *data)
+{
+    struct forking *forking = data;
+    struct store *store;
+    char byte;
+
+    require(store_new(forking->path, NULL, NULL, &store, NULL) == 0);
+    require(store_begin(store, STORE_WRITE, NULL) == 0);
+    if (fork() == 0) { /* as another thread may */
+        close(forking->end[1]);
+        require(write(forking->forked[1], "", 1) == 1);
+        require(read(forking->end[0], &byte, 1) == 0);
+        _exit(0);
+    }
+    pause();
+    return 0;
+}
+
+static void a_child_does_not_keep_the_lock_of_its_parent(void **state)
+{
+    cleanup_free char *path = unit_path(*state, "state");
+    cleanup_store struct store *store = world_open(state);
+    struct forking forking = {.path = path};
+    pid_t parent;
+    char byte;
+
+    assert_int_equal(pipe2(forking.forked, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(forking.end, O_CLOEXEC), 0);
+    parent = unit_start((uid_t)-1, fork_under_the_lock, &forking);
+    assert_int_equal(read(forking.forked[0], &byte, 1), 1);
+    assert_int_equal(store_begin(store, STORE_TRY, NULL), -ETIMEDOUT); /* the parent's own holds on */
+    kill(parent, SIGKILL);
+    assert_int_equal(unit_wait(parent), -SIGKILL);
+    assert_int_equal(store_begin(store, STORE_WRITE, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        close(forking.forked[i]), close(forking.end[i]);
+}
+
 static int change_without_end(void *data)
 {
     struct store *store;
@@ -216,6 +259,7 @@ static const struct CMUnitTest tests[] = {
     TEST(no_change_is_lost_among_many),
     TEST(who_holds_the_lock_stops_no_look_and_is_named_to_who_would_change),
     TEST(a_lock_that_is_replaced_while_waiting_is_waited_for_anew),
+    TEST(a_child_does_not_keep_the_lock_of_its_parent),
     TEST(a_look_without_the_lock_finds_what_is_being_replaced),
     TEST(device_locks_are_for_everybody_and_inherited),
     TEST(a_planted_device_lock_is_refused),

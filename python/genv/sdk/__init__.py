@@ -29,19 +29,24 @@ from .env import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Protocol
 
     from .._lock import Lock
     from .._objects import Devices, Env
 
     class _DevicesModule(Protocol):
-        attach: Callable[..., list[int | str]]
-        attached: Callable[[], list[int | str]]
-        detach: Callable[..., list[int | str]]
-        refresh_attached: Callable[[], list[int | str]]
-        lock: Callable[..., Lock]
-
+        def attach(
+            self,
+            index: int | str | None = None,
+            gpus: int | None = None,
+            allow_over_subscription: bool = False,
+            *,
+            over_subscribe: bool = False,
+        ) -> list[int | str]: ...
+        def attached(self) -> list[int | str]: ...
+        def detach(self, index: int | str | None = None) -> list[int | str]: ...
+        def refresh_attached(self) -> list[int | str]: ...
+        def lock(self, timeout: float | None = None) -> Lock: ...
         def __call__(self) -> Devices: ...
 
     devices: _DevicesModule

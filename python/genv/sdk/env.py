@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 
 from .. import _genv, _lazy, _process
-from .._scope import Scope
+from .._scope import Scope, in_thread, to_its_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any, Callable
+    from typing import Callable
 
+    from .._genv import _Answer
     from .._objects import Config, Env, Envs, Snapshot
 else:
     __getattr__ = _lazy.offer(__name__, "Env")
@@ -53,64 +56,77 @@ class Activation(Scope):
     def __init__(
         self, eid: str | None, config: Config | None, over_subscribe: bool, devices: tuple[str, ...] = ()
     ) -> None:
-        self._eid, self._config, self._over_subscribe, self._devices = eid, config, over_subscribe, devices
+        self._eid, self._over_subscribe, self._devices = eid, over_subscribe, devices
+        self._config = None if config is None else _process.fields_of(config)
         self._entered = ""
         self._pid = 0
         self._before: dict[str, str | None] = {}
 
     def again(self) -> Activation:
-        return Activation(self._eid, self._config, self._over_subscribe, self._devices)
+        again = Activation(self._eid, None, self._over_subscribe, self._devices)
+        again._config = self._config
+        return again
 
-    def _reserve(self) -> tuple[dict[str, Any], dict[str, str | None]]:
-        config = {} if self._config is None else vars(self._config)
-        told, variables = _genv.reserve(
-            self._eid, config, self._config is not None, self._over_subscribe, self._devices
+    def _reserve(self, entered: list[str]) -> _Answer:
+        answer = _genv.reserve(
+            entered, self._eid, self._config or {}, self._config is not None, self._over_subscribe, self._devices
         )
-        if self._config is None and told["gpus"] is not None and not told["uuids"]:  # it was there, detached
-            try:
-                told, variables = _genv.attach(told["eid"], None, -1, self._over_subscribe)
-            except BaseException:
-                _genv.leave(told["eid"], os.getpid())
-                raise
-        return told, variables
-
-    def _enter(self) -> None:
-        with _process.changing:
-            if active():
-                raise _genv.Error("Already running in an active environment")
-            told, variables = self._reserve()
-            variables["GENV_PYTHON"] = "1"
-            self._entered, self._pid = told["eid"], os.getpid()
-            self._before = _process.export(variables)
-            try:
-                _process.warn_if_too_late(self._before)
-            except Warning:  # where warnings are errors
-                self.__exit__()
-                raise
+        env = answer[0]
+        if self._config is None and env["gpus"] is not None and not env["uuids"]:  # it was there, detached
+            answer = _genv.attach(env["eid"], None, -1, self._over_subscribe)
+        return answer
 
     def __enter__(self) -> None:
-        self._enter()
-
-    async def enter_async(self) -> None:
-        import asyncio
-
-        entering = asyncio.get_running_loop().run_in_executor(None, self._enter)
+        entered: list[str] = []  # and left again, whatever comes before the block begins, such as Ctrl-C
+        before: dict[str, str | None] = {}
         try:
-            await asyncio.shield(entering)
-        except asyncio.CancelledError:
-            entering.add_done_callback(lambda done: None if done.exception() else self.__exit__(None, None, None))
+            with _process.changing:
+                if active():
+                    raise _genv.Error(
+                        f"Already running in an active environment ({eid()}): leave it first, or unset {_process.EID}"
+                    )
+                env, variables, messages = self._reserve(entered)
+                variables["GENV_PYTHON"] = "1"
+                _process.export(variables, before)
+                self._entered, self._pid, self._before = env["eid"], os.getpid(), before
+                _process.warn_if_too_late(before)
+                _process.warn(messages)
+        except BaseException:
+            if entered:
+                self._entered, self._pid, self._before = entered[0], os.getpid(), before
+                self.__exit__()
             raise
 
-    def __exit__(self, *error: object) -> None:
+    async def enter_async(self) -> None:
+        await in_thread(self.__enter__, self.__exit__, _process.changing)
+
+    def _leave(self) -> None:
+        messages: list[str] = []
         with _process.changing:
-            _process.export(self._before)
-            if self._pid != os.getpid():  # a forked child leaves nothing: its parent is the member
+            if not self._entered:
                 return
-            try:
-                _genv.leave(self._entered, self._pid)
-            except _genv.Error as reason:
-                if reason.errno != 2:  # ENOENT: it has ended already
-                    raise
+            _process.export(self._before)
+            if self._pid == os.getpid():  # a forked child leaves nothing: its parent is the member
+                try:
+                    messages = _genv.leave(self._entered, self._pid)
+                except _genv.Error as reason:
+                    if reason.errno != errno.ENOENT:  # it has ended already
+                        raise
+            self._entered = ""
+        _process.warn(messages)
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            self._leave()
+        except _genv.Error:
+            raise
+        except BaseException:  # Ctrl-C: leaving is tried again, and only the next one ends it
+            with contextlib.suppress(_genv.Error):
+                self._leave()
+            raise
+
+    async def exit_async(self) -> None:
+        await to_its_end(self.__exit__)
 
 
 def activate(*, eid: str | None = None, config: Config | None = None, over_subscribe: bool = False) -> Activation:
@@ -144,14 +160,11 @@ def activate(*, eid: str | None = None, config: Config | None = None, over_subsc
     return Activation(eid, config, over_subscribe)
 
 
-def _change(change: Callable[[str], Any]) -> Config:
-    """Configure the active environment by ``change``, and return what it is then."""
+def _change(call: Callable[[str], _Answer]) -> Config:
+    """Configure the active environment, and return what its configuration is then."""
     from .._objects import config_of
 
-    with _process.changing:
-        told, variables = change(_process.changeable())
-        _process.update(variables)
-    return config_of(told)
+    return config_of(_process.change(call))
 
 
 def configure(config: Config) -> None:
@@ -163,7 +176,8 @@ def configure(config: Config) -> None:
         genv.Error: No environment is active.
         genv.Unavailable: An attached device has no room for the capacity. Nothing has changed.
     """
-    _change(lambda eid: _genv.configure(eid, vars(config)))
+    values = _process.fields_of(config)
+    _change(lambda eid: _genv.configure(eid, values))
 
 
 def configuration() -> Config:
@@ -192,7 +206,7 @@ def home() -> Path | None:
     try:
         return Path(_genv.home_find())
     except _genv.Error as error:
-        if error.errno == 2:
+        if error.errno == errno.ENOENT:
             return None
         raise
 
@@ -210,7 +224,8 @@ def load_configuration() -> Config:
 
         _process.changeable()
         return Config()
-    return _change(lambda eid: _genv.configure(eid, _genv.home_load(os.fspath(directory))))
+    path = os.fspath(directory)
+    return _change(lambda eid: _genv.configure(eid, _genv.home_load(path)))
 
 
 def save_configuration() -> None:
@@ -218,8 +233,8 @@ def save_configuration() -> None:
 
     Raises :class:`genv.Error` if no environment is active, or there is no ``.genv`` directory.
     """
-    told, _ = _genv.look_up(_process.current())
-    _genv.home_save(_genv.home_find(), told)
+    env = _process.look_up(_process.current())
+    _genv.home_save(_genv.home_find(), env)
 
 
 def snapshot() -> Snapshot:
