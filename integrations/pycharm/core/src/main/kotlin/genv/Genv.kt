@@ -6,7 +6,9 @@ import com.google.gson.JsonParseException
 import com.google.gson.JsonParser
 import java.io.File
 import java.io.IOException
+import java.io.InputStream
 import java.util.concurrent.CompletableFuture
+import java.util.concurrent.ExecutionException
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.TimeoutException
 
@@ -40,12 +42,23 @@ fun findGenv(setting: String, env: Map<String, String>): File? {
 
 private val ofOlder = Regex("unknown (command|option)|invalid choice|unrecognized arguments")
 
+/** Ends it and what it has started: genv may be a script around genv. */
+fun Process.stop(end: (Process) -> Unit = Process::destroy, endChild: (ProcessHandle) -> Unit = { it.destroy() }) {
+    val children = descendants().toList()
+    end(this)
+    children.forEach(endChild)
+}
+
 /** [env] is what genv is started with, on top of what this process has. */
 class Genv(val file: File, private val env: Map<String, String> = emptyMap(), private val patienceMs: Long = 15_000) {
 
     fun snapshot(): Snapshot = parseSnapshot(json("snapshot"))
 
-    fun environments(): List<Environment> = parseEnvironments(json("envs", "--format", "json"))
+    fun environments(): List<Environment> {
+        val json = json("envs", "--format", "json")
+        if (!json.isJsonArray) throw GenvException(Failure.BROKEN, "'$file envs --format json' did not print a list")
+        return parseEnvironments(json)
+    }
 
     /** Of a program in the environment; null: it is not set. */
     fun variables(eid: String): Map<String, String?> {
@@ -82,12 +95,11 @@ class Genv(val file: File, private val env: Map<String, String> = emptyMap(), pr
     fun keep(pid: Long, name: String, folder: File?): Kept {
         val words = mutableListOf("envs", "keep", "--pid", "$pid", "--linger", "0")
         if (name.isNotEmpty()) words += "--default-name=$name"
-        val keeper = start(words, folder)
-        val (stdout, stderr) = read(keeper)
-        val answer = await(keeper, stdout)
-        val lines = withoutPrefix(await(keeper, stderr))
-        if (!answer.endsWith('\n')) throw explain(keeper.waitFor(), lines)
-        return Kept(answer.trim(), keeper, lines.filterNot { it.startsWith("loaded ") })
+        val keeper = Running(start(words, folder))
+        val answer = keeper.stdout()
+        val lines = withoutPrefix(keeper.stderr())
+        if (!answer.endsWith('\n')) throw explain(keeper.status(), lines)
+        return Kept(answer.trim(), keeper.process, lines.filterNot { it.startsWith("loaded ") })
     }
 
     private fun json(vararg words: String): JsonElement {
@@ -106,12 +118,25 @@ class Genv(val file: File, private val env: Map<String, String> = emptyMap(), pr
             .apply { environment() += env }
             .start()
     } catch (error: IOException) {
-        throw GenvException(Failure.MISSING, "cannot run $file: ${error.message}")
+        val failure = if (file.isFile && file.canExecute()) Failure.BROKEN else Failure.MISSING
+        throw GenvException(failure, "cannot run $file: ${error.message}")
     }
 
-    /** Both streams are read at once: neither may fill up. */
-    private fun read(process: Process): List<CompletableFuture<String>> =
-        listOf(process.inputStream, process.errorStream).map { stream ->
+    /** A process whose streams are read at once, as neither may fill up, and which has one time limit for all. */
+    private inner class Running(val process: Process) {
+        private val deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(patienceMs)
+        private val output = read(process.inputStream)
+        private val errors = read(process.errorStream)
+
+        fun stdout() = await(output)
+
+        fun stderr() = await(errors)
+
+        fun status(): Int = if (process.waitFor(left(), TimeUnit.NANOSECONDS)) process.exitValue() else giveUp()
+
+        private fun left() = maxOf(0, deadline - System.nanoTime())
+
+        private fun read(stream: InputStream): CompletableFuture<String> {
             val text = CompletableFuture<String>()
             Thread {
                 try {
@@ -120,22 +145,28 @@ class Genv(val file: File, private val env: Map<String, String> = emptyMap(), pr
                     text.completeExceptionally(error)
                 }
             }.apply { isDaemon = true }.start()
-            text
+            return text
         }
 
-    private fun await(process: Process, text: CompletableFuture<String>): String = try {
-        text.get(patienceMs, TimeUnit.MILLISECONDS)
-    } catch (_: TimeoutException) {
-        process.destroyForcibly()
-        throw GenvException(Failure.SLOW, "genv did not answer within ${patienceMs / 1000.0} seconds")
+        private fun await(text: CompletableFuture<String>): String = try {
+            text.get(left(), TimeUnit.NANOSECONDS)
+        } catch (_: TimeoutException) {
+            giveUp()
+        } catch (error: ExecutionException) {
+            throw GenvException(Failure.BROKEN, "cannot read from $file: ${error.cause?.message}")
+        }
+
+        private fun giveUp(): Nothing {
+            process.stop({ it.destroyForcibly() }, { it.destroyForcibly() })
+            throw GenvException(Failure.SLOW, "genv did not answer within ${patienceMs / 1000.0} seconds")
+        }
     }
 
     private fun run(vararg words: String): String {
-        val process = start(words.toList())
-        val (stdout, stderr) = read(process)
-        val output = await(process, stdout)
-        val lines = withoutPrefix(await(process, stderr))
-        val status = process.waitFor()
+        val process = Running(start(words.toList()))
+        val output = process.stdout()
+        val lines = withoutPrefix(process.stderr())
+        val status = process.status()
         if (status != 0) throw explain(status, lines)
         return output
     }

@@ -2,12 +2,21 @@
 package genv
 
 import java.io.File
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.ExecutionException
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
 
 class Active(val environment: Environment, val variables: Map<String, String?>)
 
-/** Its functions wait for genv: not for the thread that draws. [pid] is the IDE's; [uid] its user's. */
-class ProjectEnvironment(private val genv: Genv, private val pid: Long, private val uid: Long) {
+/**
+ * Its functions wait for genv: not for the thread that draws. [findGenv] tells which genv, as the settings say at the
+ * moment; [pid] is the IDE's; [uid] its user's.
+ */
+class ProjectEnvironment(private val findGenv: () -> Genv, private val pid: Long, private val uid: Long) {
+    private val genv get() = findGenv()
     private var keeper: Process? = null
+    private var mustLeave = false // the IDE may be in an environment that could not be begun, and not be left either
 
     @Volatile
     var active: Active? = null
@@ -17,19 +26,37 @@ class ProjectEnvironment(private val genv: Genv, private val pid: Long, private 
     @Synchronized
     fun activate(projectName: String, folder: File?): List<String> {
         if (active != null) return emptyList()
-        val kept = genv.keep(pid, environmentName("pycharm/$projectName"), folder)
-        keeper = kept.keeper
-        look(kept.eid)
-        return kept.complaints
+        if (mustLeave) leave()
+        try {
+            val kept = genv.keep(pid, environmentName("pycharm/$projectName"), folder)
+            keeper = kept.keeper
+            look(kept.eid)
+            return kept.complaints
+        } catch (error: GenvException) {
+            end()
+            mustLeave = true
+            runCatching { leave() }
+            throw error
+        }
+    }
+
+    private fun leave() {
+        genv.leave(pid)
+        mustLeave = false
     }
 
     /** Also when the project is closed. The IDE may be in environments of other projects: those have keepers as well. */
     @Synchronized
     fun deactivate() {
         val eid = active?.environment?.eid ?: return
-        genv.detach(eid)
-        genv.leave(pid)
-        keeper?.let { genv.leave(it.pid()) }
+        try {
+            genv.detach(eid)
+            genv.leave(pid)
+            keeper?.let { genv.leave(it.pid()) }
+        } catch (error: GenvException) {
+            if (look(eid)) throw error
+            return // it has ended in between
+        }
         end()
     }
 
@@ -54,6 +81,19 @@ class ProjectEnvironment(private val genv: Genv, private val pid: Long, private 
     /** Looks at the environment again, which others may have changed. Returns false if it has ended. */
     @Synchronized
     fun refresh(): Boolean = active?.let { look(it.environment.eid) } ?: true
+
+    /** What is active now, or was when genv answered last if it does not within [limitMs]: something is to start. */
+    fun latest(limitMs: Long): Active? {
+        if (active == null) return null
+        try {
+            CompletableFuture.runAsync { refresh() }.get(limitMs, TimeUnit.MILLISECONDS)
+        } catch (_: TimeoutException) {
+            // an operation of somebody's menu goes on, or genv is slow
+        } catch (_: ExecutionException) {
+            // the next operation tells
+        }
+        return active
+    }
 
     @Synchronized
     private fun change(operation: (Environment) -> Unit) {
@@ -81,7 +121,7 @@ class ProjectEnvironment(private val genv: Genv, private val pid: Long, private 
     }
 
     private fun end() {
-        keeper?.destroy()
+        keeper?.stop()
         keeper = null
         active = null
     }

@@ -48,11 +48,11 @@ fun deviceRow(device: Device, snapshot: Snapshot, own: String?): List<String> {
         when {
             attachment.eid == own -> "this project"
             environment == null -> attachment.eid
-            environment.name == null -> environment.username
+            environment.name == null -> plain(environment.username)
             else -> plain("${environment.username}: ${environment.name}")
         }
     }
-    val state = if (device.state == "ok") holders.ifEmpty { "free" } else device.state
+    val state = if (device.state == "ok") holders.ifEmpty { "free" } else plain(device.state)
     return listOf("GPU ${device.index}", device.utilization?.let { "$it%" }.orEmpty(), used, state)
 }
 

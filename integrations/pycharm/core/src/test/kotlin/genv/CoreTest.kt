@@ -96,9 +96,71 @@ class CoreTest {
         expect(Failure.SLOW, "within 0.1 seconds") { call("exec sleep 600", 100).snapshot() }
         expect(Failure.SLOW, "within 0.1 seconds") { call("exec sleep 600", 100).keep(1, "", null) }
         expect(Failure.BROKEN, "status 3, without a message") { call("exit 3").snapshot() }
+        expect(Failure.SLOW, "within 0.1 seconds") { call("sleep 600; exit", 100).snapshot() }
         for (output in listOf("<html>", "word", "{\"a\"")) expect(Failure.BROKEN, "did not print JSON") { call("echo '$output'").snapshot() }
         for (output in listOf("null", "[]", "{\"devices\":3,\"envs\":[null,{\"devices\":\"x\"}]}")) assertTrue(call("echo '$output'").snapshot().devices.isEmpty())
         expect(Failure.REFUSED, "process 999999999") { world.genv.keep(999_999_999, "", null) }
+    }
+
+    @Test
+    fun `what could not be activated holds nothing, and the next activation works`() = World().use { world ->
+        val project = world.project()
+        world.used = world.around("case \"\$*\" in 'envs variables'*) echo 'genv: no' >&2; exit 1 ;; esac")
+        repeat(3) {
+            expect(Failure.REFUSED, "no") { project.activate("project", null) }
+            while (world.genv.environments().isNotEmpty()) Thread.sleep(20)
+        }
+        world.used = world.around("case \"\$*\" in 'envs variables'* | 'envs deactivate'*) echo 'genv: no' >&2; exit 1 ;; esac")
+        expect(Failure.REFUSED, "no") { project.activate("project", null) }
+        val left = world.genv.environments().single().eid
+        world.used = world.genv
+        project.activate("project", null)
+        assertEquals(listOf(project.active?.environment?.eid), world.genv.environments().map { it.eid })
+        assertEquals(left, project.active?.environment?.eid)
+    }
+
+    @Test
+    fun `a genv that creates the environment and then hangs behind a script`() = World().use { world ->
+        val project = world.project()
+        val real = world.genv.file
+        world.used = world.around("case \"\$*\" in 'envs keep'*) $real \"\$@\" >&2; sleep 600; exit ;; esac", 3000)
+        expect(Failure.SLOW, "did not answer") { project.activate("project", null) }
+        while (world.genv.environments().isNotEmpty()) Thread.sleep(20)
+    }
+
+    @Test
+    fun `what others change is seen by what starts next, unless genv is slow`() = World().use { world ->
+        val project = world.project()
+        project.activate("project", null)
+        val eid = project.active!!.environment.eid
+        world.genv.attach(eid, count = 2)
+        assertEquals("0,1", project.latest(60_000)?.variables?.get("CUDA_VISIBLE_DEVICES"))
+        world.used = world.genv(world.program("exec sleep 600"), 500)
+        assertEquals("0,1", project.latest(50)?.variables?.get("CUDA_VISIBLE_DEVICES"))
+        expect(Failure.SLOW, "did not answer") { project.refresh() }
+    }
+
+    @Test
+    fun `deactivation of an environment that has ended elsewhere`() = World().use { world ->
+        val ide = world.ide()
+        val project = world.project(ide)
+        project.activate("project", null)
+        ide.destroyForcibly().waitFor()
+        while (world.genv.environments().isNotEmpty()) Thread.sleep(20)
+        project.deactivate()
+        assertNull(project.active)
+        assertNull(project.latest(60_000))
+    }
+
+    @Test
+    fun `a list that is not one does not end the environment`() = World().use { world ->
+        val project = world.project()
+        project.activate("project", null)
+        for (odd in listOf("{}", "null")) {
+            world.used = world.genv(world.program("echo '$odd'"))
+            expect(Failure.BROKEN, "did not print a list") { project.refresh() }
+        }
+        assertTrue(project.active != null)
     }
 
     @Test

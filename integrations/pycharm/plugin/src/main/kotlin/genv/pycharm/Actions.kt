@@ -44,12 +44,20 @@ open class Attach(private val share: Boolean = false) : GenvAction(false) {
     override fun perform(service: GenvService) {
         val configured = service.active?.environment?.gpus
         val text = ask("How many devices this project needs:", "GPUs", "${configured ?: 1}") { it.isNotEmpty() && isCount(it) } ?: return
+        if (share && !mayShare(service)) return
         service.perform { environment ->
             service.activate(environment)
             environment.attach(text.toInt(), share)
         }
     }
 }
+
+private fun mayShare(service: GenvService) = Messages.showYesNoDialog(
+    service.project,
+    "Free devices are taken first. The holders are not asked; genv tells them who you are.",
+    "Share Devices That Other Environments Hold?",
+    null,
+) == Messages.YES
 
 class Share : Attach(share = true)
 

@@ -21,7 +21,7 @@ class RunExtension : PythonRunConfigurationExtension() {
         line: GeneralCommandLine,
         runnerId: String,
     ) {
-        val active = GenvService.of(configuration.project).active ?: return
+        val active = GenvService.of(configuration.project).latest() ?: return
         val path = line.parentEnvironment["PATH"].orEmpty()
         line.withEnvironment(inside(active.variables, line.environment, path))
     }
@@ -34,7 +34,7 @@ class TerminalExtension : LocalTerminalCustomizer() {
         command: Array<String>,
         envs: MutableMap<String, String>,
     ): Array<String> {
-        GenvService.of(project).active?.let { envs += inside(it.variables, envs, System.getenv("PATH").orEmpty()) }
+        GenvService.of(project).latest()?.let { envs += inside(it.variables, envs, System.getenv("PATH").orEmpty()) }
         return command
     }
 }

@@ -24,14 +24,23 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
 
 const val PATH_SETTING = "genv.path"
+private const val START_LIMIT_MS = 2000L
 
 @Service(Service.Level.PROJECT)
-class GenvService(private val project: Project, private val scope: CoroutineScope) : Disposable {
+class GenvService(val project: Project, private val scope: CoroutineScope) : Disposable {
     private val uid = (Files.getAttribute(File("/proc/self").toPath(), "unix:uid") as Int).toLong()
     private var environment: ProjectEnvironment? = null
     val listeners = CopyOnWriteArrayList<() -> Unit>()
 
     val active: Active? get() = environment?.active
+
+    /** For what starts now: others may have changed the environment, or its devices may be somebody else's. */
+    fun latest(): Active? = environment?.latest(START_LIMIT_MS)
+
+    /** Looks again, from a thread that may wait. */
+    fun refresh() {
+        environment?.refresh()
+    }
 
     fun genv(): Genv {
         val setting = PropertiesComponent.getInstance().getValue(PATH_SETTING, "")
@@ -42,7 +51,7 @@ class GenvService(private val project: Project, private val scope: CoroutineScop
 
     @Synchronized
     private fun environment(): ProjectEnvironment =
-        environment ?: ProjectEnvironment(genv(), ProcessHandle.current().pid(), uid).also { environment = it }
+        environment ?: ProjectEnvironment(::genv, ProcessHandle.current().pid(), uid).also { environment = it }
 
     /** Does it in the background; an error of genv becomes a notification. */
     fun perform(operation: (ProjectEnvironment) -> Unit) {
@@ -65,12 +74,10 @@ class GenvService(private val project: Project, private val scope: CoroutineScop
             .createNotification("genv", StringUtil.escapeXmlEntities(message), NotificationType.ERROR).notify(project)
     }
 
+    /** Whoever closes the project does not wait for it; its keeper ends with the IDE. */
     override fun dispose() {
-        try {
-            environment?.deactivate()
-        } catch (_: GenvException) {
-            // its keeper ends with the IDE
-        }
+        val environment = environment ?: return
+        Thread { runCatching { environment.deactivate() } }.apply { isDaemon = true }.start()
     }
 
     companion object {

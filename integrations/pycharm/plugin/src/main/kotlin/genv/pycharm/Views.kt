@@ -41,6 +41,7 @@ class GpusWindow : ToolWindowFactory {
 
         fun look() = ApplicationManager.getApplication().executeOnPooledThread {
             val (rows, words) = try {
+                service.refresh()
                 val snapshot = service.genv().snapshot()
                 val own = service.active?.environment?.eid
                 snapshot.devices.map { deviceRow(it, snapshot, own) } to ""
