@@ -375,13 +375,13 @@ static void roll_back(const struct venv *venv)
     }
 }
 
-int venv_wrap(const char *name, const char *genv, const char *options, struct genv_error *err)
+int venv_wrap(const char *folder, const char *genv, const char *options, struct genv_error *err)
 {
-    cleanup_venv struct venv venv = {.name = name, .bin = -1};
+    cleanup_venv struct venv venv = {.name = folder, .bin = -1};
     int r = venv_open(&venv, false, err);
 
     if (r == 0 && venv.count == 0)
-        r = error_set(err, ENOENT, "'%s' has no interpreter: create it again", name);
+        r = error_set(err, ENOENT, "'%s' has no interpreter: create it again", folder);
     if (r < 0)
         return r;
     for (size_t i = 0; r == 0 && i < venv.count; i++)
@@ -410,9 +410,9 @@ static int unwrap(const struct venv *venv, const struct interpreter *interpreter
     return r < 0 ? explain(venv, r, "restore", interpreter->name, err) : 1;
 }
 
-int venv_unwrap(const char *name, struct genv_error *err)
+int venv_unwrap(const char *folder, struct genv_error *err)
 {
-    cleanup_venv struct venv venv = {.name = name, .bin = -1};
+    cleanup_venv struct venv venv = {.name = folder, .bin = -1};
     bool found = false;
     int r = venv_open(&venv, true, err);
 
@@ -421,7 +421,7 @@ int venv_unwrap(const char *name, struct genv_error *err)
         found |= r == 1;
     }
     if (r >= 0 && !found)
-        return error_set(err, ENOENT, "'%s' is not wrapped", name);
+        return error_set(err, ENOENT, "'%s' is not wrapped", folder);
     return r < 0 ? r : 0;
 }
 

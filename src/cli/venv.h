@@ -5,12 +5,12 @@
 
 #include <genv/types.h>
 
-/* Wraps the interpreters in VENV/bin so that they start 'GENV python OPTIONS'; @options are quoted for sh. Done again,
- * it changes the options. On failure everything is as before. -ENOTDIR: @venv is not a virtual environment; -EPERM: it
- * belongs to another user. */
-int venv_wrap(const char *venv, const char *genv, const char *options, struct genv_error *err);
-/* Undoes it, and removes what wrappers that were overwritten have left. -ENOENT: nothing in @venv is wrapped. */
-int venv_unwrap(const char *venv, struct genv_error *err);
+/* Wraps the interpreters in FOLDER/bin so that they start 'GENV python OPTIONS'; @options are quoted for sh. Done
+ * again, it changes the options. On failure everything is as before. -ENOTDIR: @folder is not a virtual environment;
+ * -EPERM: it belongs to another user. */
+int venv_wrap(const char *folder, const char *genv, const char *options, struct genv_error *err);
+/* Undoes it, and removes what wrappers that were overwritten have left. -ENOENT: nothing in @folder is wrapped. */
+int venv_unwrap(const char *folder, struct genv_error *err);
 
 /* Whether @file can stand for the wrapper that names it. -ENOENT: it is gone; -ELOOP: it is a wrapper as well. */
 int venv_check_kept(const char *file, struct genv_error *err);
