@@ -101,7 +101,6 @@ class Extension {
         await this.window.resume();
       }
     });
-    await this.guard(() => this.show());
     await this.guard(() => this.look());
     this.updateVisibility();
   }

@@ -198,8 +198,12 @@ export class WindowEnvironment {
   /** Ends an environment of the user's that this window is not in. */
   async endOther(environment: Environment): Promise<void> {
     await this.tool.detach(environment.eid);
+    let failure: unknown;
     for (const pid of environment.pids) {
-      await this.tool.leave(pid);
+      await this.tool.leave(pid).catch((error: unknown) => (failure = error)); // as where the process has ended meanwhile
+    }
+    if (failure !== undefined && (await this.find(environment.eid))) {
+      throw failure;
     }
   }
 
