@@ -107,7 +107,7 @@ test('genv missing, not executable, a folder, old, slow, silent or wrong', async
   const loud = world.program('loud', 'yes "$*"');
   await assert.rejects(call(loud).snapshot(), failing('broken', /printed too much/));
   await assert.rejects(call(loud).keep({ pid: 1 }), failing('broken', /printed too much/));
-  const behind = world.program('behind', 'sleep 600; exit');
+  const behind = world.program('behind', 'sleep 5; exit');
   await assert.rejects(call(behind, 100).snapshot(), failing('slow', /within 0.1 seconds/));
   await assert.rejects(call(behind, 100).keep({ pid: 1 }), failing('slow', /within 0.1 seconds/));
   await assert.rejects(call(world.program('null', 'echo null')).variables('x'), failing('broken', /did not print variables/));

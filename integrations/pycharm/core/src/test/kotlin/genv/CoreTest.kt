@@ -96,7 +96,7 @@ class CoreTest {
         expect(Failure.SLOW, "within 0.1 seconds") { call("exec sleep 600", 100).snapshot() }
         expect(Failure.SLOW, "within 0.1 seconds") { call("exec sleep 600", 100).keep(1, "", null) }
         expect(Failure.BROKEN, "status 3, without a message") { call("exit 3").snapshot() }
-        expect(Failure.SLOW, "within 0.1 seconds") { call("sleep 600; exit", 100).snapshot() }
+        expect(Failure.SLOW, "within 0.1 seconds") { call("sleep 5; exit", 100).snapshot() }
         for (output in listOf("<html>", "word", "{\"a\"")) expect(Failure.BROKEN, "did not print JSON") { call("echo '$output'").snapshot() }
         for (output in listOf("null", "[]", "{\"devices\":3,\"envs\":[null,{\"devices\":\"x\"}]}")) assertTrue(call("echo '$output'").snapshot().devices.isEmpty())
         expect(Failure.REFUSED, "process 999999999") { world.genv.keep(999_999_999, "", null) }
