@@ -2,10 +2,12 @@
  *
  *     config.json
  *     genv/original.json     what config.json was before genv changed it
- *     genv/edited            hashes: of what genv made of it, and of what it had made before that, until it was
- * replaced genv/begun             the createRuntime hook has run genv/inside/           what the container has as
- * /dev/genv root/                this installation of genv is mounted there state/envs/EID.json  the environment's
- * record, a copy state/devices/       the locks of its devices are mounted there */
+ *     genv/edited            hashes of what genv made of it, and of what it had made of it before
+ *     genv/begun             the createRuntime hook has run
+ *     genv/inside/           what the container has as /dev/genv
+ *       root/                this installation of genv is mounted there
+ *       state/envs/EID.json  the environment's record, a copy
+ *       state/devices/       the locks of its devices are mounted there */
 #ifndef CONTAINER_BUNDLE_H
 #define CONTAINER_BUNDLE_H
 
