@@ -75,3 +75,19 @@ END
     machine cat /tmp/asked | tee "$SCRATCH/asked"
     grep -E -- '--device=GPU-[-0]*0,GPU-[-0]*1 ' "$SCRATCH/asked"
 }
+
+@test "the reference library of CDI, which NVIDIA's toolkit has inside, accepts what genv cdi writes" {
+    run machine sh -c 'genv envs activate --eid mine --pid $$ &&
+        genv devices attach --eid mine --count 2 && GENV_ENVIRONMENT_ID=mine genv cdi --output /etc/cdi/genv.json &&
+        nvidia-ctk cdi list --spec-dir /etc/cdi'
+    echo "$output"
+    grep -x genv.dev/gpu=all <<<"$output"
+    grep -x genv.dev/gpu=mine <<<"$output"
+    [[ $output != *error* ]]
+    machine cat /etc/cdi/genv.json | sed 's/createRuntime/create/' >"$SCRATCH/broken" # no hook is called so
+    ! machine cat /etc/cdi/genv.json | cmp -s - "$SCRATCH/broken" || return 1
+    machine tee /etc/cdi/genv.json <"$SCRATCH/broken" >/dev/null
+    run machine nvidia-ctk cdi list --spec-dir /etc/cdi
+    echo "$output"
+    [[ $output == *'/etc/cdi/genv.json: '*invalid* && $output != *gpu=mine* ]]
+}

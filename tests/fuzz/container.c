@@ -110,14 +110,14 @@ static void check_daemon(const char *text, size_t size)
 }
 
 /* The text is a specification's as well, and its edits. */
-static void check_specification(json_t *specification, json_t *config)
+static void check_specification(json_t *input, json_t *changed)
 {
-    cleanup_json json_t *specifications = json_pack("[O{sO}]", specification, "containerEdits", specification);
+    cleanup_json json_t *specifications = json_pack("[O{sO}]", input, "containerEdits", input);
 
     promise(specifications);
-    (void)cdi_apply(config, specifications, &plan, NULL);
+    (void)cdi_apply(changed, specifications, &plan, NULL);
     promise(json_array_remove(specifications, 0) == 0);
-    (void)cdi_apply(config, specifications, &plan, NULL);
+    (void)cdi_apply(changed, specifications, &plan, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
