@@ -177,7 +177,6 @@ static void add_operands(struct position *at, const char *word)
         break;
     case OPERAND_COMMAND:
     case OPERAND_PASSED:
-    case OPERAND_PROGRAM:
     case OPERAND_TEXT:
         break;
     }

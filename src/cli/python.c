@@ -196,7 +196,7 @@ const struct command command_python = {
     .options = options,
     .defaults = &defaults,
     .values_size = sizeof(defaults),
-    .operands = {.synopsis = "[--] [ARGUMENT...]", .kind = OPERAND_PROGRAM, .max = OPERANDS_ANY},
+    .operands = {.synopsis = "[--] [ARGUMENT...]", .kind = OPERAND_PASSED, .max = OPERANDS_ANY, .end_options = true},
     .examples = examples,
     .run = run,
 };

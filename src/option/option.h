@@ -63,7 +63,6 @@ enum operand_kind {
     OPERAND_TOPIC,   /* the name of a genv command */
     OPERAND_COMMAND, /* a command with its arguments; options end where it begins */
     OPERAND_PASSED,  /* what another program is given: options that the table lacks are operands, too */
-    OPERAND_PROGRAM, /* the arguments of a program: the first word that is not one of the options begins them */
 };
 
 struct operands {
@@ -71,6 +70,7 @@ struct operands {
     enum operand_kind kind;
     int min, max;
     const char *const *choices;
+    bool end_options; /* of OPERAND_PASSED: all words behind the first of them are operands, as of OPERAND_COMMAND */
 };
 
 struct arguments {

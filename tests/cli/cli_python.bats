@@ -53,6 +53,9 @@ show='import os; print(os.environ.get("GENV_ENVIRONMENT_NAME"), os.environ.get("
     expect 0 "2 ['--gpus', '2', '--', '-o']" genv python --gpus 1 -OO args.py --gpus 2 -- -o
     run genv python --version
     [[ $output == 'Python 3.'* ]]
+    expect_usage_error "unknown option '--gpu': did you mean '--gpus'?" genv python --gpu 1 args.py
+    run --separate-stderr genv python -- --gpu=1
+    [[ $stderr == *'unknown option --gpu'* ]] # says Python
 }
 
 @test "a wrapped interpreter answers as the one that it stands for" {
