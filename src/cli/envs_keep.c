@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
+#include "cli/isolate.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
 #include "cli/variables.h"
@@ -24,6 +25,7 @@ struct values {
     bool no_load;
     bool no_attach;
     bool over_subscribe;
+    bool no_isolate;
     bool join;
     const char *eid;
     const char *default_name;
@@ -64,6 +66,7 @@ static const struct option keep_options[] = {
     GENV_CONFIG_FIELDS(FIELD_OPTION) /* a row each */
     SAVED_OPTIONS,
     OVER_SUBSCRIBE_OPTION,
+    NO_ISOLATE_OPTION,
     {.name = NULL},
 };
 
@@ -86,6 +89,18 @@ static int look_before(struct cli *cli, const struct values *values, bool *ret_w
     return r == -ENOENT && !values->join ? 0 : r;
 }
 
+/* Refuses where programs are isolated by default: a wall cannot be put around a process that is running. */
+static int check_isolation(struct cli *cli, const struct values *values, struct genv_error *err)
+{
+    int r = values->join || values->no_isolate ? 0 : genv_isolates(cli->genv, !values->no_load, err);
+
+    return r > 0 ? error_set(err, ENOTSUP,
+                             "cannot isolate process %d, which is running already: use --no-isolate, or write 'no' "
+                             "into .genv/isolate",
+                             (int)values->pid)
+                 : r;
+}
+
 /* The environment, created or entered, with @values->pid and this process as members. */
 static int reserve(struct cli *cli, const struct values *values, bool *ret_created, struct genv_env **ret_env,
                    struct genv_error *err)
@@ -93,7 +108,7 @@ static int reserve(struct cli *cli, const struct values *values, bool *ret_creat
     const struct genv_member members[] = {{.pid = values->pid}, {.pid = getpid()}};
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
     struct genv_error reason = {0};
-    int r = 0;
+    int r;
 
     reservation.eid = values->eid;
     reservation.members = members;
@@ -103,8 +118,7 @@ static int reserve(struct cli *cli, const struct values *values, bool *ret_creat
     reservation.attach = !values->no_attach;
     reservation.over_subscribe = values->over_subscribe;
     reservation.even_detached = true;
-    if (r == 0 && !values->no_load)
-        r = saved_load(cli, &values->config, &reservation.config, err);
+    r = values->no_load ? 0 : saved_load(cli, &values->config, &reservation.config, err);
     if (r < 0)
         return r;
     if (values->default_name && !reservation.config.name[0])
@@ -166,6 +180,8 @@ static int enter(struct cli *cli, const struct values *values, struct genv_env *
     bool was_member = false, created = false;
     int r = cli_open(cli, err);
 
+    if (r == 0)
+        r = check_isolation(cli, values, err);
     if (r == 0)
         r = look_before(cli, values, &was_member, err);
     if (r == 0)

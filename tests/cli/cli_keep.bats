@@ -146,6 +146,20 @@ os.execvp("genv", sys.argv[1:])' genv envs keep --pid "$member" --gpus 2
     expect 0 0 genv devices find --eid "$answer"
 }
 
+@test "keep: where programs are to be isolated, nothing is begun that is not" {
+    start_member
+    mkdir .genv
+    echo yes >.genv/isolate
+    expect_refusal "cannot isolate process $member, which is running already: use --no-isolate" genv envs keep --pid "$member"
+    expect 0 '' genv envs query --query eid
+    keep --pid "$member" --no-isolate
+    [ "$answer" = "$member" ]
+    local eid=$answer
+    start_member
+    keep --pid "$member" --eid "$eid" --join # which has begun
+    [ "$answer" = "$eid" ]
+}
+
 @test "keep: joining creates nothing" {
     start_member
     expect_refusal 'there is no environment none' genv envs keep --pid "$member" --eid none --join
