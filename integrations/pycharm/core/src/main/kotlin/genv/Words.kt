@@ -40,6 +40,11 @@ fun isCount(text: String) = Regex("(\\d{1,4})?").matches(text)
 
 fun isMemory(text: String) = Regex("([1-9]\\d*([kmg]i?|b)?)?", RegexOption.IGNORE_CASE).matches(text)
 
+const val INTERVAL_S = 5
+
+/** A setting in seconds, whatever is written there: neither without a pause, nor longer than a timer can wait. */
+fun intervalMs(seconds: Int) = seconds.coerceIn(1, 3600) * 1000
+
 /** "GPU 0", "45%", "7 GiB of 80 GiB", "bob: train" */
 fun deviceRow(device: Device, snapshot: Snapshot, own: String?): List<String> {
     val used = listOfNotNull(device.usedMemory, device.totalMemory).joinToString(" of ") { amount(it) }

@@ -186,6 +186,7 @@ class CoreTest {
     fun `amounts and what people type`() {
         assertEquals(listOf("0 B", "1 KiB", "1.4 GiB", "12 GiB"), listOf(0L, 1024L, 1_500_000_000L, 13_314_398_617L).map(::amount))
         assertTrue(listOf("", "0", "12").all(::isCount) && listOf("-1", "1.5", "x").none(::isCount))
+        assertEquals(listOf(1000, 5000, 3_600_000), listOf(-1, 5, Int.MAX_VALUE).map(::intervalMs))
         assertTrue(listOf("", "4g", "512Mi", "1000").all(::isMemory) && listOf("0", "4q", "-1", "1.5g").none(::isMemory))
         assertTrue(isName("a b") && !isName("a\nb") && !isName(" a"))
         assertEquals("GPUs", statusText(null))

@@ -24,6 +24,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.launch
 
 const val PATH_SETTING = "genv.path"
+const val INTERVAL_SETTING = "genv.refreshInterval"
 private const val START_LIMIT_MS = 2000L
 
 @Service(Service.Level.PROJECT)

@@ -13,11 +13,14 @@ import com.intellij.openapi.wm.ToolWindow
 import com.intellij.openapi.wm.ToolWindowFactory
 import com.intellij.ui.components.JBLabel
 import com.intellij.ui.components.JBScrollPane
+import com.intellij.ui.dsl.builder.bindIntText
 import com.intellij.ui.dsl.builder.bindText
 import com.intellij.ui.dsl.builder.panel
 import com.intellij.ui.table.JBTable
 import genv.GenvException
+import genv.INTERVAL_S
 import genv.deviceRow
+import genv.intervalMs
 import genv.plain
 import genv.statusText
 import java.awt.BorderLayout
@@ -26,7 +29,7 @@ import javax.swing.JPanel
 import javax.swing.Timer
 import javax.swing.table.DefaultTableModel
 
-private const val INTERVAL_MS = 5000
+private fun interval() = PropertiesComponent.getInstance().getInt(INTERVAL_SETTING, INTERVAL_S)
 
 class GpusWindow : ToolWindowFactory {
     override fun createToolWindowContent(project: Project, toolWindow: ToolWindow) {
@@ -57,7 +60,10 @@ class GpusWindow : ToolWindowFactory {
             }
         }
 
-        val timer = Timer(INTERVAL_MS) { if (toolWindow.isVisible) look() }
+        val timer = Timer(intervalMs(interval())) { event ->
+            (event.source as Timer).delay = intervalMs(interval())
+            if (toolWindow.isVisible) look()
+        }
         val listener: () -> Unit = { look() }
         service.listeners += listener
         content.setDisposer {
@@ -104,6 +110,10 @@ class SettingsPage : BoundConfigurable("genv") {
                     { PropertiesComponent.getInstance().setValue(PATH_SETTING, it, "") },
                 )
                 .comment("If it is empty, genv is looked for in PATH, ~/.local/bin, /usr/local/bin and /usr/bin.")
+        }
+        row("Seconds between updates of the devices:") {
+            intTextField(1..3600)
+                .bindIntText(::interval) { PropertiesComponent.getInstance().setValue(INTERVAL_SETTING, it, INTERVAL_S) }
         }
     }
 }
