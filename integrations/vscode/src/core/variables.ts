@@ -81,16 +81,16 @@ export function withoutEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-/** What a debugger calls the environment of what it starts: an object, or a list of names and values. */
+/** What a debugger calls the environment of what it starts: an object, a list of "NAME=VALUE", or of names and values. */
 export interface DebugConfiguration {
   type: string;
   request: string;
-  env?: Record<string, unknown>;
+  env?: Record<string, unknown> | string[];
   environment?: { name: string; value: string }[];
   [key: string]: unknown;
 }
 
-const listsVariables = new Set(['cppdbg', 'cppvsdbg']);
+const listsVariables = new Set(['cppdbg', 'cppvsdbg', 'cuda-gdb']);
 
 /**
  * The configuration of a debug session in the environment. What the user has set in it stays. PATH is touched only where
@@ -108,6 +108,11 @@ export function debugConfiguration<T extends DebugConfiguration>(configuration: 
     const added = ours.filter(([name]) => !names.has(name)).map(([name, value]) => ({ name, value }));
     const kept = given.map((item) => (item.name === 'PATH' && shims ? { ...item, value: putFirst(shims, item.value) } : item));
     return { ...configuration, environment: [...added, ...kept] };
+  }
+  if (Array.isArray(configuration.env)) {
+    const given = configuration.env.map((item) => (item.startsWith('PATH=') && shims ? `PATH=${putFirst(shims, item.slice(5))}` : item));
+    const added = ours.filter(([name]) => !given.some((item) => item.startsWith(`${name}=`)));
+    return { ...configuration, env: [...added.map(([name, value]) => `${name}=${value}`), ...given] };
   }
   const given = configuration.env ?? {};
   const path = given['PATH'];
