@@ -1,6 +1,7 @@
 /** The extension: brings the views, the commands and the environment of the window together. */
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { Attention } from './core/attention.ts';
 import { Claims } from './core/claims.ts';
 import { findGenv, Genv, GenvError } from './core/genv.ts';
 import { Poller } from './core/poller.ts';
@@ -22,8 +23,6 @@ function isUnusable(error: unknown): boolean {
   return error instanceof GenvError && (error.failure === 'missing' || error.failure === 'old');
 }
 
-const attentionMs = 10 * 60_000; // for which the views follow the machine in a window that is not the active one
-
 class Extension {
   private readonly log = vscode.window.createOutputChannel('genv', { log: true });
   private readonly status = vscode.window.createStatusBarItem('genv.status', vscode.StatusBarAlignment.Left);
@@ -31,6 +30,7 @@ class Extension {
   private readonly devices = new RowsView('genv.devices');
   private readonly environments = new RowsView('genv.envs');
   private readonly poller = new Poller(() => this.look(), 5000);
+  private readonly attention = new Attention((isGiven) => this.poller.setVisible(isGiven));
   private readonly uid = process.getuid?.() ?? -1;
   private readonly baseEnv = withoutEnvironment(process.env);
   private readonly surroundings: Surroundings;
@@ -38,8 +38,6 @@ class Extension {
   private genv: Genv | undefined;
   private snapshot: Snapshot | undefined;
   private trouble = '';
-  private focusedAt = Date.now();
-  private awayTimer: NodeJS.Timeout | undefined;
 
   constructor(context: vscode.ExtensionContext) {
     const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
@@ -50,7 +48,7 @@ class Extension {
     });
     this.status.name = 'GPUs';
     this.status.command = 'genv.env.reattach';
-    context.subscriptions.push(this.log, this.status, this.own, this.devices, this.environments, this.surroundings, this.window);
+    context.subscriptions.push(this.log, this.status, this.own, this.devices, this.environments, this.surroundings, this.window, this.attention);
     this.register(context, new Commands(this.window));
   }
 
@@ -90,7 +88,6 @@ class Extension {
       vscode.window.onDidChangeWindowState(() => this.updateVisibility()),
       ...[this.own, this.devices, this.environments].map((view) => view.view.onDidChangeVisibility(() => this.updateVisibility())),
       { dispose: () => this.poller.setVisible(false) },
-      { dispose: () => clearTimeout(this.awayTimer) },
     );
   }
 
@@ -136,18 +133,9 @@ class Extension {
     this.updateVisibility();
   }
 
-  /** Visible views are also behind another window, or on a screen that nobody watches at night. */
   private updateVisibility(): void {
-    clearTimeout(this.awayTimer);
-    if (vscode.window.state.focused) {
-      this.focusedAt = Date.now();
-    }
-    const awayMs = vscode.window.state.focused ? 0 : Date.now() - this.focusedAt;
     const isVisible = [this.own, this.devices, this.environments].some((view) => view.view.visible);
-    this.poller.setVisible(isVisible && awayMs < attentionMs);
-    if (isVisible && !vscode.window.state.focused && awayMs < attentionMs) {
-      this.awayTimer = setTimeout(() => this.updateVisibility(), attentionMs - awayMs);
-    }
+    this.attention.update(isVisible, vscode.window.state.focused);
   }
 
   /** Looks at the machine, and shows it. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Attention } from '../src/core/attention.ts';
 import { Poller } from '../src/core/poller.ts';
 import { deviceRows, devicesSummary, environmentRows, ownRows, statusText, statusTooltip } from '../src/core/rows.ts';
 import { parseSnapshot } from '../src/core/snapshot.ts';
@@ -113,7 +114,13 @@ test('debug configurations', () => {
     { name: 'A', value: 'b' },
     { name: 'PATH', value: '/shims:/x' },
   ]);
-  assert.deepEqual(debugConfiguration({ type: 'cuda-gdb', request: 'launch', environment: [] }, variables).environment, [{ name: 'CUDA_VISIBLE_DEVICES', value: '0' }]);
+  assert.deepEqual(debugConfiguration<DebugConfiguration>({ type: 'cuda-gdb', request: 'launch' }, variables), {
+    type: 'cuda-gdb',
+    request: 'launch',
+    environment: [{ name: 'CUDA_VISIBLE_DEVICES', value: '0' }],
+  });
+  assert.deepEqual(debugConfiguration({ type: 'lldb-dap', request: 'launch', env: ['A=b', 'PATH=/x'] }, variables).env, ['CUDA_VISIBLE_DEVICES=0', 'A=b', 'PATH=/shims:/x']);
+  assert.deepEqual(debugConfiguration({ type: 'lldb-dap', request: 'launch', env: ['CUDA_VISIBLE_DEVICES=1'] }, variables).env, ['CUDA_VISIBLE_DEVICES=1']);
   assert.deepEqual(debugConfiguration({ type: 'debugpy', request: 'attach' }, variables), { type: 'debugpy', request: 'attach' });
 });
 
@@ -136,4 +143,30 @@ test('nothing is looked at while nobody sees it', async () => {
   const seen = looks;
   await sleep(50);
   assert.equal(looks, seen);
+});
+
+test('a window that is not the active one is followed for ten minutes', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  let isGiven: boolean | undefined;
+  const attention = new Attention((value) => (isGiven = value));
+  const minutes = (count: number): void => context.mock.timers.tick(count * 60_000);
+  attention.update(true, true);
+  minutes(60);
+  assert.equal(isGiven, true);
+  attention.update(true, false);
+  minutes(9);
+  assert.equal(isGiven, true);
+  attention.update(false, false);
+  assert.equal(isGiven, false);
+  attention.update(true, false); // shown by somebody who is elsewhere since
+  assert.equal(isGiven, true);
+  minutes(2);
+  assert.equal(isGiven, false);
+  attention.update(true, false);
+  assert.equal(isGiven, false);
+  attention.update(true, true);
+  assert.equal(isGiven, true);
+  minutes(60);
+  assert.equal(isGiven, true);
+  attention.dispose();
 });
