@@ -223,6 +223,15 @@ export class Window {
         await this.page.mouse.move(700, 400);
     }
 
+    /* The side bar. */
+    async widen(pixels) {
+        const {x, y, width} = await this.page.locator('.part.sidebar').boundingBox();
+        await this.page.mouse.move(x + width + 2, y + 200);
+        await this.page.mouse.down();
+        await this.page.mouse.move(x + width + 2 + pixels, y + 200, {steps: 5});
+        await this.page.mouse.up();
+    }
+
     async reload() {
         await this.page.reload();
         await this.ready();

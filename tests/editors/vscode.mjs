@@ -373,6 +373,7 @@ const scenarios = {
         const window = await server.open(project('project'));
         await window.page.setViewportSize({width: 1000, height: 640});
         await window.showGpus();
+        await window.widen(60); // names of people and environments are to be read
         await until('the devices', async () => (await window.rows('Devices')).length === 4);
         for (const theme of themes) {
             await window.theme(theme);

@@ -38,6 +38,7 @@ class Extension {
   private genv: Genv | undefined;
   private snapshot: Snapshot | undefined;
   private trouble = '';
+  private isUnusable = false; // which the first view says by itself while it is empty
 
   constructor(context: vscode.ExtensionContext) {
     const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
@@ -147,6 +148,7 @@ class Extension {
       const [snapshot] = await Promise.all([this.genv.snapshot(), this.window.refresh()]);
       this.snapshot = snapshot;
       this.trouble = '';
+      this.isUnusable = false;
       setContext('genv.installation', 'ok');
       this.show();
     } catch (error) {
@@ -158,7 +160,8 @@ class Extension {
     const own = this.window.active?.environment;
     const snapshot = this.snapshot;
     this.own.show(ownRows(own, snapshot), '', '');
-    this.devices.show(snapshot ? deviceRows(snapshot, own) : [], snapshot ? devicesSummary(snapshot) : '', this.trouble);
+    const trouble = this.isUnusable && !own ? '' : this.trouble;
+    this.devices.show(snapshot ? deviceRows(snapshot, own) : [], snapshot ? devicesSummary(snapshot) : '', trouble);
     this.environments.show(snapshot ? environmentRows(snapshot, own, this.uid) : [], '', '');
   }
 
@@ -170,7 +173,8 @@ class Extension {
       this.log.error(message);
     }
     this.trouble = message;
-    setContext('genv.installation', isUnusable(error) ? failure : 'failed'); // the first view says what to do then
+    this.isUnusable = isUnusable(error);
+    setContext('genv.installation', this.isUnusable ? failure : 'failed'); // the first view says what to do then
     this.show();
   }
 
