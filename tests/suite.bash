@@ -90,7 +90,8 @@ run_test() {
     *) usage_error "test: unexpected argument '$1': names go behind --quick" ;;
     esac
     (($# <= 1)) || [[ $size == quick ]] || usage_error "test: unexpected argument '$2'"
-    [[ $size != default || -z ${CI-} ]] || packages+=('?debootstrap=debootstrap')
+    [[ $size != default || -z ${CI-} ]] || packages+=('?debootstrap=debootstrap' '?maven=mvn')
+    [[ $size != full ]] || packages+=('?maven=mvn')
     need "${packages[@]}"
 
     # An environment that this shell is in is none of the tests' business.

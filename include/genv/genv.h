@@ -60,9 +60,8 @@ struct genv_member {
     pid_t pid;
     const char *kernel_id;
     bool container; /* the first process of a container: what enters that later belongs to the environment too */
-    const char
-        *connection_file; /* of the kernel; NULL: kernel-ID.json in the runtime directory of the owner's Jupyter */
-    pid_t manager;        /* of the kernel, a process of the owner's: what starts it again; 0: see struct genv_kernel */
+    const char *connection_file; /* of the kernel; NULL: kernel-ID.json where the owner's Jupyter keeps such files */
+    pid_t manager; /* of the kernel, a process of the owner's: what starts it again; 0: see struct genv_kernel */
     uint64_t reserved[2];
 };
 

@@ -47,7 +47,7 @@ void proc_name(pid_t pid, char *name, size_t size);
 void proc_first_argument(pid_t pid, char *argument, size_t size);
 /* Reads the environment that the process was started with: "NAME=VALUE" and NUL, one after the other; free() it.
  * -ESRCH: there is no such process; -EACCES: not the caller's to read; -EAGAIN: it is executing another program at this
- * moment, and has none. */
+ * moment, and has none; one with neither arguments nor variables always looks like that. */
 int proc_environment(pid_t pid, char **ret_entries, size_t *ret_length);
 /* Reads the variable @name of the environment that the process was started with. -ENOENT: not set; -EACCES: not the
  * caller's to read; -EAGAIN as above. */

@@ -195,16 +195,21 @@ static bool is_in_path(const char *name)
     return false;
 }
 
-int cli_execute(struct cli *cli, char **words, struct genv_error *err)
+int cli_execute_as(struct cli *cli, const char *file, char **words, struct genv_error *err)
 {
     int error;
 
-    execvp(words[0], words);
+    execvp(file, words);
     error = errno;
-    if (error == ENOENT || (error == EACCES && !strchr(words[0], '/') && !is_in_path(words[0]))) {
+    if (error == ENOENT || (error == EACCES && !strchr(file, '/') && !is_in_path(file))) {
         cli->failure_status = EXIT_NOT_FOUND;
-        return error_set(err, ENOENT, "command not found: '%s'", words[0]);
+        return error_set(err, ENOENT, "command not found: '%s'", file);
     }
     cli->failure_status = EXIT_NOT_EXECUTABLE;
-    return error_set_errno(err, error, "cannot execute '%s'", words[0]);
+    return error_set_errno(err, error, "cannot execute '%s'", file);
+}
+
+int cli_execute(struct cli *cli, char **words, struct genv_error *err)
+{
+    return cli_execute_as(cli, words[0], words, err);
 }

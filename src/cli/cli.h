@@ -82,6 +82,8 @@ const struct help_style *cli_help_style(const struct cli *cli);
 
 /* Becomes the command @words. Returns only on failure, with cli->failure_status 127 or 126. */
 int cli_execute(struct cli *cli, char **words, struct genv_error *err);
+/* The same with the program @file, which is told that it is called @words[0]. */
+int cli_execute_as(struct cli *cli, const char *file, char **words, struct genv_error *err);
 
 static inline void cleanup_genv_envp(struct genv_env **env)
 {

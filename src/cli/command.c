@@ -15,13 +15,15 @@ const char *const command_groups[GROUP_COUNT] = {
 };
 
 const struct command *const commands[] = {
-    &command_activate, &command_deactivate,   &command_status,     &command_config,         &command_home,
-    &command_attach,   &command_detach,       &command_run,        &command_lock,           &command_view,
-    &command_ray,      &command_envs,         &command_devices,    &command_snapshot,       &command_cdi,
-    &command_top,      &command_enforce,      &command_monitor,    &command_remote,         &command_shell,
-    &command_init,     &command_prompt,       &command_root,       &command_doctor,         &command_docker,
-    &command_help,     &command_version,      &command_complete,   &command_remote_session, &command_enforce_act,
-    &command_usage,    &command_shell_update, &command_shell_exit, &command_shell_direnv,   NULL,
+    &command_activate,     &command_deactivate,     &command_status,       &command_config,
+    &command_home,         &command_attach,         &command_detach,       &command_run,
+    &command_python,       &command_lock,           &command_view,         &command_ray,
+    &command_envs,         &command_devices,        &command_snapshot,     &command_cdi,
+    &command_top,          &command_enforce,        &command_monitor,      &command_remote,
+    &command_shell,        &command_init,           &command_prompt,       &command_root,
+    &command_doctor,       &command_docker,         &command_help,         &command_version,
+    &command_complete,     &command_remote_session, &command_enforce_act,  &command_usage,
+    &command_shell_update, &command_shell_exit,     &command_shell_direnv, NULL,
 };
 
 const char *command_word(const struct command *command)

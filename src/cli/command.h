@@ -20,12 +20,12 @@ const char *command_word(const struct command *command);
 extern const struct command command_activate, command_attach, command_cdi, command_complete, command_config,
     command_deactivate, command_detach, command_devices, command_docker, command_docker_install,
     command_docker_uninstall, command_doctor, command_enforce, command_enforce_act, command_envs, command_help,
-    command_home, command_init, command_lock, command_prompt, command_root, command_run, command_shell,
+    command_home, command_init, command_lock, command_prompt, command_python, command_root, command_run, command_shell,
     command_shell_direnv, command_shell_exit, command_shell_update, command_snapshot, command_status, command_usage,
     command_version, command_view;
 
 extern const struct command command_envs_activate, command_envs_config, command_envs_deactivate, command_envs_find,
-    command_envs_ps, command_envs_query;
+    command_envs_keep, command_envs_ps, command_envs_query, command_envs_variables;
 
 extern const struct command command_ray, command_ray_start, command_ray_stop;
 

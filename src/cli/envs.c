@@ -50,13 +50,9 @@ static int run(struct cli *cli, const struct arguments *arguments, struct genv_e
 }
 
 static const struct command *const subcommands[] = {
-    &command_envs_activate,
-    &command_envs_deactivate,
-    &command_envs_config,
-    &command_envs_find,
-    &command_envs_ps,
-    &command_envs_query,
-    NULL,
+    &command_envs_activate, &command_envs_deactivate, &command_envs_config,
+    &command_envs_find,     &command_envs_keep,       &command_envs_ps,
+    &command_envs_query,    &command_envs_variables,  NULL,
 };
 
 static const struct example examples[] = {

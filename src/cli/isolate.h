@@ -4,15 +4,18 @@
 
 #include "cli/cli.h"
 
-/* The options --isolate, which does what @words say, and --no-isolate of a command whose `struct values` has isolate
- * and no_isolate. */
-#define ISOLATE_OPTIONS(words)                                                                                         \
-    {.name = "isolate", .type = OPTION_FLAG, .help = (words), .offset = offsetof(struct values, isolate)},             \
+/* The option --no-isolate of a command whose `struct values` has no_isolate. */
+#define NO_ISOLATE_OPTION                                                                                              \
     {                                                                                                                  \
         .name = "no-isolate", .type = OPTION_FLAG,                                                                     \
         .help = "Do not isolate, even if .genv/isolate or the administrator's limits file says so",                    \
         .offset = offsetof(struct values, no_isolate)                                                                  \
     }
+
+/* That, and --isolate, which does what @words say, of one that also has isolate. */
+#define ISOLATE_OPTIONS(words)                                                                                         \
+    {.name = "isolate", .type = OPTION_FLAG, .help = (words), .offset = offsetof(struct values, isolate)},             \
+        NO_ISOLATE_OPTION
 
 /* Whether to isolate: what @isolate and @no_isolate say, the options, else what is saved (unless @no_load) or the
  * administrator's default. cli->genv is opened. */

@@ -122,7 +122,7 @@ static void add_tail(struct text *text, const struct command *command)
     text_add(text, ".SH EXIT STATUS\n");
     for (size_t i = 0; i < ARRAY_SIZE(exit_statuses); i++)
         add_item(text, roff.bold, exit_statuses[i].status, exit_statuses[i].meaning);
-    if (command && command->operands.kind == OPERAND_COMMAND) {
+    if (command && (command->operands.kind == OPERAND_COMMAND || command->operands.end_options)) {
         text_add(text, ".PP\n");
         add_line(text, own_status);
     }

@@ -2,11 +2,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/proc.h"
 #include "cli/cli.h"
 #include "cli/fields.h"
 #include "cli/installation.h"
 #include "cli/isolate.h"
+#include "cli/kernel.h"
+#include "cli/run.h"
 #include "cli/saved.h"
 #include "cli/sharers.h"
 #include "cli/variables.h"
@@ -36,127 +37,72 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-/* The connection file that @command names: its last word, or what follows the '=' of one, that ends in ".json". NULL:
- * none. A host replaces one word of a kernel specification, and some add "--f=FILE" instead. */
-static const char *connection_file_of(char *const *command)
+/* Reserves what @request and the saved configuration say, or enters the environment that @kernel left as it is. Returns
+ * whether to isolate the command. */
+static int reserve(struct cli *cli, const struct run_request *request, const struct kernel_command *kernel,
+                   struct genv_env **ret_env, struct genv_error *err)
 {
-    static const char suffix[] = ".json";
-    const char *file = NULL;
-
-    for (; *command; command++) {
-        size_t length = strlen(*command), name = strcspn(*command, "/=");
-
-        if (length >= sizeof(suffix) && strcmp(*command + length - (sizeof(suffix) - 1), suffix) == 0)
-            file = (*command)[name] == '=' ? *command + name + 1 : *command;
-    }
-    return file;
-}
-
-/* The ID of the kernel with the connection file @path, the X of kernel-X.json; free() it. NULL: out of memory. */
-static char *kernel_id_of(const char *path)
-{
-    static const char prefix[] = "kernel-", suffix[] = ".json";
-    const char *slash = strrchr(path, '/'), *id = slash ? slash + 1 : path;
-    size_t length;
-
-    if (strncmp(id, prefix, sizeof(prefix) - 1) == 0)
-        id += sizeof(prefix) - 1;
-    length = strlen(id);
-    if (length > sizeof(suffix) - 1 && strcmp(id + length - (sizeof(suffix) - 1), suffix) == 0)
-        length -= sizeof(suffix) - 1;
-    return strndup(id, length);
-}
-
-/* Whoever has started this process starts the kernel again. Where they are another user, or gone, that is not known,
- * and it ends with the kernel's own process. */
-static pid_t find_manager(void)
-{
-    pid_t parent = getppid();
-
-    return proc_uid(parent) == geteuid() ? parent : getpid();
-}
-
-/* Fills @kernel, whose texts are the command's and @ret_id, for the caller to free(). */
-static int describe_kernel(char *const *command, struct genv_member *kernel, char **ret_id, struct genv_error *err)
-{
-    const char *file = connection_file_of(command);
-
-    if (!file)
-        return error_set(err, EINVAL, "the command names no connection file: a word that ends in '.json' is missing");
-    *ret_id = kernel_id_of(file);
-    if (!*ret_id)
-        return error_no_memory(err);
-    *kernel = (struct genv_member){.kernel_id = *ret_id, .connection_file = file, .manager = find_manager()};
-    return 0;
-}
-
-/* The environment that the kernel left when it stopped to be started again: NULL on its first start, or if it has
- * ended. Others can claim the kernel for environments of theirs, and nothing follows from that. */
-static int find_left(struct cli *cli, const struct genv_member *kernel, char **ret_eid, struct genv_error *err)
-{
-    cleanup_free char **eids = NULL;
-    int r = genv_find(cli->genv, kernel, &eids, err);
-
-    for (char **eid = eids; r == 0 && *eid && !*ret_eid; eid++) {
-        cleanup_env struct genv_env *env = NULL;
-
-        if (genv_env_get(cli->genv, *eid, &env, NULL) == 0 && env->uid == geteuid() && !(*ret_eid = strdup(*eid)))
-            r = error_no_memory(err);
-    }
-    return r;
-}
-
-/* Reserves what the options and the saved configuration say, or enters @eid as it is. Returns whether to isolate the
- * command. */
-static int reserve(struct cli *cli, const struct values *values, const char *eid, const struct genv_member *members,
-                   size_t member_count, struct genv_env **ret_env, struct genv_error *err)
-{
+    const struct genv_member members[] = {kernel->member, {.pid = getpid()}}; /* the first one names it */
     struct genv_reservation reservation = GENV_RESERVATION_INIT;
-    int r = isolate_decide(cli, values->isolate, values->no_isolate, values->no_load, &reservation.isolate, err);
+    int r = isolate_decide(cli, request->isolate, request->no_isolate, !request->load, &reservation.isolate, err);
 
-    reservation.eid = eid;
-    reservation.members = members;
-    reservation.member_count = member_count;
-    reservation.config = values->config;
-    reservation.attach = !values->no_attach && !eid;
-    reservation.over_subscribe = values->over_subscribe;
-    if (r == 0 && !eid && !values->no_load)
-        r = saved_load(cli, &values->config, &reservation.config, err);
+    reservation.eid = kernel->left;
+    reservation.members = kernel->id ? members : members + 1;
+    reservation.member_count = kernel->id ? 2 : 1;
+    reservation.config = request->config;
+    reservation.attach = request->attach && !kernel->left;
+    reservation.over_subscribe = request->over_subscribe;
+    if (r == 0 && !kernel->left && request->load)
+        r = saved_load(cli, &request->config, &reservation.config, err);
     if (r == 0)
         r = genv_reserve(cli->genv, &reservation, ret_env, NULL, err);
     return r < 0 ? r : reservation.isolate;
 }
 
-static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+int run_in_own_env(struct cli *cli, const struct run_request *request, const char *file, char **words,
+                   struct genv_error *err)
 {
-    const struct values *values = arguments->values;
     const struct genv_member self = {.pid = getpid()};
-    struct genv_member members[] = {self, self}; /* the first one names it */
-    cleanup_free char *kernel_id = NULL, *eid = NULL;
+    cleanup_kernel_command struct kernel_command kernel = {.id = NULL};
     cleanup_env struct genv_env *env = NULL;
     struct installation installation;
     int r = installation_find(&installation, err), isolate = 0;
 
-    if (r == 0 && values->kernel)
-        r = describe_kernel(arguments->operands, &members[0], &kernel_id, err);
+    if (r == 0 && request->kernel)
+        r = kernel_command_read(words, &kernel, err);
     if (r == 0)
         r = cli_open(cli, err);
-    if (r == 0 && kernel_id)
-        r = find_left(cli, &members[0], &eid, err);
+    if (r == 0 && kernel.id)
+        r = kernel_command_find_left(cli, &kernel, err);
     if (r == 0)
-        r = isolate = reserve(cli, values, eid, members, kernel_id ? 2 : 1, &env, err);
+        r = isolate = reserve(cli, request, &kernel, &env, err);
     if (r < 0)
         return r;
     r = variables_export(env, installation.shims, err);
     if (r == 0 && isolate)
         r = genv_isolate(cli->genv, env, err);
     if (r == 0)
-        r = cli_execute(cli, arguments->operands,
-                        err); /* this process becomes the command, and is what is registered */
-    if (kernel_id && !eid)    /* what it had before, it keeps for the next try */
-        genv_deactivate(cli->genv, env->eid, &members[0], NULL);
+        r = cli_execute_as(cli, file, words, err); /* this process becomes the command, and is what is registered */
+    if (kernel.id && !kernel.left)                 /* what it had before, it keeps for the next try */
+        genv_deactivate(cli->genv, env->eid, &kernel.member, NULL);
     genv_deactivate(cli->genv, env->eid, &self, NULL);
     return r;
+}
+
+static int run(struct cli *cli, const struct arguments *arguments, struct genv_error *err)
+{
+    const struct values *values = arguments->values;
+    const struct run_request request = {
+        .config = values->config,
+        .load = !values->no_load,
+        .attach = !values->no_attach,
+        .over_subscribe = values->over_subscribe,
+        .isolate = values->isolate,
+        .no_isolate = values->no_isolate,
+        .kernel = values->kernel,
+    };
+
+    return run_in_own_env(cli, &request, arguments->operands[0], arguments->operands, err);
 }
 
 static const struct example examples[] = {

@@ -195,8 +195,8 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
 }
 
-int option_refuse(const struct option *options, const char *dashes, const char *name, size_t length,
-                  struct genv_error *err)
+/* Which option was meant by @name, or NULL. */
+static const char *find_similar(const struct option *options, const char *name, size_t length)
 {
     struct guess guess = guess_begin(name, length);
     const char *best = NULL;
@@ -205,8 +205,14 @@ int option_refuse(const struct option *options, const char *dashes, const char *
         if (option->help && guess_is_closer(&guess, option->name))
             best = option->name;
     }
-    if (guess_is_closer(&guess, "help"))
-        best = "help";
+    return guess_is_closer(&guess, "help") ? "help" : best;
+}
+
+int option_refuse(const struct option *options, const char *dashes, const char *name, size_t length,
+                  struct genv_error *err)
+{
+    const char *best = find_similar(options, name, length);
+
     if (best)
         return error_set(err, EINVAL, "unknown option '%s%.*s': did you mean '--%s'?", dashes, (int)length, name, best);
     return error_set(err, EINVAL, "unknown option '%s%.*s'", dashes, (int)length, name);
@@ -330,8 +336,11 @@ static int check_operands(const struct operands *operands, const struct argument
 /* Whether it is an option of another program, which is given it. */
 static bool is_passed(const struct operands *operands, const struct option *options, const char *word)
 {
-    return operands->kind == OPERAND_PASSED && strcmp(word, "--help") != 0 && strcmp(word, "-h") != 0 &&
-           !option_find_word(options, word);
+    if (operands->kind != OPERAND_PASSED || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        option_find_word(options, word))
+        return false;
+    /* Where ours come first, one that looks like them is a slip, not the program's. */
+    return !operands->end_options || word[1] != '-' || !find_similar(options, word + 2, strcspn(word + 2, "="));
 }
 
 int option_parse(const struct option *options, const struct operands *operands, char **words, int count,
@@ -352,7 +361,7 @@ int option_parse(const struct option *options, const struct operands *operands, 
         }
         if (only_operands || !is_option(word) || is_passed(operands, options, word)) {
             words[arguments->operand_count++] = word;
-            only_operands = only_operands || operands->kind == OPERAND_COMMAND;
+            only_operands = only_operands || operands->kind == OPERAND_COMMAND || operands->end_options;
             continue;
         }
         r = word[1] == '-' ? parse_long(&parser, word + 2, err) : parse_short(&parser, word, err);

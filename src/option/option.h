@@ -70,6 +70,7 @@ struct operands {
     enum operand_kind kind;
     int min, max;
     const char *const *choices;
+    bool end_options; /* of OPERAND_PASSED: all words behind the first of them are operands, as of OPERAND_COMMAND */
 };
 
 struct arguments {

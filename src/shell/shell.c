@@ -12,7 +12,7 @@ static const char *const codes[] = {
 };
 
 /* Adds @string as one word that the shell takes literally, whatever its options. */
-static void add_quoted(struct text *code, enum shell_kind kind, const char *string)
+void shell_add_quoted(struct text *code, enum shell_kind kind, const char *string)
 {
     text_add(code, "'");
     for (const char *c = string; *c; c++) {
@@ -30,7 +30,7 @@ static void add_names(struct text *code, enum shell_kind kind, const struct genv
 {
     for (const struct genv_variable *variable = variables; variable->name; variable++) {
         text_add(code, variable == variables ? "" : " ");
-        add_quoted(code, kind, variable->name);
+        shell_add_quoted(code, kind, variable->name);
     }
 }
 
@@ -71,7 +71,7 @@ static void add_template(struct text *code, enum shell_kind kind, const char *pa
         if (placeholders[i].add)
             placeholders[i].add(code, kind, variables);
         else
-            add_quoted(code, kind, placeholders[i].word);
+            shell_add_quoted(code, kind, placeholders[i].word);
         pattern += strlen(placeholders[i].name);
     }
 }
@@ -92,7 +92,7 @@ void shell_add_init(struct text *code, enum shell_kind kind, const struct shell_
     if (plain.failed)
         code->failed = true;
     else
-        add_quoted(code, kind, plain.data);
+        shell_add_quoted(code, kind, plain.data);
     text_add(code, "\n");
 }
 
@@ -117,7 +117,7 @@ static void add_variables(struct text *code, enum shell_kind kind, const struct 
         if (word.failed)
             code->failed = true;
         else
-            add_quoted(code, kind, word.data);
+            shell_add_quoted(code, kind, word.data);
     }
     text_add(code, "\n");
 }
@@ -137,13 +137,13 @@ void shell_add_update(struct text *code, enum shell_kind kind, const struct genv
 void shell_add_watch(struct text *code, enum shell_kind kind, const struct shell_watch *watch)
 {
     text_add(code, "__genv_watch ");
-    add_quoted(code, kind, watch->record);
+    shell_add_quoted(code, kind, watch->record);
     text_add(code, " ");
-    add_quoted(code, kind, watch->witness);
+    shell_add_quoted(code, kind, watch->witness);
     text_add(code, " ");
-    add_quoted(code, kind, watch->sign);
+    shell_add_quoted(code, kind, watch->sign);
     text_add(code, " ");
-    add_quoted(code, kind, watch->devices);
+    shell_add_quoted(code, kind, watch->devices);
     text_add(code, "\n");
 }
 
@@ -157,7 +157,7 @@ void shell_add_direnv(struct text *code, const char *genv)
 {
     text_add(code, "# For .envrc: use genv [--gpus N] [--gpu-memory M] [--name S] [-o] [--no-load]\n"
                    "use_genv() {\n    local code\n    code=$(");
-    add_quoted(code, SHELL_BASH, genv);
+    shell_add_quoted(code, SHELL_BASH, genv);
     text_add(code, " shell-direnv \"$@\") || return\n    eval \"$code\"\n"
                    "    watch_file .genv/name .genv/gpus .genv/gpu-memory\n}\n");
 }
@@ -167,18 +167,18 @@ void shell_add_exports(struct text *code, const struct genv_variable *variables,
     for (; variables->name; variables++) {
         text_addf(code, variables->value ? "export %s=" : "unset %s", variables->name);
         if (variables->value)
-            add_quoted(code, SHELL_BASH, variables->value);
+            shell_add_quoted(code, SHELL_BASH, variables->value);
         text_add(code, "\n");
     }
     text_add(code, "PATH_add ");
-    add_quoted(code, SHELL_BASH, shims);
+    shell_add_quoted(code, SHELL_BASH, shims);
     text_add(code, "\n");
 }
 
 void shell_add_command(struct text *code, enum shell_kind kind, char **words)
 {
     for (; *words; words++) {
-        add_quoted(code, kind, *words);
+        shell_add_quoted(code, kind, *words);
         text_add(code, words[1] ? " " : "\n");
     }
 }
@@ -186,6 +186,6 @@ void shell_add_command(struct text *code, enum shell_kind kind, char **words)
 void shell_add_words(struct text *code, enum shell_kind kind, const char *words)
 {
     text_add(code, kind == SHELL_FISH ? "builtin printf %s " : "\\builtin printf %s ");
-    add_quoted(code, kind, words);
+    shell_add_quoted(code, kind, words);
     text_add(code, "\n");
 }

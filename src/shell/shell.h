@@ -66,6 +66,8 @@ void shell_add_leave(struct text *code, enum shell_kind kind);
 void shell_add_direnv(struct text *code, const char *genv);
 void shell_add_exports(struct text *code, const struct genv_variable *variables, const char *shims);
 
+/* Adds @string as one word of the shell; what is bash's is sh's too. */
+void shell_add_quoted(struct text *code, enum shell_kind kind, const char *string);
 /* Runs the command @words, ended by NULL. */
 void shell_add_command(struct text *code, enum shell_kind kind, char **words);
 

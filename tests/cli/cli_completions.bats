@@ -12,7 +12,7 @@ candidates() {
 @test "commands and subcommands" {
     expect 0 'attach' candidates att
     expect 0 'deactivate detach devices' bash -c 'genv complete -- de | cut -f 1 | sort | paste -s -d " "'
-    expect 0 'activate deactivate config find ps query' candidates envs ''
+    expect 0 'activate deactivate config find keep ps query variables' candidates envs ''
     expect 0 'query' candidates devices q
     expect 0 '' candidates frobnicate ''
     expect 0 'attach	Attach devices to the environment' genv complete -- att
@@ -102,7 +102,7 @@ in_bash() {
 @test "bash: candidates" {
     make_env one
     expect 0 'attach' in_bash genv att
-    expect 0 'activate deactivate config find ps query' in_bash genv envs ''
+    expect 0 'activate deactivate config find keep ps query variables' in_bash genv envs ''
     expect 0 'csv' in_bash genv envs --format = c
     expect 0 'one' in_bash genv activate --id ''
     run in_bash genv run --gpus 1 -- printen

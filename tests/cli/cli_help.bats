@@ -19,8 +19,8 @@ all_commands() {
 }
 
 @test "the commands that are documented, and no others" {
-    diff <(printf '%s\n' activate deactivate status config home attach detach run lock view ray envs devices snapshot cdi top enforce monitor remote shell init \
-        prompt root doctor docker help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs ps' 'envs query' \
+    diff <(printf '%s\n' activate deactivate status config home attach detach run python lock view ray envs devices snapshot cdi top enforce monitor remote shell init \
+        prompt root doctor docker help version 'envs activate' 'envs deactivate' 'envs config' 'envs find' 'envs keep' 'envs ps' 'envs query' 'envs variables' \
         'devices attach' 'devices detach' 'devices find' 'devices ps' 'devices query' 'docker install' 'docker uninstall' 'ray start' 'ray stop' \
         'remote devices' 'remote envs' 'remote query' 'remote snapshot' 'remote activate' 'remote run' 'remote enforce' 'remote monitor') <(all_commands)
 }

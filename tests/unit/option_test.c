@@ -114,6 +114,7 @@ static void visit_fits(const struct command *command)
     for_each_option(command, expect_fit);
     assert_true(operands->min <= operands->max && (operands->synopsis != NULL) == (operands->max > 0));
     assert_true(operands->kind != OPERAND_CHOICE || operands->choices);
+    assert_true(!operands->end_options || operands->kind == OPERAND_PASSED);
     assert_true(command->run || command->program || command->subcommands);
 }
 
