@@ -295,6 +295,7 @@ pids_limit=0'
     [[ $(users_of_device "$first") == '["e"]' ]]
     [[ $(machine podman exec "$id" env) == *"CUDA_VISIBLE_DEVICES=${UUID}1,${UUID}2"* ]]
     machine sh -c "kill $SHELL_PID"
+    users_of_device # none any more
     machine podman restart -t 0 "$id"
     [[ $(attached | grep ,e | xargs) == '1,e 2,e' ]]
     machine podman rm -f -t 0 "$id"
