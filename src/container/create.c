@@ -145,9 +145,10 @@ static int reserve(struct creation *creation, struct genv_error *err)
         return join(creation, &reservation, err);
     }
     if (creation->request.devices && creation->request.config.gpus < 0)
-        return error_set(err, ENOENT,
-                         "there is no environment %s, whose devices GENV_DEVICES names: leave it out, and set GENV_GPUS",
-                         creation->request.eid);
+        return error_set(
+            err, ENOENT,
+            "there is no environment %s, whose devices GENV_DEVICE_UUIDS names: leave it out, and set GENV_GPUS",
+            creation->request.eid);
     reservation.eid = creation->request.eid;
     r = genv_reserve(creation->g, &reservation, &creation->env, &created, err);
     creation->joined = r == 0 && !created; /* it has come meanwhile */
@@ -171,7 +172,7 @@ static int choose(struct genv_env *env, const char *list, size_t *ret_count, str
         if (!found)
             return error_set(err, EPERM,
                              "device %s is not attached to environment %s, which the container joins: name devices of "
-                             "the environment in GENV_DEVICES",
+                             "the environment in GENV_DEVICE_UUIDS",
                              uuid, env->eid);
         place = (size_t)(found - env->attachments);
         if (place < count)
@@ -196,8 +197,8 @@ static int take_share(struct creation *creation, struct genv_error *err)
     if (request->devices && creation->joined)
         r = choose(creation->env, request->devices, &count, err);
     if (r == 0 && count != SIZE_MAX && asked != SIZE_MAX && count != asked)
-        r = error_set(err, EINVAL, "GENV_DEVICES names %zu devices, but GENV_GPUS asks for %zu: set only one of them",
-                      count, asked);
+        r = error_set(err, EINVAL, "GENV_GPUS is %zu, but GENV_DEVICE_UUIDS names %zu: set only one of them", asked,
+                      count);
     *share = *creation->env;
     count = count < asked ? count : asked;
     if (!request->attach)

@@ -150,8 +150,8 @@ static bool is_of_plan(const json_t *device, const struct edit_plan *plan, long 
     return false;
 }
 
-/* Nodes that others put there go, or are refused. What the plan has as well is added again, under its own name; what has
- * another one stays besides. */
+/* Nodes that others put there go, or are refused. What the plan has as well is added again, under its own name; what
+ * has another one stays besides. */
 static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool privileged, struct genv_error *err)
 {
     for (size_t i = json_array_size(devices); i-- > 0;) {

@@ -55,8 +55,8 @@ const struct genv_device *docker_device_of_node(int node, const struct docker_sc
  * runtime, the image, mostly "all". 1: one of them says so; 0: none does. */
 int docker_add_default_visible(struct text *target, char **words, char **options, const struct docker_scene *scene,
                                struct genv_error *err);
-/* Where the words begin with an option that genv does not know, its value may be the next word, or that is the image: if
- * GPUs are asked for behind it, there is no telling who is meant. -EINVAL. */
+/* Where the words begin with an option that genv does not know, its value may be the next word, or that is the image:
+ * if GPUs are asked for behind it, there is no telling who is meant. -EINVAL. */
 int docker_check_rest(char **words, const struct docker_scene *scene, struct genv_error *err);
 
 /* For what else has such words. */

@@ -17,11 +17,12 @@ int docker_translate_gpus(const char *value, const struct genv_env *env, struct 
 int docker_list_gpus(const char *value, const struct genv_env *env, struct text *target, struct text *ret_capabilities,
                      struct genv_error *err);
 
-/* Adds the UUIDs of those devices of @env that are in @list, by index or UUID, separated by commas and each once. Returns
- * how many. */
+/* Adds the UUIDs of those devices of @env that are in @list, by index or UUID, separated by commas and each once.
+ * Returns how many. */
 size_t docker_add_uuids(const char *list, const struct genv_env *env, struct text *target);
 
-/* The same as docker_translate_gpus() for "all", or devices separated by commas, as podman's --gpus has them; the sentence does not say where. */
+/* The same as docker_translate_gpus() for "all", or devices separated by commas, as podman's --gpus has them; the
+ * sentence does not say where. */
 int docker_translate_list(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err);
 
 /* The same for a variable NVIDIA_VISIBLE_DEVICES, which NVIDIA's runtime reads: "all", devices separated by commas, or

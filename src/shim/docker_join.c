@@ -156,7 +156,7 @@ static int add_variables(const struct wish *wish, const struct docker_scene *sce
     argv_add(variables, "GENV_ACTIVATE=1");
     argv_add(variables, "GENV_ALLOW_OVER_SUBSCRIPTION=0");
     argv_add(variables, "GENV_GPU_MEMORY="); /* it has the environment's */
-    argv_addf(variables, "GENV_DEVICES=%s", uuids.data ? uuids.data : "");
+    argv_addf(variables, "GENV_DEVICE_UUIDS=%s", uuids.data ? uuids.data : "");
     if (count || !wish->counts) {
         argv_addf(variables, "GENV_ATTACH=%d", count != 0);
         if (count)

@@ -1,5 +1,5 @@
-/* A command line of docker or podman whose container joins the environment, started through genv's runtime. Decides, and
- * does no input or output. */
+/* A command line of docker or podman whose container joins the environment, started through genv's runtime. Decides,
+ * and does no input or output. */
 #ifndef SHIM_DOCKER_JOIN_H
 #define SHIM_DOCKER_JOIN_H
 

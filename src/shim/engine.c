@@ -53,7 +53,7 @@ static int rewrite_run(const struct shim *shim, struct argv *target, char **word
         if (docker_word_is(&word, "env-file"))
             read_env_file(scene, word.value, &value);
     }
-    joins = engine_may_join(&runtime, words, options, scene, grant);
+    joins = engine_may_join(&runtime, words, options, grant);
     if (docker_needs_machine(options, scene))
         r = grant_read_machine(grant, err);
     else if (docker_needs_devices(words, options, scene))

@@ -13,7 +13,7 @@ int engine_main(const char *name, bool is_podman, int argc, char **argv);
 
 /* genv's OCI runtime, as far as the engine has it. */
 struct engine_runtime {
-    const char *name;    /* by which the engine is told of it; NULL: it cannot be, or looks elsewhere for environments */
+    const char *name; /* by which the engine is told of it; NULL: it cannot be, or looks elsewhere for environments */
     char path[PATH_MAX]; /* room for that */
     bool in_front;       /* it is named in front of the command, as podman has it */
     bool is_roots;       /* the engine runs it as root, for whomever */
@@ -25,8 +25,7 @@ void engine_find_runtime(const struct shim *shim, char **words, struct docker_sc
 
 /* Whether the container, whose @options are in @words, is to join the environment, which is read for that. Otherwise
  * docker_translate() gives it the environment's devices, and its identifier. */
-bool engine_may_join(const struct engine_runtime *runtime, char **words, char **options, const struct docker_scene *scene,
-                     struct grant *grant);
+bool engine_may_join(const struct engine_runtime *runtime, char **words, char **options, struct grant *grant);
 
 /* Adds the words by which it does to @target. Errors as of docker_translate(). */
 int engine_join(const struct engine_runtime *runtime, struct argv *target, char **words, char **options,

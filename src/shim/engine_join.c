@@ -60,13 +60,13 @@ static bool find_program(const struct shim *shim, char *ret_path)
     return !path.failed && access(path.data, X_OK) == 0 && realpath(path.data, ret_path);
 }
 
-/* An engine's runtime looks for environments where they are unless somebody says otherwise, and what the shell says does
- * not reach it. */
-static bool is_default_state(void)
+/* An engine's runtime looks for environments where they are unless somebody says otherwise, and sees real devices: what
+ * the shell says does not reach it. */
+static bool sees_environments(void)
 {
-    const char *state = getenv("GENV_TMPDIR");
+    const char *state = getenv("GENV_TMPDIR"), *simulated = getenv("GENV_DEVICES");
 
-    return !state || !*state || strcmp(state, "/var/tmp/genv") == 0;
+    return (!state || !*state || strcmp(state, "/var/tmp/genv") == 0) && (!simulated || !*simulated);
 }
 
 void engine_find_runtime(const struct shim *shim, char **words, struct docker_scene *scene,
@@ -81,7 +81,7 @@ void engine_find_runtime(const struct shim *shim, char **words, struct docker_sc
     scene->genv_is_default = by_default && strcmp(by_default, "genv") == 0;
     scene->nvidia_is_default = by_default && docker_runtime_is_nvidia(by_default);
     *runtime = (struct engine_runtime){.in_front = is_podman, .is_roots = daemon == DOCKER_DAEMON_SYSTEM};
-    if (daemon == DOCKER_DAEMON_OTHER || !is_default_state())
+    if (daemon == DOCKER_DAEMON_OTHER || !sees_environments())
         return;
     if (is_podman)
         runtime->name = find_program(shim, runtime->path) ? runtime->path : NULL;
@@ -89,16 +89,14 @@ void engine_find_runtime(const struct shim *shim, char **words, struct docker_sc
         runtime->name = "genv";
 }
 
-bool engine_may_join(const struct engine_runtime *runtime, char **words, char **options, const struct docker_scene *scene,
-                     struct grant *grant)
+bool engine_may_join(const struct engine_runtime *runtime, char **words, char **options, struct grant *grant)
 {
     struct genv_error reason = {0};
 
     if (!runtime->name || !docker_may_join(words, options))
         return false;
-    /* One that has ended would come to life again. Where devices are asked for, that is an error. */
-    return grant_read_env(grant, &reason) < 0 ? docker_needs_devices(words, options, scene)
-                                              : grant->env->uid == geteuid();
+    /* One that has ended would come to life again, and nobody enters another's. */
+    return grant_read_env(grant, &reason) == 0 && grant->env->uid == geteuid();
 }
 
 int engine_join(const struct engine_runtime *runtime, struct argv *target, char **words, char **options,

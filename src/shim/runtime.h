@@ -10,12 +10,12 @@
 /* Whether @engine, a name or a path, is the program @name, or one whose name begins so. */
 bool runtime_is_called(const char *engine, const char *name);
 
-/* Adds by what @engine knows the runtime: docker by the name that `genv docker install` gave it; the others take a path,
- * that of the program in @folder. */
+/* Adds by what @engine knows the runtime: docker by the name that `genv docker install` gave it; the others take a
+ * path, that of the program in @folder. */
 void runtime_add_name(struct text *runtime, const char *engine, const char *folder);
 
-/* Makes a claim, which says whose the container is where an engine that runs @as_root starts it for somebody else; "" where
- * none is needed. */
+/* Makes a claim, which says whose the container is where an engine that runs @as_root starts it for somebody else; ""
+ * where none is needed. */
 int runtime_claim(bool as_root, char ret_claim[static GENV_CLAIM_SIZE], struct genv_error *err);
 
 #endif

@@ -208,24 +208,24 @@ given() {
 --gpus=2|--gpus=2
 --gpus count=1|--gpus 1
 --gpus driver=nvidia,count=1|--gpus 1
---gpus device=1|-e GENV_DEVICES=${UUID}1
+--gpus device=1|-e GENV_DEVICE_UUIDS=${UUID}1
 --gpus '"device=2,1"'|
---gpus device=${UUID}2|-e GENV_DEVICES=${UUID}2
---gpus '"device=${UUID,,}2"'|-e GENV_DEVICES=${UUID}2
+--gpus device=${UUID}2|-e GENV_DEVICE_UUIDS=${UUID}2
+--gpus '"device=${UUID,,}2"'|-e GENV_DEVICE_UUIDS=${UUID}2
 --gpus all,capabilities=utility|-e NVIDIA_DRIVER_CAPABILITIES=utility
 --gpus '"capabilities=compute,utility",count=1'|--gpus 1 -e NVIDIA_DRIVER_CAPABILITIES=compute,utility
 --gpus device=1 --gpus device=2|
 --gpus 1 --device nvidia.com/gpu=2|
 --device nvidia.com/gpu=all|
---device=nvidia.com/gpu=2|-e GENV_DEVICES=${UUID}2
+--device=nvidia.com/gpu=2|-e GENV_DEVICE_UUIDS=${UUID}2
 --device nvidia.com/gpu=${UUID}1 --device nvidia.com/gpu=2|
 --device runtime.nvidia.com/gpu=1|--gpus 1
 -e NVIDIA_VISIBLE_DEVICES=all|
--e NVIDIA_VISIBLE_DEVICES=2|-e GENV_DEVICES=${UUID}2
+-e NVIDIA_VISIBLE_DEVICES=2|-e GENV_DEVICE_UUIDS=${UUID}2
 -e NVIDIA_VISIBLE_DEVICES=none|--no-attach
 -e NVIDIA_VISIBLE_DEVICES=|--no-attach
 --device /dev/nvidia2|--gpus 1
---device /dev/nvidia1:/dev/nvidia1:rw|-e GENV_DEVICES=${UUID}2
+--device /dev/nvidia1:/dev/nvidia1:rw|-e GENV_DEVICE_UUIDS=${UUID}2
 --device /dev/fuse --gpus 1|--device /dev/fuse --gpus 1
 -e GENV_GPUS=1|--gpus 1
 END

@@ -127,30 +127,30 @@ nodes_of_gpus() {
     make_env 60601 other 1
     make_env 60601 hers 2 # GPU-1 and GPU-2
     make_config sh -c 'env >/env; exec sleep 1000'
-    variables GENV_ENVIRONMENT_ID=hers GENV_DEVICES=GPU-2 GENV_GPUS=1 "$(claim 60601)"
+    variables GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=GPU-2 GENV_GPUS=1 "$(claim 60601)"
     start_container c1
     until [[ -s $BUNDLE/rootfs/env ]]; do sleep 0.05; done
     grep -x CUDA_VISIBLE_DEVICES=GPU-2 "$BUNDLE/rootfs/env"
-    run ! grep GENV_DEVICES "$BUNDLE/rootfs/env"
+    run ! grep GENV_DEVICE_UUIDS "$BUNDLE/rootfs/env"
     [[ $(nodes_of_gpus) == /dev/nvidia1 ]]
     for shown in GPU-1,GPU-2 GPU-2,GPU-1 GPU-2,GPU-2,GPU-1,; do
         make_config sleep 1000
-        variables GENV_ENVIRONMENT_ID=hers GENV_DEVICES="$shown" "$(claim 60601)"
+        variables GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS="$shown" "$(claim 60601)"
         start_container "c-$((++count))"
         [[ $(nodes_of_gpus | sort | xargs) == '/dev/nvidia1 /dev/nvidia2' ]]
     done
     TEXT='device GPU-0 is not attached to environment hers, which the container joins' \
-        refused c2 GENV_ENVIRONMENT_ID=hers GENV_DEVICES=GPU-1,GPU-0 "$(claim 60601)"
-    TEXT='device all is not attached to environment hers' refused c3 GENV_ENVIRONMENT_ID=hers GENV_DEVICES=all "$(claim 60601)"
-    TEXT='GENV_DEVICES names 1 devices, but GENV_GPUS asks for 2' \
-        refused c4 GENV_ENVIRONMENT_ID=hers GENV_DEVICES=GPU-1 GENV_GPUS=2 "$(claim 60601)"
-    TEXT='set GENV_ENVIRONMENT_ID, or set GENV_GPUS instead' refused c5 GENV_DEVICES=GPU-1 "$(claim 60601)"
-    TEXT='there is no environment gone, whose devices GENV_DEVICES names' \
-        refused c6 GENV_ENVIRONMENT_ID=gone GENV_DEVICES=GPU-1 "$(claim 60601)"
+        refused c2 GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=GPU-1,GPU-0 "$(claim 60601)"
+    TEXT='device all is not attached to environment hers' refused c3 GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=all "$(claim 60601)"
+    TEXT='GENV_GPUS is 2, but GENV_DEVICE_UUIDS names 1' \
+        refused c4 GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=GPU-1 GENV_GPUS=2 "$(claim 60601)"
+    TEXT='set GENV_ENVIRONMENT_ID, or set GENV_GPUS instead' refused c5 GENV_DEVICE_UUIDS=GPU-1 "$(claim 60601)"
+    TEXT='there is no environment gone, whose devices GENV_DEVICE_UUIDS names' \
+        refused c6 GENV_ENVIRONMENT_ID=gone GENV_DEVICE_UUIDS=GPU-1 "$(claim 60601)"
     [[ $(attached | xargs) == '0,other 1,hers 2,hers' ]]
     # An environment that has ended comes back with as many.
     make_config sleep 1000
-    variables GENV_ENVIRONMENT_ID=gone GENV_DEVICES=GPU-1 GENV_GPUS=1 "$(claim 60601)"
+    variables GENV_ENVIRONMENT_ID=gone GENV_DEVICE_UUIDS=GPU-1 GENV_GPUS=1 "$(claim 60601)"
     start_container c7
     [[ $(attached | grep gone) == 3,gone ]]
 }

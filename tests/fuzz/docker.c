@@ -117,7 +117,7 @@ static void check_devices(char **words, const struct argv *translated)
 static void check_join(char **words, bool allowed)
 {
     static const char *const lists[] = {"", "GPU-a", "GPU-c", "GPU-a,GPU-c"};
-    static const char variable_name[] = "GENV_DEVICES=";
+    static const char variable_name[] = "GENV_DEVICE_UUIDS=";
     cleanup_docker_genv struct docker_genv genv = {.run = NULL};
     char **options = docker_find_options(words);
     struct genv_error err = {0}, other = {0};

@@ -48,7 +48,7 @@ there() {
 says() {
     local count=${1//[^,]/}
     JOINED=(--runtime=genv --env=GENV_ENVIRONMENT_ID=e --env=GENV_ACTIVATE=1 --env=GENV_ALLOW_OVER_SUBSCRIPTION=0
-        --env=GENV_GPU_MEMORY= --env=GENV_DEVICES="$1")
+        --env=GENV_GPU_MEMORY= --env=GENV_DEVICE_UUIDS="$1")
     if [ "$1" ]; then
         JOINED+=(--env=GENV_ATTACH=1 "--env=GENV_GPUS=$((${#count} + 1))")
     else
@@ -221,8 +221,9 @@ refuses() {
     stays podman run image '=>' run --env GENV_ENVIRONMENT_ID=e image
 }
 
-@test "a state that engines do not look for is not joined" {
+@test "what the engine would not see is not joined: another state, simulated devices" {
     stays env GENV_TMPDIR=/var/tmp/genv/ docker run image '=>' run --env GENV_ENVIRONMENT_ID=e image
+    stays env GENV_DEVICES=4 docker run image '=>' run --env GENV_ENVIRONMENT_ID=e image
     says ''
     there env GENV_TMPDIR=/var/tmp/genv docker run image
     expect_words run "${JOINED[@]}" image
