@@ -35,10 +35,10 @@ shell() {
 
 # dockerd with genv's runtime, for all users, and its image; environment e with devices 1 and 2 (nodes 2 and 1).
 start_docker_shell() {
-    start_dockerd "${1-}"
+    start_dockerd
     machine chmod 666 /run/docker.sock
     start_shell other 60602 1
-    start_shell e "${2-60601}" 2
+    start_shell e 60601 2
 }
 
 # Fails unless the container, started by the words given, has the devices of environment e that $1 names, by the driver's

@@ -133,7 +133,7 @@ nodes_of_gpus() {
     grep -x CUDA_VISIBLE_DEVICES=GPU-2 "$BUNDLE/rootfs/env"
     run ! grep GENV_DEVICE_UUIDS "$BUNDLE/rootfs/env"
     [[ $(nodes_of_gpus) == /dev/nvidia1 ]]
-    for shown in GPU-1,GPU-2 GPU-2,GPU-1 GPU-2,GPU-2,GPU-1,; do
+    for shown in GPU-1,GPU-2 GPU-2,GPU-1 'GPU-2,GPU-2,GPU-1,'; do
         make_config sleep 1000
         variables GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS="$shown" "$(claim 60601)"
         start_container "c-$((++count))"
