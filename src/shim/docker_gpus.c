@@ -243,7 +243,7 @@ static int translate(const char *value, const struct genv_env *env, struct text 
 {
     cleanup_with(request_release) struct request request = {.count = TEXT_INIT};
     cleanup_text struct text list = TEXT_INIT;
-    bool as_is;
+    bool as_is = false;
     int r = parse(value, &request, err);
 
     if (r == 0)
@@ -272,7 +272,7 @@ int docker_list_gpus(const char *value, const struct genv_env *env, struct text 
                      struct genv_error *err)
 {
     cleanup_with(request_release) struct request request = {.count = TEXT_INIT};
-    bool as_is;
+    bool as_is = false;
     int r = parse(value, &request, err);
 
     if (r == 0)
