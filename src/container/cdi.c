@@ -52,6 +52,17 @@ static int is_specification(const struct dirent *entry)
            ends_with(entry->d_name, length, ".yml");
 }
 
+/* Links are followed, as by CDI's own library. */
+static int read_file(int folder, const char *name, char **ret_text, size_t *ret_length)
+{
+    cleanup_close int fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return -ENOENT;
+    return file_read(fd, SPECIFICATION_MAX, ret_text, ret_length);
+}
+
 static int read_in(const char *folder, json_t *specifications, struct genv_error *err)
 {
     cleanup_close int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -66,7 +77,7 @@ static int read_in(const char *folder, json_t *specifications, struct genv_error
         json_t *specification = NULL;
 
         snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-        if (r == 0 && file_read_at(fd, entry->d_name, SPECIFICATION_MAX, &text, &length) == 0)
+        if (r == 0 && read_file(fd, entry->d_name, &text, &length) == 0)
             specification = take(path, text, length, err);
         if (specification && json_array_append_new(specifications, specification) < 0)
             r = -ENOMEM;

@@ -25,6 +25,7 @@ struct creation {
     struct container_request request;
     struct genv *g;
     struct genv_env *env;  /* reserved */
+    bool joined;           /* it was there before */
     struct genv_env share; /* the same with those devices that the container gets */
 };
 
@@ -94,6 +95,7 @@ static int join(struct creation *creation, struct genv_reservation *reservation,
         return error_set(err, EPERM,
                          "environment %s belongs to another user: start the container as that user, with genv-docker",
                          creation->request.eid);
+    creation->joined = true;
     return r < 0 ? r : check_join(&creation->request, creation->env, err);
 }
 
@@ -142,21 +144,68 @@ static int reserve(struct creation *creation, struct genv_error *err)
         genv_env_free(living);
         return join(creation, &reservation, err);
     }
+    if (creation->request.devices && creation->request.config.gpus < 0)
+        return error_set(
+            err, ENOENT,
+            "there is no environment %s, whose devices GENV_DEVICE_UUIDS names: leave it out, and set GENV_GPUS",
+            creation->request.eid);
     reservation.eid = creation->request.eid;
     r = genv_reserve(creation->g, &reservation, &creation->env, &created, err);
-    return r == 0 && !created ? check_join(&creation->request, creation->env, err) : r; /* it has come meanwhile */
+    creation->joined = r == 0 && !created; /* it has come meanwhile */
+    return creation->joined ? check_join(&creation->request, creation->env, err) : r;
 }
 
-/* What the container gets: as many as it asks for, of those that are attached. */
-static void take_share(struct creation *creation)
+/* Moves the devices that @list names to the front of those of @env. */
+static int choose(struct genv_env *env, const char *list, size_t *ret_count, struct genv_error *err)
 {
-    struct genv_env *share = &creation->share;
+    size_t count = 0;
 
+    for (const char *name = list; *name; name += *name == ',') {
+        char uuid[GENV_UUID_SIZE];
+        const struct genv_attachment *found;
+        struct genv_attachment chosen;
+        size_t place;
+
+        snprintf(uuid, sizeof(uuid), "%.*s", (int)strcspn(name, ","), name);
+        name += strcspn(name, ",");
+        found = genv_env_attachment(env, uuid);
+        if (!found)
+            return error_set(err, EPERM,
+                             "device %s is not attached to environment %s, which the container joins: name devices of "
+                             "the environment in GENV_DEVICE_UUIDS",
+                             uuid, env->eid);
+        place = (size_t)(found - env->attachments);
+        if (place < count)
+            continue; /* it was named before */
+        chosen = *found;
+        memmove(&env->attachments[count + 1], &env->attachments[count], (place - count) * sizeof(chosen));
+        env->attachments[count++] = chosen;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* What the container gets: as many as it asks for, or those that it names, of what is attached. */
+static int take_share(struct creation *creation, struct genv_error *err)
+{
+    const struct container_request *request = &creation->request;
+    size_t asked = request->config.gpus < 0 ? SIZE_MAX : (size_t)request->config.gpus;
+    struct genv_env *share = &creation->share;
+    size_t count = SIZE_MAX;
+    int r = 0;
+
+    if (request->devices && creation->joined)
+        r = choose(creation->env, request->devices, &count, err);
+    if (r == 0 && count != SIZE_MAX && asked != SIZE_MAX && count != asked)
+        r = error_set(err, EINVAL, "GENV_GPUS is %zu, but GENV_DEVICE_UUIDS names %zu: set only one of them", asked,
+                      count);
     *share = *creation->env;
-    if (!creation->request.attach)
+    count = count < asked ? count : asked;
+    if (!request->attach)
         share->attachment_count = 0;
-    else if (creation->request.config.gpus >= 0 && (size_t)creation->request.config.gpus < share->attachment_count)
-        share->attachment_count = (size_t)creation->request.config.gpus;
+    else if (count < share->attachment_count)
+        share->attachment_count = count;
+    return r;
 }
 
 static int write_config(struct creation *creation, const struct edit_plan *plan, struct genv_error *err)
@@ -189,10 +238,10 @@ static bool returns_early(const struct runtime_line *line)
 static int change_config(struct creation *creation, struct genv_error *err)
 {
     cleanup_plan struct plan plan = {.edit.eid = creation->env->eid};
-    int r;
+    int r = take_share(creation, err);
 
-    take_share(creation);
-    r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
+    if (r == 0)
+        r = nodes_find(creation->g, &creation->share, &plan.nodes, &plan.edit.node_count, err);
     if (r == 0)
         r = nodes_find_capabilities(&plan.edit.capabilities, err);
     plan.edit.nodes = plan.nodes;

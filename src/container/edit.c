@@ -140,7 +140,18 @@ static int check_rules(const json_t *rules, const struct edit_plan *plan, struct
     return 0;
 }
 
-/* Nodes that others put there go, or are refused; what the plan has as well is added again. */
+/* Whether @device, a node of these numbers, is where the plan has one. */
+static bool is_of_plan(const json_t *device, const struct edit_plan *plan, long long major, long long minor)
+{
+    for (size_t i = 0; has_node(plan, major, minor) && i < plan->node_count; i++) {
+        if (strcmp(plan->nodes[i].path, text_of(device, "path")) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nodes that others put there go, or are refused. What the plan has as well is added again, under its own name; what
+ * has another one stays besides. */
 static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool privileged, struct genv_error *err)
 {
     for (size_t i = json_array_size(devices); i-- > 0;) {
@@ -152,7 +163,7 @@ static int take_nodes_away(json_t *devices, const struct edit_plan *plan, bool p
             continue;
         if (other && !privileged)
             return edit_refuse_other(plan, text_of(device, "path"), err);
-        if ((other || has_node(plan, major, minor)) && json_array_remove(devices, i) < 0)
+        if ((other || is_of_plan(device, plan, major, minor)) && json_array_remove(devices, i) < 0)
             return error_no_memory(err);
     }
     return 0;

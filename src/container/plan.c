@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     FURTHER_CONTAINER,
     FURTHER_NVIDIA,
     FURTHER_CLAIM,
+    FURTHER_DEVICES,
     FURTHER_LOCK,
     FURTHER_STATE,
     FURTHER_MIG_MONITOR,
@@ -21,7 +23,8 @@ const char *const plan_further_variables[] = {
     [FURTHER_CONTAINER] = "GENV_CONTAINER",
     [FURTHER_NVIDIA] = "NVIDIA_VISIBLE_DEVICES", /* what NVIDIA's runtime gives the container */
     [FURTHER_CLAIM] = "GENV_CLAIM",
-    [FURTHER_LOCK] = "GENV_LOCK", /* the container's processes hold no lock */
+    [FURTHER_DEVICES] = "GENV_DEVICE_UUIDS", /* nor would one that is started there choose among them */
+    [FURTHER_LOCK] = "GENV_LOCK",            /* the container's processes hold no lock */
     [FURTHER_STATE] = "GENV_TMPDIR",
     [FURTHER_MIG_MONITOR] = "NVIDIA_MIG_MONITOR_DEVICES", /* NVIDIA's runtime opens all devices' capabilities for it */
     [FURTHER_MIG_CONFIG] = "NVIDIA_MIG_CONFIG_DEVICES",
@@ -29,7 +32,8 @@ const char *const plan_further_variables[] = {
     NULL,
 };
 
-#define STATE_INSIDE BUNDLE_INSIDE "/state"
+#define STATE_INSIDE  BUNDLE_INSIDE "/state"
+#define WITHOUT_GLIBC "/without-glibc" /* of the installation: what is in bin/ there is a script */
 
 static void free_mounts(struct plan *plan)
 {
@@ -140,20 +144,24 @@ static const char *root_of(const json_t *config)
     return path ? path : "rootfs";
 }
 
+/* An image that cannot run them gets a script of the same name, which says so. */
 static int add_programs(struct plan *plan, const struct bundle *bundle, const json_t *config, struct genv_error *err)
 {
-    char root[PATH_MAX];
+    char root[PATH_MAX], folder[PATH_MAX + sizeof(WITHOUT_GLIBC)];
+    bool runs = bundle_has_linker(bundle, root_of(config));
     int r;
 
-    if (!bundle_has_linker(bundle, root_of(config)))
-        return 0;
     free(STEAL_POINTER(plan->program));
     r = find_program(&plan->program, root, err);
-    if (r == 0 && add_mount(plan, root, BUNDLE_INSIDE "/root", false) < 0)
-        r = error_no_memory(err);
-    if (r == 0)
-        plan->edit.path_front = PLAN_PATH_FRONT;
-    return r;
+    if (r < 0)
+        return r;
+    snprintf(folder, sizeof(folder), "%s%s", root, runs ? "" : WITHOUT_GLIBC);
+    if (!runs && access(folder, X_OK) < 0)
+        return 0; /* genv was installed in part */
+    if (add_mount(plan, folder, BUNDLE_INSIDE "/root", false) < 0)
+        return error_no_memory(err);
+    plan->edit.path_front = PLAN_PATH_FRONT;
+    return 0;
 }
 
 static void set_state(struct plan *plan)

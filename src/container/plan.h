@@ -25,8 +25,8 @@ void plan_release(struct plan *plan);
  * there. */
 int plan_variables(struct plan *plan, const struct genv_env *env, struct genv_error *err);
 
-/* What is mounted below BUNDLE_INSIDE: a copy of the environment's record, the locks of its devices and, where the
- * image can run them, genv's own programs. Comes after plan_variables(). */
+/* What is mounted below BUNDLE_INSIDE: a copy of the environment's record, the locks of its devices and genv's own
+ * programs, or a word of why the image cannot run them. Comes after plan_variables(). */
 int plan_mounts(struct plan *plan, struct genv *g, struct bundle *bundle, const json_t *config,
                 const struct genv_env *env, const struct container_request *request, struct genv_error *err);
 

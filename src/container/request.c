@@ -10,12 +10,20 @@
 #define SHIMS          "GENV_MOUNT_SHIMS"
 #define LOCKS          "GENV_MOUNT_DEVICE_LOCKS"
 #define OVER_SUBSCRIBE "GENV_ALLOW_OVER_SUBSCRIPTION"
+#define DEVICES        "GENV_DEVICE_UUIDS"
 
 const char request_claim_variable[] = "GENV_CLAIM";
 
 #define CONFIG_VARIABLE(field, member, kind, name, variable, ...) variable,
 static const char *const variables[] = {
-    GENV_CONFIG_FIELDS(CONFIG_VARIABLE) EID, ACTIVATE, ATTACH, SHIMS, LOCKS, OVER_SUBSCRIBE, request_claim_variable,
+    GENV_CONFIG_FIELDS(CONFIG_VARIABLE) EID,
+    ACTIVATE,
+    ATTACH,
+    SHIMS,
+    LOCKS,
+    OVER_SUBSCRIBE,
+    DEVICES,
+    request_claim_variable,
 };
 
 /* On unless it is "0". */
@@ -72,6 +80,7 @@ int request_read(const json_t *env, struct container_request *ret_request, struc
         .config = GENV_CONFIG_INIT,
         .eid = value_of(env, EID),
         .claim = value_of(env, request_claim_variable),
+        .devices = value_of(env, DEVICES),
         .attach = is_on(env, ATTACH),
         .shims = is_on(env, SHIMS),
         .locks = is_on(env, LOCKS),
@@ -81,6 +90,10 @@ int request_read(const json_t *env, struct container_request *ret_request, struc
 
     if (r < 0)
         return error_prefix(err, r, EID);
+    if (request.devices && !request.eid)
+        return error_set(err, EINVAL,
+                         "GENV_DEVICE_UUIDS chooses among the devices of the environment that the container joins: set "
+                         "GENV_ENVIRONMENT_ID, or set GENV_GPUS instead");
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
         const char *value = value_of(env, fields[i].variable);
 

@@ -6,8 +6,9 @@
 
 struct container_request {
     struct genv_config config;
-    const char *eid;   /* GENV_ENVIRONMENT_ID; NULL: the container's own */
-    const char *claim; /* GENV_CLAIM: whose it is; NULL: nobody has said */
+    const char *eid;     /* GENV_ENVIRONMENT_ID; NULL: the container's own */
+    const char *claim;   /* GENV_CLAIM: whose it is; NULL: nobody has said */
+    const char *devices; /* GENV_DEVICE_UUIDS: of a live environment these, separated by commas; NULL: any */
     bool attach, shims, locks, over_subscribe;
 };
 

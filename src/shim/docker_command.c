@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "shim/docker_gpus.h"
 
 #define VISIBLE "NVIDIA_VISIBLE_DEVICES"
@@ -58,7 +57,7 @@ const char *docker_word_visible(const struct docker_word *word, const struct doc
 }
 
 /* The node of `--device PATH[:PATH[:rwm]]`. */
-static int node_of(const struct docker_word *word, const struct docker_scene *scene)
+int docker_node_of(const struct docker_word *word, const struct docker_scene *scene)
 {
     char path[4096];
 
@@ -68,10 +67,10 @@ static int node_of(const struct docker_word *word, const struct docker_scene *sc
     return scene->node_of_path(path);
 }
 
-static bool asks_for_gpus(const struct docker_word *word, const struct docker_scene *scene)
+bool docker_asks_for_gpus(const struct docker_word *word, const struct docker_scene *scene)
 {
     return docker_word_is(word, "gpus") || (docker_word_is(word, "device") && docker_names_gpus(word->value)) ||
-           node_of(word, scene) != DOCKER_NO_NODE || docker_word_visible(word, scene);
+           docker_node_of(word, scene) != DOCKER_NO_NODE || docker_word_visible(word, scene);
 }
 
 bool docker_runtime_is_nvidia(const char *name)
@@ -81,8 +80,7 @@ bool docker_runtime_is_nvidia(const char *name)
     return strncmp(slash ? slash + 1 : name, "nvidia", strlen("nvidia")) == 0;
 }
 
-/* The runtime that is named last, of docker behind the command and of podman in front of it; "": none. */
-static const char *find_runtime(char **words, char **options)
+const char *docker_find_runtime(char **words, char **options)
 {
     struct docker_word word;
     const char *name = "";
@@ -127,20 +125,19 @@ static bool names_visible(char **options, const struct docker_scene *scene)
     return false;
 }
 
-/* The words from an option on that genv does not know. Its value may be the next word, or that is the image: where
- * GPUs are asked for behind it, there is no telling who is meant. */
-static int pass_unknown(struct argv *target, char **words, const struct docker_scene *scene, struct genv_error *err)
+int docker_check_rest(char **words, const struct docker_scene *scene, struct genv_error *err)
 {
+    if (docker_read(docker_run_options, words).kind != DOCKER_UNKNOWN)
+        return 0;
     for (char **word = words + 1; *word; word++) {
         struct docker_word read = docker_read(docker_run_options, word);
 
-        if (asks_for_gpus(&read, scene))
+        if (docker_asks_for_gpus(&read, scene))
             return error_set(err, EINVAL,
                              "unknown docker option %s, so genv cannot tell whether %s is its value: write it as "
                              "OPTION=VALUE, or put it last",
                              *words, *word);
     }
-    argv_add_all(target, words);
     return 0;
 }
 
@@ -177,19 +174,27 @@ int docker_add_visible(struct argv *target, char **words, const struct docker_wo
     return 0;
 }
 
+const struct genv_device *docker_device_of_node(int node, const struct docker_scene *scene)
+{
+    for (size_t i = 0; node >= 0 && i < scene->machine->device_count; i++) {
+        if (scene->machine->devices[i].minor == node)
+            return &scene->machine->devices[i];
+    }
+    return NULL;
+}
+
 int docker_check_node(int node, const struct docker_scene *scene, struct genv_error *err)
 {
+    const struct genv_device *device;
+    char index[16];
+
     if (node == DOCKER_ALL_NODES)
         return error_set(err, EPERM, "this gives access to all devices: name the devices of the environment instead");
-    for (size_t i = 0; i < scene->machine->device_count; i++) {
-        char index[16];
-
-        if (scene->machine->devices[i].minor != node)
-            continue;
-        snprintf(index, sizeof(index), "%u", scene->machine->devices[i].index);
-        return docker_check_device(index, scene->env, err);
-    }
-    return error_set(err, EPERM, "cannot tell which device this node belongs to: use --gpus instead");
+    device = docker_device_of_node(node, scene);
+    if (!device)
+        return error_set(err, EPERM, "cannot tell which device this node belongs to: use --gpus instead");
+    snprintf(index, sizeof(index), "%u", device->index);
+    return docker_check_device(index, scene->env, err);
 }
 
 /* --gpus and --device with CDI's names. */
@@ -223,11 +228,11 @@ static int add_translated(struct argv *target, char **words, const struct docker
 static int add_word(struct argv *target, char **words, const struct docker_word *word, const struct docker_scene *scene,
                     struct genv_error *err)
 {
-    int node = node_of(word, scene), r;
+    int node = docker_node_of(word, scene), r;
 
     if (docker_word_visible(word, scene))
         return docker_add_visible(target, words, word, scene, err);
-    if (asks_for_gpus(word, scene) && node == DOCKER_NO_NODE)
+    if (docker_asks_for_gpus(word, scene) && node == DOCKER_NO_NODE)
         return add_translated(target, words, word, scene, err);
     r = node == DOCKER_NO_NODE ? 0 : docker_check_node(node, scene, err);
     if (r < 0)
@@ -237,51 +242,47 @@ static int add_word(struct argv *target, char **words, const struct docker_word 
     return 0;
 }
 
-/* What an image says of NVIDIA_VISIBLE_DEVICES, mostly "all", would count with NVIDIA's runtime: the environment's
- * devices in its place. The same where a file says it, or --env-host takes it from the caller. */
-static int add_default_visible(struct argv *target, char **words, char **options, const struct docker_scene *scene,
+/* Whether what the image says of NVIDIA_VISIBLE_DEVICES counts. */
+static bool reads_image(char **words, char **options, const struct docker_scene *scene)
+{
+    const char *runtime = docker_find_runtime(words, options);
+
+    return *runtime ? docker_runtime_is_nvidia(runtime) : scene->nvidia_is_default;
+}
+
+int docker_add_default_visible(struct text *target, char **words, char **options, const struct docker_scene *scene,
                                struct genv_error *err)
 {
-    const char *from_host = host_visible(options, scene);
-    cleanup_text struct text value = TEXT_INIT;
+    const char *from_host = host_visible(options, scene), *from_file = scene->env_file;
+    int r;
 
-    if (names_visible(options, scene))
+    if (names_visible(options, scene) || (!from_file && !from_host && !reads_image(words, options, scene)))
         return 0;
-    if (scene->env_file) {
-        int r = docker_translate_visible(scene->env_file_value, scene->env, &value, err);
-
+    if (from_file || from_host) {
+        r = docker_translate_visible(from_file ? scene->env_file_value : from_host, scene->env, target, err);
         if (r < 0)
-            return error_prefix(err, r, "--env-file %s", scene->env_file);
-    } else if (from_host) {
-        int r = docker_translate_visible(from_host, scene->env, &value, err);
-
-        if (r < 0)
-            return error_prefix(err, r, "--env-host");
-    } else if (!docker_runtime_is_nvidia(find_runtime(words, options))) {
-        return 0;
-    } else if (docker_translate_visible("all", scene->env, &value, NULL) < 0) {
-        text_add(&value, "void"); /* detached: no device */
+            return from_file ? error_prefix(err, r, "--env-file %s", from_file) : error_prefix(err, r, "--env-host");
+    } else if (docker_translate_visible("all", scene->env, target, NULL) < 0) {
+        text_add(target, "void"); /* detached: no device */
     }
-    argv_add(target, "--env");
-    argv_addf(target, VISIBLE "=%s", value.data ? value.data : "");
-    return 0;
+    return 1;
 }
 
 char **docker_find_options(char **words)
 {
     char **options = docker_find_run(words);
 
-    return options && !is_genvs(find_runtime(words, options)) ? options : NULL;
+    return options && !is_genvs(docker_find_runtime(words, options)) ? options : NULL;
 }
 
 bool docker_needs_devices(char **words, char **options, const struct docker_scene *scene)
 {
     struct docker_word word;
 
-    if (scene->env_file || host_visible(options, scene) || docker_runtime_is_nvidia(find_runtime(words, options)))
+    if (scene->env_file || host_visible(options, scene) || reads_image(words, options, scene))
         return true;
     for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
-        if (asks_for_gpus(&word, scene))
+        if (docker_asks_for_gpus(&word, scene))
             return true;
     }
     return false;
@@ -292,7 +293,7 @@ bool docker_needs_machine(char **options, const struct docker_scene *scene)
     struct docker_word word;
 
     for (; (word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION; options += word.word_count) {
-        if (node_of(&word, scene) >= 0)
+        if (docker_node_of(&word, scene) >= 0)
             return true;
     }
     return false;
@@ -301,6 +302,7 @@ bool docker_needs_machine(char **options, const struct docker_scene *scene)
 int docker_translate(struct argv *target, char **words, char **options, const struct docker_scene *scene,
                      struct genv_error *err)
 {
+    cleanup_text struct text visible = TEXT_INIT;
     struct docker_word word;
     int r;
 
@@ -308,22 +310,24 @@ int docker_translate(struct argv *target, char **words, char **options, const st
         argv_add(target, *front);
     argv_add(target, "--env"); /* first, so that one of the user's own, which comes later, wins */
     argv_addf(target, "GENV_ENVIRONMENT_ID=%s", scene->eid);
-    if (scene->genv_is_default && !*find_runtime(words, options)) {
+    if (scene->genv_is_default && !*docker_find_runtime(words, options)) {
         argv_add(target, "--env");
         argv_add(target, "GENV_ACTIVATE=0");
     }
-    r = add_default_visible(target, words, options, scene, err);
+    r = docker_add_default_visible(&visible, words, options, scene, err);
     if (r < 0)
         return r;
+    if (r > 0) {
+        argv_add(target, "--env");
+        argv_addf(target, VISIBLE "=%s", visible.data ? visible.data : "");
+    }
     while ((word = docker_read(docker_run_options, options)).kind == DOCKER_OPTION) {
         r = add_word(target, options, &word, scene, err);
         if (r < 0)
             return r;
         options += word.word_count;
     }
-    if (word.kind == DOCKER_UNKNOWN)
-        r = pass_unknown(target, options, scene, err);
-    else
-        argv_add_all(target, options);
+    r = docker_check_rest(options, scene, err);
+    argv_add_all(target, options);
     return r == 0 && target->failed ? error_no_memory(err) : r;
 }

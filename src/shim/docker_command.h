@@ -4,6 +4,7 @@
 #define SHIM_DOCKER_COMMAND_H
 
 #include "base/error.h"
+#include "base/text.h"
 #include "shim/argv.h"
 #include "shim/docker_options.h"
 
@@ -17,6 +18,7 @@ struct docker_scene {
     bool is_podman;
     const char *eid;             /* of the environment that the container is to belong to */
     bool genv_is_default;        /* docker's default runtime is genv's, which is to leave the container alone */
+    bool nvidia_is_default;      /* … or NVIDIA's: it gives the devices that an image names, mostly all */
     const char *visible_devices; /* the caller's own NVIDIA_VISIBLE_DEVICES, or NULL */
     const char *env_file, *env_file_value; /* the last --env-file that says that variable, and what; or NULL */
     int (*node_of_path)(const char *path); /* N, or one of those above */
@@ -41,6 +43,21 @@ bool docker_needs_machine(char **options, const struct docker_scene *scene);
  * of it alone. Errors as of docker_translate_gpus(); -EINVAL also where there is no telling whose option one is. */
 int docker_translate(struct argv *target, char **words, char **options, const struct docker_scene *scene,
                      struct genv_error *err);
+
+/* The runtime that is named last, of docker behind the command and of podman in front of it; "": none. */
+const char *docker_find_runtime(char **words, char **options);
+bool docker_asks_for_gpus(const struct docker_word *word, const struct docker_scene *scene);
+/* Of what `--device` names. */
+int docker_node_of(const struct docker_word *word, const struct docker_scene *scene);
+/* The machine's device with the node /dev/nvidia@node; NULL: there is none. */
+const struct genv_device *docker_device_of_node(int node, const struct docker_scene *scene);
+/* Adds what NVIDIA_VISIBLE_DEVICES says of devices where no `--env` does: a file, podman's --env-host or, with NVIDIA's
+ * runtime, the image, mostly "all". 1: one of them says so; 0: none does. */
+int docker_add_default_visible(struct text *target, char **words, char **options, const struct docker_scene *scene,
+                               struct genv_error *err);
+/* Where the words begin with an option that genv does not know, its value may be the next word, or that is the image:
+ * if GPUs are asked for behind it, there is no telling who is meant. -EINVAL. */
+int docker_check_rest(char **words, const struct docker_scene *scene, struct genv_error *err);
 
 /* For what else has such words. */
 

@@ -163,6 +163,30 @@ static bool docker_itself_is_elsewhere(const struct choice *choice, struct text 
     return ret_where->length && docker_address_is_elsewhere(ret_where->data);
 }
 
+/* Whether @host is the socket of the name docker.sock in one of the two folders, of which one may not be known. */
+static bool is_socket_in(const char *host, const char *folder, const char *other)
+{
+    cleanup_text struct text address = TEXT_INIT, another = TEXT_INIT;
+
+    text_addf(&address, "unix://%s/docker.sock", folder ? folder : other);
+    text_addf(&another, "unix://%s/docker.sock", other);
+    return !address.failed && !another.failed && (strcmp(host, address.data) == 0 || strcmp(host, another.data) == 0);
+}
+
+static enum docker_daemon find_docker_daemon(const struct choice *choice)
+{
+    cleanup_text struct text address = TEXT_INIT;
+    char folder[64];
+
+    add_docker_address(choice, &address);
+    if (address.failed)
+        return DOCKER_DAEMON_OTHER;
+    snprintf(folder, sizeof(folder), "/run/user/%u", (unsigned)geteuid());
+    if (!address.length || is_socket_in(address.data, "/run", "/var/run"))
+        return DOCKER_DAEMON_SYSTEM;
+    return is_socket_in(address.data, variable("XDG_RUNTIME_DIR"), folder) ? DOCKER_DAEMON_OWN : DOCKER_DAEMON_OTHER;
+}
+
 /* podman's connections, as `podman system connection` of podman 5 writes them; NULL: there are none. */
 static json_t *load_connections(void)
 {
@@ -227,6 +251,24 @@ static bool podman_is_elsewhere(const struct choice *choice, struct text *ret_wh
         return docker_address_is_elsewhere(ret_where->data);
     /* A connection that is in none of the files that are looked at; of "default" podman itself says so. */
     return connection ? strcmp(connection, "default") != 0 : choice->remote != NULL;
+}
+
+/* podman itself, where nothing names a service. */
+static enum docker_daemon find_podman(const struct choice *choice)
+{
+    bool local = is_false(choice->remote);
+
+    if (choice->host || choice->connection || choice->context || (choice->remote && !local))
+        return DOCKER_DAEMON_OTHER;
+    return local || (!variable("CONTAINER_HOST") && !variable("CONTAINER_CONNECTION")) ? DOCKER_DAEMON_OWN
+                                                                                       : DOCKER_DAEMON_OTHER;
+}
+
+enum docker_daemon docker_find_daemon(bool is_podman, char **words)
+{
+    struct choice choice = read_options(words);
+
+    return is_podman ? find_podman(&choice) : find_docker_daemon(&choice);
 }
 
 bool docker_is_elsewhere(bool is_podman, char **words, struct text *ret_where)

@@ -11,6 +11,15 @@
  * is its address as far as it is known. */
 bool docker_is_elsewhere(bool is_podman, char **words, struct text *ret_where);
 
+enum docker_daemon {
+    DOCKER_DAEMON_OTHER,  /* another machine's, or one of this machine whose configuration is not known */
+    DOCKER_DAEMON_SYSTEM, /* root's, at its usual socket */
+    DOCKER_DAEMON_OWN,    /* the caller's own, without root; of podman: itself, without any service */
+};
+
+/* Whose daemon it is, by the same. */
+enum docker_daemon docker_find_daemon(bool is_podman, char **words);
+
 /* Whether @address, such as "tcp://10.0.0.1:2375", is another machine's. */
 bool docker_address_is_elsewhere(const char *address);
 

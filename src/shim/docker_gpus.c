@@ -8,15 +8,17 @@
 
 /* One `--gpus`: its comma-separated fields, taken apart. */
 struct request {
-    struct text count;  /* "all", "2"; data NULL: not given */
-    struct text device; /* "0,GPU-…"; data NULL: not given */
-    struct text others; /* each with a comma before it, as they go back */
+    struct text count;        /* "all", "2"; data NULL: not given */
+    struct text device;       /* "0,GPU-…"; data NULL: not given */
+    struct text capabilities; /* "compute,utility"; data NULL: not given */
+    struct text others;       /* each with a comma before it, as they go back */
 };
 
 static void request_release(struct request *request)
 {
     text_release(&request->count);
     text_release(&request->device);
+    text_release(&request->capabilities);
     text_release(&request->others);
 }
 
@@ -80,6 +82,8 @@ static int sort_field(struct request *request, const char *field, struct genv_er
     else {
         text_add(&request->others, ",");
         add_quoted(&request->others, field);
+        if (starts_with(field, "capabilities="))
+            text_addf(&request->capabilities, "%s%s", request->capabilities.data ? "," : "", strchr(field, '=') + 1);
     }
     return 0;
 }
@@ -102,7 +106,7 @@ static int parse(const char *value, struct request *request, struct genv_error *
         if (r < 0)
             return r;
     }
-    if (request->count.failed || request->device.failed || request->others.failed)
+    if (request->count.failed || request->device.failed || request->capabilities.failed || request->others.failed)
         return error_no_memory(err);
     return 0;
 }
@@ -116,14 +120,19 @@ static size_t count_attached(const struct genv_env *env)
     return count;
 }
 
+/* Whether @name, by index or UUID, is that device of this machine. */
+static bool is_called(const struct genv_attachment *attachment, const char *name)
+{
+    char index[16];
+
+    snprintf(index, sizeof(index), "%d", attachment->index);
+    return attachment->index >= 0 && (strcmp(index, name) == 0 || strcasecmp(attachment->device.uuid, name) == 0);
+}
+
 static bool is_attached(const struct genv_env *env, const char *name)
 {
     for (size_t i = 0; i < env->attachment_count; i++) {
-        const struct genv_attachment *attachment = &env->attachments[i];
-        char index[16];
-
-        snprintf(index, sizeof(index), "%d", attachment->index);
-        if (attachment->index >= 0 && (strcmp(index, name) == 0 || strcasecmp(attachment->device.uuid, name) == 0))
+        if (is_called(&env->attachments[i], name))
             return true;
     }
     return false;
@@ -184,6 +193,7 @@ static int check_devices(char *list, const struct genv_env *env, struct genv_err
         r = docker_check_device(list, env, err);
         if (r < 0 || last)
             return r;
+        list[length] = ',';
         list += length + 1;
     }
 }
@@ -203,34 +213,49 @@ static int parse_count(const char *text, long *ret_count, struct genv_error *err
     return 0;
 }
 
-static int translate(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+/* Which devices @request asks for, "0,GPU-…" or "" for none. *@ret_as_is: it says so itself. */
+static int settle(const struct request *request, const struct genv_env *env, struct text *list, bool *ret_as_is,
+                  struct genv_error *err)
 {
-    cleanup_with(request_release) struct request request = {.count = TEXT_INIT};
+    const char *device = request->device.data;
     long count = 1; /* what docker takes it for if it says neither how many nor which */
-    int r = parse(value, &request, err);
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    if (request.device.data && strcmp(request.device.data, "all") != 0) {
-        r = check_devices(request.device.data, env, err);
-        text_add(target, value);
-        return r;
+    *ret_as_is = device && strcmp(device, "all") != 0;
+    if (*ret_as_is) {
+        text_add(list, device);
+        return list->failed ? 0 : check_devices(list->data, env, err);
     }
-    if (request.device.data)
+    if (device)
         count = -1;
-    else if (request.count.data)
-        r = parse_count(request.count.data, &count, err);
+    else if (request->count.data)
+        r = parse_count(request->count.data, &count, err);
     if (r == 0)
         r = check_count(count, env, err);
     if (r < 0)
         return r;
-    if (count == 0) {
+    *ret_as_is = count == 0;
+    add_devices(list, env, count, "");
+    return 0;
+}
+
+static int translate(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)
+{
+    cleanup_with(request_release) struct request request = {.count = TEXT_INIT};
+    cleanup_text struct text list = TEXT_INIT;
+    bool as_is = false;
+    int r = parse(value, &request, err);
+
+    if (r == 0)
+        r = settle(&request, env, &list, &as_is, err);
+    if (r < 0)
+        return r;
+    if (list.failed)
+        return error_no_memory(err);
+    if (as_is)
         text_add(target, value);
-        return 0;
-    }
-    text_add(target, "\"device=");
-    add_devices(target, env, count, "");
-    text_addf(target, "\"%s", request.others.data ? request.others.data : "");
+    else
+        text_addf(target, "\"device=%s\"%s", list.data, request.others.data ? request.others.data : "");
     return 0;
 }
 
@@ -241,6 +266,49 @@ int docker_translate_gpus(const char *value, const struct genv_env *env, struct 
     if (r == 0 && target->failed)
         r = error_no_memory(err);
     return r < 0 ? error_prefix(err, r, "--gpus %s", value) : 0;
+}
+
+int docker_list_gpus(const char *value, const struct genv_env *env, struct text *target, struct text *ret_capabilities,
+                     struct genv_error *err)
+{
+    cleanup_with(request_release) struct request request = {.count = TEXT_INIT};
+    bool as_is = false;
+    int r = parse(value, &request, err);
+
+    if (r == 0)
+        r = settle(&request, env, target, &as_is, err);
+    if (r == 0 && target->failed)
+        r = error_no_memory(err);
+    if (r < 0)
+        return error_prefix(err, r, "--gpus %s", value);
+    *ret_capabilities = request.capabilities;
+    request.capabilities = (struct text)TEXT_INIT;
+    return 0;
+}
+
+size_t docker_add_uuids(const char *list, const struct genv_env *env, struct text *target)
+{
+    cleanup_free char *names = strdup(list);
+    size_t count = 0;
+
+    target->failed = target->failed || !names;
+    for (size_t i = 0; names && i < env->attachment_count; i++) {
+        bool found = false;
+
+        for (char *name = names; !found && *name;) {
+            size_t length = strcspn(name, ",");
+            bool last = name[length] == '\0';
+
+            name[length] = '\0';
+            found = is_called(&env->attachments[i], name);
+            if (!last)
+                name[length] = ',';
+            name += length + !last;
+        }
+        if (found)
+            text_addf(target, "%s%s", count++ ? "," : "", env->attachments[i].device.uuid);
+    }
+    return count;
 }
 
 int docker_translate_list(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err)

@@ -12,7 +12,17 @@
  * attached; -EPERM: for what is not attached; -EINVAL: for what genv can't translate. */
 int docker_translate_gpus(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err);
 
-/* The same for "all", or devices separated by commas, as podman's --gpus has them; the sentence does not say where. */
+/* The same without docker's form: adds the devices alone, "0,GPU-…", or nothing where it asks for none, and takes what
+ * it says of capabilities, "compute,utility", data NULL where it says nothing. text_release() that. */
+int docker_list_gpus(const char *value, const struct genv_env *env, struct text *target, struct text *ret_capabilities,
+                     struct genv_error *err);
+
+/* Adds the UUIDs of those devices of @env that are in @list, by index or UUID, separated by commas and each once.
+ * Returns how many. */
+size_t docker_add_uuids(const char *list, const struct genv_env *env, struct text *target);
+
+/* The same as docker_translate_gpus() for "all", or devices separated by commas, as podman's --gpus has them; the
+ * sentence does not say where. */
 int docker_translate_list(const char *value, const struct genv_env *env, struct text *target, struct genv_error *err);
 
 /* The same for a variable NVIDIA_VISIBLE_DEVICES, which NVIDIA's runtime reads: "all", devices separated by commas, or

@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "shim/docker_daemon.h"
 #include "shim/shim.h"
 
 #define ENGINE_FAILED     125 /* what docker run itself exits with where it starts no container */
-#define DAEMON_FILE       "/etc/docker/daemon.json"
-#define DAEMON_SIZE_MAX   (1024 * 1024)
 #define ENV_FILE_SIZE_MAX (16 * 1024 * 1024)
 
 /* Finds what the file at @path says of NVIDIA_VISIBLE_DEVICES; the last line counts, and the last file. */
@@ -40,40 +37,33 @@ static void read_env_file(struct docker_scene *scene, const char *path, char **v
     }
 }
 
-/* genv's runtime as the default one would make an environment of the container. */
-static bool genv_is_default(void)
-{
-    cleanup_free char *text = NULL;
-    cleanup_json json_t *daemon = NULL;
-    const char *name;
-    size_t length;
-
-    if (file_read_at(AT_FDCWD, DAEMON_FILE, DAEMON_SIZE_MAX, &text, &length) < 0)
-        return false;
-    daemon = json_parse(text, length, NULL);
-    name = json_string_value(json_object_get(daemon, "default-runtime"));
-    return name && strcmp(name, "genv") == 0;
-}
-
-static int rewrite_run(struct argv *target, char **words, char **options, struct docker_scene *scene,
-                       struct grant *grant, struct genv_error *err)
+static int rewrite_run(const struct shim *shim, struct argv *target, char **words, char **options,
+                       struct docker_scene *scene, struct grant *grant, struct genv_error *err)
 {
     cleanup_free char *value = NULL;
+    struct engine_runtime runtime;
     struct docker_word word;
+    bool joins;
     int r = 0;
+
+    engine_find_runtime(shim, words, scene, &runtime);
 
     for (char **at = options; (word = docker_read(docker_run_options, at)).kind == DOCKER_OPTION;
          at += word.word_count) {
         if (docker_word_is(&word, "env-file"))
             read_env_file(scene, word.value, &value);
     }
+    joins = engine_may_join(&runtime, words, options, grant);
     if (docker_needs_machine(options, scene))
         r = grant_read_machine(grant, err);
     else if (docker_needs_devices(words, options, scene))
         r = grant_read_env(grant, err);
     scene->env = grant->env;
     scene->machine = grant->machine;
-    return r < 0 ? r : docker_translate(target, words, options, scene, err);
+    if (r < 0)
+        return r;
+    return joins ? engine_join(&runtime, target, words, options, scene, err)
+                 : docker_translate(target, words, options, scene, err);
 }
 
 /* What stands at the engine's command: `compose`, or NULL. */
@@ -120,9 +110,8 @@ int engine_main(const char *name, bool is_podman, int argc, char **argv)
         return shim_become_real(&shim, argv);
     options = docker_find_options(argv);
     compose = is_podman ? NULL : find_compose(argv);
-    scene.genv_is_default = options && !is_podman && genv_is_default();
     if (options)
-        r = rewrite_run(&words, argv, options, &scene, &grant, &err);
+        r = rewrite_run(&shim, &words, argv, options, &scene, &grant, &err);
     else if (compose && shim_find_real(&shim, program, sizeof(program)) == 0)
         r = engine_rewrite_compose(program, &words, argv, compose, &scene, &grant, &err);
     else

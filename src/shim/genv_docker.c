@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "shim/docker_genv.h"
+#include "shim/runtime.h"
 #include "shim/shim.h"
 
 #define EXIT_USAGE 2
@@ -39,48 +40,19 @@ static int print_command(char **words)
     return line.failed || file_write(STDOUT_FILENO, line.data, line.length) < 0 ? 1 : 0;
 }
 
-/* A claim says whose the container is where an engine that runs as root starts it for somebody. What is only printed
- * has none: it would live on for whoever reads it. */
-static int make_claim(char *claim, struct genv_error *err)
-{
-    struct genv *g;
-    int r = genv_open(&shim_options, &g, err);
-
-    if (r < 0)
-        return r;
-    r = genv_claim_make(g, claim, err);
-    genv_close(g);
-    return r;
-}
-
-static bool is_called(const char *program, const char *name)
-{
-    const char *slash = strrchr(program, '/');
-
-    return strncmp(slash ? slash + 1 : program, name, strlen(name)) == 0;
-}
-
-/* docker knows the runtime by the name that `genv docker install` gave it; the others take a path. */
-static void name_runtime(const char *program, const struct shim *self, struct text *runtime)
-{
-    if (is_called(program, "podman") || is_called(program, "nerdctl"))
-        text_addf(runtime, "%s/genv-container-runtime", self->folder);
-    else
-        text_add(runtime, "genv");
-}
-
 static int start(char **argv, const struct docker_genv *genv)
 {
     cleanup_text struct text runtime = TEXT_INIT;
     cleanup_argv struct argv words = {.count = 0};
-    bool is_podman = is_called(argv[0], "podman");
+    bool is_podman = runtime_is_called(argv[0], "podman");
     char claim[GENV_CLAIM_SIZE] = "";
     struct genv_error err = {0};
     struct shim self;
 
     shim_init(&self, "genv-docker");
-    name_runtime(argv[0], &self, &runtime);
-    if (genv->activate && !genv->dry_run && geteuid() != 0 && !is_podman && make_claim(claim, &err) < 0) {
+    runtime_add_name(&runtime, argv[0], self.folder);
+    /* What is only printed has no claim: it would live on for whoever reads it. */
+    if (genv->activate && !genv->dry_run && runtime_claim(!is_podman, claim, &err) < 0) {
         shim_complain(err.message);
         return 1;
     }

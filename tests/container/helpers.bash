@@ -14,10 +14,12 @@ container_setup_file() {
     export ROOM
     chmod 755 "$ROOM"
     PREFIX=$ROOM/lib/genv
-    mkdir -p "$PREFIX"/{bin,shims,view,libexec} "$ROOM/image"/{bin,dev,proc,sys,tmp}
+    mkdir -p "$PREFIX"/{bin,shims,shims-podman,view,libexec,without-glibc/bin} "$ROOM/image"/{bin,dev,proc,sys,tmp}
     cp "$GENV_BIN" "$PREFIX/bin/genv"
     cp -L "$(dirname "$GENV_BIN")"/../bin/* "$PREFIX/bin"
     cp -L "$(dirname "$GENV_BIN")"/../shims/* "$PREFIX/shims"
+    cp -L "$(dirname "$GENV_BIN")"/../shims-podman/* "$PREFIX/shims-podman"
+    cp "$GENV_SOURCE/src/container/without-glibc" "$PREFIX/without-glibc/bin/genv"
     cp -L "$(dirname "$GENV_BIN")/../libexec/genv-driver" "$PREFIX/libexec"
     cp -L "$(dirname "$GENV_BIN")/../view/libnvidia-ml.so.1" "$PREFIX/view"
     BUSYBOX=$("$GENV_SOURCE/tests/fetch" busybox) || BUSYBOX=

@@ -111,12 +111,40 @@ inside() {
     [[ $(inside 'genv lock sh -c "echo locked"') == locked ]]
 }
 
-@test "without shims, or an image that cannot run them, PATH stays as it is" {
+@test "without shims, PATH stays as it is" {
     local path
     path=$(inside 'command -v genv; echo PATH=$PATH' GENV_MOUNT_SHIMS=0)
     [[ $path == PATH=/*bin && $path != *genv* ]]
+}
+
+@test "in an image that cannot run genv, it says why; what else is there stays" {
+    local path word='genv: cannot run in this image, which has no glibc: use an image with glibc, or run genv on the host'
     rm -rf "$BUNDLE"/rootfs/lib*
-    path=$(inside 'command -v genv; echo PATH=$PATH')
+    run --separate-stderr inside 'genv status; echo $?; genv; echo $?; command -v genv nvidia-smi'
+    [[ $output == $'126\n126\n/dev/genv/root/bin/genv' && $stderr == "$word"$'\n'"$word" ]]
+    # musl is no more than busybox alone.
+    folder=$("$GENV_SOURCE/tests/fetch" musl) || skip "$folder"
+    mkdir "$BUNDLE/rootfs/lib"
+    cp "$folder/libc.so" "$BUNDLE/rootfs/lib/ld-musl-x86_64.so.1"
+    run inside '/lib/ld-musl-x86_64.so.1; genv status'
+    [[ $output == 'musl libc'*"$word" ]]
+    # What enters the container finds it too.
+    make_config sleep 1000
+    variables GENV_GPUS=1
+    start_container c2
+    run runtime exec --env PATH=/bin c2 sh -c 'genv status'
+    [[ $status == 127 ]] # it takes the variable that is given
+    jq -n '{user: {uid: 0, gid: 0}, cwd: "/", env: ["PATH=/bin"], args: ["sh", "-c", "genv status"]}' >"$SCRATCH/process.json"
+    run runtime exec --process "$SCRATCH/process.json" c2
+    [[ $status == 126 && $output == "$word" ]]
+}
+
+@test "of an installation without that word, PATH stays as it is" {
+    local path
+    rm -rf "$BUNDLE"/rootfs/lib*
+    mkdir "$SCRATCH/part"
+    cp -a "$PREFIX/bin" "$SCRATCH/part"
+    path=$(WRAPPER=$SCRATCH/part/bin/genv-container-runtime inside 'command -v genv; echo PATH=$PATH')
     [[ $path == PATH=/*bin && $path != *genv* ]]
 }
 

@@ -174,6 +174,9 @@ END
     grep -Fx null2 "$SCRATCH/out"
     grep -Fx libcuda.so.1 "$SCRATCH/out"
     [[ $(grep '^/dev/nvidia' "$SCRATCH/out") == /dev/nvidia3 ]]
+    # A link is followed, as by CDI's own library; one that leads nowhere is as if there were none.
+    RUN="$(declare -f runtime run_container)" with_etc "mkdir -p /etc/cdi; ln -s '$SCRATCH/nvidia.json' /etc/cdi/nvidia.json
+        ln -s nowhere /etc/cdi/another.yaml; mkfifo /etc/cdi/pipe.json; eval \"\$RUN\"; run_container c2" | grep -Fx FROM_CDI=1
 }
 
 # What NVIDIA's toolkit writes unless told otherwise, in a file $1 below $SCRATCH, with the variable FROM=$2.

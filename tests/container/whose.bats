@@ -117,6 +117,55 @@ refused() {
     [[ -z $(attached) ]]
 }
 
+nodes_of_gpus() {
+    jq -r '.linux.devices[].path' "$BUNDLE/config.json" | grep 'nvidia[0-9]'
+}
+
+@test "who enters it may say which of its devices; nothing that is not attached, nor of an environment of its own" {
+    local shown count=0
+    use_nodes
+    make_env 60601 other 1
+    make_env 60601 hers 2 # GPU-1 and GPU-2
+    make_config sh -c 'env >/env; exec sleep 1000'
+    variables GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=GPU-2 GENV_GPUS=1 "$(claim 60601)"
+    start_container c1
+    until [[ -s $BUNDLE/rootfs/env ]]; do sleep 0.05; done
+    grep -x CUDA_VISIBLE_DEVICES=GPU-2 "$BUNDLE/rootfs/env"
+    run ! grep GENV_DEVICE_UUIDS "$BUNDLE/rootfs/env"
+    [[ $(nodes_of_gpus) == /dev/nvidia1 ]]
+    for shown in GPU-1,GPU-2 GPU-2,GPU-1 'GPU-2,GPU-2,GPU-1,'; do
+        make_config sleep 1000
+        variables GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS="$shown" "$(claim 60601)"
+        start_container "c-$((++count))"
+        [[ $(nodes_of_gpus | sort | xargs) == '/dev/nvidia1 /dev/nvidia2' ]]
+    done
+    TEXT='device GPU-0 is not attached to environment hers, which the container joins' \
+        refused c2 GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=GPU-1,GPU-0 "$(claim 60601)"
+    TEXT='device all is not attached to environment hers' refused c3 GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=all "$(claim 60601)"
+    TEXT='GENV_GPUS is 2, but GENV_DEVICE_UUIDS names 1' \
+        refused c4 GENV_ENVIRONMENT_ID=hers GENV_DEVICE_UUIDS=GPU-1 GENV_GPUS=2 "$(claim 60601)"
+    TEXT='set GENV_ENVIRONMENT_ID, or set GENV_GPUS instead' refused c5 GENV_DEVICE_UUIDS=GPU-1 "$(claim 60601)"
+    TEXT='there is no environment gone, whose devices GENV_DEVICE_UUIDS names' \
+        refused c6 GENV_ENVIRONMENT_ID=gone GENV_DEVICE_UUIDS=GPU-1 "$(claim 60601)"
+    [[ $(attached | xargs) == '0,other 1,hers 2,hers' ]]
+    # An environment that has ended comes back with as many.
+    make_config sleep 1000
+    variables GENV_ENVIRONMENT_ID=gone GENV_DEVICE_UUIDS=GPU-1 GENV_GPUS=1 "$(claim 60601)"
+    start_container c7
+    [[ $(attached | grep gone) == 3,gone ]]
+}
+
+@test "a node of its devices may have a second name; one that has its own is there once" {
+    use_nodes
+    make_env 0 other 1
+    make_env 0 mine 1 # GPU-1, whose node is 2
+    make_config sh -c 'ls /dev'
+    variables GENV_ENVIRONMENT_ID=mine
+    edit_config '.linux.devices += [{path: "/dev/nvidia7", type: "c", major: 195, minor: 2}, {path: "/dev/nvidia2", type: "c", major: 195, minor: 2}]'
+    [[ $(run_container c1 | grep 'nvidia[0-9]' | xargs) == 'nvidia2 nvidia7' ]]
+    [[ $(nodes_of_gpus | xargs) == '/dev/nvidia7 /dev/nvidia2' ]]
+}
+
 @test "the limits file counts containers" {
     mkdir "$SCRATCH/etc"
     echo '60601 devices 1' >"$SCRATCH/etc/limits.conf"

@@ -1,9 +1,11 @@
 /* A command line of docker, a word per line: what becomes of it names devices of the environment alone, and stays so;
- * what asks for none keeps its words; and a value behind "=" is the value in the next word. */
+ * what asks for none keeps its words; a value behind "=" is the value in the next word; and a container that joins the
+ * environment through genv's runtime is refused the same, with the same words. */
 #include "fuzz.h"
 
 #include "base/text.h"
 #include "shim/docker_command.h"
+#include "shim/docker_join.h"
 #include "shim/docker_options.h"
 
 #define FRONT                                                                                                          \
@@ -111,6 +113,34 @@ static void check_devices(char **words, const struct argv *translated)
     }
 }
 
+/* What is left of the words asks for nothing that the list of devices does not have. */
+static void check_join(char **words, bool allowed)
+{
+    static const char *const lists[] = {"", "GPU-a", "GPU-c", "GPU-a,GPU-c"};
+    static const char variable_name[] = "GENV_DEVICE_UUIDS=";
+    cleanup_docker_genv struct docker_genv genv = {.run = NULL};
+    char **options = docker_find_options(words);
+    struct genv_error err = {0}, other = {0};
+    struct docker_scene scene = base;
+    cleanup_argv struct argv translated = {.count = 0};
+    bool found = false;
+
+    scene.env = &env;
+    scene.machine = &machine;
+    promise((docker_join_read(words, options, &scene, &genv, &err) == 0) == allowed);
+    promise((docker_translate(&translated, words, options, &scene, &other) == 0) == allowed);
+    promise(strcmp(err.message, other.message) == 0);
+    for (size_t i = 0; allowed && i < genv.variables.count; i++) {
+        const char *variable = genv.variables.items[i];
+
+        for (size_t j = 0; strncmp(variable, variable_name, strlen(variable_name)) == 0 && j < ARRAY_SIZE(lists); j++)
+            found = found || strcmp(variable + strlen(variable_name), lists[j]) == 0;
+    }
+    promise(found == allowed);
+    for (size_t i = 0; allowed && i < genv.options.count && genv.options.items[i][0] == '-'; i++)
+        promise(strcmp(genv.options.items[i], "--gpus=all") != 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cleanup_argv struct argv target = {.count = 0};
@@ -123,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     promise(options > words && options <= words + count);
     allowed = translate(&target, words, &env);
+    check_join(words, allowed);
     check_joined(words, allowed ? &target : NULL);
     if (!allowed)
         return 0;

@@ -45,6 +45,7 @@ with genv.sdk.lock():
         shims/{docker,nvidia-smi} shims-podman/{docker,nvidia-smi,podman} completions/genv.bash include/genv/genv.h; do
         [ -e "$root/$file" ] || { echo "$file is missing" && false; }
     done
+    [ -x "$root/without-glibc/bin/genv" ]
     [ -x "$venv/bin/genv-docker" ]
     [ -x "$venv/bin/genv-container-runtime" ]
     [ -e "$venv/share/man/man1/genv-activate.1" ]
