@@ -172,9 +172,21 @@ export class Window {
 
     /* Types @line into a new terminal with @shell: bash, zsh, fish or sh. */
     async terminal(shell, line) {
-        await this.command('Terminal: Create New Terminal (With Profile)', 'Create New Terminal (With Profile)');
-        const label = this.page.locator('.quick-input-list .monaco-highlighted-label');
-        await label.filter({hasText: new RegExp(`^\\s*${shell}\\s*$`)}).first().click();
+        const label = this.page
+            .locator('.quick-input-list .monaco-highlighted-label')
+            .filter({hasText: new RegExp(`^\\s*${shell}\\s*$`)})
+            .first();
+        // This list, too, is that of the moment: it has no shells before the server has looked for them.
+        for (let tries = 0; ; tries += 1) {
+            await this.command('Terminal: Create New Terminal (With Profile)', 'Create New Terminal (With Profile)');
+            try {
+                await label.click({timeout: 5000});
+                break;
+            } catch (error) {
+                if (tries === 10) throw error;
+                await this.page.keyboard.press('Escape');
+            }
+        }
         const screen = this.page.locator('.terminal-wrapper.active .xterm-helper-textarea');
         await screen.waitFor();
         await this.page.waitForTimeout(1500); // a shell that reads its start-up files shows nothing else to wait for
