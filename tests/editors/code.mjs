@@ -249,6 +249,13 @@ export class Window {
         await this.ready();
     }
 
+    async crash() {
+        const session = await this.context.newCDPSession(this.page);
+        const crashed = once(this.page, 'crash');
+        session.send('Page.crash').catch(() => undefined); // nobody is left to answer
+        await crashed;
+    }
+
     close() {
         return this.page.close({runBeforeUnload: false});
     }

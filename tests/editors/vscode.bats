@@ -62,6 +62,7 @@ code() {
 
 @test "terminals of all shells, tasks, debug sessions, notebooks and children are in the environment" { code surroundings; }
 @test "a reload keeps the devices, and closing the window frees them" { code reload; }
+@test "a new window has the environment of one whose browser was killed" { code lost; }
 @test "two windows are two environments, also on one folder" { code windows; }
 @test "a shell that genv is set up in follows the window, and the window the shell" { code shell; }
 @test "memory and use follow, and nothing is asked while the views are hidden" { code live; }

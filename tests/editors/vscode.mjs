@@ -206,6 +206,22 @@ const scenarios = {
         return server;
     },
 
+    /* A browser that is killed says nothing to the server, which waits for it to connect again. */
+    async lost() {
+        const server = await start();
+        const folder = project('project');
+        const before = await server.open(folder);
+        const {eid} = await attach(before, 2);
+        await before.crash();
+        const after = await server.open(folder);
+        await until('the status bar of the new window', async () => (await after.status())?.includes('2 GPUs'));
+        await until('the end of the old membership', () => environments()[0].pids.length === 2);
+        assert.deepEqual(environments().map(item => item.eid), [eid]);
+        await after.close();
+        await until('free devices', () => genv('devices', 'find', '--eid', eid) === '');
+        return server;
+    },
+
     async windows() {
         const server = await start();
         const folder = project('project');

@@ -1,5 +1,6 @@
 /** The extension: brings the views, the commands and the environment of the window together. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { Attention } from './core/attention.ts';
 import { Claims } from './core/claims.ts';
@@ -14,6 +15,8 @@ import { Commands } from './ui/commands.ts';
 import { Surroundings } from './ui/surroundings.ts';
 import { RowsView } from './ui/tree.ts';
 
+const answerMs = 8_000; // that a window on a slow machine takes at most to answer
+
 function setContext(key: string, value: unknown): void {
   void vscode.commands.executeCommand('setContext', key, value);
 }
@@ -21,6 +24,20 @@ function setContext(key: string, value: unknown): void {
 /** Nothing can be done with it, and another call would say the same. */
 function isUnusable(error: unknown): boolean {
   return error instanceof GenvError && (error.failure === 'missing' || error.failure === 'old');
+}
+
+/**
+ * The workspace has a folder of its own, but only one window at a time: a second one has ID-1, also where the first one
+ * is gone and its process does not know.
+ */
+function claimsFolder(context: vscode.ExtensionContext): string {
+  const workspace = context.storageUri ? basename(context.storageUri.fsPath).replace(/-\d+$/, '') : 'none';
+  return join(context.globalStorageUri.fsPath, 'windows', workspace);
+}
+
+/** Only a window knows all commands. One that is gone, or cannot be reached, does not answer. */
+function isShown(): Promise<boolean> {
+  return Promise.race([vscode.commands.getCommands(true).then(() => true), sleep(answerMs).then(() => false)]);
 }
 
 class Extension {
@@ -41,11 +58,11 @@ class Extension {
   private isUnusable = false; // which the first view says by itself while it is empty
 
   constructor(context: vscode.ExtensionContext) {
-    const storage = (context.storageUri ?? context.globalStorageUri).fsPath;
     this.surroundings = new Surroundings(context.environmentVariableCollection);
-    this.window = new WindowEnvironment(new Claims(join(storage, 'windows'), process.pid), process.pid, this.uid, {
+    this.window = new WindowEnvironment(new Claims(claimsFolder(context), process.pid), process.pid, this.uid, {
       changed: (active) => this.changed(active),
       tell: (message) => this.warn(message),
+      isShown,
     });
     this.status.name = 'GPUs';
     this.status.command = 'genv.env.reattach';

@@ -14,6 +14,7 @@ class Window {
   readonly told: string[] = [];
   readonly seen: (string | undefined)[] = [];
   readonly environment: WindowEnvironment;
+  isShown = true;
 
   constructor(world: World, workspace = 'workspace') {
     this.host = world.host();
@@ -21,6 +22,7 @@ class Window {
     this.environment = new WindowEnvironment(claims, this.host.pid, process.getuid?.() ?? -1, {
       changed: (active) => this.seen.push(active && active.environment.devices.join()),
       tell: (message) => this.told.push(message),
+      isShown: () => Promise.resolve(this.isShown),
     });
     this.environment.use(world.genv);
   }
@@ -90,6 +92,37 @@ test('a window that is reloaded while its old process still runs waits for that'
   before.end();
   await resumed;
   assert.equal(after.eid, before.eid);
+  await world.end();
+});
+
+test('a process that has lost its window without a word leaves the environment to the reloaded one', async () => {
+  const world = new World();
+  const before = new Window(world);
+  await before.environment.activate('', undefined, { gpus: 2 });
+  const { eid } = before;
+  before.isShown = false;
+  const after = new Window(world);
+  await after.environment.resume();
+  assert.equal(after.eid, eid);
+  assert.equal(after.seen.at(-1), '0,1');
+  await until(() => before.eid === undefined);
+  assert.match(before.told.join(), /another window of this folder has taken over/);
+  assert.deepEqual(after.told, []);
+  const pids = world.call('envs', 'query', '--eid', eid ?? '', '--query', 'pids').split(/\s+/).map(Number);
+  assert.ok(pids.includes(after.host.pid) && !pids.includes(before.host.pid));
+  after.end(); // and not only when the old process ends as well
+  await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  await world.end();
+});
+
+test('a window keeps its environment when another one of the folder asks for it', async () => {
+  const world = new World();
+  const [first, second] = [new Window(world), new Window(world)];
+  await first.environment.activate('', undefined, { gpus: 2 });
+  await second.environment.resume();
+  assert.equal(second.eid, undefined);
+  assert.equal(first.environment.active?.environment.devices.join(), '0,1');
+  assert.deepEqual(first.told, []);
   await world.end();
 });
 

@@ -2,8 +2,12 @@
  * Which environment belongs to which window: an empty file EID@PID-START in the folder of the workspace, where PID is
  * the process of the window's extensions and START its start time. A window that was reloaded has a new process, and
  * takes the environment over that the old one has left: by renaming the file, which only one window can do.
+ *
+ * The old process may not know that its window is gone: it waits for hours for one to connect again. So who finds a claim
+ * held asks its holder, by a file CLAIM.asked. The holder removes that file if it still has a window; otherwise it
+ * renames the claim to one that nobody holds.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Claim {
@@ -34,7 +38,7 @@ function nameOf(claim: Claim): string {
 }
 
 export class Claims {
-  private readonly folder: string;
+  readonly folder: string;
   private readonly pid: number;
 
   constructor(folder: string, pid: number) {
@@ -69,16 +73,55 @@ export class Claims {
 
   /** False: another window was first. */
   takeOver(claim: Claim): boolean {
+    return this.rename(claim, this.own(claim.eid));
+  }
+
+  private rename(from: Claim, to: Claim): boolean {
     try {
-      renameSync(join(this.folder, nameOf(claim)), join(this.folder, nameOf(this.own(claim.eid))));
-      return true;
+      renameSync(join(this.folder, nameOf(from)), join(this.folder, nameOf(to)));
     } catch {
       return false;
     }
+    this.keep(from); // there is nobody to ask any more
+    return true;
+  }
+
+  private askedPath(claim: Claim): string {
+    return join(this.folder, `${nameOf(claim)}.asked`);
+  }
+
+  /** Asks the holder of the claim for it. */
+  ask(claim: Claim): void {
+    writeFileSync(this.askedPath(claim), '');
+  }
+
+  /** Whether its holder has not answered yet. */
+  isAsked(claim: Claim): boolean {
+    return existsSync(this.askedPath(claim));
+  }
+
+  isAskedForOwn(eid: string): boolean {
+    return this.isAsked(this.own(eid));
+  }
+
+  /** The answers: the claim stays with its holder, ... */
+  keep(claim: Claim): void {
+    rmSync(this.askedPath(claim), { force: true });
+  }
+
+  keepOwn(eid: string): void {
+    this.keep(this.own(eid));
+  }
+
+  /** ... or is there for whoever comes first, as what is returned. undefined: it is not this window's. */
+  release(eid: string): Claim | undefined {
+    const free = { eid, pid: 0, start: '0' };
+    return this.rename(this.own(eid), free) ? free : undefined;
   }
 
   drop(claim: Claim): void {
     rmSync(join(this.folder, nameOf(claim)), { force: true });
+    this.keep(claim);
   }
 
   dropOwn(): void {

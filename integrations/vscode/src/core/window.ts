@@ -17,10 +17,12 @@ export interface WindowHooks {
   changed(active: Active | undefined): void;
   /** Something to tell that is not the answer to a command. */
   tell(message: string): void;
+  /** Whether there still is a window. */
+  isShown(): Promise<boolean>;
 }
 
 const settleMs = 100; // a change is several events of the file system
-const takeOverMs = 5_000; // for which the process of before the reload may still run
+const takeOverMs = 20_000; // for which the process of before the reload may still run, or look for its window
 const lookMs = 250;
 const unwatchedMs = 30_000; // between looks where the system watches too many folders already
 const lingerS = 20; // for which the environment lasts without a window: a reload on a slow machine
@@ -33,10 +35,12 @@ export class WindowEnvironment {
   private genv: Genv | undefined;
   private current: Active | undefined;
   private keeper: ChildProcess | undefined;
-  private watcher: FSWatcher | undefined;
+  private watchers: FSWatcher[] = [];
   private settling: NodeJS.Timeout | undefined;
   private looking: NodeJS.Timeout | undefined;
   private queue: Promise<unknown> = Promise.resolve();
+  private readonly asked = new Set<string>(); // the claims whose holders were asked
+  private answering = false;
   private disposed = false;
 
   constructor(claims: Claims, pid: number, uid: number, hooks: WindowHooks) {
@@ -105,13 +109,64 @@ export class WindowEnvironment {
         this.claims.drop(claim);
         this.tellLoss(claim.eid);
       } else if (!isOwn && this.claims.isHeld(claim)) {
-        waiting = true;
+        waiting = this.mayBeGivenUp(claim) || waiting;
       } else if (isOwn || this.claims.takeOver(claim)) {
         await this.begin(await this.tool.keep({ pid: this.pid, eid: claim.eid, lingerS }));
         return true;
       }
     }
     return !waiting;
+  }
+
+  /** Its holder may be about to end, or find that it has no window any more. */
+  private mayBeGivenUp(claim: Claim): boolean {
+    const key = `${claim.eid}@${claim.pid}-${claim.start}`;
+    if (this.asked.has(key)) {
+      return this.claims.isAsked(claim);
+    }
+    this.asked.add(key);
+    this.claims.ask(claim);
+    return true;
+  }
+
+  /** Another window of the folder asks for the environment. */
+  private async answer(eid: string): Promise<void> {
+    if (this.answering || !this.claims.isAskedForOwn(eid)) {
+      return;
+    }
+    this.answering = true;
+    try {
+      if (await this.hooks.isShown()) {
+        this.claims.keepOwn(eid);
+      } else {
+        await this.inTurn(() => this.handOver(eid));
+      }
+    } finally {
+      this.answering = false;
+    }
+  }
+
+  /** Leaves the environment to whoever asks for it, as soon as that is in it. */
+  private async handOver(eid: string): Promise<void> {
+    const free = this.current?.environment.eid === eid ? this.claims.release(eid) : undefined;
+    if (!free) {
+      return;
+    }
+    const deadline = Date.now() + takeOverMs;
+    while (!(await this.hasHolder(eid))) {
+      if (Date.now() > deadline && this.claims.takeOver(free)) {
+        return; // nobody has come
+      }
+      await sleep(lookMs);
+    }
+    this.hooks.tell(`another window of this folder has taken over the environment of this one (${eid}), which had no connection`);
+    await this.tool.leave(this.pid);
+    this.end();
+  }
+
+  private async hasHolder(eid: string): Promise<boolean> {
+    const pids = (await this.find(eid))?.pids;
+    return !pids || this.claims.list().some((claim) => claim.eid === eid && pids.includes(claim.pid));
   }
 
   /** A window that was closed leaves nothing; one that was reloaded has terminals still. */
@@ -322,28 +377,35 @@ export class WindowEnvironment {
   }
 
   private watchRecord(eid: string): void {
-    if (this.watcher || this.looking) {
+    if (this.watchers.length || this.looking) {
       return;
     }
     try {
-      this.watcher = watch(this.tool.recordsFolder, { persistent: false }, (_event, file) => {
+      this.watch(this.tool.recordsFolder, (file) => {
         if (file === null || file === `${eid}.json`) {
           clearTimeout(this.settling);
           this.settling = setTimeout(() => void this.refresh().catch(() => undefined), settleMs);
         }
       });
-      this.watcher.on('error', () => this.unwatch());
+      this.watch(this.claims.folder, () => void this.answer(eid).catch(() => undefined));
     } catch {
+      this.unwatch();
       this.looking = setInterval(() => void this.refresh().catch(() => undefined), unwatchedMs).unref();
     }
+  }
+
+  private watch(folder: string, changed: (file: string | null) => void): void {
+    const watcher = watch(folder, { persistent: false }, (_event, file) => changed(file));
+    watcher.on('error', () => this.unwatch());
+    this.watchers.push(watcher);
   }
 
   private unwatch(): void {
     clearTimeout(this.settling);
     clearInterval(this.looking);
     this.looking = undefined;
-    this.watcher?.close();
-    this.watcher = undefined;
+    this.watchers.forEach((watcher) => watcher.close());
+    this.watchers = [];
   }
 
   private end(): void {
