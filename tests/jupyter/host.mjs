@@ -1,7 +1,7 @@
 /* A machine with simulated GPUs, a Jupyter server on it, and a browser that looks at it. */
 import assert from 'node:assert/strict';
 import {execFileSync, spawn} from 'node:child_process';
-import {existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
 const {chromium} = createRequire(`${process.env.GENV_PAGE_PLAYWRIGHT}/`)('./package');
@@ -99,12 +99,12 @@ export async function startServer(kind, ...options) {
         `--ServerApp.root_dir=${scratch}/work`,
         ...options,
     ]);
-    const file = await until('the server', () => {
+    const {url, token} = await until('the server', () => {
         assert.equal(server.exitCode, null, 'the server has ended');
-        const names = existsSync(env.JUPYTER_RUNTIME_DIR) ? readdirSync(env.JUPYTER_RUNTIME_DIR) : [];
-        return names.find(name => name === `jpserver-${server.pid}.json`);
+        const file = `${env.JUPYTER_RUNTIME_DIR}/jpserver-${server.pid}.json`;
+        const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        return text.endsWith('}') && JSON.parse(text); // the server is still writing it, otherwise
     });
-    const {url, token} = JSON.parse(readFileSync(`${env.JUPYTER_RUNTIME_DIR}/${file}`, 'utf8'));
     return {url, token, process: server};
 }
 
