@@ -48,7 +48,7 @@ class Server:
                 stdout=stream,
             )
         file = folder / "runtime" / f"jpserver-{self.process.pid}.json"
-        while not file.exists() or not file.read_text():
+        while not file.exists() or not file.read_text().endswith("}"):  # it is still being written
             assert self.process.poll() is None, log.read_text()
             time.sleep(0.05)
         told = json.loads(file.read_text())
