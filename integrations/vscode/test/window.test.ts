@@ -14,12 +14,13 @@ class Window {
   readonly told: string[] = [];
   readonly seen: (string | undefined)[] = [];
   readonly environment: WindowEnvironment;
+  readonly claims: Claims;
   isShown = true;
 
   constructor(world: World, workspace = 'workspace') {
     this.host = world.host();
-    const claims = new Claims(join(world.folder, workspace), this.host.pid);
-    this.environment = new WindowEnvironment(claims, this.host.pid, process.getuid?.() ?? -1, {
+    this.claims = new Claims(join(world.folder, workspace), this.host.pid);
+    this.environment = new WindowEnvironment(this.claims, this.host.pid, process.getuid?.() ?? -1, {
       changed: (active) => this.seen.push(active && active.environment.devices.join()),
       tell: (message) => this.told.push(message),
       isShown: () => Promise.resolve(this.isShown),
@@ -112,6 +113,23 @@ test('a process that has lost its window without a word leaves the environment t
   assert.ok(pids.includes(after.host.pid) && !pids.includes(before.host.pid));
   after.end(); // and not only when the old process ends as well
   await until(() => world.call('envs', 'query', '--query', 'eid') === '');
+  await world.end();
+});
+
+test('a process that has lost its window keeps the environment where nobody comes for it after all', async () => {
+  const world = new World();
+  const before = new Window(world);
+  await before.environment.activate('', undefined, { gpus: 2 });
+  before.isShown = false;
+  const asking = new Window(world);
+  const resumed = asking.environment.resume();
+  asking.end(); // it is not there any more when the environment is given up
+  await resumed;
+  await until(() => before.claims.list().some((claim) => claim.pid === 0));
+  await until(() => before.claims.list().some((claim) => before.claims.isOwn(claim)));
+  assert.equal(before.environment.active?.environment.devices.join(), '0,1');
+  await before.environment.refresh();
+  assert.deepEqual(before.told, []);
   await world.end();
 });
 

@@ -113,10 +113,9 @@ export class Claims {
     this.keep(this.own(eid));
   }
 
-  /** ... or is there for whoever comes first, as what is returned. undefined: it is not this window's. */
-  release(eid: string): Claim | undefined {
-    const free = { eid, pid: 0, start: '0' };
-    return this.rename(this.own(eid), free) ? free : undefined;
+  /** ... or is there for whoever comes first. False: it is not this window's. */
+  release(eid: string): boolean {
+    return this.rename(this.own(eid), { eid, pid: 0, start: '0' });
   }
 
   drop(claim: Claim): void {

@@ -148,13 +148,12 @@ export class WindowEnvironment {
 
   /** Leaves the environment to whoever asks for it, as soon as that is in it. */
   private async handOver(eid: string): Promise<void> {
-    const free = this.current?.environment.eid === eid ? this.claims.release(eid) : undefined;
-    if (!free) {
+    if (this.current?.environment.eid !== eid || !this.claims.release(eid)) {
       return;
     }
     const deadline = Date.now() + takeOverMs;
     while (!(await this.hasHolder(eid))) {
-      if (Date.now() > deadline && this.claims.takeOver(free)) {
+      if (this.disposed || (Date.now() > deadline && this.takeBack(eid))) {
         return; // nobody has come
       }
       await sleep(lookMs);
@@ -162,6 +161,10 @@ export class WindowEnvironment {
     this.hooks.tell(`another window of this folder has taken over the environment of this one (${eid}), which had no connection`);
     await this.tool.leave(this.pid);
     this.end();
+  }
+
+  private takeBack(eid: string): boolean {
+    return this.claims.list().some((claim) => claim.eid === eid && !this.claims.isHeld(claim) && this.claims.takeOver(claim));
   }
 
   private async hasHolder(eid: string): Promise<boolean> {
