@@ -76,8 +76,17 @@ export class Notebook {
 
     /* A command of the palette, by its words. */
     async command(words, label) {
-        await this.page.keyboard.press('Control+Shift+C');
-        await this.page.locator('.lm-CommandPalette-input, #modal-command-palette input').last().fill(words);
+        const input = this.page.locator('.lm-CommandPalette-input, #modal-command-palette input').last();
+        // A page that is not ready for it yet loses the key.
+        for (let tries = 0; ; tries++) {
+            await this.page.keyboard.press('Control+Shift+C');
+            try {
+                await input.fill(words, {timeout: 5000});
+                break;
+            } catch (error) {
+                if (tries === 10) throw error;
+            }
+        }
         await this.page
             .locator('.lm-CommandPalette-item:visible')
             .filter({has: this.page.getByText(label, {exact: true})})
