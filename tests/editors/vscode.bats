@@ -60,6 +60,39 @@ code() {
         <(grep -oE "^ +'genv\.[A-Za-z.]+': (async )?\(" src/extension.ts | grep -oE 'genv\.[A-Za-z.]+' | grep -v reattach | sort)
 }
 
+# Its code cannot be had where the tests run: what it calls, in its order, and in a terminal what it types there.
+@test "the extension for the Python genv, 0.3.0: its calls work" {
+    export GENV_TMPDIR=$BATS_TEST_TMPDIR/state GENV_DEVICES=4 HOST
+    PATH=$(dirname "$GENV_BIN"):$PATH
+    sleep 600 3>&- &
+    HOST=$! # of the extensions
+    genv
+    genv envs activate --pid "$HOST" --eid "$HOST" --uid "$(id -u)" --username "$(id -un)"
+    genv envs config --eid "$HOST" name --name vscode/project
+    run bash -c 'eval "$(genv shell --init)"
+        genv activate --id "$HOST" --no-load --no-attach --no-prompt
+        echo "$GENV_ENVIRONMENT_ID $CUDA_VISIBLE_DEVICES"
+        genv envs config --eid "$HOST" gpus --count 2
+        genv devices attach --eid "$HOST" --count 2
+        genv attach --refresh
+        genv config --refresh
+        echo "$GENV_ENVIRONMENT_NAME $CUDA_VISIBLE_DEVICES"
+        genv devices attach --eid "$HOST" --index 3 --allow-over-subscription
+        genv devices detach --eid "$HOST" --index 0
+        genv attach --refresh
+        echo "$CUDA_VISIBLE_DEVICES"
+        genv envs query --eid "$HOST" --query pids | wc -w' 3>&-
+    echo "$output"
+    [ "$status" -eq 0 ]
+    for wanted in "$HOST -1" 'vscode/project 0,1' 1,3 2; do grep -qx -- "$wanted" <<<"$output"; done
+    [ "$(genv devices find --eid "$HOST")" = 1,3 ]
+    genv devices detach --eid "$HOST"
+    [ -z "$(genv devices find --eid "$HOST")" ]
+    kill "$HOST"
+    wait "$HOST" || true
+    [ -z "$(genv envs query --query eid)" ]
+}
+
 @test "terminals of all shells, tasks, debug sessions, notebooks and children are in the environment" { code surroundings; }
 @test "a reload keeps the devices, and closing the window frees them" { code reload; }
 @test "a new window has the environment of one whose browser was killed" { code lost; }
