@@ -3,18 +3,11 @@
 
 load machine
 
-setup_file() {
-    [[ ${GENV_TEST_FULL-} ]] || return 0
-    container_setup_file
-}
-teardown_file() { container_teardown_file; }
-
 setup() {
     [[ ${GENV_TEST_FULL-} ]] || skip 'takes engines of 150 MB: ./run test --full'
     machine_start same # a pod gets a share of the processors, so their controller must be there
     make_archive
 }
-teardown() { machine_stop; }
 
 # The image as an archive: one layer, and what docker would say of it. It sleeps if it is told nothing, as a pod's first
 # container does.

@@ -4,21 +4,10 @@
 
 load machine
 
-setup_file() {
-    [[ ${GENV_TEST_FULL-} ]] || return 0
-    container_setup_file
-}
-teardown_file() { container_teardown_file; }
-
 setup() {
     [[ ${GENV_TEST_FULL-} ]] || skip 'takes engines of 150 MB: ./run test --full'
     machine_start
 }
-teardown() { machine_stop; }
-
-# What a container can open of four nodes.
-# shellcheck disable=SC2016,SC2034 # expanded there
-TRY_NODES='for n in 0 1 2 3; do mknod /dev/try c 195 $n; echo "node $n: $(cat /dev/try 2>&1)"; rm -f /dev/try; done'
 
 @test "docker: run, exec, restart, stop, an error in docker's own words" {
     local id

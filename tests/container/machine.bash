@@ -4,6 +4,17 @@
 
 load helpers
 
+setup_file() {
+    [[ ${GENV_TEST_FULL-} ]] || return 0
+    container_setup_file
+}
+teardown_file() { container_teardown_file; }
+teardown() { machine_stop; }
+
+# What a container can open of four nodes.
+# shellcheck disable=SC2016 # expanded there
+TRY_NODES='for n in 0 1 2 3; do mknod /dev/try c 195 $n; echo "node $n: $(cat /dev/try 2>&1)"; rm -f /dev/try; done'
+
 # What runs in namespaces of its own: machine_make TOP TREE GENV NVML [CGROUPS], where 2 is for version 2 only.
 machine_make() {
     local top=$1 tree=$2 genv=$3 nvml=$4 cgroups=$5 root=$1/root name major minor

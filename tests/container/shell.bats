@@ -4,17 +4,10 @@
 
 load machine
 
-setup_file() {
-    [[ ${GENV_TEST_FULL-} ]] || return 0
-    container_setup_file
-}
-teardown_file() { container_teardown_file; }
-
 setup() {
     [[ ${GENV_TEST_FULL-} ]] || skip 'takes engines of 150 MB: ./run test --full'
     machine_start
 }
-teardown() { machine_stop; }
 
 UUID=GPU-00000000-0000-0000-0000-00000000000
 
@@ -66,10 +59,6 @@ gets() {
     uuids=${uuids#,}
     grep -x "CUDA_VISIBLE_DEVICES=${uuids:--1}" <<<"$output"
 }
-
-# What a container can open of four nodes.
-# shellcheck disable=SC2016 # expanded there
-TRY_NODES='for n in 0 1 2 3; do mknod /dev/try c 195 $n; echo "node $n: $(cat /dev/try 2>&1)"; rm -f /dev/try; done'
 
 @test "docker: a container has those of the environment's devices that it asks for, and no others" {
     start_docker_shell

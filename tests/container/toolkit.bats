@@ -3,12 +3,6 @@
 
 load machine
 
-setup_file() {
-    [[ ${GENV_TEST_FULL-} ]] || return 0
-    container_setup_file
-}
-teardown_file() { container_teardown_file; }
-
 setup() {
     local folder program
     [[ ${GENV_TEST_FULL-} ]] || skip 'builds programs in a minute: ./run test --full'
@@ -22,7 +16,6 @@ setup() {
     machine mkdir -p /etc/cdi /etc/nvidia-container-runtime
     start_dockerd
 }
-teardown() { machine_stop; }
 
 # A container gets the devices that genv chose, not 'all' as its image says: below NVIDIA's runtime in mode $1.
 try_container() {
